@@ -1,0 +1,169 @@
+#include "causal/token.h"
+
+#include "base/endian.h"
+#include "base/hash.h"
+
+#include <assert.h>
+
+enum {
+    TOKEN_VERSION = 1,
+    CHECKSUM_SIZE = 4,
+    INTERVAL_ENCODED_SIZE_MAX = 8 + 10 + 10,
+    CONTEXT_SIZE_MAX =
+        1 + 4 + 8 + 2 + CLOCK_INTERVALS_MAX * INTERVAL_ENCODED_SIZE_MAX + CHECKSUM_SIZE,
+};
+_Static_assert((CONTEXT_SIZE_MAX + 2) / 3 * 4 <= TOKEN_TEXT_SIZE_MAX, "any context fits");
+
+// Seeds of the checksums: a receipt is never taken for a context.
+enum token_kind { TOKEN_CONTEXT = 'c', TOKEN_RECEIPT = 'r' };
+
+static uint32_t checksum_of(struct bytes body, enum token_kind kind)
+{
+    return (uint32_t)hash64_seeded(body, kind);
+}
+
+static void append_checksum(struct buf *out, size_t start, enum token_kind kind)
+{
+    buf_append_u32(out, checksum_of(bytes_of(out->data + start, out->size - start), kind));
+}
+
+// A reader of what the checksum guards; a bad one if the checksum is wrong.
+static struct reader open_body(struct bytes encoded, enum token_kind kind)
+{
+    if (encoded.size < CHECKSUM_SIZE)
+        return (struct reader){.bad = true};
+    struct bytes body = bytes_of(encoded.data, encoded.size - CHECKSUM_SIZE);
+    struct reader reader = reader_of(body);
+    reader.bad = load_u32(body.data + body.size) != checksum_of(body, kind);
+    return reader;
+}
+
+static uint32_t key_hash(uint32_t keyspace, struct bytes key)
+{
+    return (uint32_t)hash64_seeded(key, keyspace);
+}
+
+void context_release(struct context *context)
+{
+    clock_release(&context->clock);
+    context->hlc_max = 0;
+}
+
+void context_of_record(struct context *context, const struct record *record)
+{
+    clock_copy(&context->clock, &record->clock);
+    context->hlc_max = record_hlc_max(record);
+}
+
+void context_encode(const struct context *context, uint32_t keyspace, struct bytes key,
+                    struct buf *out)
+{
+    size_t start = out->size;
+    buf_append_u8(out, TOKEN_VERSION);
+    buf_append_u32(out, key_hash(keyspace, key));
+    buf_append_u64(out, context->hlc_max);
+    clock_encode(&context->clock, out);
+    append_checksum(out, start, TOKEN_CONTEXT);
+}
+
+enum status context_decode(struct context *context, uint32_t keyspace, struct bytes key,
+                           struct bytes encoded)
+{
+    struct reader reader = open_body(encoded, TOKEN_CONTEXT);
+    uint8_t version = reader_u8(&reader);
+    uint32_t of_key = reader_u32(&reader);
+    context->hlc_max = reader_u64(&reader);
+    if (clock_decode(&context->clock, &reader) == STATUS_OK && reader_done(&reader) &&
+        version == TOKEN_VERSION && of_key == key_hash(keyspace, key) &&
+        context->clock.count <= CLOCK_INTERVALS_MAX)
+        return STATUS_OK;
+    clock_clear(&context->clock);
+    context->hlc_max = 0;
+    return STATUS_INVALID;
+}
+
+void receipt_encode(const struct receipt *receipt, struct buf *out)
+{
+    assert(receipt->key.size <= RECORD_KEY_SIZE_MAX && receipt->hinted <= receipt->acked);
+    size_t start = out->size;
+    buf_append_u8(out, TOKEN_VERSION);
+    buf_append_u32(out, receipt->keyspace);
+    buf_append_short(out, receipt->key);
+    buf_append(out, bytes_of(receipt->request.bytes, sizeof receipt->request.bytes));
+    buf_append_u64(out, receipt->dot.actor);
+    buf_append_varint(out, receipt->dot.counter);
+    buf_append_u64(out, receipt->epoch);
+    buf_append_u8(out, receipt->acked);
+    buf_append_u8(out, receipt->hinted);
+    append_checksum(out, start, TOKEN_RECEIPT);
+}
+
+enum status receipt_decode(struct receipt *receipt, struct bytes encoded)
+{
+    struct reader reader = open_body(encoded, TOKEN_RECEIPT);
+    uint8_t version = reader_u8(&reader);
+    receipt->keyspace = reader_u32(&reader);
+    receipt->key = reader_short(&reader);
+    struct bytes request = reader_bytes(&reader, sizeof receipt->request.bytes);
+    receipt->dot.actor = reader_u64(&reader);
+    receipt->dot.counter = reader_varint(&reader);
+    receipt->epoch = reader_u64(&reader);
+    receipt->acked = reader_u8(&reader);
+    receipt->hinted = reader_u8(&reader);
+    if (!reader_done(&reader) || version != TOKEN_VERSION ||
+        receipt->key.size > RECORD_KEY_SIZE_MAX || receipt->hinted > receipt->acked) {
+        *receipt = (struct receipt){0};
+        return STATUS_INVALID;
+    }
+    memcpy(receipt->request.bytes, request.data, sizeof receipt->request.bytes);
+    return STATUS_OK;
+}
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+// 3 bytes are 4 characters; the last 1 or 2 bytes are 2 or 3.
+void token_format(struct bytes binary, struct buf *out)
+{
+    for (size_t i = 0; i < binary.size; i += 3) {
+        size_t size = binary.size - i < 3 ? binary.size - i : 3;
+        uint32_t group = 0;
+        for (size_t j = 0; j < 3; j++)
+            group = group << 8 | (j < size ? binary.data[i + j] : 0u);
+        for (size_t j = 0; j <= size; j++)
+            buf_append_u8(out, (uint8_t)alphabet[group >> (18 - 6 * j) & 63]);
+    }
+}
+
+static int digit_of(uint8_t character)
+{
+    const char *at = character ? strchr(alphabet, character) : NULL;
+    return at ? (int)(at - alphabet) : -1;
+}
+
+enum status token_parse(struct bytes text, struct buf *out)
+{
+    if (text.size % 4 == 1 || text.size > TOKEN_TEXT_SIZE_MAX)
+        return STATUS_INVALID;
+    size_t start = out->size;
+    uint32_t pending = 0; // bits that do not make a byte yet
+    unsigned bits = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        int digit = digit_of(text.data[i]);
+        if (digit < 0) {
+            out->size = start;
+            return STATUS_INVALID;
+        }
+        pending = pending << 6 | (uint32_t)digit;
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            buf_append_u8(out, (uint8_t)(pending >> bits));
+            pending &= (1u << bits) - 1;
+        }
+    }
+    if (pending) {
+        out->size = start;
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}

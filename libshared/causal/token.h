@@ -1,0 +1,50 @@
+// token.h - causality in the hands of scripts: context tokens and receipts.
+//
+// A context says which versions a client has seen; a later put or delete with it
+// supersedes exactly those. A receipt names one write, so that a script can wait for
+// it. Both are opaque text (base64url, no padding) that ends with a checksum, so a
+// truncated paste is refused, and both know their key, so that a token of another key
+// is refused too.
+//
+// Binary forms (before base64url) are what travels in messages. dkv-record(5) gives them.
+#pragma once
+
+#include "causal/record.h"
+
+enum { TOKEN_TEXT_SIZE_MAX = 160 * 1024 }; // any context of CLOCK_INTERVALS_MAX fits
+
+struct context {
+    struct clock clock; // owned
+    uint64_t hlc_max;   // a write with this context gets a greater one
+};
+
+void context_release(struct context *context);
+void context_of_record(struct context *context, const struct record *record);
+
+// Binary: u8 version, u32 of the hash of keyspace and key, u64 hlc_max, clock, u32 checksum.
+void context_encode(const struct context *context, uint32_t keyspace, struct bytes key,
+                    struct buf *out);
+// INVALID and an empty context: damaged, not of this keyspace and key, or of more than
+// CLOCK_INTERVALS_MAX intervals.
+enum status context_decode(struct context *context, uint32_t keyspace, struct bytes key,
+                           struct bytes encoded) MUST_USE;
+
+struct receipt {
+    uint32_t keyspace;
+    struct bytes key; // borrowed
+    struct request_id request;
+    struct dot dot; // counter 0 = not known
+    uint64_t epoch;
+    uint8_t acked;  // durable on this many nodes when it was written
+    uint8_t hinted; // of which as hints; at most acked
+};
+
+// The key that decode gives is borrowed from `encoded`.
+void receipt_encode(const struct receipt *receipt, struct buf *out);
+enum status receipt_decode(struct receipt *receipt, struct bytes encoded) MUST_USE; // INVALID
+
+// base64url without padding. Decode appends to out; INVALID on any other character,
+// impossible length, non-zero trailing bits or more than TOKEN_TEXT_SIZE_MAX; then out
+// is as before.
+void token_format(struct bytes binary, struct buf *out);
+enum status token_parse(struct bytes text, struct buf *out) MUST_USE;

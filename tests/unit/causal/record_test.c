@@ -1,0 +1,660 @@
+// Records: the join, writes and what they supersede, last-writer-wins, the encoding.
+#include "unit/unit.h"
+
+#include "base/random.h"
+#include "causal/hlc.h"
+#include "causal/record.h"
+#include "unit/causal/golden.h"
+
+static const struct dot a1 = {1, 1}, a2 = {1, 2}, b1 = {2, 1}, c1 = {3, 1};
+
+static struct bytes key(void)
+{
+    return bytes_of_text("greeting");
+}
+
+static struct record_write blind(struct dot dot)
+{
+    return (struct record_write){.dot = dot, .hlc = dot.counter, .value = bytes_of_text("v")};
+}
+
+static void assert_siblings(const struct record *record, size_t count, struct dot first,
+                            struct dot second)
+{
+    assert_int_equal(record->count, count);
+    if (count > 0)
+        assert_true(dot_equal(record->siblings[0].dot, first));
+    if (count > 1)
+        assert_true(dot_equal(record->siblings[1].dot, second));
+}
+
+// ---- join ----------------------------------------------------------------------------
+
+// What a replica may know of a dot, in the order in which knowledge grows. Joining two
+// records is then taking the greater for each dot.
+enum fate { UNKNOWN, LIVE, SUPERSEDED };
+enum { ACTORS = 3, COUNTERS = 5, DOTS = ACTORS * COUNTERS };
+
+struct model {
+    enum fate fates[DOTS];
+};
+
+static struct model random_model(struct random *random)
+{
+    struct model model;
+    for (int i = 0; i < DOTS; i++)
+        model.fates[i] = (enum fate)random_below(random, 3);
+    return model;
+}
+
+static struct model join(const struct model *a, const struct model *b)
+{
+    struct model both;
+    for (int i = 0; i < DOTS; i++)
+        both.fates[i] = a->fates[i] > b->fates[i] ? a->fates[i] : b->fates[i];
+    return both;
+}
+
+static struct dot dot_at(int i)
+{
+    return (struct dot){(uint64_t)(i / COUNTERS) + 1, (uint64_t)(i % COUNTERS) + 1};
+}
+
+static void build(struct record *record, const struct model *model)
+{
+    static const char values[DOTS + 1] = "0123456789abcde";
+    record_clear(record);
+    for (int i = 0; i < DOTS; i++) {
+        struct dot dot = dot_at(i);
+        if (model->fates[i] == SUPERSEDED)
+            clock_add(&record->clock, (struct interval){dot.actor, dot.counter, dot.counter});
+        if (model->fates[i] != LIVE)
+            continue;
+        struct record_write write = blind(dot);
+        write.keep_siblings = true;
+        write.value = bytes_of(values + i, 1);
+        record_update(record, &write, false);
+    }
+}
+
+static void assert_is(const struct record *record, const struct model *model)
+{
+    uint32_t live = 0;
+    for (int i = 0; i < DOTS; i++) {
+        const struct sibling *sibling = record_find_dot(record, dot_at(i));
+        assert_int_equal(sibling != NULL, model->fates[i] == LIVE);
+        assert_int_equal(clock_covers(&record->clock, dot_at(i)), model->fates[i] != UNKNOWN);
+        if (sibling)
+            assert_int_equal(sibling->value.data[0], "0123456789abcde"[i]);
+        live += sibling != NULL;
+    }
+    assert_int_equal(record->count, live);
+    for (uint32_t i = 1; i < record->count; i++)
+        assert_true(dot_compare(record->siblings[i - 1].dot, record->siblings[i].dot) < 0);
+}
+
+TEST(join_is_commutative_associative_and_idempotent)
+{
+    struct random random;
+    random_init(&random, 1);
+    struct record a = {0}, b = {0}, c = {0}, left = {0}, right = {0};
+    for (int round = 0; round < 3000; round++) {
+        struct model x = random_model(&random), y = random_model(&random);
+        struct model z = random_model(&random), xy = join(&x, &y), xyz = join(&xy, &z);
+        build(&a, &x);
+        build(&b, &y);
+        build(&c, &z);
+
+        record_copy(&left, &a);
+        record_join(&left, &b);
+        assert_is(&left, &xy);
+        record_copy(&right, &b);
+        record_join(&right, &a);
+        assert_true(record_same_versions(&left, &right));
+
+        record_join(&left, &c); // (a b) c
+        assert_is(&left, &xyz);
+        record_join(&c, &b); // a (c b)
+        record_join(&a, &c);
+        assert_true(record_same_versions(&left, &a));
+        record_join(&left, &left);
+        record_join(&left, &b);
+        assert_is(&left, &xyz);
+    }
+    record_release(&a);
+    record_release(&b);
+    record_release(&c);
+    record_release(&left);
+    record_release(&right);
+    record_release(&right);
+}
+
+TEST(a_record_includes_another_if_joining_it_changes_nothing)
+{
+    struct random random;
+    random_init(&random, 2);
+    struct record a = {0}, b = {0}, both = {0};
+    int included = 0;
+    for (int round = 0; round < 4000; round++) {
+        struct model x = random_model(&random), y = random_model(&random);
+        if (round % 2)
+            x = join(&x, &y);
+        build(&a, &x);
+        build(&b, &y);
+        record_copy(&both, &a);
+        record_join(&both, &b);
+        assert_int_equal(record_includes(&a, &b), record_same_versions(&a, &both));
+        included += record_includes(&a, &b);
+    }
+    assert_true(included >= 2000);
+    record_release(&a);
+    record_release(&b);
+    record_release(&both);
+}
+
+TEST(joining_with_nothing_changes_nothing)
+{
+    struct record record = {0}, empty = {0};
+    assert_true(record_is_empty(&empty));
+    struct record_write write = blind(a1);
+    record_update(&record, &write, false);
+    record_join(&record, &empty);
+    assert_siblings(&record, 1, a1, a1);
+    record_join(&empty, &record);
+    assert_true(record_same_versions(&record, &empty));
+    record_release(&record);
+    record_release(&empty);
+}
+
+// ---- writes --------------------------------------------------------------------------
+
+static void write_concurrently(struct record *record) // {a1, b1}
+{
+    struct record_write write = blind(a1);
+    record_update(record, &write, false);
+    write = blind(b1);
+    write.keep_siblings = true;
+    record_update(record, &write, false);
+    assert_siblings(record, 2, a1, b1);
+}
+
+TEST(a_blind_write_supersedes_all_that_the_record_holds)
+{
+    struct record record = {0};
+    write_concurrently(&record);
+    struct record_write write = blind(a2);
+    record_update(&record, &write, true);
+    assert_siblings(&record, 1, a2, a2);
+    assert_true(clock_covers(&record.clock, a1) && clock_covers(&record.clock, b1));
+    record_release(&record);
+}
+
+TEST(a_write_with_a_context_supersedes_what_the_context_covers)
+{
+    struct record record = {0};
+    struct clock context = {0};
+    write_concurrently(&record);
+    clock_add(&context, (struct interval){2, 1, 1});
+    struct record_write write = blind(c1);
+    write.context = &context;
+    record_update(&record, &write, true);
+    assert_siblings(&record, 2, a1, c1);
+    record_release(&record);
+    clock_release(&context);
+}
+
+TEST(an_empty_context_supersedes_nothing)
+{
+    struct record record = {0};
+    struct clock context = {0};
+    write_concurrently(&record);
+    struct record_write write = blind(c1);
+    write.context = &context;
+    record_update(&record, &write, true);
+    assert_int_equal(record.count, 3);
+    record_release(&record);
+}
+
+TEST(a_write_that_keeps_siblings_supersedes_only_what_its_context_covers)
+{
+    struct record record = {0};
+    struct clock context = {0};
+    write_concurrently(&record);
+    struct record_write write = blind(c1);
+    write.keep_siblings = true;
+    record_update(&record, &write, true);
+    assert_int_equal(record.count, 3);
+    clock_copy(&context, &record.clock);
+    write = blind(a2);
+    write.keep_siblings = true;
+    write.context = &context;
+    record_update(&record, &write, true);
+    assert_siblings(&record, 1, a2, a2);
+    record_release(&record);
+    clock_release(&context);
+}
+
+TEST(a_context_supersedes_what_the_coordinator_never_held)
+{
+    struct record here = {0}, there = {0};
+    struct record_write write = blind(b1);
+    record_update(&there, &write, false);
+    write = blind(a1);
+    write.context = &there.clock;
+    record_update(&here, &write, false);
+    record_join(&there, &here);
+    assert_siblings(&there, 1, a1, a1);
+    record_release(&here);
+    record_release(&there);
+}
+
+// Counter 2 was given to another key meanwhile, so the longer interval names no write of
+// this one; but a coordinator that holds no record cannot know what its older counters
+// were, and a replica may hold one of them.
+TEST(a_coordinator_extends_its_interval_only_over_a_record_that_it_held)
+{
+    static const struct dot a3 = {1, 3};
+    struct record record = {0}, replica = {0};
+    struct record_write write = blind(a1);
+    record_update(&record, &write, false);
+    record_copy(&replica, &record);
+    write = blind(a3);
+    record_update(&record, &write, true);
+    assert_int_equal(record.clock.count, 1);
+    assert_true(clock_covers(&record.clock, a2));
+
+    record_clear(&record);
+    record_update(&record, &write, false);
+    assert_false(clock_covers(&record.clock, a1));
+    record_join(&record, &replica);
+    assert_siblings(&record, 2, a1, a3);
+    record_release(&record);
+    record_release(&replica);
+}
+
+// ---- last writer wins ----------------------------------------------------------------
+
+// A store of an lww keyspace writes the value, or takes a record from another store.
+static void lww_write(struct record *record, struct dot dot, uint64_t hlc)
+{
+    struct record_write write = blind(dot);
+    write.hlc = hlc;
+    record_update(record, &write, record->count > 0);
+    record_keep_greatest(record);
+}
+
+static void lww_take(struct record *record, const struct record *other)
+{
+    record_join(record, other);
+    record_keep_greatest(record);
+}
+
+// y supersedes x with a smaller stamp. Who compares x and z first keeps x until y arrives;
+// who compares y and z keeps z. Both know all three dots.
+TEST(a_stamp_below_what_it_supersedes_joins_to_an_empty_record)
+{
+    static const struct dot x = {1, 1}, y = {1, 2}, z = {2, 1};
+    for (int follows_rule = 0; follows_rule < 2; follows_rule++) {
+        struct record a = {0}, b = {0}, c = {0};
+        lww_write(&a, x, 100);
+        record_copy(&b, &a);
+        lww_write(&a, y, follows_rule ? record_hlc_max(&a) + 1 : 50);
+        lww_write(&c, z, 70);
+        lww_take(&b, &c);
+        lww_take(&b, &a);
+        lww_take(&a, &c);
+        assert_true(clock_equal(&a.clock, &b.clock));
+        lww_take(&a, &b);
+        assert_int_equal(a.count, follows_rule ? 1 : 0);
+        record_release(&a);
+        record_release(&b);
+        record_release(&c);
+    }
+}
+
+// Three stores whose clocks differ by seconds write and exchange records in any order.
+TEST(lww_replicas_converge_to_one_value_when_stamps_follow_the_rule)
+{
+    enum { STORES = 3 };
+    struct random random;
+    random_init(&random, 5);
+    for (int history = 0; history < 2000; history++) {
+        struct record records[STORES] = {0};
+        uint64_t hlc[STORES] = {0}, greatest = 0, counter = 0;
+        for (int step = 0; step < 12; step++) {
+            uint64_t i = random_below(&random, STORES), j = random_below(&random, STORES);
+            if (random_below(&random, 2)) {
+                lww_take(&records[i], &records[j]);
+                continue;
+            }
+            uint64_t wall_ms = (uint64_t)step * 100 + i * 1000;
+            uint64_t stamp = hlc_next(&hlc[i], wall_ms, record_hlc_max(&records[i]) + 1);
+            lww_write(&records[i], (struct dot){i + 1, ++counter}, stamp);
+            greatest = stamp > greatest ? stamp : greatest;
+        }
+        for (int i = 0; i < 2 * STORES; i++)
+            lww_take(&records[(i + 1) % STORES], &records[i % STORES]);
+        for (int i = 0; i < STORES; i++) {
+            assert_true(record_same_versions(&records[0], &records[i]));
+            assert_int_equal(records[i].count, greatest ? 1 : 0);
+            assert_true(record_hlc_max(&records[i]) == greatest);
+        }
+        for (int i = 0; i < STORES; i++)
+            record_release(&records[i]);
+    }
+}
+
+TEST(the_greatest_is_chosen_by_stamp_tombstone_actor_counter)
+{
+    struct record record = {0};
+    static const struct record_write writes[] = {
+        {.dot = {9, 9}, .hlc = 4},
+        {.dot = {2, 1}, .hlc = 5},
+        {.dot = {2, 2}, .hlc = 5},
+        {.dot = {3, 1}, .hlc = 5},
+        {.dot = {1, 1}, .hlc = 5, .flags = SIBLING_TOMBSTONE},
+    };
+    for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
+        struct record_write write = writes[i];
+        write.keep_siblings = true;
+        record_update(&record, &write, false);
+        assert_int_equal(record_keep_greatest(&record), i > 0);
+        assert_true(dot_equal(record.siblings[0].dot, i ? write.dot : writes[0].dot));
+    }
+    record_release(&record);
+}
+
+// ---- what is seen --------------------------------------------------------------------
+
+static struct request_id request(uint8_t number)
+{
+    return (struct request_id){{number}};
+}
+
+TEST(a_reader_sees_neither_tombstones_nor_what_expired)
+{
+    struct record record = {0};
+    const struct sibling *visible[4];
+    struct record_write write = blind(a1);
+    write.flags = SIBLING_TOMBSTONE;
+    write.value = (struct bytes){0};
+    record_update(&record, &write, false);
+    assert_int_equal(record_visible(&record, 0, visible, 4), 0);
+    write = blind(b1);
+    write.keep_siblings = true;
+    write.expires_ms = 1000;
+    record_update(&record, &write, false);
+    assert_int_equal(record_visible(&record, 999, visible, 4), 1); // beside the tombstone
+    assert_true(dot_equal(visible[0]->dot, b1));
+    assert_int_equal(record_visible(&record, 1000, visible, 4), 0);
+    record_release(&record);
+}
+
+TEST(siblings_of_one_request_are_shown_as_one_value)
+{
+    struct record record = {0};
+    const struct sibling *visible[2];
+    static const struct dot dots[] = {{4, 1}, {3, 1}, {2, 1}, {1, 1}};
+    static const uint8_t requests[] = {7, 7, 8, 9};
+    for (int i = 0; i < 4; i++) {
+        struct record_write write = blind(dots[i]);
+        write.keep_siblings = true;
+        write.request = request(requests[i]);
+        record_update(&record, &write, false);
+    }
+    assert_int_equal(record_visible(&record, 0, visible, 2), 3); // in all; room for 2
+    assert_int_equal(visible[1]->dot.actor, 2);
+    assert_int_equal(record.count, 4);
+    struct request_id seven = request(7), ten = request(10);
+    assert_int_equal(record_find_request(&record, &seven)->dot.actor, 3);
+    assert_null(record_find_request(&record, &ten));
+    record_release(&record);
+}
+
+TEST(writes_without_a_request_id_are_never_taken_for_one)
+{
+    struct record record = {0};
+    struct request_id none = {0};
+    write_concurrently(&record);
+    assert_int_equal(record_visible(&record, 0, NULL, 0), 2);
+    assert_null(record_find_request(&record, &none));
+    record_release(&record);
+}
+
+// ---- encoding ------------------------------------------------------------------------
+
+static void build_example(struct record *record)
+{
+    struct record_write write = {.dot = {0xa1, 5},
+                                 .hlc = 0x0001020304050607u,
+                                 .expires_ms = 1700000000000,
+                                 .request = request(1),
+                                 .value = bytes_of_text("hello")};
+    record_clear(record);
+    clock_add(&record->clock, (struct interval){0xa1, 2, 3});
+    clock_add(&record->clock, (struct interval){0xc3, 1, 200});
+    record_update(record, &write, false);
+    write = (struct record_write){.dot = {0xb2, 300},
+                                  .hlc = 0x0001020304050608u,
+                                  .request = request(2),
+                                  .flags = SIBLING_TOMBSTONE,
+                                  .keep_siblings = true};
+    record_update(record, &write, false);
+}
+
+static void assert_sibling_equal(const struct sibling *a, const struct sibling *b)
+{
+    assert_true(dot_equal(a->dot, b->dot));
+    assert_true(a->hlc == b->hlc && a->expires_ms == b->expires_ms && a->flags == b->flags);
+    assert_true(request_id_equal(&a->request, &b->request));
+    assert_true(a->value_size == b->value_size);
+    assert_true(sibling_value_hash(a) == sibling_value_hash(b));
+}
+
+// Decodes as the record (or its head) and encodes to the same bytes.
+static void assert_comes_back(const struct record *record, struct bytes encoded, bool head)
+{
+    struct record back = {0};
+    struct buf again = {0};
+    assert_int_equal(record_decode(&back, key(), encoded), STATUS_OK);
+    assert_int_equal(back.head, head);
+    assert_true(record_same_versions(record, &back));
+    for (uint32_t i = 0; i < record->count; i++) {
+        assert_sibling_equal(&record->siblings[i], &back.siblings[i]);
+        if (!head)
+            assert_true(bytes_equal(record->siblings[i].value, back.siblings[i].value));
+    }
+    if (head)
+        record_encode_head(&back, key(), &again);
+    else
+        record_encode(&back, key(), &again);
+    assert_true(bytes_equal(encoded, buf_bytes(&again)));
+    record_release(&back);
+    buf_release(&again);
+}
+
+TEST(a_record_and_its_head_come_back_from_their_bytes)
+{
+    struct random random;
+    random_init(&random, 6);
+    struct record record = {0};
+    struct buf buf = {0};
+    for (int round = 0; round < 500; round++) {
+        struct model model = random_model(&random);
+        build(&record, &model);
+        buf_clear(&buf);
+        record_encode(&record, key(), &buf);
+        assert_comes_back(&record, buf_bytes(&buf), false);
+        buf_clear(&buf);
+        record_encode_head(&record, key(), &buf);
+        assert_comes_back(&record, buf_bytes(&buf), true);
+    }
+    record_release(&record);
+    buf_release(&buf);
+}
+
+static void assert_refused(struct record *record, struct bytes key, struct bytes encoded)
+{
+    assert_int_equal(record_decode(record, key, encoded), STATUS_CORRUPT);
+    assert_true(record_is_empty(record) && !record->head);
+}
+
+TEST(every_truncation_and_every_flipped_bit_is_refused)
+{
+    struct record record = {0}, back = {0};
+    struct buf buf = {0};
+    build_example(&record);
+    for (int head = 0; head < 2; head++) {
+        buf_clear(&buf);
+        if (head)
+            record_encode_head(&record, key(), &buf);
+        else
+            record_encode(&record, key(), &buf);
+        for (size_t size = 0; size < buf.size; size++)
+            assert_refused(&back, key(), bytes_of(buf.data, size));
+        for (size_t bit = 0; bit < 8 * buf.size; bit++) {
+            buf.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            assert_refused(&back, key(), buf_bytes(&buf));
+            buf.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        assert_comes_back(&record, buf_bytes(&buf), head);
+    }
+    record_release(&record);
+    record_release(&back);
+    buf_release(&buf);
+}
+
+TEST(a_record_of_another_key_is_refused)
+{
+    struct record record = {0};
+    struct buf buf = {0};
+    build_example(&record);
+    record_encode(&record, key(), &buf);
+    assert_refused(&record, bytes_of_text("greetings"), buf_bytes(&buf));
+    record_release(&record);
+    buf_release(&buf);
+}
+
+// Encode writes what it is given; none of these may come back.
+TEST(a_record_that_breaks_its_rules_is_refused_whatever_its_checksum)
+{
+    struct record record = {0}, back = {0};
+    struct buf buf = {0};
+    for (int rule = 0; rule < 5; rule++) {
+        build_example(&record);
+        struct sibling *siblings = record.siblings;
+        if (rule == 0) // a dot that the clock does not cover
+            siblings[0].dot.counter++;
+        if (rule == 1) // no order
+            siblings[1] = siblings[0];
+        if (rule == 2) // an unknown flag
+            siblings[0].flags = 2;
+        if (rule == 3) // a tombstone with a value
+            siblings[0].flags = SIBLING_TOMBSTONE;
+        if (rule == 4) // a value of another size
+            siblings[0].value_size++;
+        buf_clear(&buf);
+        record_encode(&record, key(), &buf);
+        assert_refused(&back, key(), buf_bytes(&buf));
+    }
+    record_release(&record);
+    record_release(&back);
+    buf_release(&buf);
+}
+
+TEST(joining_a_head_takes_its_versions_and_keeps_the_values_that_are_here)
+{
+    struct record record = {0}, head = {0}, newer = {0};
+    struct buf buf = {0};
+    write_concurrently(&record);
+    record_encode_head(&record, key(), &buf);
+    assert_int_equal(record_decode(&head, key(), buf_bytes(&buf)), STATUS_OK);
+    assert_true(record_leaf_hash(&record, key()) == record_leaf_hash(&head, key()));
+
+    record_copy(&newer, &record);
+    record_join(&newer, &head); // every value is here
+    assert_false(newer.head);
+    assert_int_equal(newer.siblings[0].value.size, 1);
+    record_copy(&newer, &head);
+    record_join(&newer, &record);
+    assert_false(newer.head);
+    assert_int_equal(newer.siblings[0].value.size, 1);
+
+    record_clear(&newer);
+    struct record_write write = blind(c1);
+    record_update(&newer, &write, false);
+    record_join(&newer, &head); // c1 with its value, a1 and b1 without
+    assert_true(newer.head);
+    assert_int_equal(newer.count, 3);
+    record_clear(&newer);
+    write.context = &record.clock;
+    record_update(&newer, &write, false);
+    record_join(&newer, &head); // which c1 supersedes
+    assert_false(newer.head);
+    assert_siblings(&newer, 1, c1, c1);
+    record_release(&record);
+    record_release(&head);
+    record_release(&newer);
+    buf_release(&buf);
+}
+
+TEST(the_leaf_hash_tells_keys_clocks_and_dots_apart)
+{
+    struct record record = {0}, other = {0};
+    assert_true(record_leaf_hash(&record, key()) == 0);
+    build_example(&record);
+    build_example(&other);
+    uint64_t hash = record_leaf_hash(&record, key());
+    assert_true(hash != 0 && hash == record_leaf_hash(&other, key()));
+    assert_true(hash != record_leaf_hash(&record, bytes_of_text("other")));
+    clock_add(&other.clock, (struct interval){7, 7, 7});
+    assert_true(hash != record_leaf_hash(&other, key()));
+    other.count--;
+    clock_copy(&other.clock, &record.clock);
+    assert_true(hash != record_leaf_hash(&other, key()));
+    record_release(&record);
+    record_release(&other);
+}
+
+TEST(format_1_stays_readable)
+{
+    struct record record = {0};
+    struct buf buf = {0};
+    build_example(&record);
+    record_encode(&record, key(), &buf);
+    assert_golden("record", buf_bytes(&buf));
+    assert_comes_back(&record, buf_bytes(&buf), false);
+    buf_clear(&buf);
+    record_encode_head(&record, key(), &buf);
+    assert_golden("head", buf_bytes(&buf));
+    assert_comes_back(&record, buf_bytes(&buf), true);
+    record_clear(&record);
+    buf_clear(&buf);
+    record_encode(&record, key(), &buf);
+    assert_golden("empty", buf_bytes(&buf));
+    assert_comes_back(&record, buf_bytes(&buf), false);
+    record_release(&record);
+    buf_release(&buf);
+}
+
+TESTS(RUN(join_is_commutative_associative_and_idempotent),
+      RUN(a_record_includes_another_if_joining_it_changes_nothing),
+      RUN(joining_with_nothing_changes_nothing),
+      RUN(a_blind_write_supersedes_all_that_the_record_holds),
+      RUN(a_write_with_a_context_supersedes_what_the_context_covers),
+      RUN(an_empty_context_supersedes_nothing),
+      RUN(a_write_that_keeps_siblings_supersedes_only_what_its_context_covers),
+      RUN(a_context_supersedes_what_the_coordinator_never_held),
+      RUN(a_coordinator_extends_its_interval_only_over_a_record_that_it_held),
+      RUN(a_stamp_below_what_it_supersedes_joins_to_an_empty_record),
+      RUN(lww_replicas_converge_to_one_value_when_stamps_follow_the_rule),
+      RUN(the_greatest_is_chosen_by_stamp_tombstone_actor_counter),
+      RUN(a_reader_sees_neither_tombstones_nor_what_expired),
+      RUN(siblings_of_one_request_are_shown_as_one_value),
+      RUN(writes_without_a_request_id_are_never_taken_for_one),
+      RUN(a_record_and_its_head_come_back_from_their_bytes),
+      RUN(every_truncation_and_every_flipped_bit_is_refused),
+      RUN(a_record_of_another_key_is_refused),
+      RUN(a_record_that_breaks_its_rules_is_refused_whatever_its_checksum),
+      RUN(joining_a_head_takes_its_versions_and_keeps_the_values_that_are_here),
+      RUN(the_leaf_hash_tells_keys_clocks_and_dots_apart), RUN(format_1_stays_readable))

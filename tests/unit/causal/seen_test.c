@@ -1,0 +1,111 @@
+// The seen-clock: what is contiguous, what came early, and what the two promise.
+#include "unit/unit.h"
+
+#include "base/random.h"
+#include "causal/seen.h"
+
+static struct dot dot_of(uint64_t actor, uint64_t counter)
+{
+    return (struct dot){actor, counter};
+}
+
+TEST(the_base_ends_before_the_first_missing_counter)
+{
+    struct seen seen = {0};
+    assert_int_equal(seen_base(&seen, 1), 0);
+    assert_true(seen_add(&seen, dot_of(1, 2)));
+    assert_int_equal(seen_base(&seen, 1), 0);
+    assert_int_equal(seen_high(&seen, 1), 2);
+    assert_true(seen_add(&seen, dot_of(1, 1)));
+    assert_int_equal(seen_base(&seen, 1), 2);
+    assert_true(seen_add(&seen, dot_of(1, 4)));
+    assert_int_equal(seen_base(&seen, 1), 2);
+    assert_int_equal(seen_high(&seen, 1), 4);
+    assert_int_equal(seen_base(&seen, 2), 0);
+    assert_int_equal(seen_high(&seen, 0), 0);
+    assert_int_equal(seen_high(&seen, 2), 0);
+    seen_release(&seen);
+}
+
+TEST(a_dot_is_new_once)
+{
+    struct seen seen = {0};
+    assert_false(seen_has(&seen, dot_of(5, 7)));
+    assert_true(seen_add(&seen, dot_of(5, 7)));
+    assert_true(seen_has(&seen, dot_of(5, 7)));
+    assert_false(seen_add(&seen, dot_of(5, 7)));
+    assert_false(seen_has(&seen, dot_of(5, 6)));
+    seen_release(&seen);
+}
+
+TEST(dots_in_any_order_give_one_seen_clock)
+{
+    struct random random;
+    random_init(&random, 11);
+    struct seen forward = {0}, shuffled = {0};
+    for (uint64_t i = 0; i < 3000; i++)
+        if (i % 10)
+            seen_add(&forward, dot_of(i % 3 + 1, i / 3 + 1));
+    uint64_t high = 3000;
+    for (uint64_t i = random_below(&random, high), n = 0; n < high; n++, i = (i + 1201) % high)
+        if (i % 10)
+            seen_add(&shuffled, dot_of(i % 3 + 1, i / 3 + 1));
+    assert_true(clock_equal(&forward.dots, &shuffled.dots));
+    assert_true(seen_hash(&forward) == seen_hash(&shuffled));
+    seen_add(&shuffled, dot_of(1, 1));
+    assert_false(seen_hash(&forward) == seen_hash(&shuffled));
+    seen_release(&forward);
+    seen_release(&shuffled);
+}
+
+TEST(only_the_contiguous_part_covers_a_clock)
+{
+    struct seen seen = {0};
+    struct clock clock = {0};
+    assert_true(seen_base_covers(&seen, &clock));
+    clock_add(&clock, (struct interval){1, 3, 4});
+    seen_add(&seen, dot_of(1, 3));
+    seen_add(&seen, dot_of(1, 4));
+    assert_false(seen_base_covers(&seen, &clock)); // 1 and 2 are missing
+    seen_add(&seen, dot_of(1, 2));
+    assert_false(seen_base_covers(&seen, &clock));
+    seen_add(&seen, dot_of(1, 1));
+    assert_true(seen_base_covers(&seen, &clock));
+    clock_add(&clock, (struct interval){2, 1, 1});
+    assert_false(seen_base_covers(&seen, &clock));
+    seen_release(&seen);
+    clock_release(&clock);
+}
+
+TEST(adoption_closes_the_gaps)
+{
+    struct seen ours = {0}, theirs = {0};
+    seen_add(&ours, dot_of(1, 1));
+    seen_add(&ours, dot_of(1, 3));
+    seen_add(&theirs, dot_of(1, 2));
+    seen_add(&theirs, dot_of(2, 1));
+    seen_join(&ours, &theirs);
+    assert_int_equal(seen_base(&ours, 1), 3);
+    assert_int_equal(seen_base(&ours, 2), 1);
+    seen_release(&ours);
+    seen_release(&theirs);
+}
+
+TEST(a_seen_clock_comes_back_however_many_gaps_it_has)
+{
+    struct seen seen = {0}, back = {0};
+    struct buf buf = {0};
+    for (uint64_t i = 1; i <= 3 * CLOCK_INTERVALS_MAX; i += 2)
+        seen_add(&seen, dot_of(9, i));
+    seen_encode(&seen, &buf);
+    struct reader reader = reader_of(buf_bytes(&buf));
+    assert_int_equal(seen_decode(&back, &reader), STATUS_OK);
+    assert_true(reader_done(&reader) && clock_equal(&seen.dots, &back.dots));
+    seen_release(&seen);
+    seen_release(&back);
+    buf_release(&buf);
+}
+
+TESTS(RUN(the_base_ends_before_the_first_missing_counter), RUN(a_dot_is_new_once),
+      RUN(dots_in_any_order_give_one_seen_clock), RUN(only_the_contiguous_part_covers_a_clock),
+      RUN(adoption_closes_the_gaps), RUN(a_seen_clock_comes_back_however_many_gaps_it_has))
