@@ -1,0 +1,122 @@
+#include "quorum/get.h"
+
+#include <assert.h>
+
+static owner_mask bit(unsigned owner)
+{
+    return (owner_mask)(1u << owner);
+}
+
+static struct get_step answer(struct get *get, enum status status)
+{
+    get->phase = GET_ENDED;
+    return (struct get_step){.answer = true, .status = status, .ended = true};
+}
+
+struct get_step get_start(struct get *get, uint8_t n, uint8_t r, owner_mask live,
+                          const uint8_t *order)
+{
+    assert(r >= 1 && r <= n && n <= RING_OWNERS_MAX);
+    *get = (struct get){.n = n, .r = r, .phase = GET_ASKING, .live = live};
+    if (mask_count(live) < r)
+        return answer(get, STATUS_UNAVAILABLE);
+    struct get_step step = {0};
+    for (unsigned i = 0; i < n && mask_count(get->asked) < r; i++) {
+        owner_mask owner = bit(order[i]);
+        if (!(live & owner))
+            continue;
+        if (!step.fetch)
+            step.fetch = owner;
+        else
+            step.head |= owner;
+        get->asked |= owner;
+    }
+    return step;
+}
+
+// R have answered, and at least one with a full record: time to compare.
+static struct get_step check(struct get *get)
+{
+    if (get->phase == GET_FETCHING)
+        return get->fetching ? (struct get_step){0} : answer(get, STATUS_OK);
+    if (mask_count(get->replied) < get->r)
+        return (struct get_step){0};
+    if (get->full)
+        return (struct get_step){.compare = true};
+    if (get->fetching)
+        return (struct get_step){0};
+    // Only heads so far (the owner asked for the record failed): fetch from one of them.
+    owner_mask owner = get->replied & (owner_mask)-get->replied;
+    get->fetching |= owner;
+    return (struct get_step){.fetch = owner};
+}
+
+struct get_step get_on_reply(struct get *get, uint8_t owner, bool full)
+{
+    if (get->phase == GET_ENDED)
+        return (struct get_step){0};
+    get->asked &= (owner_mask)~bit(owner);
+    get->replied |= bit(owner);
+    if (full) {
+        get->full |= bit(owner);
+        get->fetching &= (owner_mask)~bit(owner);
+    }
+    return check(get);
+}
+
+struct get_step get_on_compared(struct get *get, owner_mask differing)
+{
+    differing &= (owner_mask) ~(get->full);
+    if (get->phase != GET_ASKING)
+        return (struct get_step){0};
+    if (!differing)
+        return answer(get, STATUS_OK);
+    get->phase = GET_FETCHING;
+    struct get_step step = {.fetch = differing & (owner_mask)~get->fetching};
+    get->fetching |= differing;
+    return step;
+}
+
+struct get_step get_on_failed(struct get *get, uint8_t owner)
+{
+    get->live &= (owner_mask)~bit(owner);
+    if (get->phase == GET_ENDED || !((get->asked | get->fetching) & bit(owner)))
+        return (struct get_step){0};
+    get->asked &= (owner_mask)~bit(owner);
+    bool was_fetching = get->fetching & bit(owner);
+    get->fetching &= (owner_mask)~bit(owner);
+    if (was_fetching) // what its head named cannot be had from it any more
+        get->replied &= (owner_mask)~bit(owner);
+    if (mask_count(get->replied | get->asked) >= get->r)
+        return check(get);
+    // One more owner, for the full record: whatever it has needs no second question.
+    for (unsigned i = 0; i < get->n; i++) {
+        if ((get->live & bit(i)) && !((get->replied | get->asked) & bit(i))) {
+            get->asked |= bit(i);
+            if (get->phase == GET_FETCHING)
+                get->fetching |= bit(i);
+            return (struct get_step){.fetch = bit(i)};
+        }
+    }
+    return answer(get, STATUS_UNAVAILABLE);
+}
+
+struct get_step get_on_hedge(struct get *get)
+{
+    if (get->phase != GET_ASKING)
+        return (struct get_step){0};
+    for (unsigned i = 0; i < get->n; i++) {
+        if ((get->live & bit(i)) && !((get->replied | get->asked) & bit(i))) {
+            get->asked |= bit(i);
+            return (struct get_step){.fetch = bit(i)};
+        }
+    }
+    return (struct get_step){0};
+}
+
+struct get_step get_on_deadline(struct get *get)
+{
+    if (get->phase == GET_ENDED)
+        return (struct get_step){0};
+    return answer(get, STATUS_TIMEOUT);
+}

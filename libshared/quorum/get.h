@@ -1,0 +1,57 @@
+// get.h - one read in flight, as a pure state machine.
+//
+// Asks R owners, one for the record and the others for its clock and dots (a head).
+//
+//     ASKING   R replies: all the same version ──► answer
+//        │                some differ           ──► FETCHING what the heads name
+//        ▼                                             │
+//     an owner fails or is slow (hedge): the next one is asked
+//                                                      ▼
+//     answer the join, then REPAIRING: every owner that answered with less gets it
+//
+// The caller keeps the records: it joins what arrives and says how each reply compares.
+// Owners are numbered in order of preference; sets are bit masks.
+//
+// Answers: OK (R owners replied), UNAVAILABLE (too few can be reached, known before
+// asking or when one fails), TIMEOUT.
+#pragma once
+
+#include "quorum/put.h"
+
+enum get_phase {
+    GET_ASKING,
+    GET_FETCHING,
+    GET_ENDED,
+};
+
+struct get {
+    uint8_t n, r;
+    uint8_t phase; // enum get_phase
+    owner_mask live;
+    owner_mask asked;     // reply outstanding
+    owner_mask fetching;  // full record outstanding
+    owner_mask replied;   // with a head or a record
+    owner_mask full;      // with a full record
+    owner_mask differing; // head of these is not included in the full records so far
+};
+
+struct get_step {
+    owner_mask fetch; // send FETCH (record)
+    owner_mask head;  // send FETCH (head)
+    bool compare;     // R replied: the caller must say what differs with get_on_compared()
+    bool answer;      // answer with `status`: the join of what arrived; then repair
+    enum status status;
+    bool ended;
+};
+
+// `order` lists the owners from the nearest to the farthest, n of them.
+struct get_step get_start(struct get *get, uint8_t n, uint8_t r, owner_mask live,
+                          const uint8_t *order);
+// A reply (also "nothing known") with the full record, or with a head.
+struct get_step get_on_reply(struct get *get, uint8_t owner, bool full);
+// After `compare`: the owners whose head holds something that no full record has.
+struct get_step get_on_compared(struct get *get, owner_mask differing);
+struct get_step get_on_failed(struct get *get, uint8_t owner);
+// It takes longer than usual: one more owner is asked for the full record.
+struct get_step get_on_hedge(struct get *get);
+struct get_step get_on_deadline(struct get *get);

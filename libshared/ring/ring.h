@@ -1,0 +1,138 @@
+// ring.h - who owns which keys: the ring document in memory.
+//
+// The token space 0 .. 2^64-1 is cut into Q equal arcs, the partitions (Dynamo's
+// strategy 3). The document lists for each partition its owners in order of
+// preference; the owners of a key are one look-up away:
+//
+//     token = hash64(keyspace id, key)     partition = token >> (64 - log2 Q)
+//
+// A keyspace with N copies uses the first N owners of a partition's list (with several
+// datacenters: the first N_d owners of the list in each datacenter d). The document is
+// the same on every node of an epoch; routers and stores carry its epoch in every
+// message. Its text form is ring_text.h, its making ring_plan.h.
+//
+// Limits: 1024 nodes, 64 to 65536 partitions, 256 keyspaces, 9 owners a partition.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/fault.h"
+
+enum {
+    RING_NODES_MAX = 1024,
+    RING_PARTITIONS_MIN = 64,
+    RING_PARTITIONS_MAX = 65536,
+    RING_PARTITIONS_DEFAULT = 256,
+    RING_KEYSPACES_MAX = 256,
+    RING_OWNERS_MAX = 9,
+    RING_NAME_SIZE_MAX = 63, // names of nodes, keyspaces, racks, datacenters
+    RING_DCS_MAX = 16,
+    RING_DEFAULT_KEYSPACE = 1, // id of the keyspace "default"
+    RING_WEIGHT_MAX = 10000,
+    RING_NO_OWNER = UINT16_MAX, // in an owner list: the planner is to fill it in
+};
+
+enum ring_node_state {
+    RING_NODE_UP, // a member; whether it answers is not the ring's business
+};
+
+struct ring_node {
+    uint64_t id; // random, never reused
+    char name[RING_NAME_SIZE_MAX + 1];
+    char address[256]; // host name or address
+    uint16_t port;     // base port; see dkv-wire(7) for what listens where
+    char dc[RING_NAME_SIZE_MAX + 1];
+    char rack[RING_NAME_SIZE_MAX + 1];
+    uint32_t weight; // 100 = normal, 0 = owns nothing
+    enum ring_node_state state;
+    char public_key[41]; // Z85
+};
+
+enum ring_conflict {
+    RING_CONFLICT_VERSIONS,
+    RING_CONFLICT_LWW,
+};
+
+// How many acknowledgements an operation needs. Numbers are 1..RING_OWNERS_MAX.
+enum ring_level {
+    RING_LEVEL_DEFAULT = 0, // as the keyspace says
+    RING_LEVEL_QUORUM = 32,
+    RING_LEVEL_ALL,
+    RING_LEVEL_LOCAL_QUORUM,
+    RING_LEVEL_EACH_QUORUM,
+};
+
+struct ring_copies {                 // of a keyspace in one datacenter
+    char dc[RING_NAME_SIZE_MAX + 1]; // "" = wherever
+    uint8_t n;
+};
+
+struct ring_keyspace {
+    uint32_t id;
+    char name[RING_NAME_SIZE_MAX + 1];
+    struct ring_copies copies[RING_DCS_MAX];
+    uint8_t copies_count; // 1 with dc "" unless n is given per datacenter
+    enum ring_conflict conflict;
+    uint8_t r, w;   // enum ring_level or a number
+    uint64_t ttl_s; // 0 = none
+};
+
+struct ring {
+    uint64_t cluster;         // random id of the cluster
+    uint64_t epoch;           // from 1
+    uint64_t parent;          // hash of the document of the epoch before, 0 for the first
+    uint32_t partition_count; // Q, a power of two
+    struct ring_node *nodes;  // sorted by id
+    uint32_t node_count;
+    struct ring_keyspace *keyspaces; // sorted by id
+    uint32_t keyspace_count;
+    uint8_t owner_count; // owners listed per partition
+    uint16_t *owners;    // partition_count × owner_count indexes into nodes
+};
+
+void ring_release(struct ring *ring);
+
+// The rules that every document obeys: limits, order, unique ids, names and addresses,
+// levels that the keyspace can meet, owner lists of distinct nodes (and holes). INVALID with the
+// first rule that is broken.
+enum status ring_check(const struct ring *ring, struct fault *fault) MUST_USE;
+
+bool ring_is_name(struct bytes text);    // letters, digits, '.', '_', '-'; begins with no '-'
+bool ring_is_address(struct bytes text); // what a host name, IPv4 or IPv6 address consists of
+
+// The token of a key: hash64 over the keyspace id (u32, little-endian) and the key.
+uint64_t ring_token(uint32_t keyspace, struct bytes key);
+
+static inline uint32_t ring_partition(const struct ring *ring, uint64_t token)
+{
+    return (uint32_t)(token >> (64 - __builtin_ctz(ring->partition_count)));
+}
+
+// Key in the engine: token (big endian), keyspace (u32, big endian), key. A partition
+// is one contiguous range of engine keys.
+enum { RING_ENGINE_PREFIX_SIZE = 12 };
+
+// The owners of a partition for a keyspace, as indexes into nodes, in order of
+// preference. Returns how many (the keyspace's N, or fewer nodes than that).
+uint32_t ring_owners(const struct ring *ring, uint32_t partition,
+                     const struct ring_keyspace *keyspace, uint16_t owners[RING_OWNERS_MAX]);
+
+// All nodes that are not owners, in the order in which they stand in for owners
+// (clockwise: as they appear in the lists of this partition and the following ones; nodes
+// that own nothing come last). Returns how many, at most max.
+uint32_t ring_fallbacks(const struct ring *ring, uint32_t partition,
+                        const struct ring_keyspace *keyspace, uint16_t *fallbacks, uint32_t max);
+
+const struct ring_keyspace *ring_find_keyspace(const struct ring *ring, struct bytes name);
+const struct ring_keyspace *ring_keyspace(const struct ring *ring, uint32_t id); // NULL if none
+int ring_find_node(const struct ring *ring, uint64_t id);           // index, -1 if none
+int ring_find_node_name(const struct ring *ring, const char *name); // index, -1 if none
+
+uint32_t ring_copies_total(const struct ring_keyspace *keyspace); // N over all datacenters
+
+// "1".."9", "one", "quorum", "all", "local-quorum", "each-quorum". INVALID otherwise.
+enum status ring_level_parse(struct bytes text, uint8_t *level) MUST_USE;
+const char *ring_level_text(uint8_t level);
+
+// Acknowledgements that `level` asks of n owners in one datacenter, 0 if it asks for more
+// than n. `level` is not RING_LEVEL_DEFAULT.
+uint32_t ring_level_count(uint8_t level, uint32_t n);

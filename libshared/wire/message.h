@@ -1,0 +1,329 @@
+// message.h - every message that dkv processes exchange.
+//
+// One frame: a header and `count` operations of one type. Little-endian, bounded, no
+// allocation; decoded operations borrow from the frame. dkv-wire(7) is the grammar.
+//
+//     header  40 bytes
+//     body    count operations, each beginning with its id
+//
+// The requester chooses the id; the reply carries it back. Replies may come in any
+// order and in other groupings than the requests.
+//
+// Who asks whom:
+//     client -> router   HELLO PING PUT GET SCAN ASK
+//     router -> store    HELLO PING UPDATE MERGE FETCH FIND SCAN_LOCAL ROOTS
+//     router -> router   HELLO PING ASK
+//
+// Limits: 256 operations and 64 KiB a message; one larger operation travels alone.
+#pragma once
+
+#include "causal/record.h"
+
+enum {
+    MESSAGE_MAGIC = 0x6b64, // "dk"
+    MESSAGE_VERSION = 1,
+    MESSAGE_HEADER_SIZE = 40,
+    MESSAGE_OPS_MAX = 256,
+    MESSAGE_SIZE_SOFT_MAX = 64 * 1024,
+    MESSAGE_SIZE_MAX = 24 * 1024 * 1024, // one record of the greatest size and its envelope
+};
+
+enum message_type {
+    MESSAGE_ERROR = 1, // reply to a message that cannot be served as a whole
+    MESSAGE_HELLO = 2,
+    MESSAGE_WELCOME = 3,
+    MESSAGE_PING = 4,
+    MESSAGE_PONG = 5,
+    MESSAGE_ASK = 6, // a question by name: "ring", "status"
+    MESSAGE_ANSWER = 7,
+    MESSAGE_PUT = 16,
+    MESSAGE_PUT_DONE = 17,
+    MESSAGE_GET = 18,
+    MESSAGE_GOT = 19,
+    MESSAGE_SCAN = 20,
+    MESSAGE_SCANNED = 21,
+    MESSAGE_UPDATE = 32,
+    MESSAGE_UPDATED = 33,
+    MESSAGE_DURABLE = 34,
+    MESSAGE_MERGE = 35,
+    MESSAGE_MERGED = 36,
+    MESSAGE_FETCH = 37,
+    MESSAGE_FETCHED = 38,
+    MESSAGE_FIND = 39,
+    MESSAGE_FOUND = 40,
+    MESSAGE_SCAN_LOCAL = 41,
+    MESSAGE_SCANNED_LOCAL = 42,
+    MESSAGE_ROOTS = 43,
+    MESSAGE_ROOTS_ARE = 44,
+};
+
+// u16 magic, u8 version, u8 type, u16 flags (0), u16 count, u32 body size,
+// u16 credit_ops, u16 credit_kib, u64 epoch, u64 boot, u32 budget_ms, u32 reserved (0)
+struct message_header {
+    uint8_t type;        // enum message_type
+    uint16_t count;      // operations in the body
+    uint32_t body_size;  // bytes behind the header
+    uint16_t credit_ops; // how many operations the sender is willing to have in flight
+    uint16_t credit_kib; // and how many KiB; 0 = unchanged
+    uint64_t epoch;      // of the sender's ring; 0 = has none (clients)
+    uint64_t boot;       // random id of the sender's life
+    uint32_t budget_ms;  // time left for the operations when this was sent; 0 = not said
+};
+
+void message_header_encode(const struct message_header *header, uint8_t out[MESSAGE_HEADER_SIZE]);
+
+// INVALID unless magic, version, sizes and reserved fields are right; then `body`
+// reads exactly the body.
+enum status message_header_decode(struct message_header *header, struct bytes message,
+                                  struct reader *body) MUST_USE;
+
+// ---- operations -------------------------------------------------------------------
+// For each: a struct, op_encode_X (appends to out), op_decode_X (INVALID if the bytes
+// are not one). `bytes` members are borrowed from the message. The last member tells
+// its encoding where it is not obvious: short = u16 size, sized = u32 size.
+
+struct op_hello { // first message on every link; the answer says who is there
+    uint64_t id;
+    uint8_t version_min, version_max;
+    uint32_t capabilities;
+    uint64_t node;  // the sender's node id, 0 for a client
+    uint64_t actor; // the actor of the sender's store, 0 = none
+};
+
+struct op_welcome {
+    uint64_t id;
+    uint8_t version;
+    uint32_t capabilities;
+    uint64_t cluster;
+    uint64_t node;
+    uint64_t actor;
+    uint32_t value_size_max;
+    uint8_t role; // the asker's, enum role in wire/role.h
+    struct bytes software; // short, such as "0.1.0"
+};
+
+struct op_ping {
+    uint64_t id;
+};
+
+struct op_pong {
+    uint64_t id;
+    uint64_t actor;
+    uint32_t unsynced_age_ms; // age of the oldest write that is not durable yet
+    uint64_t entry_count;     // live keys, as far as known
+    uint64_t data_size;       // bytes in tables and memory
+    uint8_t disk_full;
+};
+
+struct op_ask {
+    uint64_t id;
+    struct bytes topic;    // short
+    struct bytes argument; // sized
+};
+
+struct op_answer {
+    uint64_t id;
+    uint8_t status;
+    struct bytes text; // sized
+};
+
+struct op_error {
+    uint64_t id; // of the first operation, 0 if none could be read
+    uint8_t status;
+    struct bytes text; // short
+};
+
+enum put_flags {
+    PUT_DELETE = 1,        // the write is a tombstone
+    PUT_STRICT = 2,        // only owners count toward W
+    PUT_KEEP_SIBLINGS = 4, // supersede nothing but what the context covers
+    PUT_RETRY = 8,         // this request id may have been sent before: look for it first
+    PUT_WANT_CONTEXT = 16, // send the new context back
+    PUT_RECORD = 32,       // the value is an encoded record to be joined as it is (restore)
+};
+
+struct op_put {
+    uint64_t id;
+    struct request_id request;
+    uint8_t level; // W, enum ring_level or a number
+    uint8_t flags; // enum put_flags
+    uint64_t expires_ms;
+    struct bytes keyspace; // short, its name
+    struct bytes key;      // short
+    struct bytes context;  // short, binary context token; empty = blind
+    struct bytes value;    // sized
+};
+
+struct op_put_done {
+    uint64_t id;
+    uint8_t status;
+    uint8_t acked;  // nodes on which it is durable as far as known
+    uint8_t hinted; // of which as hints
+    uint32_t keyspace;
+    uint64_t epoch;
+    struct dot dot; // counter 0 = not known
+    struct bytes context; // short, binary, only if wanted
+    struct bytes text;    // short, why it is not OK
+};
+
+enum get_flags {
+    GET_STRICT = 1, // only owners answer
+    GET_LOCAL = 2,  // the contacted node's own replica, nobody else's
+};
+
+struct op_get {
+    uint64_t id;
+    uint8_t level; // R
+    uint8_t flags;
+    struct bytes keyspace; // short
+    struct bytes key;      // short
+};
+
+struct op_got {
+    uint64_t id;
+    uint8_t status;  // OK also if the record holds tombstones only; NOT_FOUND = nothing known
+    uint8_t replied; // owners whose answer is in it
+    uint32_t keyspace;
+    struct bytes record; // sized, encoded record
+    struct bytes text;   // short
+};
+
+enum scan_flags {
+    SCAN_HEADS = 1, // keys and heads, no values
+    SCAN_LOCAL = 2, // the contacted node's own replica
+};
+
+struct op_scan {
+    uint64_t id;
+    uint8_t level; // R
+    uint8_t flags;
+    uint32_t partition;
+    uint32_t size_max;     // bytes of items wanted in the answer, about
+    struct bytes keyspace; // short
+    struct bytes after;    // short: engine key to go on behind, empty = from the start
+    struct bytes prefix;   // short: only keys beginning so
+};
+
+// Items in order of the engine key, in `items`: each short key, sized record.
+struct op_scanned {
+    uint64_t id;
+    uint8_t status;
+    uint8_t done;       // the partition ends here
+    uint8_t replied;
+    uint32_t keyspace;
+    uint32_t item_count;
+    struct bytes last;  // short: engine key to pass as `after` for the next page
+    struct bytes items; // sized
+    struct bytes text;  // short
+};
+
+enum update_flags {
+    UPDATE_DELETE = 1,
+    UPDATE_KEEP_SIBLINGS = 2,
+    UPDATE_BLIND = 4, // supersede what the coordinator's record holds, besides the context
+};
+
+struct op_update { // to the coordinator's store, which gives the write its dot
+    uint64_t id;
+    struct request_id request;
+    uint8_t flags;
+    uint32_t keyspace;
+    uint64_t hlc_floor; // greater than any hlc in the context
+    uint64_t expires_ms;
+    struct bytes key;     // short
+    struct bytes context; // short, an encoded clock; empty = none
+    struct bytes value;   // sized
+};
+
+// Not gated: it promises nothing about durability. DURABLE follows when it is.
+struct op_updated {
+    uint64_t id;
+    uint8_t status;
+    struct dot dot;
+    struct bytes record; // sized, the whole record, to be merged by the other owners
+};
+
+struct op_done { // DURABLE, MERGED
+    uint64_t id;
+    uint8_t status;
+};
+
+struct op_merge {
+    uint64_t id;
+    uint32_t keyspace;
+    struct bytes key;    // short
+    struct bytes record; // sized
+};
+
+struct op_fetch {
+    uint64_t id;
+    uint8_t head; // clock and dots are enough
+    uint32_t keyspace;
+    struct bytes key; // short
+};
+
+struct op_fetched { // FETCHED, FOUND
+    uint64_t id;
+    uint8_t status; // NOT_FOUND: nothing known of this key (FOUND: of this request)
+    struct bytes record; // sized
+};
+
+struct op_find { // does this store know the request id? FOUND has the record that holds or covers it
+    uint64_t id;
+    struct request_id request;
+    uint32_t keyspace;
+    struct bytes key; // short
+};
+
+struct op_scan_local {
+    uint64_t id;
+    uint8_t heads;
+    uint32_t partition;
+    uint32_t keyspace;
+    uint32_t size_max;
+    struct bytes after;  // short
+    struct bytes prefix; // short
+};
+
+// SCANNED_LOCAL is an op_scanned.
+
+struct op_roots { // the hash tree roots of some partitions
+    uint64_t id;
+    uint32_t first;
+    uint32_t count;
+};
+
+struct op_roots_are {
+    uint64_t id;
+    uint8_t status;
+    uint32_t first;
+    struct bytes roots; // sized: u64 for each partition
+};
+
+#define OP_FUNCTIONS(name)                                                                         \
+    void op_encode_##name(const struct op_##name *op, struct buf *out);                            \
+    enum status op_decode_##name(struct op_##name *op, struct reader *body) MUST_USE;
+OP_FUNCTIONS(hello)
+OP_FUNCTIONS(welcome)
+OP_FUNCTIONS(ping)
+OP_FUNCTIONS(pong)
+OP_FUNCTIONS(ask)
+OP_FUNCTIONS(answer)
+OP_FUNCTIONS(error)
+OP_FUNCTIONS(put)
+OP_FUNCTIONS(put_done)
+OP_FUNCTIONS(get)
+OP_FUNCTIONS(got)
+OP_FUNCTIONS(scan)
+OP_FUNCTIONS(scanned)
+OP_FUNCTIONS(update)
+OP_FUNCTIONS(updated)
+OP_FUNCTIONS(done)
+OP_FUNCTIONS(merge)
+OP_FUNCTIONS(fetch)
+OP_FUNCTIONS(fetched)
+OP_FUNCTIONS(find)
+OP_FUNCTIONS(scan_local)
+OP_FUNCTIONS(roots)
+OP_FUNCTIONS(roots_are)
+#undef OP_FUNCTIONS
