@@ -16,6 +16,8 @@ CC      ?= gcc
 CFLAGS  ?= -O2 -g
 SEEDS   ?= 1000
 SECONDS ?= 60
+JOBS    ?= $(shell nproc)
+FEWER_SEEDS = $(shell expr $(SEEDS) / 20 + 1)
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-prototypes \
        -Wmissing-prototypes -Wformat=2
@@ -28,7 +30,7 @@ VERSION = 0.1.0
 # Sources are found, not listed: a new file needs no edit here.
 PURE     = base causal ring lsm wire quorum
 WORLD    = os net proc
-PROGRAMS = $(sort $(notdir $(wildcard cmd/*)))
+PROGRAMS = $(patsubst cmd/%/main.c,%,$(wildcard cmd/*/main.c))
 BRAIN   := $(filter-out %/main.c cmd/dkv/%,$(wildcard cmd/*/*.c))
 UNIT    := $(wildcard tests/unit/*/*_test.c)
 SIM     := $(wildcard tests/sim/*.c)
@@ -95,15 +97,93 @@ $(call program,$(UNIT)): $(BUILD)/%_test: $(BUILD)/%_test.o $$(call object,$$(wi
 
 unit: $(call program,$(UNIT))
 
+SIM_PROGRAM = $(if $(wildcard tests/sim/sim.c),$(BUILD)/tests/sim/sim)
 $(BUILD)/tests/sim/sim: $(call object,$(SIM)) $(BUILD)/libbrain.a $(PURE_LIBS)
 	$(LINK) $^ $(PURE_LINK)
 
-sim: $(BUILD)/tests/sim/sim
+sim: $(SIM_PROGRAM)
 	$< $(SEEDS)
+
+# A fuzz target is one object; libFuzzer drives it, or replay.c with a stored corpus.
+REPLAY = $(FUZZ:%_fuzz.c=$(BUILD)/%_replay)
+fuzz_parts = $(call object,$(wildcard tests/sim/*_vfs.c)) $(BUILD)/libbrain.a $(PURE_LIBS)
+$(REPLAY): %_replay: %_fuzz.o $(BUILD)/tests/fuzz/replay.o $(fuzz_parts)
+	$(LINK) $^ $(PURE_LINK)
+
+$(call program,$(FUZZ)): %_fuzz: %_fuzz.o $(fuzz_parts)
+	$(LINK) $^ $(PURE_LINK) -fsanitize=fuzzer
+
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+fuzz:
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang CFLAGS='$(SANITIZE) -fsanitize=fuzzer-no-link' \
+		$(FUZZ:%.c=$(BUILD)/fuzz/%)
+	@failed=0; for target in $(FUZZ:tests/fuzz/%_fuzz.c=%); do \
+		mkdir -p $(BUILD)/fuzz/corpus/$$target tests/fuzz/corpus/$$target && \
+		$(BUILD)/fuzz/tests/fuzz/$${target}_fuzz -max_total_time=$(SECONDS) -timeout=10 \
+			-print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/$$target- \
+			$(BUILD)/fuzz/corpus/$$target tests/fuzz/corpus/$$target || failed=1; \
+	done; exit $$failed
+
+# What tests/run runs, for a build directory and a number of seeds.
+run_programs = $(UNIT:%.c='$(1)/%') \
+	$(foreach f,$(FUZZ:tests/fuzz/%_fuzz.c=%),'$(1)/tests/fuzz/$(f)_replay tests/fuzz/corpus/$(f)') \
+	$(if $(SIM_PROGRAM),'$(1)/tests/sim/sim $(2)')
+run_lint = 'tests/lint/lint $(PURE_LIBS) $(BUILD)/libbrain.a'
+run_bats = $(patsubst %,'bats --tap %',$(wildcard tests/bats/*.bats))
+
+programs: $(BIN) $(call program,$(UNIT)) $(REPLAY) $(SIM_PROGRAM)
+
+deps:
+	@tests/deps test
+
+test: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) programs
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan CFLAGS='$(SANITIZE)' programs
+	@PATH="$(abspath $(BUILD))/bin:$$PATH" tests/run $(run_lint) \
+		$(call run_programs,$(BUILD),$(SEEDS)) $(run_bats) \
+		$(call run_programs,$(BUILD)/asan,$(FEWER_SEEDS))
+
+asan: SANITIZE_WITH = $(SANITIZE)
+tsan: SANITIZE_WITH = -O1 -g -fsanitize=thread
+asan tsan:
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/$@ CFLAGS='$(SANITIZE_WITH)' programs
+	@tests/run $(call run_programs,$(BUILD)/$@,$(FEWER_SEEDS))
+
+lint: $(PURE_LIBS) $(BUILD)/libbrain.a
+	@tests/lint/lint $^
+
+format:
+	clang-format -i $(shell find libshared cmd tests -name '*.[ch]')
+
+# ---- demo, install -------------------------------------------------------------------
+demo:
+	@tests/deps build
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@PATH="$(abspath $(BUILD))/bin:$$PATH" examples/demo.sh
+
+# Units name the programs in /usr/local/bin.
+INSTALLED = $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(INSTALLED)/bin
+	install -m 755 $(BIN) $(INSTALLED)/bin
+	for page in $(MAN); do \
+		install -D -m 644 $$page $(INSTALLED)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+	for file in $(wildcard cmd/dkv/dkv.bash); do \
+		install -D -m 644 $$file $(INSTALLED)/share/bash-completion/completions/dkv || exit 1; \
+	done
+	for file in $(wildcard systemd/sysusers.d/*.conf systemd/tmpfiles.d/*.conf); do \
+		install -D -m 644 $$file $(INSTALLED)/lib/$${file#systemd/} || exit 1; \
+	done
+	for unit in $(notdir $(wildcard systemd/*.service systemd/*.target)); do \
+		install -d $(INSTALLED)/lib/systemd/system && \
+		sed 's|/usr/local/|$(PREFIX)/|g' systemd/$$unit \
+			>$(INSTALLED)/lib/systemd/system/$$unit || exit 1; \
+	done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf build
 
-.PHONY: all unit sim clean
+.PHONY: all unit sim fuzz programs deps test asan tsan lint format demo install clean

@@ -1,0 +1,159 @@
+#include "dkv-router/flights.h"
+
+#include "base/xalloc.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { BUFFER_KEPT_MAX = 512 }; // bytes a free slot may keep per buffer
+
+void flights_init(struct flights *flights, uint64_t now_ms)
+{
+    *flights = (struct flights){.wheel_at = now_ms / FLIGHTS_TICK_MS};
+    flights->slots = xcalloc(FLIGHTS_MAX, sizeof *flights->slots);
+    flights->free_slots = xcalloc(FLIGHTS_MAX, sizeof *flights->free_slots);
+    for (uint32_t i = 0; i < FLIGHTS_WHEEL_SIZE; i++)
+        flights->wheel[i] = FLIGHT_NONE;
+}
+
+static void release_buffers(struct flight *flight, size_t kept_max)
+{
+    struct buf *buffers[3 + RING_OWNERS_MAX] = {&flight->key, &flight->value, &flight->after};
+    for (unsigned i = 0; i < RING_OWNERS_MAX; i++)
+        buffers[3 + i] = &flight->replies[i];
+    for (unsigned i = 0; i < 3 + RING_OWNERS_MAX; i++) {
+        if (buffers[i]->capacity > kept_max)
+            buf_release(buffers[i]);
+        else
+            buf_clear(buffers[i]);
+    }
+}
+
+void flights_release(struct flights *flights)
+{
+    for (uint32_t i = 0; i < flights->slot_count; i++) {
+        release_buffers(flights->slots[i], 0);
+        clock_release(&flights->slots[i]->context);
+        free(flights->slots[i]);
+    }
+    free(flights->slots);
+    free(flights->free_slots);
+    *flights = (struct flights){0};
+}
+
+static uint32_t *wheel_slot(struct flights *flights, uint64_t wake_ms)
+{
+    return &flights->wheel[(wake_ms / FLIGHTS_TICK_MS) % FLIGHTS_WHEEL_SIZE];
+}
+
+static void link_in(struct flights *flights, struct flight *flight)
+{
+    uint32_t *head = wheel_slot(flights, flight->wake_ms);
+    flight->previous = FLIGHT_NONE;
+    flight->next = *head;
+    if (*head != FLIGHT_NONE)
+        flights->slots[*head]->previous = flight->slot;
+    *head = flight->slot;
+}
+
+static void link_out(struct flights *flights, struct flight *flight)
+{
+    if (flight->previous != FLIGHT_NONE)
+        flights->slots[flight->previous]->next = flight->next;
+    else
+        *wheel_slot(flights, flight->wake_ms) = flight->next;
+    if (flight->next != FLIGHT_NONE)
+        flights->slots[flight->next]->previous = flight->previous;
+}
+
+// What is due already fires at the next tick that is looked at.
+static uint64_t not_in_the_past(const struct flights *flights, uint64_t wake_ms)
+{
+    uint64_t earliest = flights->wheel_at * FLIGHTS_TICK_MS;
+    return wake_ms < earliest ? earliest : wake_ms;
+}
+
+struct flight *flights_add(struct flights *flights, enum flight_kind kind, size_t size,
+                           uint64_t wake_ms)
+{
+    if (flights->count == FLIGHTS_MAX || flights->held_size + size > FLIGHTS_SIZE_MAX)
+        return NULL;
+    struct flight *flight;
+    if (flights->free_count) {
+        flight = flights->slots[flights->free_slots[--flights->free_count]];
+    } else {
+        flight = xcalloc(1, sizeof *flight);
+        flight->slot = flights->slot_count;
+        flights->slots[flights->slot_count++] = flight;
+    }
+    flight->kind = (uint8_t)kind;
+    flight->life++;
+    flight->held_size = size;
+    flight->has_context = false;
+    flight->hlc_floor = 0;
+    flight->dot = (struct dot){0};
+    flight->flags = 0;
+    clock_clear(&flight->context);
+    flight->wake_ms = not_in_the_past(flights, wake_ms);
+    link_in(flights, flight);
+    flights->held_size += size;
+    flights->count++;
+    return flight;
+}
+
+void flights_remove(struct flights *flights, struct flight *flight)
+{
+    assert(flight->kind != FLIGHT_FREE);
+    link_out(flights, flight);
+    flights->held_size -= flight->held_size;
+    flights->count--;
+    flight->kind = FLIGHT_FREE;
+    release_buffers(flight, BUFFER_KEPT_MAX);
+    flights->free_slots[flights->free_count++] = flight->slot;
+}
+
+void flights_hold(struct flights *flights, struct flight *flight, size_t more)
+{
+    flight->held_size += more;
+    flights->held_size += more;
+}
+
+struct flight *flights_find(struct flights *flights, uint64_t id)
+{
+    uint32_t slot = (uint32_t)id;
+    if (slot >= flights->slot_count)
+        return NULL;
+    struct flight *flight = flights->slots[slot];
+    return flight->kind != FLIGHT_FREE && flight->life == id >> 32 ? flight : NULL;
+}
+
+int flight_owner(const struct flight *flight, uint32_t node)
+{
+    for (int i = 0; i < flight->n; i++) {
+        if (flight->owners[i] == node)
+            return i;
+    }
+    return -1;
+}
+
+void flights_wake_at(struct flights *flights, struct flight *flight, uint64_t wake_ms)
+{
+    link_out(flights, flight);
+    flight->wake_ms = not_in_the_past(flights, wake_ms);
+    link_in(flights, flight);
+}
+
+struct flight *flights_next_due(struct flights *flights, uint64_t now_ms)
+{
+    for (uint64_t now_at = now_ms / FLIGHTS_TICK_MS; flights->wheel_at < now_at;
+         flights->wheel_at++) {
+        uint32_t slot = flights->wheel[flights->wheel_at % FLIGHTS_WHEEL_SIZE];
+        while (slot != FLIGHT_NONE) { // the others of this slot wait for a later lap
+            struct flight *flight = flights->slots[slot];
+            if (flight->wake_ms <= now_ms)
+                return flight;
+            slot = flight->next;
+        }
+    }
+    return NULL;
+}

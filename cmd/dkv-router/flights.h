@@ -1,0 +1,105 @@
+// flights.h - the operations that a router has in flight.
+//
+// A flight lives from the client's request until nothing is outstanding any more, at most
+// until its deadline. Its id, sent along with every request to a store, names the slot and
+// the life of the slot, so that a late answer to an earlier flight is recognised. Every
+// flight waits in a timer wheel for its next waking (a hedge, its deadline).
+//
+// Bounded by count and by bytes; the edge answers BUSY beyond.
+#pragma once
+
+#include "base/moment.h"
+#include "quorum/get.h"
+#include "wire/role.h"
+
+enum {
+    FLIGHTS_MAX = 16384,
+    FLIGHTS_SIZE_MAX = 128 << 20, // bytes of keys, values and replies held
+    FLIGHTS_TICK_MS = 8,
+    FLIGHTS_WHEEL_SIZE = 1024,
+};
+
+enum flight_kind {
+    FLIGHT_FREE,
+    FLIGHT_PUT,
+    FLIGHT_GET,
+    FLIGHT_SCAN,
+};
+
+struct flight {
+    uint8_t kind; // enum flight_kind
+    uint8_t n;    // owners
+    uint16_t owners[RING_OWNERS_MAX]; // node indexes, in order of preference
+    uint32_t slot;
+    uint32_t life;
+    uint32_t next, previous; // in the wheel, FLIGHT_NONE = end
+    uint64_t wake_ms;
+    uint64_t started_ms;
+    uint64_t deadline_ms;
+    link_id client;
+    uint64_t client_id; // the op's id in the client's request
+    uint32_t keyspace;
+    uint32_t partition;
+    uint8_t flags; // of the client's request
+    bool strict;
+    size_t held_size; // counted against FLIGHTS_SIZE_MAX
+    struct buf key;
+    union {
+        struct put put;
+        struct get get;
+        struct {
+            owner_mask asked, replied, live;
+            uint8_t r;
+        } scan;
+    };
+    // A put.
+    struct request_id request;
+    uint64_t expires_ms;
+    uint64_t hlc_floor;
+    struct clock context;
+    bool has_context;
+    struct dot dot;
+    struct buf value;
+    // A get or scan: what each owner answered. A put: the context for the client, in [0].
+    struct buf replies[RING_OWNERS_MAX];
+    // A scan.
+    uint32_t size_max;
+    struct buf after;
+};
+
+enum { FLIGHT_NONE = UINT32_MAX };
+
+struct flights {
+    struct flight **slots;
+    uint32_t slot_count; // made so far
+    uint32_t *free_slots;
+    uint32_t free_count;
+    uint32_t count;
+    size_t held_size;
+    uint32_t wheel[FLIGHTS_WHEEL_SIZE];
+    uint64_t wheel_at; // tick number up to which everything has fired
+};
+
+void flights_init(struct flights *flights, uint64_t now_ms);
+void flights_release(struct flights *flights);
+
+// A new flight, or NULL if there are too many. `size` is what it will hold.
+struct flight *flights_add(struct flights *flights, enum flight_kind kind, size_t size,
+                           uint64_t wake_ms);
+void flights_remove(struct flights *flights, struct flight *flight);
+void flights_hold(struct flights *flights, struct flight *flight, size_t more);
+
+static inline uint64_t flight_id(const struct flight *flight)
+{
+    return (uint64_t)flight->life << 32 | flight->slot;
+}
+
+struct flight *flights_find(struct flights *flights, uint64_t id); // NULL if it is over
+
+// The index of the node among the flight's owners, -1 if it is none.
+int flight_owner(const struct flight *flight, uint32_t node);
+
+void flights_wake_at(struct flights *flights, struct flight *flight, uint64_t wake_ms);
+// The next flight whose time has come, NULL if there is none. It must be removed or given a
+// later time before the next call.
+struct flight *flights_next_due(struct flights *flights, uint64_t now_ms);

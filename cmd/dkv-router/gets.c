@@ -1,0 +1,269 @@
+#include "dkv-router/gets.h"
+
+enum {
+    HEDGE_MS_MIN = 8,
+    HEDGE_MS_MAX = 1000,
+    LINGER_MS = 10, // between the client's deadline and ours
+};
+
+static void send_fetch(struct router *router, const struct flight *flight, unsigned owner,
+                       bool head, struct moment now, struct outbox *outbox)
+{
+    struct op_fetch fetch = {.id = flight_id(flight),
+                             .head = head,
+                             .keyspace = flight->keyspace,
+                             .key = buf_bytes(&flight->key)};
+    uint64_t left = flight->deadline_ms > now.mono_ms ? flight->deadline_ms - now.mono_ms : 1;
+    op_encode_fetch(&fetch, outbox_add_timed(outbox, owner_link(router, flight, owner),
+                                             MESSAGE_FETCH, (uint32_t)left));
+}
+
+static void answer(const struct flight *flight, enum status status, uint8_t replied,
+                   struct bytes record, struct bytes text, struct outbox *outbox)
+{
+    struct op_got got = {.id = flight->client_id,
+                         .status = (uint8_t)status,
+                         .replied = replied,
+                         .keyspace = flight->keyspace,
+                         .record = record,
+                         .text = text};
+    op_encode_got(&got, outbox_add(outbox, flight->client, MESSAGE_GOT, 0));
+}
+
+// The reply of an owner, decoded into `record`; an empty reply is an empty record.
+static bool decode_reply(const struct flight *flight, unsigned owner, struct record *record)
+{
+    record_clear(record);
+    struct bytes reply = buf_bytes(&flight->replies[owner]);
+    return !reply.size || !record_decode(record, buf_bytes(&flight->key), reply);
+}
+
+// The join of all full replies, into router->joined. Replies were checked on arrival.
+static void join_full(struct router *router, const struct flight *flight)
+{
+    record_clear(&router->joined);
+    for (unsigned owner = 0; owner < flight->n; owner++) {
+        if ((flight->get.full & (1u << owner)) && decode_reply(flight, owner, &router->record))
+            record_join(&router->joined, &router->record);
+    }
+}
+
+static owner_mask find_differing(struct router *router, const struct flight *flight)
+{
+    owner_mask differing = 0;
+    join_full(router, flight);
+    for (unsigned owner = 0; owner < flight->n; owner++) {
+        owner_mask bit = (owner_mask)(1u << owner);
+        if (!(flight->get.replied & bit) || (flight->get.full & bit))
+            continue;
+        if (decode_reply(flight, owner, &router->record) &&
+            !record_includes(&router->joined, &router->record))
+            differing |= bit;
+    }
+    return differing;
+}
+
+// Sends the joined record to every owner that answered with less.
+static void repair(struct router *router, const struct flight *flight, struct bytes encoded,
+                   struct outbox *outbox)
+{
+    for (unsigned owner = 0; owner < flight->n; owner++) {
+        if (!(flight->get.replied & (1u << owner)) ||
+            !decode_reply(flight, owner, &router->record) ||
+            record_includes(&router->record, &router->joined))
+            continue;
+        router->counts.repairs++;
+        struct op_merge merge = {.keyspace = flight->keyspace,
+                                 .key = buf_bytes(&flight->key),
+                                 .record = encoded};
+        op_encode_merge(&merge, outbox_add(outbox, owner_link(router, flight, owner),
+                                           MESSAGE_MERGE, 0));
+    }
+}
+
+static void answer_joined(struct router *router, const struct flight *flight,
+                          struct outbox *outbox)
+{
+    uint8_t replied = mask_count(flight->get.replied);
+    join_full(router, flight);
+    if (record_is_empty(&router->joined)) {
+        answer(flight, STATUS_NOT_FOUND, replied, (struct bytes){0}, (struct bytes){0}, outbox);
+        return;
+    }
+    buf_clear(&router->encoded);
+    record_encode(&router->joined, buf_bytes(&flight->key), &router->encoded);
+    struct bytes encoded = buf_bytes(&router->encoded);
+    answer(flight, STATUS_OK, replied, encoded, (struct bytes){0}, outbox);
+    if (!(flight->flags & GET_LOCAL))
+        repair(router, flight, encoded, outbox);
+}
+
+static struct bytes explain(struct router *router, const struct flight *flight)
+{
+    struct placing placing = {.n = flight->n};
+    memcpy(placing.owners, flight->owners, sizeof placing.owners);
+    return placing_explain(router, &placing, 'R', flight->get.r);
+}
+
+// A p99 that follows the samples: up by much when one is above, down by little when below.
+static void observe(struct router *router, uint64_t elapsed_ms)
+{
+    uint64_t elapsed_us = elapsed_ms * 1000;
+    uint64_t step = router->get_p99_us / 64 + 1;
+    if (elapsed_us > router->get_p99_us)
+        router->get_p99_us += step * 99 / 10;
+    else if (router->get_p99_us > step / 10 + 1)
+        router->get_p99_us -= step / 10 + 1;
+}
+
+static void take_step(struct router *router, struct flight *flight, struct get_step step,
+                      struct moment now, struct outbox *outbox)
+{
+    if (step.compare)
+        step = get_on_compared(&flight->get, find_differing(router, flight));
+    for (unsigned owner = 0; owner < flight->n; owner++) {
+        if (step.fetch & (1u << owner))
+            send_fetch(router, flight, owner, false, now, outbox);
+        if (step.head & (1u << owner))
+            send_fetch(router, flight, owner, true, now, outbox);
+    }
+    if (step.answer && step.status == STATUS_OK) {
+        observe(router, now.mono_ms - flight->started_ms);
+        answer_joined(router, flight, outbox);
+    } else if (step.answer) {
+        router->counts.unavailable += step.status == STATUS_UNAVAILABLE;
+        router->counts.timeouts += step.status == STATUS_TIMEOUT;
+        answer(flight, step.status, mask_count(flight->get.replied), (struct bytes){0},
+               explain(router, flight), outbox);
+    }
+    if (step.ended)
+        flights_remove(&router->flights, flight);
+}
+
+static void refuse(const struct arrival *arrival, const struct op_get *get, enum status status,
+                   const char *why, struct outbox *outbox)
+{
+    struct op_got got = {.id = get->id, .status = (uint8_t)status, .text = bytes_of_text(why)};
+    op_encode_got(&got, outbox_add(outbox, arrival->link, MESSAGE_GOT, 0));
+}
+
+static uint64_t hedge_ms(const struct router *router)
+{
+    uint64_t after = router->get_p99_us / 1000 + 1;
+    return after < HEDGE_MS_MIN ? HEDGE_MS_MIN : after > HEDGE_MS_MAX ? HEDGE_MS_MAX : after;
+}
+
+static void start(struct router *router, const struct arrival *arrival,
+                  const struct message_header *header, const struct op_get *get,
+                  const struct placing *placing, uint8_t r, struct moment now,
+                  struct outbox *outbox)
+{
+    struct flight *flight = flights_add(&router->flights, FLIGHT_GET, get->key.size + 512,
+                                        now.mono_ms + hedge_ms(router));
+    if (!flight) {
+        router->counts.busy++;
+        refuse(arrival, get, STATUS_BUSY, "too many operations in flight", outbox);
+        return;
+    }
+    flight->n = placing->n;
+    memcpy(flight->owners, placing->owners, sizeof flight->owners);
+    flight->client = arrival->link;
+    flight->client_id = get->id;
+    flight->keyspace = placing->keyspace->id;
+    flight->partition = placing->partition;
+    flight->flags = get->flags;
+    flight->started_ms = now.mono_ms;
+    flight->deadline_ms = placing_deadline(router, header, now);
+    buf_set(&flight->key, get->key);
+    uint8_t order[RING_OWNERS_MAX];
+    placing_order(router, placing, order);
+    struct get_step step = get_start(&flight->get, placing->n, r, placing->live, order);
+    take_step(router, flight, step, now, outbox);
+}
+
+// --local: this node's replica and no other.
+static void narrow_to_self(const struct router *router, struct placing *placing)
+{
+    owner_mask live = links_can_ask(&router->links, router->self) ? 1 : 0;
+    placing->n = 1;
+    placing->owners[0] = (uint16_t)router->self;
+    placing->live = live;
+}
+
+enum status gets_on_get(struct router *router, const struct arrival *arrival,
+                        const struct message_header *header, struct reader *body,
+                        struct moment now, struct outbox *outbox)
+{
+    struct op_get get;
+    if (op_decode_get(&get, body))
+        return STATUS_INVALID;
+    router->counts.gets++;
+    struct placing placing;
+    if (get.key.size == 0)
+        refuse(arrival, &get, STATUS_INVALID, "the key is empty", outbox);
+    else if (get.key.size > RECORD_KEY_SIZE_MAX)
+        refuse(arrival, &get, STATUS_TOO_LARGE, "the key is longer than 4096 bytes", outbox);
+    else if (placing_find(router, get.keyspace, get.key, &placing))
+        refuse(arrival, &get, STATUS_INVALID, "no such keyspace", outbox);
+    else {
+        uint8_t r = placing_count(&placing, get.level, placing.keyspace->r);
+        if (get.flags & GET_LOCAL) {
+            narrow_to_self(router, &placing);
+            r = 1;
+        }
+        if (r)
+            start(router, arrival, header, &get, &placing, r, now, outbox);
+        else
+            refuse(arrival, &get, STATUS_INVALID, "R is greater than the number of owners",
+                   outbox);
+    }
+    return STATUS_OK;
+}
+
+void gets_on_fetched(struct router *router, struct flight *flight, unsigned owner,
+                     const struct op_fetched *fetched, struct moment now, struct outbox *outbox)
+{
+    if (fetched->status && fetched->status != STATUS_NOT_FOUND) {
+        if (flight->flags & GET_LOCAL) { // there is nobody else to ask
+            enum status status = (enum status)fetched->status;
+            answer(flight, status, 0, (struct bytes){0}, bytes_of_text(status_text(status)),
+                   outbox);
+            flights_remove(&router->flights, flight);
+            return;
+        }
+        gets_on_failed(router, flight, owner, now, outbox);
+        return;
+    }
+    bool full = true;
+    if (!fetched->status) {
+        if (record_decode(&router->record, buf_bytes(&flight->key), fetched->record)) {
+            gets_on_failed(router, flight, owner, now, outbox);
+            return;
+        }
+        full = !router->record.head;
+    }
+    buf_set(&flight->replies[owner], fetched->record);
+    flights_hold(&router->flights, flight, fetched->record.size);
+    take_step(router, flight, get_on_reply(&flight->get, (uint8_t)owner, full), now, outbox);
+}
+
+void gets_on_failed(struct router *router, struct flight *flight, unsigned owner,
+                    struct moment now, struct outbox *outbox)
+{
+    take_step(router, flight, get_on_failed(&flight->get, (uint8_t)owner), now, outbox);
+}
+
+void gets_on_wake(struct router *router, struct flight *flight, struct moment now,
+                  struct outbox *outbox)
+{
+    uint64_t end_ms = flight->deadline_ms - LINGER_MS;
+    if (now.mono_ms >= end_ms) {
+        take_step(router, flight, get_on_deadline(&flight->get), now, outbox);
+        return;
+    }
+    flights_wake_at(&router->flights, flight, end_ms);
+    struct get_step step = get_on_hedge(&flight->get);
+    router->counts.hedges += step.fetch != 0;
+    observe(router, now.mono_ms - flight->started_ms);
+    take_step(router, flight, step, now, outbox);
+}

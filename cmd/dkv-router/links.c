@@ -1,0 +1,132 @@
+#include "dkv-router/links.h"
+
+#include "base/xalloc.h"
+
+#include <stdlib.h>
+
+enum {
+    HELLO_INTERVAL_MS = 100,
+    RESET_AFTER_MS = 2000,   // of silence while down
+    SLOW_UNSYNCED_MS = 2000, // a disk that hangs this long counts as down
+    STALL_MS = 300,
+};
+
+void links_init(struct links *links, uint32_t node_count, uint32_t self)
+{
+    *links = (struct links){.count = LINKS_ROUTER + node_count};
+    links->links = xcalloc(links->count, sizeof *links->links);
+    for (uint32_t i = 0; i < node_count; i++) {
+        links->links[i].exists = true;
+        links->links[LINKS_ROUTER + i].exists = i != self;
+    }
+}
+
+void links_release(struct links *links)
+{
+    free(links->links);
+    *links = (struct links){0};
+}
+
+static enum link_change go_down(struct link *link, struct moment now)
+{
+    if (!link->up)
+        return LINK_UNCHANGED;
+    link->pinged_ms = 0; // HELLO at once: it may be back already
+    link->reset_ms = now.mono_ms;
+    link->up = false;
+    return LINK_WENT_DOWN;
+}
+
+enum link_change links_on_message(struct links *links, uint32_t number,
+                                  const struct message_header *header, struct moment now)
+{
+    struct link *link = &links->links[number];
+    link->heard_ms = now.mono_ms;
+    if (link->boot == header->boot)
+        return LINK_UNCHANGED;
+    link->boot = header->boot;
+    return go_down(link, now);
+}
+
+enum link_change links_on_welcome(struct links *links, uint32_t number,
+                                  const struct op_welcome *welcome, struct moment now)
+{
+    struct link *link = &links->links[number];
+    (void)now;
+    link->actor = welcome->actor;
+    size_t size = welcome->software.size < sizeof link->software - 1 ? welcome->software.size
+                                                                     : sizeof link->software - 1;
+    memset(link->software, 0, sizeof link->software);
+    if (size)
+        memcpy(link->software, welcome->software.data, size);
+    if (link->up)
+        return LINK_UNCHANGED;
+    link->up = true;
+    link->slow = false;
+    return LINK_WENT_UP;
+}
+
+void links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong)
+{
+    struct link *link = &links->links[number];
+    link->actor = pong->actor;
+    link->entry_count = pong->entry_count;
+    link->data_size = pong->data_size;
+    link->unsynced_age_ms = pong->unsynced_age_ms;
+    link->disk_full = pong->disk_full;
+    link->slow = pong->unsynced_age_ms > SLOW_UNSYNCED_MS;
+}
+
+enum link_change links_on_lost(struct links *links, uint32_t number, struct moment now)
+{
+    return go_down(&links->links[number], now);
+}
+
+static void send_hello(const struct links *links, uint32_t number, struct outbox *outbox)
+{
+    struct op_hello hello = {.version_min = MESSAGE_VERSION,
+                             .version_max = MESSAGE_VERSION,
+                             .node = links->node};
+    op_encode_hello(&hello, outbox_add(outbox, links->address(number), MESSAGE_HELLO, 0));
+}
+
+static void send_ping(const struct links *links, uint32_t number, struct outbox *outbox)
+{
+    struct op_ping ping = {.id = 0};
+    op_encode_ping(&ping, outbox_add(outbox, links->address(number), MESSAGE_PING, 0));
+}
+
+enum link_change links_on_tick(struct links *links, uint32_t number, struct moment now,
+                               struct outbox *outbox)
+{
+    struct link *link = &links->links[number];
+    if (!link->up) {
+        if (now.mono_ms >= link->reset_ms + RESET_AFTER_MS) {
+            link->reset_ms = now.mono_ms;
+            outbox_reset_link(outbox, links->address(number));
+        } else if (now.mono_ms >= link->pinged_ms + HELLO_INTERVAL_MS) {
+            link->pinged_ms = now.mono_ms;
+            send_hello(links, number, outbox);
+        }
+        return LINK_UNCHANGED;
+    }
+    if (now.mono_ms > link->heard_ms + links->down_after_ms)
+        return go_down(link, now);
+    // A PING also when others talk, but seldom: its answer carries the state of the store.
+    bool silent = now.mono_ms >= link->heard_ms + links->ping_interval_ms;
+    uint64_t interval = silent ? links->ping_interval_ms : 2 * links->ping_interval_ms;
+    if (now.mono_ms >= link->pinged_ms + interval) {
+        link->pinged_ms = now.mono_ms;
+        send_ping(links, number, outbox);
+    }
+    return LINK_UNCHANGED;
+}
+
+void links_begin_tick(struct links *links, struct moment now)
+{
+    if (links->ticked_ms && now.mono_ms > links->ticked_ms + STALL_MS) {
+        for (uint32_t i = 0; i < links->count; i++)
+            links->links[i].heard_ms = now.mono_ms;
+    }
+    links->ticked_ms = now.mono_ms;
+}

@@ -1,0 +1,144 @@
+// dkv-router answers clients and talks to the stores of all nodes; see dkv-router(8).
+
+#include "dkv-router/router.h"
+#include "os/clock.h"
+#include "os/entropy.h"
+#include "proc/arguments.h"
+#include "proc/daemon.h"
+#include "proc/log.h"
+#include "proc/node.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    CLIENT_PORT_OFFSET = 0,
+    PEER_PORT_OFFSET = 1,
+    STORE_PORT_OFFSET = 2,
+    TICK_MS = 20,
+    REFRESH_MS = 1000,
+    TIMEOUT_MS = 5000,
+};
+
+struct shell {
+    struct router router;
+    struct node node;
+    uint64_t refreshed_ms;
+};
+
+static void on_message(void *self, const struct arrival *arrival, struct bytes message,
+                       struct moment now, struct outbox *outbox)
+{
+    router_on_message(&((struct shell *)self)->router, arrival, message, now, outbox);
+}
+
+static void on_lost(void *self, link_id link, struct moment now, struct outbox *outbox)
+{
+    router_on_lost(&((struct shell *)self)->router, link, now, outbox);
+}
+
+static void on_unsent(void *self, link_id link, struct bytes message, struct moment now,
+                      struct outbox *outbox)
+{
+    (void)message;
+    router_on_lost(&((struct shell *)self)->router, link, now, outbox);
+}
+
+static void on_tick(void *self, struct moment now, struct outbox *outbox)
+{
+    struct shell *shell = self;
+    router_on_tick(&shell->router, now, outbox);
+    if (now.mono_ms >= shell->refreshed_ms + REFRESH_MS) {
+        shell->refreshed_ms = now.mono_ms;
+        node_refresh(&shell->node);
+    }
+}
+
+static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
+{
+    const struct router *router = &((struct shell *)self)->router;
+    (void)now;
+    outbox->header.epoch = router->ring->epoch;
+    outbox->header.boot = router->options.boot;
+}
+
+static uint32_t number_of(link_id link)
+{
+    return net_is_link(link) ? net_link_number(link) : UINT32_MAX;
+}
+
+// A link to every store and to every other router. Our own store is next door.
+static void connect_all(struct node *node)
+{
+    char endpoint[NODE_PATH_SIZE];
+    struct fault fault;
+    for (uint32_t i = 0; i < node->ring.node_count; i++) {
+        const struct ring_node *peer = &node->ring.nodes[i];
+        bool self = (int)i == node->index;
+        const char *store = self ? node_ipc(node, "run/store.sock", endpoint)
+                                 : node_tcp(peer, STORE_PORT_OFFSET, endpoint);
+        if (net_connect(node->net, i, store, self ? NULL : peer->public_key, &fault))
+            die(2, "%s", fault.text);
+        if (self)
+            continue;
+        node_tcp(peer, PEER_PORT_OFFSET, endpoint);
+        if (net_connect(node->net, LINKS_ROUTER + i, endpoint, peer->public_key, &fault))
+            die(2, "%s", fault.text);
+    }
+}
+
+static void open_router(struct shell *shell)
+{
+    const struct settings *settings = &shell->node.settings;
+    struct router_options options = {
+        .ring = &shell->node.ring,
+        .ring_text = buf_bytes(&shell->node.ring_text),
+        .node = settings->node_id,
+        .boot = entropy_u64(),
+        .value_size_max = settings->value_size_max,
+        .record_size_max = settings->record_size_max,
+        .ping_interval_ms = settings->ping_interval_ms,
+        .down_after_ms = settings->ping_down_after_ms,
+        .timeout_ms = TIMEOUT_MS,
+        .software = bytes_of_text(DKV_VERSION),
+        .address = net_link,
+        .number = number_of,
+    };
+    struct moment now = {clock_mono_ms(), clock_wall_ms()};
+    struct fault fault;
+    if (router_init(&shell->router, &options, now, &fault))
+        die(2, "%s", fault.text);
+}
+
+int main(int argc, char **argv)
+{
+    static struct shell shell;
+    char client[NODE_PATH_SIZE], peer[NODE_PATH_SIZE], local[NODE_PATH_SIZE];
+    arguments_parse(&shell.node.settings, "dkv-router", "answers clients for one node", argc,
+                    argv);
+    node_open(&shell.node);
+    open_router(&shell);
+    connect_all(&shell.node);
+    const struct ring_node *self = &shell.node.ring.nodes[shell.node.index];
+    const char *listen[] = {
+        node_tcp(self, CLIENT_PORT_OFFSET, client),
+        node_tcp(self, PEER_PORT_OFFSET, peer),
+        node_ipc(&shell.node, "run/router.sock", local),
+    };
+    const struct daemon_options options = {
+        .name = "dkv-router", .tick_ms = TICK_MS, .listen = listen, .listen_count = 3};
+    const struct daemon_brain brain = {
+        .self = &shell,
+        .on_message = on_message,
+        .on_lost = on_lost,
+        .on_unsent = on_unsent,
+        .on_tick = on_tick,
+        .on_turn_end = on_turn_end,
+    };
+    int status = daemon_run(&options, &brain, shell.node.net);
+    if (status)
+        return status;
+    node_close(&shell.node);
+    router_release(&shell.router);
+    return 0;
+}

@@ -1,0 +1,30 @@
+// page.h - joining the pages that several owners sent for one stretch of a partition.
+//
+// Every page is complete up to its last key (or to the end of the partition). What lies
+// behind the smallest such end is not known of every owner yet and is left for the next
+// page. Items up to there are merged in key order; records of one key are joined.
+#pragma once
+
+#include "causal/record.h"
+#include "wire/message.h"
+
+struct page_source {
+    struct op_scanned scanned; // borrows
+    struct reader items;
+    struct bytes key;    // of the item in front, borrowed; empty = no more
+    struct bytes record;
+    uint64_t token;
+};
+
+struct page {
+    struct buf items;
+    struct buf last;
+    uint32_t item_count;
+    bool done;
+};
+
+void page_release(struct page *page);
+
+// Joins `count` pages. INVALID: one of them is malformed, or a record is damaged.
+enum status page_join(struct page *page, struct page_source *sources, unsigned count,
+                      uint32_t keyspace, struct record *joined, struct record *scratch) MUST_USE;

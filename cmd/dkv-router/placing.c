@@ -1,0 +1,88 @@
+#include "dkv-router/placing.h"
+
+enum { TIMEOUT_MS_MAX = 5 * 60 * 1000 }; // shorter than stores remember request ids
+
+static void find_live(const struct router *router, struct placing *placing)
+{
+    placing->live = 0;
+    for (unsigned i = 0; i < placing->n; i++) {
+        if (links_can_ask(&router->links, placing->owners[i]))
+            placing->live |= (owner_mask)(1u << i);
+    }
+}
+
+enum status placing_find_partition(const struct router *router, struct bytes keyspace,
+                                   uint32_t partition, struct placing *placing)
+{
+    placing->keyspace = keyspace.size ? ring_find_keyspace(router->ring, keyspace)
+                                      : ring_keyspace(router->ring, RING_DEFAULT_KEYSPACE);
+    if (!placing->keyspace || partition >= router->ring->partition_count)
+        return STATUS_INVALID;
+    placing->partition = partition;
+    placing->n =
+        (uint8_t)ring_owners(router->ring, partition, placing->keyspace, placing->owners);
+    find_live(router, placing);
+    return STATUS_OK;
+}
+
+enum status placing_find(const struct router *router, struct bytes keyspace, struct bytes key,
+                         struct placing *placing)
+{
+    placing->keyspace = keyspace.size ? ring_find_keyspace(router->ring, keyspace)
+                                      : ring_keyspace(router->ring, RING_DEFAULT_KEYSPACE);
+    if (!placing->keyspace || key.size < 1 || key.size > RECORD_KEY_SIZE_MAX)
+        return STATUS_INVALID;
+    placing->partition = ring_partition(router->ring, ring_token(placing->keyspace->id, key));
+    placing->n = (uint8_t)ring_owners(router->ring, placing->partition, placing->keyspace,
+                                      placing->owners);
+    find_live(router, placing);
+    return STATUS_OK;
+}
+
+uint8_t placing_count(const struct placing *placing, uint8_t level, uint8_t fallback)
+{
+    if (level == RING_LEVEL_DEFAULT)
+        level = fallback;
+    return (uint8_t)ring_level_count(level, placing->n);
+}
+
+void placing_order(const struct router *router, const struct placing *placing,
+                   uint8_t order[RING_OWNERS_MAX])
+{
+    unsigned count = 0;
+    for (uint8_t i = 0; i < placing->n; i++) {
+        if (placing->owners[i] == router->self)
+            order[count++] = i;
+    }
+    for (uint8_t i = 0; i < placing->n; i++) {
+        if (placing->owners[i] != router->self)
+            order[count++] = i;
+    }
+}
+
+struct bytes placing_explain(struct router *router, const struct placing *placing, char what,
+                             unsigned count)
+{
+    struct buf *text = &router->text;
+    buf_clear(text);
+    buf_printf(text, "%c=%u of", what, count);
+    for (unsigned i = 0; i < placing->n; i++) {
+        const struct ring_node *node = &router->ring->nodes[placing->owners[i]];
+        const struct link *link = &router->links.links[placing->owners[i]];
+        const char *state = !link->up ? " (does not answer)" : link->slow ? " (disk hangs)" : "";
+        buf_printf(text, "%s %s%s", i ? "," : "", node->name, state);
+    }
+    return buf_bytes(text);
+}
+
+uint64_t placing_deadline(const struct router *router, const struct message_header *header,
+                          struct moment now)
+{
+    uint64_t budget = header->budget_ms ? header->budget_ms : router->options.timeout_ms;
+    return now.mono_ms + (budget < TIMEOUT_MS_MAX ? budget : TIMEOUT_MS_MAX);
+}
+
+link_id owner_link(const struct router *router, const struct flight *flight, unsigned owner)
+{
+    return router->options.address(flight->owners[owner]);
+}

@@ -1,0 +1,40 @@
+// placing.h - what every kind of operation needs to know of its key.
+#pragma once
+
+#include "dkv-router/router.h"
+
+// Where an operation goes.
+struct placing {
+    const struct ring_keyspace *keyspace;
+    uint32_t partition;
+    uint16_t owners[RING_OWNERS_MAX];
+    uint8_t n;
+    owner_mask live;
+};
+
+// Finds keyspace, partition, owners and which of them can be asked now. INVALID: no such
+// keyspace, or a key beyond the limits.
+enum status placing_find(const struct router *router, struct bytes keyspace, struct bytes key,
+                         struct placing *placing) MUST_USE;
+// The same for a whole partition.
+enum status placing_find_partition(const struct router *router, struct bytes keyspace,
+                                   uint32_t partition, struct placing *placing) MUST_USE;
+
+// Acknowledgements that `level` (or the keyspace's own, `fallback`) asks for; 0 if it asks
+// for more than there are owners.
+uint8_t placing_count(const struct placing *placing, uint8_t level, uint8_t fallback);
+
+// The owners from the nearest to the farthest: this node, then the list.
+void placing_order(const struct router *router, const struct placing *placing,
+                   uint8_t order[RING_OWNERS_MAX]);
+
+// "W=2 of n1, n2, n3: n2 does not answer" into router->text, for the client.
+struct bytes placing_explain(struct router *router, const struct placing *placing, char what,
+                             unsigned count);
+
+// Time left for an operation, from the client's budget.
+uint64_t placing_deadline(const struct router *router, const struct message_header *header,
+                          struct moment now);
+
+// The link to the store of flight owner `owner`.
+link_id owner_link(const struct router *router, const struct flight *flight, unsigned owner);

@@ -1,0 +1,255 @@
+#include "dkv-router/router.h"
+
+#include "dkv-router/asks.h"
+#include "dkv-router/gets.h"
+#include "dkv-router/puts.h"
+#include "dkv-router/scans.h"
+#include "dkv-router/settling.h"
+
+enum { CREDIT_OPS = 4096, CREDIT_KIB = 8192, GET_P99_FIRST_US = 20000 };
+
+enum status router_init(struct router *router, const struct router_options *options,
+                        struct moment now, struct fault *fault)
+{
+    *router = (struct router){.options = *options,
+                              .ring = options->ring,
+                              .get_p99_us = GET_P99_FIRST_US};
+    int self = ring_find_node(options->ring, options->node);
+    if (self < 0)
+        return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
+    router->self = (uint32_t)self;
+    links_init(&router->links, options->ring->node_count, router->self);
+    router->links.ping_interval_ms = options->ping_interval_ms;
+    router->links.down_after_ms = options->down_after_ms;
+    router->links.address = options->address;
+    router->links.node = options->node;
+    flights_init(&router->flights, now.mono_ms);
+    settling_init(router);
+    return STATUS_OK;
+}
+
+void router_release(struct router *router)
+{
+    links_release(&router->links);
+    flights_release(&router->flights);
+    settling_release(router);
+    record_release(&router->record);
+    record_release(&router->joined);
+    context_release(&router->context);
+    buf_release(&router->encoded);
+    buf_release(&router->text);
+    *router = (struct router){0};
+}
+
+// Every operation that waits for this node must go on without it.
+static void fail_node(struct router *router, uint32_t node, struct moment now,
+                      struct outbox *outbox)
+{
+    for (uint32_t slot = 0; slot < router->flights.slot_count; slot++) {
+        struct flight *flight = router->flights.slots[slot];
+        int owner = flight->kind == FLIGHT_FREE ? -1 : flight_owner(flight, node);
+        if (owner < 0)
+            continue;
+        if (flight->kind == FLIGHT_PUT)
+            puts_on_failed(router, flight, (unsigned)owner, now, outbox);
+        else if (flight->kind == FLIGHT_GET)
+            gets_on_failed(router, flight, (unsigned)owner, now, outbox);
+        else
+            scans_on_failed(router, flight, (unsigned)owner, now, outbox);
+    }
+}
+
+static void take_change(struct router *router, uint32_t number, enum link_change change,
+                        struct moment now, struct outbox *outbox)
+{
+    if (number >= LINKS_ROUTER)
+        return;
+    if (change == LINK_WENT_DOWN)
+        fail_node(router, number, now, outbox);
+    else if (change == LINK_WENT_UP)
+        settling_unsettle_node(router, number);
+}
+
+static void on_fetched(struct router *router, uint32_t node, const struct op_fetched *fetched,
+                       struct moment now, struct outbox *outbox)
+{
+    struct flight *flight = flights_find(&router->flights, fetched->id);
+    int owner = flight ? flight_owner(flight, node) : -1;
+    if (owner < 0)
+        router->counts.late++;
+    else if (flight->kind == FLIGHT_PUT)
+        puts_on_head(router, flight, (unsigned)owner, fetched, now, outbox);
+    else if (flight->kind == FLIGHT_GET)
+        gets_on_fetched(router, flight, (unsigned)owner, fetched, now, outbox);
+}
+
+static enum status take_answer(struct router *router, uint32_t number, uint8_t type,
+                               struct reader *body, struct moment now, struct outbox *outbox)
+{
+    struct op_welcome welcome;
+    struct op_pong pong;
+    struct op_fetched fetched;
+    switch (type) {
+    case MESSAGE_WELCOME:
+        if (op_decode_welcome(&welcome, body))
+            return STATUS_INVALID;
+        take_change(router, number, links_on_welcome(&router->links, number, &welcome, now), now,
+                    outbox);
+        return STATUS_OK;
+    case MESSAGE_PONG:
+        if (op_decode_pong(&pong, body))
+            return STATUS_INVALID;
+        links_on_pong(&router->links, number, &pong);
+        return STATUS_OK;
+    case MESSAGE_UPDATED:
+        return puts_on_updated(router, number, body, now, outbox);
+    case MESSAGE_DURABLE:
+    case MESSAGE_MERGED:
+        return puts_on_acked(router, number, body, now, outbox);
+    case MESSAGE_FOUND:
+        return puts_on_found(router, number, body, now, outbox);
+    case MESSAGE_FETCHED:
+        if (op_decode_fetched(&fetched, body))
+            return STATUS_INVALID;
+        on_fetched(router, number, &fetched, now, outbox);
+        return STATUS_OK;
+    case MESSAGE_SCANNED_LOCAL:
+        return scans_on_scanned(router, number, body, now, outbox);
+    case MESSAGE_ROOTS_ARE:
+        return settling_on_roots(router, number, body);
+    default:
+        return STATUS_INVALID;
+    }
+}
+
+// A message on one of our links: answers of a store or of another router.
+static void on_link_message(struct router *router, uint32_t number,
+                            const struct message_header *header, struct reader *body,
+                            struct moment now, struct outbox *outbox)
+{
+    if (number >= router->links.count || !router->links.links[number].exists)
+        return;
+    take_change(router, number, links_on_message(&router->links, number, header, now), now,
+                outbox);
+    for (unsigned i = 0; i < header->count; i++) {
+        if (take_answer(router, number, header->type, body, now, outbox))
+            return;
+    }
+}
+
+static void refuse(struct outbox *outbox, const struct arrival *arrival, enum status status,
+                   const char *why)
+{
+    struct op_error error = {.status = (uint8_t)status, .text = bytes_of_text(why)};
+    op_encode_error(&error, outbox_add(outbox, arrival->link, MESSAGE_ERROR, 0));
+}
+
+static enum status greet(struct router *router, const struct arrival *arrival,
+                         struct reader *body, struct outbox *outbox)
+{
+    struct op_hello hello;
+    if (op_decode_hello(&hello, body))
+        return STATUS_INVALID;
+    struct op_welcome welcome = {
+        .id = hello.id,
+        .version = MESSAGE_VERSION,
+        .cluster = router->ring->cluster,
+        .node = router->options.node,
+        .actor = router->links.links[router->self].actor,
+        .value_size_max = (uint32_t)router->options.value_size_max,
+        .role = (uint8_t)arrival->role,
+        .software = router->options.software,
+    };
+    op_encode_welcome(&welcome, outbox_add(outbox, arrival->link, MESSAGE_WELCOME, 0));
+    return STATUS_OK;
+}
+
+static enum status take_request(struct router *router, const struct arrival *arrival,
+                                const struct message_header *header, struct reader *body,
+                                struct moment now, struct outbox *outbox)
+{
+    struct op_ping ping;
+    switch (header->type) {
+    case MESSAGE_HELLO:
+        return greet(router, arrival, body, outbox);
+    case MESSAGE_PING:
+        if (op_decode_ping(&ping, body))
+            return STATUS_INVALID;
+        struct op_pong pong = {.id = ping.id};
+        op_encode_pong(&pong, outbox_add(outbox, arrival->link, MESSAGE_PONG, 0));
+        return STATUS_OK;
+    case MESSAGE_PUT:
+        return puts_on_put(router, arrival, header, body, now, outbox);
+    case MESSAGE_GET:
+        return gets_on_get(router, arrival, header, body, now, outbox);
+    case MESSAGE_SCAN:
+        return scans_on_scan(router, arrival, header, body, now, outbox);
+    case MESSAGE_ASK:
+        return asks_on_ask(router, arrival, body, outbox);
+    default:
+        return STATUS_INVALID;
+    }
+}
+
+void router_on_message(struct router *router, const struct arrival *arrival, struct bytes message,
+                       struct moment now, struct outbox *outbox)
+{
+    struct message_header header;
+    struct reader body;
+    uint32_t number = router->options.number(arrival->link);
+    outbox->header.credit_ops = CREDIT_OPS;
+    outbox->header.credit_kib = CREDIT_KIB;
+    if (message_header_decode(&header, message, &body)) {
+        if (number == UINT32_MAX)
+            refuse(outbox, arrival, STATUS_INVALID, "not a message of this version");
+        return;
+    }
+    if (number != UINT32_MAX) {
+        on_link_message(router, number, &header, &body, now, outbox);
+        return;
+    }
+    if (!role_allows(arrival->role, (enum message_type)header.type, false)) {
+        router->counts.refused++;
+        refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "the key's role does not allow this");
+        return;
+    }
+    for (unsigned i = 0; i < header.count; i++) {
+        if (take_request(router, arrival, &header, &body, now, outbox)) {
+            refuse(outbox, arrival, STATUS_INVALID, "malformed operation");
+            return;
+        }
+    }
+}
+
+void router_on_lost(struct router *router, link_id link, struct moment now,
+                    struct outbox *outbox)
+{
+    uint32_t number = router->options.number(link);
+    if (number < router->links.count && router->links.links[number].exists)
+        take_change(router, number, links_on_lost(&router->links, number, now), now, outbox);
+}
+
+static void wake(struct router *router, struct flight *flight, struct moment now,
+                 struct outbox *outbox)
+{
+    if (flight->kind == FLIGHT_PUT)
+        puts_on_deadline(router, flight, now, outbox);
+    else if (flight->kind == FLIGHT_GET)
+        gets_on_wake(router, flight, now, outbox);
+    else
+        scans_on_deadline(router, flight, outbox);
+}
+
+void router_on_tick(struct router *router, struct moment now, struct outbox *outbox)
+{
+    links_begin_tick(&router->links, now);
+    for (uint32_t number = 0; number < router->links.count; number++) {
+        if (router->links.links[number].exists)
+            take_change(router, number, links_on_tick(&router->links, number, now, outbox), now,
+                        outbox);
+    }
+    struct flight *flight;
+    while ((flight = flights_next_due(&router->flights, now.mono_ms)))
+        wake(router, flight, now, outbox);
+    settling_on_tick(router, now, outbox);
+}

@@ -1,0 +1,78 @@
+// router.h - the brain of dkv-router: from a client's request to the owners and back.
+//
+// A put goes to its coordinator's store (UPDATE), then to the other owners (MERGE), until W
+// of them have it durably (quorum/put.h). A get asks R owners (quorum/get.h) and repairs
+// those that answered with less. A scan page is the join of R owners' pages. The router
+// keeps nothing that must survive: a request that it forgets was never answered, and the
+// client asks again with the same request id.
+//
+// Settled partitions: a blind write (without a context) supersedes what its coordinator
+// holds, so the coordinator must have seen everything. It has if it is the first owner and
+// all live owners had the same hash tree root at some time since each of them came up. Until
+// then R owners are asked for their clocks first. The router compares roots once a second
+// while something is unsettled.
+//
+// Deterministic: no clock, no socket, no thread.
+#pragma once
+
+#include "base/random.h"
+#include "dkv-router/flights.h"
+#include "dkv-router/links.h"
+
+struct router_options {
+    const struct ring *ring; // borrowed, outlives the router
+    struct bytes ring_text;  // the document, borrowed
+    uint64_t node;           // our id in it
+    uint64_t boot;
+    uint64_t value_size_max;
+    uint64_t record_size_max;
+    uint64_t ping_interval_ms;
+    uint64_t down_after_ms;
+    uint64_t timeout_ms;     // of an operation whose client named no budget
+    struct bytes software;
+    link_id (*address)(uint32_t number); // how the shell calls link `number` (links.h)
+    uint32_t (*number)(link_id link);    // and back; UINT32_MAX if it is a client's
+};
+
+struct router_counts { // since the start
+    uint64_t puts, gets, scans;
+    uint64_t unavailable, indeterminate, timeouts, busy;
+    uint64_t read_first;   // blind puts that asked for clocks before
+    uint64_t repairs;      // records sent to owners that answered with less
+    uint64_t hedges;
+    uint64_t late;         // answers to operations that were over
+    uint64_t refused;
+};
+
+struct router {
+    struct router_options options;
+    const struct ring *ring;
+    uint32_t self; // our index in the ring's nodes
+    struct links links;
+    struct flights flights;
+    uint64_t get_p99_us; // estimate that decides when to hedge
+    // Settling (settling.h).
+    uint8_t *settled;    // per partition
+    uint32_t unsettled_count;
+    uint64_t roots_asked_ms;
+    uint64_t roots_round;
+    uint64_t *roots;       // partition × owner, of the present round
+    uint8_t *roots_known;  // partition × owner
+    struct router_counts counts;
+    // Scratch, kept between operations.
+    struct record record, joined;
+    struct context context;
+    struct buf encoded, text;
+};
+
+// INVALID: the node is not in the ring.
+enum status router_init(struct router *router, const struct router_options *options,
+                        struct moment now, struct fault *fault) MUST_USE;
+void router_release(struct router *router);
+
+void router_on_message(struct router *router, const struct arrival *arrival, struct bytes message,
+                       struct moment now, struct outbox *outbox);
+// The connection of a link was lost, or a message to it could not be queued.
+void router_on_lost(struct router *router, link_id link, struct moment now,
+                    struct outbox *outbox);
+void router_on_tick(struct router *router, struct moment now, struct outbox *outbox);

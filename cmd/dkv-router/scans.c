@@ -1,0 +1,209 @@
+#include "dkv-router/scans.h"
+
+#include "base/endian.h"
+#include "dkv-router/page.h"
+
+static owner_mask bit(unsigned owner)
+{
+    return (owner_mask)(1u << owner);
+}
+
+static void send_scan(struct router *router, struct flight *flight, unsigned owner,
+                      struct outbox *outbox)
+{
+    struct op_scan_local scan = {.id = flight_id(flight),
+                                 .heads = flight->flags & SCAN_HEADS,
+                                 .partition = flight->partition,
+                                 .keyspace = flight->keyspace,
+                                 .size_max = flight->size_max,
+                                 .after = buf_bytes(&flight->after),
+                                 .prefix = buf_bytes(&flight->key)};
+    flight->scan.asked |= bit(owner);
+    op_encode_scan_local(&scan, outbox_add(outbox, owner_link(router, flight, owner),
+                                           MESSAGE_SCAN_LOCAL, 0));
+}
+
+static void answer(const struct flight *flight, enum status status, const struct page *page,
+                   struct bytes text, struct outbox *outbox)
+{
+    struct op_scanned scanned = {.id = flight->client_id,
+                                 .status = (uint8_t)status,
+                                 .replied = mask_count(flight->scan.replied),
+                                 .keyspace = flight->keyspace,
+                                 .text = text};
+    if (page) {
+        scanned.done = page->done;
+        scanned.item_count = page->item_count;
+        scanned.last = buf_bytes(&page->last);
+        scanned.items = buf_bytes(&page->items);
+    }
+    op_encode_scanned(&scanned, outbox_add(outbox, flight->client, MESSAGE_SCANNED, 0));
+}
+
+static void fail(struct router *router, struct flight *flight, enum status status,
+                 struct outbox *outbox)
+{
+    struct placing placing = {.n = flight->n};
+    memcpy(placing.owners, flight->owners, sizeof placing.owners);
+    answer(flight, status, NULL, placing_explain(router, &placing, 'R', flight->scan.r), outbox);
+    flights_remove(&router->flights, flight);
+}
+
+// Asks as many more owners as are missing to R.
+static void ask(struct router *router, struct flight *flight, struct outbox *outbox)
+{
+    for (unsigned i = 0; i < flight->n; i++) {
+        owner_mask busy = flight->scan.asked | flight->scan.replied;
+        if (mask_count(busy) >= flight->scan.r)
+            return;
+        if ((flight->scan.live & bit(i)) && !(busy & bit(i)))
+            send_scan(router, flight, i, outbox);
+    }
+    if (mask_count(flight->scan.asked | flight->scan.replied) < flight->scan.r)
+        fail(router, flight, STATUS_UNAVAILABLE, outbox);
+}
+
+static struct flight *add_flight(struct router *router, const struct arrival *arrival,
+                                 const struct message_header *header, const struct op_scan *scan,
+                                 const struct placing *placing, uint8_t r, struct moment now)
+{
+    uint64_t deadline_ms = placing_deadline(router, header, now);
+    size_t size = 2u * scan->size_max + 512;
+    struct flight *flight = flights_add(&router->flights, FLIGHT_SCAN, size, deadline_ms);
+    if (!flight)
+        return NULL;
+    flight->n = placing->n;
+    memcpy(flight->owners, placing->owners, sizeof flight->owners);
+    flight->client = arrival->link;
+    flight->client_id = scan->id;
+    flight->keyspace = placing->keyspace->id;
+    flight->partition = placing->partition;
+    flight->flags = scan->flags;
+    flight->started_ms = now.mono_ms;
+    flight->deadline_ms = deadline_ms;
+    flight->size_max = scan->size_max;
+    buf_set(&flight->key, scan->prefix);
+    buf_set(&flight->after, scan->after);
+    flight->scan.asked = flight->scan.replied = 0;
+    flight->scan.live = placing->live;
+    flight->scan.r = r;
+    return flight;
+}
+
+// Where to go on must be in the partition.
+static bool is_cursor_of(const struct router *router, const struct op_scan *scan)
+{
+    if (!scan->after.size)
+        return true;
+    return scan->after.size > RING_ENGINE_PREFIX_SIZE &&
+           ring_partition(router->ring, load_u64_be(scan->after.data)) == scan->partition;
+}
+
+static void refuse(const struct arrival *arrival, const struct op_scan *scan, enum status status,
+                   const char *why, struct outbox *outbox)
+{
+    struct op_scanned scanned = {
+        .id = scan->id, .status = (uint8_t)status, .text = bytes_of_text(why)};
+    op_encode_scanned(&scanned, outbox_add(outbox, arrival->link, MESSAGE_SCANNED, 0));
+}
+
+enum status scans_on_scan(struct router *router, const struct arrival *arrival,
+                          const struct message_header *header, struct reader *body,
+                          struct moment now, struct outbox *outbox)
+{
+    struct op_scan scan;
+    if (op_decode_scan(&scan, body))
+        return STATUS_INVALID;
+    router->counts.scans++;
+    if (scan.size_max > (1 << 20))
+        scan.size_max = 1 << 20;
+    struct placing placing;
+    if (placing_find_partition(router, scan.keyspace, scan.partition, &placing) ||
+        !is_cursor_of(router, &scan)) {
+        refuse(arrival, &scan, STATUS_INVALID, "no such keyspace, partition or cursor", outbox);
+        return STATUS_OK;
+    }
+    uint8_t r = placing_count(&placing, scan.level, placing.keyspace->r);
+    if (scan.flags & SCAN_LOCAL) {
+        placing.n = 1;
+        placing.owners[0] = (uint16_t)router->self;
+        placing.live = links_can_ask(&router->links, router->self);
+        r = 1;
+    }
+    struct flight *flight =
+        r ? add_flight(router, arrival, header, &scan, &placing, r, now) : NULL;
+    if (flight)
+        ask(router, flight, outbox);
+    else if (r)
+        refuse(arrival, &scan, STATUS_BUSY, "too many operations in flight", outbox);
+    else
+        refuse(arrival, &scan, STATUS_INVALID, "R is greater than the number of owners", outbox);
+    return STATUS_OK;
+}
+
+static void finish(struct router *router, struct flight *flight, struct outbox *outbox)
+{
+    struct page_source sources[RING_OWNERS_MAX];
+    unsigned count = 0;
+    for (unsigned i = 0; i < flight->n; i++) {
+        if (!(flight->scan.replied & bit(i)))
+            continue;
+        struct reader reply = reader_of(buf_bytes(&flight->replies[i]));
+        if (op_decode_scanned(&sources[count].scanned, &reply)) {
+            fail(router, flight, STATUS_INTERNAL, outbox);
+            return;
+        }
+        count++;
+    }
+    struct page page = {0};
+    enum status status = page_join(&page, sources, count, flight->keyspace, &router->joined,
+                                   &router->record);
+    if (status) {
+        fail(router, flight, STATUS_CORRUPT, outbox);
+    } else {
+        answer(flight, STATUS_OK, &page, (struct bytes){0}, outbox);
+        flights_remove(&router->flights, flight);
+    }
+    page_release(&page);
+}
+
+enum status scans_on_scanned(struct router *router, uint32_t node, struct reader *body,
+                             struct moment now, struct outbox *outbox)
+{
+    struct op_scanned scanned;
+    if (op_decode_scanned(&scanned, body))
+        return STATUS_INVALID;
+    struct flight *flight = flights_find(&router->flights, scanned.id);
+    int owner = flight && flight->kind == FLIGHT_SCAN ? flight_owner(flight, node) : -1;
+    if (owner < 0 || !(flight->scan.asked & bit((unsigned)owner))) {
+        router->counts.late++;
+        return STATUS_OK;
+    }
+    if (scanned.status) {
+        scans_on_failed(router, flight, (unsigned)owner, now, outbox);
+        return STATUS_OK;
+    }
+    flight->scan.asked &= (owner_mask)~bit((unsigned)owner);
+    flight->scan.replied |= bit((unsigned)owner);
+    buf_clear(&flight->replies[owner]);
+    op_encode_scanned(&scanned, &flight->replies[owner]);
+    if (!flight->scan.asked)
+        finish(router, flight, outbox);
+    return STATUS_OK;
+}
+
+void scans_on_failed(struct router *router, struct flight *flight, unsigned owner,
+                     struct moment now, struct outbox *outbox)
+{
+    (void)now;
+    flight->scan.live &= (owner_mask)~bit(owner);
+    if (!(flight->scan.asked & bit(owner)))
+        return;
+    flight->scan.asked &= (owner_mask)~bit(owner);
+    ask(router, flight, outbox);
+}
+
+void scans_on_deadline(struct router *router, struct flight *flight, struct outbox *outbox)
+{
+    fail(router, flight, STATUS_TIMEOUT, outbox);
+}

@@ -1,0 +1,318 @@
+#include "dkv-store/serve.h"
+
+#include "base/endian.h"
+#include "dkv-store/replica.h"
+
+// Keys looked at for one page of a scan, whether or not they match.
+enum { SCAN_STEPS_MAX = 8192, SCAN_SIZE_MAX = 1 << 20 };
+
+// Everything that has been written so far: what an answer that depends on it must wait for.
+static uint64_t gate(const struct store *store)
+{
+    return lsm_written(store->lsm);
+}
+
+// The placement is the same as long as the epoch is.
+static enum status check_epoch(const struct store *store, const struct message_header *header)
+{
+    return header->epoch == store->ring->epoch ? STATUS_OK : STATUS_STALE;
+}
+
+// Finds the place of a key and reads its record into store->local.
+static enum status locate_and_read(struct store *store, const struct message_header *header,
+                                   uint32_t keyspace, struct bytes key, struct place *place)
+{
+    enum status status = check_epoch(store, header);
+    if (!status)
+        status = replica_locate(store, keyspace, key, place);
+    if (!status)
+        status = replica_read(store, place, NULL);
+    return status;
+}
+
+static enum status serve_hello(struct store *store, const struct arrival *arrival,
+                               struct reader *body, struct outbox *outbox)
+{
+    struct op_hello hello;
+    if (op_decode_hello(&hello, body))
+        return STATUS_INVALID;
+    struct op_welcome welcome = {
+        .id = hello.id,
+        .version = MESSAGE_VERSION,
+        .cluster = store->ring->cluster,
+        .node = store->options.node,
+        .actor = store->ledger.actor,
+        .value_size_max = (uint32_t)store->options.value_size_max,
+        .role = (uint8_t)arrival->role,
+        .software = store->options.software,
+    };
+    op_encode_welcome(&welcome, outbox_add(outbox, arrival->link, MESSAGE_WELCOME, 0));
+    return STATUS_OK;
+}
+
+static enum status serve_ping(struct store *store, const struct arrival *arrival,
+                              struct reader *body, struct moment now, struct outbox *outbox)
+{
+    struct op_ping ping;
+    if (op_decode_ping(&ping, body))
+        return STATUS_INVALID;
+    struct lsm_stats stats;
+    lsm_stats(store->lsm, &stats);
+    uint64_t since = store->unsynced_since_ms;
+    struct op_pong pong = {
+        .id = ping.id,
+        .actor = store->ledger.actor,
+        .unsynced_age_ms = since && now.mono_ms > since ? (uint32_t)(now.mono_ms - since) : 0,
+        .entry_count = store->ledger.entries,
+        .data_size = stats.memtable_bytes + stats.table_bytes,
+        .disk_full = stats.disk_full,
+    };
+    op_encode_pong(&pong, outbox_add(outbox, arrival->link, MESSAGE_PONG, 0));
+    return STATUS_OK;
+}
+
+static enum status serve_update(struct store *store, const struct arrival *arrival,
+                                const struct message_header *header, struct reader *body,
+                                struct moment now, struct outbox *outbox)
+{
+    struct op_update update;
+    if (op_decode_update(&update, body))
+        return STATUS_INVALID;
+    store->counts.updates++;
+    struct place place;
+    struct op_updated updated = {.id = update.id};
+    enum status status =
+        locate_and_read(store, header, update.keyspace, update.key, &place);
+    if (!status)
+        status = replica_update(store, &place, &update, now, &updated.dot);
+    updated.status = (uint8_t)status;
+    if (!status)
+        updated.record = buf_bytes(&store->encoded);
+    op_encode_updated(&updated, outbox_add(outbox, arrival->link, MESSAGE_UPDATED, 0));
+    if (!status) {
+        struct op_done durable = {.id = update.id, .status = STATUS_OK};
+        op_encode_done(&durable,
+                       outbox_add(outbox, arrival->link, MESSAGE_DURABLE, gate(store)));
+    }
+    return STATUS_OK;
+}
+
+static enum status serve_merge(struct store *store, const struct arrival *arrival,
+                               const struct message_header *header, struct reader *body,
+                               struct moment now, struct outbox *outbox)
+{
+    struct op_merge merge;
+    if (op_decode_merge(&merge, body))
+        return STATUS_INVALID;
+    store->counts.merges++;
+    struct place place;
+    enum status status = locate_and_read(store, header, merge.keyspace, merge.key, &place);
+    if (!status && record_decode(&store->incoming, merge.key, merge.record))
+        status = STATUS_CORRUPT;
+    if (!status && store->incoming.head)
+        status = STATUS_INVALID;
+    if (!status)
+        status = replica_merge(store, &place, merge.record, now);
+    struct op_done merged = {.id = merge.id, .status = (uint8_t)status};
+    op_encode_done(&merged, outbox_add(outbox, arrival->link, MESSAGE_MERGED,
+                                       status ? 0 : gate(store)));
+    return STATUS_OK;
+}
+
+static enum status serve_fetch(struct store *store, const struct arrival *arrival,
+                               const struct message_header *header, struct reader *body,
+                               struct outbox *outbox)
+{
+    struct op_fetch fetch;
+    if (op_decode_fetch(&fetch, body))
+        return STATUS_INVALID;
+    store->counts.fetches++;
+    struct place place;
+    struct op_fetched fetched = {.id = fetch.id};
+    enum status status = locate_and_read(store, header, fetch.keyspace, fetch.key, &place);
+    if (!status && record_is_empty(&store->local))
+        status = STATUS_NOT_FOUND;
+    if (!status && fetch.head) {
+        buf_clear(&store->encoded);
+        record_encode_head(&store->local, fetch.key, &store->encoded);
+        fetched.record = buf_bytes(&store->encoded);
+    } else if (!status) {
+        fetched.record = buf_bytes(&store->local_bytes);
+    }
+    fetched.status = (uint8_t)status;
+    op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
+    return STATUS_OK;
+}
+
+static enum status serve_find(struct store *store, const struct arrival *arrival,
+                              const struct message_header *header, struct reader *body,
+                              struct outbox *outbox)
+{
+    struct op_find find;
+    if (op_decode_find(&find, body))
+        return STATUS_INVALID;
+    store->counts.finds++;
+    struct place place;
+    struct op_fetched found = {.id = find.id};
+    enum status status = locate_and_read(store, header, find.keyspace, find.key, &place);
+    struct dot dot;
+    if (!status && !replica_find_request(store, &place, &find.request, &dot))
+        status = STATUS_NOT_FOUND;
+    if (!status)
+        found.record = buf_bytes(&store->local_bytes);
+    found.status = (uint8_t)status;
+    op_encode_fetched(&found, outbox_add(outbox, arrival->link, MESSAGE_FOUND, 0));
+    return STATUS_OK;
+}
+
+// The engine keys of a partition: [first token, last token].
+static void partition_range(const struct store *store, uint32_t partition, struct buf *from,
+                            struct buf *to)
+{
+    unsigned shift = 64 - (unsigned)__builtin_ctz(store->ring->partition_count);
+    buf_clear(from);
+    buf_clear(to);
+    store_u64_be(buf_grow(from, 8), (uint64_t)partition << shift);
+    if (partition + 1 < store->ring->partition_count)
+        store_u64_be(buf_grow(to, 8), (uint64_t)(partition + 1) << shift);
+}
+
+static enum status add_item(struct store *store, const struct op_scan_local *scan,
+                            struct bytes key, struct bytes value)
+{
+    if (!scan->heads) {
+        buf_append_short(&store->items, key);
+        buf_append_sized(&store->items, value);
+        return STATUS_OK;
+    }
+    if (record_decode(&store->local, key, value))
+        return STATUS_CORRUPT;
+    buf_clear(&store->encoded);
+    record_encode_head(&store->local, key, &store->encoded);
+    buf_append_short(&store->items, key);
+    buf_append_sized(&store->items, buf_bytes(&store->encoded));
+    return STATUS_OK;
+}
+
+// Collects one page into store->items.
+static enum status collect_page(struct store *store, const struct op_scan_local *scan,
+                                struct lsm_scan *walk, struct op_scanned *scanned,
+                                struct buf *last)
+{
+    uint32_t size_max = scan->size_max < SCAN_SIZE_MAX ? scan->size_max : SCAN_SIZE_MAX;
+    buf_clear(&store->items);
+    for (unsigned step = 0; step < SCAN_STEPS_MAX && store->items.size < size_max; step++) {
+        struct bytes engine_key, value;
+        enum status status = lsm_scan_next(walk, &engine_key, &value, NULL);
+        if (status == STATUS_END) {
+            scanned->done = 1;
+            return STATUS_OK;
+        }
+        if (status)
+            return status;
+        buf_set(last, engine_key);
+        if (engine_key.size <= RING_ENGINE_PREFIX_SIZE)
+            return STATUS_CORRUPT;
+        struct bytes key = bytes_of(engine_key.data + RING_ENGINE_PREFIX_SIZE,
+                                    engine_key.size - RING_ENGINE_PREFIX_SIZE);
+        if (load_u32_be(engine_key.data + 8) != scan->keyspace ||
+            !bytes_has_prefix(key, scan->prefix))
+            continue;
+        status = add_item(store, scan, key, value);
+        if (status)
+            return status;
+        scanned->item_count++;
+    }
+    return STATUS_OK;
+}
+
+static enum status scan_page(struct store *store, const struct op_scan_local *scan,
+                             struct op_scanned *scanned, struct buf *last)
+{
+    struct buf from = {0}, to = {0};
+    partition_range(store, scan->partition, &from, &to);
+    buf_set(last, scan->after);
+    if (scan->after.size) { // the smallest key greater than `after`
+        buf_set(&from, scan->after);
+        buf_append_u8(&from, 0);
+    }
+    struct lsm_scan *walk = lsm_scan_open(store->lsm, buf_bytes(&from), buf_bytes(&to));
+    enum status status = collect_page(store, scan, walk, scanned, last);
+    lsm_scan_close(walk);
+    buf_release(&from);
+    buf_release(&to);
+    return status;
+}
+
+static enum status serve_scan(struct store *store, const struct arrival *arrival,
+                              const struct message_header *header, struct reader *body,
+                              struct outbox *outbox)
+{
+    struct op_scan_local scan;
+    if (op_decode_scan_local(&scan, body))
+        return STATUS_INVALID;
+    store->counts.scans++;
+    struct op_scanned scanned = {.id = scan.id, .keyspace = scan.keyspace, .replied = 1};
+    struct buf last = {0};
+    enum status status = check_epoch(store, header);
+    if (!status && scan.partition >= store->ring->partition_count)
+        status = STATUS_INVALID;
+    if (!status)
+        status = scan_page(store, &scan, &scanned, &last);
+    scanned.status = (uint8_t)status;
+    if (status) {
+        scanned.item_count = 0;
+        buf_clear(&store->items);
+    }
+    scanned.last = buf_bytes(&last);
+    scanned.items = buf_bytes(&store->items);
+    op_encode_scanned(&scanned, outbox_add(outbox, arrival->link, MESSAGE_SCANNED_LOCAL, 0));
+    buf_release(&last);
+    return STATUS_OK;
+}
+
+static enum status serve_roots(struct store *store, const struct arrival *arrival,
+                               const struct message_header *header, struct reader *body,
+                               struct outbox *outbox)
+{
+    struct op_roots roots;
+    if (op_decode_roots(&roots, body))
+        return STATUS_INVALID;
+    struct op_roots_are are = {.id = roots.id, .first = roots.first};
+    are.status = (uint8_t)check_epoch(store, header);
+    buf_clear(&store->items);
+    for (uint32_t i = 0; !are.status && i < roots.count && i < 8192; i++) {
+        if (roots.first + i >= store->ring->partition_count)
+            break;
+        buf_append_u64(&store->items, store->ledger.partitions[roots.first + i].root);
+    }
+    are.roots = buf_bytes(&store->items);
+    op_encode_roots_are(&are, outbox_add(outbox, arrival->link, MESSAGE_ROOTS_ARE, 0));
+    return STATUS_OK;
+}
+
+enum status serve(struct store *store, const struct arrival *arrival,
+                  const struct message_header *header, struct reader *body, struct moment now,
+                  struct outbox *outbox)
+{
+    switch (header->type) {
+    case MESSAGE_HELLO:
+        return serve_hello(store, arrival, body, outbox);
+    case MESSAGE_PING:
+        return serve_ping(store, arrival, body, now, outbox);
+    case MESSAGE_UPDATE:
+        return serve_update(store, arrival, header, body, now, outbox);
+    case MESSAGE_MERGE:
+        return serve_merge(store, arrival, header, body, now, outbox);
+    case MESSAGE_FETCH:
+        return serve_fetch(store, arrival, header, body, outbox);
+    case MESSAGE_FIND:
+        return serve_find(store, arrival, header, body, outbox);
+    case MESSAGE_SCAN_LOCAL:
+        return serve_scan(store, arrival, header, body, outbox);
+    case MESSAGE_ROOTS:
+        return serve_roots(store, arrival, header, body, outbox);
+    default:
+        return STATUS_INVALID;
+    }
+}

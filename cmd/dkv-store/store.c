@@ -1,0 +1,174 @@
+#include "dkv-store/store.h"
+
+#include "base/endian.h"
+#include "base/xalloc.h"
+#include "causal/hlc.h"
+#include "dkv-store/serve.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+// A gap between turns that means that the process stood still, not that it was idle.
+enum { STALL_MS = 500 };
+
+static void on_snapshot(void *context, struct buf *out)
+{
+    const struct store *store = context;
+    ledger_snapshot(&store->ledger, out);
+}
+
+static enum status on_restore(void *context, struct bytes snapshot)
+{
+    struct store *store = context;
+    return ledger_restore(&store->ledger, snapshot);
+}
+
+static enum status on_replay(void *context, struct bytes note)
+{
+    struct store *store = context;
+    return ledger_replay(&store->ledger, note);
+}
+
+// Runs log jobs until everything written is durable.
+static enum status sync_all(struct store *store, struct fault *fault)
+{
+    while (lsm_durable(store->lsm) < lsm_written(store->lsm)) {
+        struct lsm_job *job = lsm_next_job(store->lsm, LSM_WORKER_LOG);
+        if (!job)
+            job = lsm_next_job(store->lsm, LSM_WORKER_BACKGROUND);
+        if (!job)
+            return fault_set(fault, STATUS_DISK_FULL, "%s: no room for the log",
+                             store->options.lsm.dir);
+        lsm_job_run(job);
+        enum status status = lsm_on_done(store->lsm, job, fault);
+        if (status)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status start_actor(struct store *store, uint64_t actor, struct moment now,
+                               struct fault *fault)
+{
+    buf_clear(&store->note);
+    ledger_start_actor(&store->ledger, actor, now.wall_ms, &store->note);
+    lsm_batch_clear(&store->batch);
+    lsm_batch_note(&store->batch, buf_bytes(&store->note));
+    uint64_t position;
+    enum status status = lsm_write(store->lsm, &store->batch, &position);
+    if (status)
+        return fault_set(fault, status, "%s: unable to register this start: %s",
+                         store->options.lsm.dir, status_text(status));
+    return sync_all(store, fault);
+}
+
+enum status store_open(struct store *store, const struct store_options *options, uint64_t actor,
+                       struct moment now, struct fault *fault)
+{
+    *store = (struct store){.options = *options, .ring = options->ring};
+    store->node_index = ring_find_node(options->ring, options->node);
+    if (store->node_index < 0)
+        return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
+    ledger_init(&store->ledger, options->ring->partition_count, options->request_memory_ms);
+    store->options.lsm.owner = (struct lsm_owner){store, on_snapshot, on_restore, on_replay};
+    enum status status = lsm_open(&store->lsm, &store->options.lsm, fault);
+    if (!status)
+        status = start_actor(store, actor, now, fault);
+    if (status)
+        store_close(store);
+    store->turn_ms = now.mono_ms;
+    return status;
+}
+
+void store_close(struct store *store)
+{
+    if (store->lsm)
+        lsm_close(store->lsm);
+    ledger_release(&store->ledger);
+    record_release(&store->local);
+    record_release(&store->incoming);
+    record_release(&store->pure);
+    clock_release(&store->context);
+    lsm_batch_release(&store->batch);
+    buf_release(&store->key);
+    buf_release(&store->local_bytes);
+    buf_release(&store->encoded);
+    buf_release(&store->note);
+    buf_release(&store->items);
+    free(store->dots);
+    *store = (struct store){0};
+}
+
+static void refuse(struct outbox *outbox, const struct arrival *arrival, enum status status,
+                   const char *why)
+{
+    struct op_error error = {.status = (uint8_t)status, .text = bytes_of_text(why)};
+    op_encode_error(&error, outbox_add(outbox, arrival->link, MESSAGE_ERROR, 0));
+}
+
+// After a stop (SIGSTOP, a suspended machine) messages have waited for as long as we stood
+// still. Writes whose time was over by then must not be applied: their sender has given up.
+static bool is_expired(const struct store *store, const struct message_header *header)
+{
+    return store->stall_ms && header->budget_ms && header->budget_ms <= store->stall_ms;
+}
+
+void store_on_message(struct store *store, const struct arrival *arrival, struct bytes message,
+                      struct moment now, struct outbox *outbox)
+{
+    struct message_header header;
+    struct reader body;
+    if (now.mono_ms > store->turn_ms + STALL_MS)
+        store->stall_ms = now.mono_ms - store->turn_ms;
+    store->turn_ms = now.mono_ms;
+    if (message_header_decode(&header, message, &body)) {
+        refuse(outbox, arrival, STATUS_INVALID, "not a message of this version");
+        return;
+    }
+    if (!role_allows(arrival->role, (enum message_type)header.type, true)) {
+        store->counts.refused++;
+        refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "a store serves routers only");
+        return;
+    }
+    if (is_expired(store, &header)) {
+        store->counts.expired += header.count;
+        return;
+    }
+    for (unsigned i = 0; i < header.count; i++) {
+        if (serve(store, arrival, &header, &body, now, outbox)) {
+            refuse(outbox, arrival, STATUS_INVALID, "malformed operation");
+            return;
+        }
+    }
+}
+
+void store_on_tick(struct store *store, struct moment now, struct outbox *outbox)
+{
+    (void)outbox;
+    lsm_tick(store->lsm, now.mono_ms);
+    requests_forget_old(&store->ledger.requests, now.wall_ms);
+}
+
+void store_on_turn_end(struct store *store, struct moment now, struct outbox *outbox)
+{
+    (void)outbox;
+    store->turn_ms = now.mono_ms;
+    store->stall_ms = 0;
+    if (lsm_durable(store->lsm) >= lsm_written(store->lsm))
+        store->unsynced_since_ms = 0;
+    else if (!store->unsynced_since_ms)
+        store->unsynced_since_ms = now.mono_ms;
+}
+
+struct lsm_job *store_next_job(struct store *store, enum lsm_worker worker)
+{
+    return lsm_next_job(store->lsm, worker);
+}
+
+enum status store_on_job_done(struct store *store, struct lsm_job *job, struct fault *fault)
+{
+    enum status status = lsm_on_done(store->lsm, job, fault);
+    if (status && (lsm_failed(store->lsm) || status != STATUS_DISK_FULL))
+        return status;
+    return STATUS_OK;
+}

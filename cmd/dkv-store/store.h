@@ -1,0 +1,78 @@
+// store.h - the brain of dkv-store: one node's replicas.
+//
+// Serves routers: UPDATE mints a dot for a new write, MERGE joins a record that another
+// store minted, FETCH and SCAN_LOCAL read, FIND looks for a repeated request, ROOTS tells
+// the hash tree roots. Every one of them looks at the record that is there, so that
+// repeated, late and reordered messages do no harm.
+//
+// Durability: UPDATED leaves at once and promises nothing. DURABLE and MERGED carry a gate,
+// the log position of everything they depend on, and leave when the log is synced up to it.
+//
+// A store checks itself that it owns what it is asked for, in the epoch it is asked in.
+//
+// Deterministic: no clock, no socket, no thread. The engine works through its vfs and hands
+// blocking work out as jobs.
+#pragma once
+
+#include "base/moment.h"
+#include "dkv-store/ledger.h"
+#include "lsm/lsm.h"
+#include "ring/ring.h"
+#include "wire/role.h"
+
+struct store_options {
+    const struct ring *ring; // borrowed, outlives the store
+    uint64_t node;           // our id in it
+    uint64_t boot;           // random, of this life
+    uint64_t value_size_max;
+    uint64_t record_size_max;
+    uint64_t request_memory_ms;
+    struct lsm_options lsm;  // vfs, dir, sizes; its owner is set by the store
+    struct bytes software;   // version, borrowed
+};
+
+struct store_counts { // since the start
+    uint64_t updates, merges, fetches, finds, scans;
+    uint64_t repeated;     // requests that had been applied before
+    uint64_t lww_dropped;  // values lost to a greater hlc
+    uint64_t lost_again;   // dots that this store had known and lost: taken back
+    uint64_t expired;      // operations dropped because their time was over
+    uint64_t refused;
+};
+
+struct store {
+    struct store_options options;
+    const struct ring *ring;
+    int node_index;
+    uint64_t log2_partitions;
+    struct lsm *lsm;
+    struct ledger ledger;
+    uint64_t hlc_last;
+    uint64_t unsynced_since_ms; // 0 = everything is durable
+    uint64_t turn_ms;           // when the last turn was
+    uint64_t stall_ms;          // how long this process stood still before this turn
+    struct store_counts counts;
+    // Scratch, kept between operations so that none allocates.
+    struct record local, incoming, pure;
+    struct clock context;
+    struct lsm_batch batch;
+    struct buf key, local_bytes, encoded, note, items;
+    struct ledger_dot *dots;
+    uint32_t dot_capacity;
+};
+
+// Opens the engine, recovers the ledger, starts a new actor and makes it durable by
+// running the engine's jobs itself. Nothing is served before this returned OK.
+//   LOCKED, CORRUPT, IO, DISK_FULL as lsm_open(); INVALID: the node is not in the ring.
+enum status store_open(struct store *store, const struct store_options *options, uint64_t actor,
+                       struct moment now, struct fault *fault) MUST_USE;
+void store_close(struct store *store);
+
+void store_on_message(struct store *store, const struct arrival *arrival, struct bytes message,
+                      struct moment now, struct outbox *outbox);
+void store_on_tick(struct store *store, struct moment now, struct outbox *outbox);
+void store_on_turn_end(struct store *store, struct moment now, struct outbox *outbox);
+
+// Jobs of the engine; see lsm.h. Not OK: the process must stop, the fault says why.
+struct lsm_job *store_next_job(struct store *store, enum lsm_worker worker);
+enum status store_on_job_done(struct store *store, struct lsm_job *job, struct fault *fault);

@@ -1,0 +1,100 @@
+#include "dkv/arguments.h"
+
+#include "base/text.h"
+#include "causal/token.h"
+#include "dkv/file.h"
+#include "os/clock.h"
+#include "ring/ring.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum status argument_key(const char *key_file, struct operands *operands, struct buf *key,
+                         struct fault *fault)
+{
+    if (key_file) {
+        enum status status = file_read(key_file, RECORD_KEY_SIZE_MAX, key, fault);
+        if (status)
+            return status == STATUS_TOO_LARGE ? status : STATUS_INVALID;
+    } else if (operands->count) {
+        buf_append_text(key, operands->values[0]);
+        operands->values++;
+        operands->count--;
+    } else {
+        return fault_set(fault, STATUS_INVALID, "a key is missing");
+    }
+    if (!key->size)
+        return fault_set(fault, STATUS_INVALID, "the key is empty");
+    if (key->size > RECORD_KEY_SIZE_MAX)
+        return fault_set(fault, STATUS_TOO_LARGE, "the key is longer than %d bytes",
+                         RECORD_KEY_SIZE_MAX);
+    return STATUS_OK;
+}
+
+enum status argument_level(const char *text, uint8_t *level, struct fault *fault)
+{
+    *level = RING_LEVEL_DEFAULT;
+    if (!text || !ring_level_parse(bytes_of_text(text), level))
+        return STATUS_OK;
+    return fault_set(fault, STATUS_INVALID,
+                     "'%s' is no quorum; use 1..%d, one, quorum, all, local-quorum or each-quorum",
+                     text, RING_OWNERS_MAX);
+}
+
+enum status argument_context(const char *text, struct buf *binary, struct fault *fault)
+{
+    struct buf token = {0};
+    enum status status = STATUS_OK;
+    if (*text == '@')
+        status = file_read(text + 1, TOKEN_TEXT_SIZE_MAX, &token, fault);
+    else
+        buf_append_text(&token, text);
+    while (token.size && token.data[token.size - 1] == '\n')
+        token.size--;
+    if (!status && (!token.size || token_parse(buf_bytes(&token), binary) ||
+                    binary->size > UINT16_MAX))
+        status = fault_set(fault, STATUS_INVALID, "the context is damaged");
+    buf_release(&token);
+    return status ? STATUS_INVALID : STATUS_OK;
+}
+
+enum status argument_read(int fd, size_t size_max, struct buf *out, struct fault *fault)
+{
+    for (;;) {
+        buf_reserve(out, 16 * 1024);
+        ssize_t size = read(fd, out->data + out->size, out->capacity - out->size);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0)
+            return fault_set(fault, STATUS_INVALID, "unable to read the value: %s",
+                             strerror(errno));
+        out->size += (size_t)size;
+        if (out->size > size_max)
+            return fault_set(fault, STATUS_TOO_LARGE, "the value is longer than %zu bytes",
+                             size_max);
+        if (!size)
+            return STATUS_OK;
+    }
+}
+
+uint64_t argument_deadline_ms(const struct globals *globals)
+{
+    return clock_mono_ms() + globals->timeout_ms;
+}
+
+int argument_report(const struct globals *globals, const char *verb, enum status status,
+                    struct bytes text)
+{
+    if (status == STATUS_UNREACHABLE)
+        return report(globals, verb, status,
+                      "no router reached at %s; is the cluster running? "
+                      "('dkv local up' starts one, 'systemctl start dkv.target' a node)",
+                      globals->cluster);
+    if (!text.size)
+        return report(globals, verb, status, "%s", status_text(status));
+    struct buf line = {0};
+    text_escape_log(text, &line);
+    int exit_status = report(globals, verb, status, "%s: %s", status_text(status), buf_text(&line));
+    buf_release(&line);
+    return exit_status;
+}

@@ -1,0 +1,29 @@
+// arguments.h - what the verbs that read and write data take: keys, levels, contexts,
+// values; and how they say what went wrong.
+//
+// Failures are INVALID or TOO_LARGE with the reason in the fault.
+#pragma once
+
+#include "dkv/options.h"
+
+// The key: the content of key_file if that is not NULL, else the first operand, which is
+// then taken off. 1 to 4096 bytes.
+enum status argument_key(const char *key_file, struct operands *operands, struct buf *key,
+                         struct fault *fault) MUST_USE;
+
+// "2", "quorum" ... (ring_level_parse); NULL is the keyspace's own level.
+enum status argument_level(const char *text, uint8_t *level, struct fault *fault) MUST_USE;
+
+// A context: TOKEN, or @FILE which holds one. Appends its binary form.
+enum status argument_context(const char *text, struct buf *binary, struct fault *fault) MUST_USE;
+
+// All that can be read from fd. TOO_LARGE as soon as it is more than size_max.
+enum status argument_read(int fd, size_t size_max, struct buf *out, struct fault *fault) MUST_USE;
+
+// Monotonic time at which a single-key operation that begins now is to be over.
+uint64_t argument_deadline_ms(const struct globals *globals);
+
+// Says on stderr how an operation failed, in the router's words if there are any, and
+// returns the exit status.
+int argument_report(const struct globals *globals, const char *verb, enum status status,
+                    struct bytes text);

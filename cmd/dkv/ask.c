@@ -1,0 +1,61 @@
+#include "dkv/ask.h"
+
+#include "dkv/client.h"
+#include "dkv/file.h"
+#include "os/clock.h"
+#include "ring/ring_text.h"
+
+enum { RING_FILE_SIZE_MAX = 64 * 1024 * 1024 };
+
+struct question {
+    enum status status;
+    struct buf *answer;
+    struct fault *fault;
+};
+
+static void on_answer(void *context, const struct op_answer *answer)
+{
+    struct question *question = context;
+    question->status = answer->status;
+    if (answer->status == STATUS_OK)
+        buf_append(question->answer, answer->text);
+    else
+        fault_set(question->fault, question->status, "%s%s%.*s", status_text(question->status),
+                  answer->text.size ? ": " : "", (int)answer->text.size,
+                  (const char *)answer->text.data);
+}
+
+enum status ask(const struct globals *globals, const char *topic, struct buf *answer,
+                struct fault *fault)
+{
+    struct client *client;
+    enum status status = client_open(&client, globals, fault);
+    if (status)
+        return status;
+    struct question question = {.status = STATUS_UNREACHABLE, .answer = answer, .fault = fault};
+    client_ask(client, topic, (struct bytes){0}, clock_mono_ms() + globals->timeout_ms, on_answer,
+               &question);
+    client_drain(client);
+    client_close(client);
+    return question.status;
+}
+
+int ask_ring(const struct globals *globals, const char *verb, const char *file, struct ring *ring,
+             struct buf *text)
+{
+    struct buf document = {0};
+    struct fault fault;
+    enum status status = file ? file_read(file, RING_FILE_SIZE_MAX, &document, &fault)
+                              : ask(globals, "ring", &document, &fault);
+    if (!status) {
+        status = ring_text_parse(ring, buf_bytes(&document), &fault);
+        if (status && file) {
+            struct fault reason = fault;
+            status = fault_set(&fault, status, "%s: %.250s", file, reason.text);
+        }
+    }
+    if (!status && text)
+        buf_append(text, buf_bytes(&document));
+    buf_release(&document);
+    return status ? report(globals, verb, status, "%s", fault.text) : 0;
+}

@@ -1,0 +1,17 @@
+// ask.h - one question to the cluster, and its answer as text.
+//
+// Topics: "ring" is answered with the ring document, "status" with a JSON object a line
+// for each node.
+#pragma once
+
+#include "dkv/dkv.h"
+#include "ring/ring.h"
+
+// Appends the answer. UNREACHABLE, TIMEOUT, NOT_AUTHORISED, or what the router said.
+enum status ask(const struct globals *globals, const char *topic, struct buf *answer,
+                struct fault *fault) MUST_USE;
+
+// The ring of the cluster or, if `file` is not NULL, the document in that file; also its
+// text, if `text` is not NULL. On failure reports and returns the exit status, else 0.
+int ask_ring(const struct globals *globals, const char *verb, const char *file, struct ring *ring,
+             struct buf *text) MUST_USE;

@@ -1,0 +1,32 @@
+// command.h - one line of the shell: get, put or del, as words or as JSON.
+//
+//     put 'a key' "a\tvalue" --context TOKEN        quotes as in sh; \ as there
+//     {"id":7,"op":"put","key":"k","value":{"b64":"AAE="},"context":"TOKEN"}
+//
+// Options as words, with the same meaning as in dkv(1): --context TOKEN, --sibling,
+// --strict, -W or --write-quorum LEVEL, -R or --read-quorum LEVEL. In JSON they are the
+// members context, sibling, strict, write_quorum and read_quorum.
+#pragma once
+
+#include "base/buf.h"
+#include "base/fault.h"
+
+#include <jansson.h>
+
+enum command_verb { COMMAND_NONE, COMMAND_GET, COMMAND_PUT, COMMAND_DEL, COMMAND_QUIT };
+
+struct command {
+    enum command_verb verb; // NONE: an empty line or a comment
+    json_t *id;             // owned, NULL = none
+    struct buf key, value, context;
+    bool sibling, strict;
+    uint8_t level;
+};
+
+void command_release(struct command *command);
+
+// INVALID with the reason in the fault; the id is there if it could be read.
+enum status command_parse_words(struct command *command, struct bytes line,
+                                struct fault *fault) MUST_USE;
+enum status command_parse_json(struct command *command, struct bytes line,
+                               struct fault *fault) MUST_USE;

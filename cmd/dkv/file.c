@@ -1,0 +1,168 @@
+#include "dkv/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum status failed(const char *path, const char *what, struct fault *fault)
+{
+    enum status status = errno == ENOENT                      ? STATUS_NOT_FOUND
+                         : errno == EEXIST                    ? STATUS_EXISTS
+                         : errno == ENOSPC || errno == EDQUOT ? STATUS_DISK_FULL
+                                                              : STATUS_IO;
+    return fault_set(fault, status, "%s: unable to %s: %s", path, what, strerror(errno));
+}
+
+enum status file_read(const char *path, size_t size_max, struct buf *out, struct fault *fault)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return failed(path, "open", fault);
+    size_t before = out->size;
+    for (;;) {
+        buf_reserve(out, 4096);
+        ssize_t size = read(fd, out->data + out->size, out->capacity - out->size);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0) {
+            enum status status = failed(path, "read", fault);
+            close(fd);
+            return status;
+        }
+        if (size == 0)
+            break;
+        out->size += (size_t)size;
+        if (out->size - before > size_max) {
+            close(fd);
+            return fault_set(fault, STATUS_TOO_LARGE, "%s: larger than %zu bytes", path, size_max);
+        }
+    }
+    close(fd);
+    return STATUS_OK;
+}
+
+static bool write_all(int fd, struct bytes content)
+{
+    while (content.size > 0) {
+        ssize_t size = write(fd, content.data, content.size);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size <= 0)
+            return false;
+        content.data += size;
+        content.size -= (size_t)size;
+    }
+    return true;
+}
+
+// The entry of a new file is durable once its directory is synced.
+static enum status sync_parent(const char *path, struct fault *fault)
+{
+    char parent[FILE_PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        snprintf(parent, sizeof parent, ".");
+    else
+        snprintf(parent, sizeof parent, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return failed(parent, "open", fault);
+    int result = fsync(fd);
+    enum status status = result ? failed(parent, "sync", fault) : STATUS_OK;
+    close(fd);
+    return status;
+}
+
+enum status file_write(const char *path, unsigned mode, bool exclusive, struct bytes content,
+                       struct fault *fault)
+{
+    char temporary[FILE_PATH_SIZE];
+    int length = snprintf(temporary, sizeof temporary, "%s.new-%ld", path, (long)getpid());
+    if (length < 0 || (size_t)length >= sizeof temporary)
+        return fault_set(fault, STATUS_INVALID, "%s: the path is too long", path);
+
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0)
+        return failed(temporary, "create", fault);
+    enum status status = STATUS_OK;
+    if (fchmod(fd, mode) || !write_all(fd, content) || fsync(fd))
+        status = failed(temporary, "write", fault);
+    close(fd);
+    // A link, unlike a rename, never replaces what is there.
+    if (!status && exclusive && link(temporary, path))
+        status = failed(path, "create", fault);
+    if (!status && !exclusive && rename(temporary, path))
+        status = failed(path, "replace", fault);
+    if (status || exclusive)
+        unlink(temporary);
+    return status ? status : sync_parent(path, fault);
+}
+
+enum status file_make_dir(const char *path, unsigned mode, struct fault *fault)
+{
+    char part[FILE_PATH_SIZE];
+    if (strlen(path) >= sizeof part)
+        return fault_set(fault, STATUS_INVALID, "%s: the path is too long", path);
+    for (const char *end = path; *end;) {
+        end = strchr(end + 1, '/');
+        if (!end)
+            end = path + strlen(path);
+        memcpy(part, path, (size_t)(end - path));
+        part[end - path] = '\0';
+        if (mkdir(part, mode) && errno != EEXIST)
+            return failed(part, "make the directory", fault);
+    }
+    if (!file_is_dir(path))
+        return fault_set(fault, STATUS_EXISTS, "%s: exists and is not a directory", path);
+    return sync_parent(path, fault);
+}
+
+bool file_exists(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0;
+}
+
+bool file_is_dir(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool file_is_empty_dir(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir)
+        return false;
+    bool is_empty = true;
+    for (struct dirent *entry; is_empty && (entry = readdir(dir));)
+        is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    closedir(dir);
+    return is_empty;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at)
+{
+    (void)info, (void)kind, (void)at;
+    return remove(path);
+}
+
+enum status file_remove_tree(const char *path, struct fault *fault)
+{
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
+        return failed(path, "remove", fault);
+    return STATUS_OK;
+}
+
+enum status file_join(char path[FILE_PATH_SIZE], const char *dir, const char *name,
+                      struct fault *fault)
+{
+    int length = snprintf(path, FILE_PATH_SIZE, "%s/%s", dir, name);
+    if (length < 0 || length >= FILE_PATH_SIZE)
+        return fault_set(fault, STATUS_INVALID, "%s/%s: the path is too long", dir, name);
+    return STATUS_OK;
+}

@@ -1,0 +1,33 @@
+// file.h - whole files and directories, for the verbs that lay out a node.
+//
+// Small files only. What is written is there completely or not at all, and survives a
+// power loss when the call returned OK. Faults name the path and what the system said.
+#pragma once
+
+#include "base/buf.h"
+#include "base/fault.h"
+
+enum { FILE_PATH_SIZE = 1024 }; // bytes for a path and its terminator
+
+// Appends the content. NOT_FOUND, TOO_LARGE beyond size_max, IO.
+enum status file_read(const char *path, size_t size_max, struct buf *out,
+                      struct fault *fault) MUST_USE;
+
+// Writes `path` anew: temporary name, sync, rename, sync of the directory. With `exclusive`
+// an existing file is left alone and the result is EXISTS.
+enum status file_write(const char *path, unsigned mode, bool exclusive, struct bytes content,
+                       struct fault *fault) MUST_USE;
+
+// mkdir -p; directories that are there keep their mode.
+enum status file_make_dir(const char *path, unsigned mode, struct fault *fault) MUST_USE;
+
+bool file_exists(const char *path);
+bool file_is_dir(const char *path);
+bool file_is_empty_dir(const char *path);
+
+// Removes a directory and all below it, without following links or leaving the file system.
+enum status file_remove_tree(const char *path, struct fault *fault) MUST_USE;
+
+// "DIR/NAME" into path. INVALID if it does not fit.
+enum status file_join(char path[FILE_PATH_SIZE], const char *dir, const char *name,
+                      struct fault *fault) MUST_USE;

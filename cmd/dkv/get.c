@@ -1,0 +1,180 @@
+// dkv get: one read.
+#include "causal/token.h"
+#include "base/xalloc.h"
+#include "dkv/arguments.h"
+#include "dkv/client.h"
+#include "dkv/file.h"
+#include "dkv/jsonl.h"
+#include "os/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct get_options {
+    const char *key_file;
+    const char *level;
+    const char *context_to;
+    const char *siblings;
+    bool newline, strict, all, local;
+};
+
+#define GET_OPTION(letter_, name_, kind_, member, argument_, help_)                                \
+    {.letter = letter_,                                                                            \
+     .name = name_,                                                                                \
+     .kind = kind_,                                                                                \
+     .offset = offsetof(struct get_options, member),                                               \
+     .argument = argument_,                                                                        \
+     .help = help_}
+
+const struct option_spec options_get[] = {
+    GET_OPTION(0, "key-file", OPTION_TEXT, key_file, "FILE", "the key is the content of FILE"),
+    GET_OPTION('n', "newline", OPTION_FLAG, newline, NULL, "add a newline"),
+    GET_OPTION('R', "read-quorum", OPTION_TEXT, level, "LEVEL",
+               "replicas to ask: a number, one, quorum, all, ..."),
+    GET_OPTION(0, "strict", OPTION_FLAG, strict, NULL, "only owners of the key count"),
+    GET_OPTION(0, "context-to", OPTION_TEXT, context_to, "FILE", "write the context to FILE"),
+    GET_OPTION(0, "siblings", OPTION_TEXT, siblings, "DIR",
+               "write each value to a file in DIR, named by its dot"),
+    GET_OPTION(0, "all", OPTION_FLAG, all, NULL, "print every value as a line of JSON"),
+    GET_OPTION(0, "local", OPTION_FLAG, local, NULL, "ask the contacted node's replica alone"),
+    {0},
+};
+
+struct read {
+    struct globals *globals;
+    struct get_options options;
+    struct buf key;
+    int exit_status;
+};
+
+static int print_siblings(const struct sibling *const *visible, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char dot[JSONL_DOT_SIZE];
+        jsonl_dot_format(visible[i]->dot, dot);
+        fprintf(stderr, "%s\t%" PRIu64 "\t%" PRIu64 "\n", dot, visible[i]->value_size,
+                visible[i]->hlc);
+    }
+    return status_exit_code(STATUS_SIBLINGS);
+}
+
+static int print_all(struct bytes key, const struct sibling *const *visible, uint32_t count)
+{
+    struct buf out = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        json_t *json = jsonl_sibling(visible[i]);
+        json_object_set_new(json, "v", json_integer(1));
+        json_object_set_new(json, "key", jsonl_bytes(key));
+        jsonl_append(json, &out);
+    }
+    fwrite(out.data, 1, out.size, stdout);
+    buf_release(&out);
+    return 0;
+}
+
+static int write_files(const struct read *read, const struct sibling *const *visible,
+                       uint32_t count)
+{
+    struct fault fault;
+    enum status status = file_make_dir(read->options.siblings, 0777, &fault);
+    for (uint32_t i = 0; !status && i < count; i++) {
+        char dot[JSONL_DOT_SIZE], path[FILE_PATH_SIZE];
+        jsonl_dot_format(visible[i]->dot, dot);
+        status = file_join(path, read->options.siblings, dot, &fault);
+        if (!status)
+            status = file_write(path, 0666, false, visible[i]->value, &fault);
+    }
+    return status ? report(read->globals, "get", status, "%s", fault.text) : 0;
+}
+
+static int print_value(const struct read *read, uint32_t keyspace, const struct record *record,
+                       const struct sibling *const *visible, uint32_t count)
+{
+    struct bytes key = buf_bytes(&read->key);
+    if (!count)
+        return status_exit_code(STATUS_NOT_FOUND);
+    if (read->options.siblings)
+        return write_files(read, visible, count);
+    if (read->options.all)
+        return print_all(key, visible, count);
+    if (read->globals->json) {
+        struct buf out = {0};
+        jsonl_append(jsonl_record(keyspace, key, record, clock_wall_ms()), &out);
+        fwrite(out.data, 1, out.size, stdout);
+        buf_release(&out);
+        return 0;
+    }
+    if (count > 1)
+        return print_siblings(visible, count);
+    fwrite(visible[0]->value.data, 1, visible[0]->value.size, stdout);
+    if (read->options.newline)
+        putchar('\n');
+    return 0;
+}
+
+static enum status write_context(const struct read *read, uint32_t keyspace,
+                                 const struct record *record, struct fault *fault)
+{
+    struct buf text = {0};
+    jsonl_context_format(keyspace, buf_bytes(&read->key), record, &text);
+    buf_append_u8(&text, '\n');
+    enum status status =
+        file_write(read->options.context_to, 0666, false, buf_bytes(&text), fault);
+    buf_release(&text);
+    return status;
+}
+
+static void on_got(void *context, const struct op_got *got)
+{
+    struct read *read = context;
+    struct record record = {0};
+    struct fault fault;
+    enum status status = got->status;
+    if (!status && record_decode(&record, buf_bytes(&read->key), got->record))
+        status = STATUS_CORRUPT;
+    if (status == STATUS_NOT_FOUND)
+        read->exit_status = status_exit_code(status);
+    else if (status)
+        read->exit_status = argument_report(read->globals, "get", status, got->text);
+    else if (read->options.context_to && !record_is_empty(&record) &&
+             (status = write_context(read, got->keyspace, &record, &fault)))
+        read->exit_status = report(read->globals, "get", status, "%s", fault.text);
+    if (!status) {
+        const struct sibling **visible = xmalloc((record.count + 1) * sizeof *visible);
+        uint32_t count = record_visible(&record, clock_wall_ms(), visible, record.count);
+        read->exit_status = print_value(read, got->keyspace, &record, visible, count);
+        free(visible);
+    }
+    record_release(&record);
+}
+
+int verb_get(struct globals *globals, int argc, char **argv)
+{
+    struct read read = {.globals = globals};
+    struct operands operands;
+    struct fault fault;
+    struct client *client;
+    if (!options_parse(globals, options_get, &read.options, argc, argv, &operands))
+        return operands.exit_status;
+    struct op_get op = {.flags = (uint8_t)((read.options.strict ? GET_STRICT : 0) |
+                                           (read.options.local ? GET_LOCAL : 0))};
+    enum status status = argument_key(read.options.key_file, &operands, &read.key, &fault);
+    if (!status)
+        status = argument_level(read.options.level, &op.level, &fault);
+    if (!status && operands.count)
+        status = fault_set(&fault, STATUS_INVALID, "unexpected argument '%s'", operands.values[0]);
+    if (status == STATUS_INVALID)
+        return usage_error("get", "%s", fault.text);
+    if (!status)
+        status = client_open(&client, globals, &fault);
+    if (status)
+        return report(globals, "get", status, "%s", fault.text);
+    op.keyspace = bytes_of_text(globals->keyspace);
+    op.key = buf_bytes(&read.key);
+    client_get(client, &op, argument_deadline_ms(globals), on_got, &read);
+    client_drain(client);
+    client_close(client);
+    buf_release(&read.key);
+    return read.exit_status;
+}

@@ -1,0 +1,10 @@
+#include "dkv/json.h"
+
+#include <stdio.h>
+
+void json_print_line(json_t *line)
+{
+    json_dumpf(line, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(line);
+}

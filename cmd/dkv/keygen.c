@@ -1,0 +1,81 @@
+#include "dkv/file.h"
+#include "dkv/node_dir.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct keygen_options {
+    const char *name;
+};
+
+const struct option_spec options_keygen[] = {{.name = "name",
+                                              .kind = OPTION_TEXT,
+                                              .argument = "NAME",
+                                              .offset = offsetof(struct keygen_options, name),
+                                              .help = "who will use the key, for people and logs"},
+                                             {0}};
+
+struct authorize_options {
+    const char *role;
+};
+
+const struct option_spec options_authorize[] = {
+    {.name = "role",
+     .kind = OPTION_TEXT,
+     .argument = "ROLE",
+     .value = "client",
+     .offset = offsetof(struct authorize_options, role),
+     .help = "reader: get, scan; client: and put, del; admin: and all else"},
+    {0}};
+
+int verb_keygen(struct globals *globals, int argc, char **argv)
+{
+    struct keygen_options options = {0};
+    struct operands operands;
+    if (!options_parse(globals, options_keygen, &options, argc, argv, &operands))
+        return operands.exit_status;
+    if (operands.count != 1)
+        return usage_error("keygen", "one FILE is needed");
+    if (!options.name || !ring_is_name(bytes_of_text(options.name)))
+        return usage_error("keygen", "--name is needed: letters, digits and - _ .");
+
+    struct key_file key = {.role = ROLE_CLIENT};
+    char public[FILE_PATH_SIZE];
+    struct fault fault;
+    if ((size_t)snprintf(public, sizeof public, "%s.pub", operands.values[0]) >= sizeof public)
+        return usage_error("keygen", "the name of the file is too long");
+    snprintf(key.name, sizeof key.name, "%s", options.name);
+    net_keys_generate(&key.keys);
+    // The public file first: a secret is never left without it.
+    enum status status =
+        file_exists(operands.values[0])
+            ? fault_set(&fault, STATUS_EXISTS, "%s: exists already", operands.values[0])
+            : key_file_save(public, false, &key, &fault);
+    if (!status && (status = key_file_save(operands.values[0], true, &key, &fault)))
+        unlink(public);
+    return status ? report(globals, "keygen", status, "%s", fault.text) : 0;
+}
+
+int verb_authorize(struct globals *globals, int argc, char **argv)
+{
+    struct authorize_options options = {0};
+    struct operands operands;
+    if (!options_parse(globals, options_authorize, &options, argc, argv, &operands))
+        return operands.exit_status;
+    if (operands.count != 2)
+        return usage_error("authorize", "DIR and PUBFILE are needed");
+
+    enum role role;
+    if (role_parse(bytes_of_text(options.role), &role) || role == ROLE_PEER)
+        return usage_error("authorize", "--role %s: not one of reader, client, admin",
+                           options.role);
+    struct key_file key;
+    struct fault fault;
+    enum status status = key_file_load(operands.values[1], false, &key, &fault);
+    if (!status) {
+        key.role = role;
+        key.node = 0;
+        status = node_dir_authorize(operands.values[0], &key, &fault);
+    }
+    return status ? report(globals, "authorize", status, "%s", fault.text) : 0;
+}

@@ -1,0 +1,535 @@
+// dkv load: many pairs from files or standard input.
+//
+// Records are numbered in the order of the input and settled in that order (window.h);
+// what was settled is what the journal and the rejects file know. The rejects file is
+// always written and synced before the journal line that counts on it.
+#include "base/hash.h"
+#include "base/text.h"
+#include "dkv/arguments.h"
+#include "dkv/client.h"
+#include "dkv/file.h"
+#include "dkv/intake.h"
+#include "dkv/journal.h"
+#include "dkv/progress.h"
+#include "dkv/window.h"
+#include "os/clock.h"
+#include "os/entropy.h"
+#include "ring/ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum {
+    CHECKPOINT_MS = 250,
+    RESERVE_COUNT = 64 * 1024, // records that one journal line allows to be sent
+    STOP_MS = 3000,            // after an interrupt, for what is under way
+    COMPLAINTS_MAX = 20,
+    JOURNAL_SIZE_MAX = 256 * 1024 * 1024,
+    REJECTS_BUFFER_SIZE = 64 * 1024,
+    REQUEST_MEMORY_MS = 10 * 60 * 1000, // the default of request/memory
+};
+
+struct load_options {
+    const char *format, *journal, *rejects, *level;
+    uint64_t window;
+    bool continue_on_error, remove, strict;
+};
+
+#define LOAD_OPTION(letter_, name_, kind_, member, argument_, help_)                               \
+    .letter = letter_, .name = name_, .kind = kind_, .offset = offsetof(struct load_options, member),  \
+    .argument = argument_, .help = help_
+
+const struct option_spec options_load[] = {
+    {LOAD_OPTION(0, "format", OPTION_TEXT, format, "FORMAT", "tsv (default), json, cdb or null")},
+    {LOAD_OPTION(0, "window", OPTION_NUMBER, window, "N", "records under way at once"),
+     .value = "1024", .min = 1, .max = WINDOW_RECORDS_MAX},
+    {LOAD_OPTION(0, "journal", OPTION_TEXT, journal, "FILE",
+                 "remember in FILE how far it came, to go on from there")},
+    {LOAD_OPTION(0, "rejects", OPTION_TEXT, rejects, "FILE", "write records that failed to FILE")},
+    {LOAD_OPTION(0, "continue-on-error", OPTION_FLAG, continue_on_error, NULL,
+                 "do not stop at the first record that fails")},
+    {LOAD_OPTION(0, "delete", OPTION_FLAG, remove, NULL, "the input is keys; delete them")},
+    {LOAD_OPTION('W', "write-quorum", OPTION_TEXT, level, "LEVEL",
+                 "durable copies to wait for: a number, one, quorum, all, ...")},
+    {LOAD_OPTION(0, "strict", OPTION_FLAG, strict, NULL,
+                 "only owners of a key count, no hints elsewhere")},
+    {0},
+};
+
+struct load {
+    struct globals *globals;
+    struct load_options options;
+    enum format format;
+    struct client *client;
+    struct intake intake;
+    struct format_reader reader;
+    struct window window;
+    struct progress progress;
+    struct journal journal;
+    struct journal_position *position; // = &journal.position, also without a journal
+    int journal_fd, rejects_fd;        // -1 = none
+    struct buf rejects;                // not written yet
+    uint64_t retry_before;             // records up to here may have been sent by an earlier run
+    uint64_t checkpoint_ms;
+    uint64_t checkpoint_record, checkpoint_reserved; // of the last journal line
+    uint32_t complaint_count;
+    bool stopping;
+    int exit_status;
+};
+
+// ---- files --------------------------------------------------------------------------
+
+static enum status append_file(int fd, struct bytes bytes, const char *path, struct fault *fault)
+{
+    while (bytes.size) {
+        ssize_t size = write(fd, bytes.data, bytes.size);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0)
+            return fault_set(fault, STATUS_IO, "%s: unable to write: %s", path, strerror(errno));
+        bytes = bytes_of(bytes.data + size, bytes.size - (size_t)size);
+    }
+    return STATUS_OK;
+}
+
+static enum status flush_rejects(struct load *load, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    if (load->rejects.size)
+        status = append_file(load->rejects_fd, buf_bytes(&load->rejects), load->options.rejects,
+                             fault);
+    buf_clear(&load->rejects);
+    return status;
+}
+
+// The journal says only what is true already.
+static enum status checkpoint(struct load *load, struct fault *fault)
+{
+    load->checkpoint_ms = clock_mono_ms();
+    if (load->position->record == load->checkpoint_record &&
+        load->position->reserved == load->checkpoint_reserved)
+        return STATUS_OK;
+    load->checkpoint_record = load->position->record;
+    load->checkpoint_reserved = load->position->reserved;
+    enum status status = flush_rejects(load, fault);
+    if (status || load->journal_fd < 0)
+        return status;
+    if (load->rejects_fd >= 0 && fdatasync(load->rejects_fd) && errno != EINVAL)
+        return fault_set(fault, STATUS_IO, "%s: unable to sync: %s", load->options.rejects,
+                         strerror(errno));
+    struct buf line = {0};
+    load->position->wall_ms = clock_wall_ms();
+    journal_format(load->position, &line);
+    status = append_file(load->journal_fd, buf_bytes(&line), load->options.journal, fault);
+    buf_release(&line);
+    if (!status && fdatasync(load->journal_fd))
+        status = fault_set(fault, STATUS_IO, "%s: unable to sync: %s", load->options.journal,
+                           strerror(errno));
+    return status;
+}
+
+static enum status open_rejects(struct load *load, struct fault *fault)
+{
+    const char *path = load->options.rejects;
+    if (!path)
+        return STATUS_OK;
+    load->rejects_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    // What an earlier run wrote behind its last checkpoint will be written again.
+    if (load->rejects_fd < 0 ||
+        (ftruncate(load->rejects_fd, (off_t)load->position->rejects_size) && errno != EINVAL))
+        return fault_set(fault, STATUS_INVALID, "%s: unable to open: %s", path, strerror(errno));
+    return STATUS_OK;
+}
+
+// The head of the input tells it from others of the same size.
+static enum status read_head(struct load *load, uint64_t *hash, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    while (!status && load->reader.input.size < JOURNAL_HEAD_SIZE) {
+        status = intake_feed(&load->intake, &load->reader, fault);
+        if (status == STATUS_BUSY) {
+            client_run(load->client, intake_wait_fd(&load->intake, true), 1000);
+            status = intake_interrupted(&load->intake) ? STATUS_END : STATUS_OK;
+        }
+    }
+    size_t size = load->reader.input.size;
+    *hash = hash64(
+        bytes_of(load->reader.input.data, size < JOURNAL_HEAD_SIZE ? size : JOURNAL_HEAD_SIZE));
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+static enum status skip_input(struct load *load, struct fault *fault)
+{
+    uint64_t target = load->position->offset;
+    for (;;) {
+        format_reader_skip(&load->reader, target - format_reader_offset(&load->reader));
+        if (format_reader_offset(&load->reader) == target)
+            return STATUS_OK;
+        enum status status = load->reader.ended
+                                 ? STATUS_END
+                                 : intake_feed(&load->intake, &load->reader, fault);
+        if (status == STATUS_BUSY) {
+            client_run(load->client, intake_wait_fd(&load->intake, true), 1000);
+            if (intake_interrupted(&load->intake))
+                return STATUS_OK;
+        } else if (status == STATUS_END && !intake_next(&load->intake, &load->reader)) {
+            return fault_set(fault, STATUS_INVALID, "the input ends before the journal does");
+        } else if (status && status != STATUS_END) {
+            return status;
+        }
+    }
+}
+
+static void say_resumed(struct load *load)
+{
+    const struct journal_position *position = load->position;
+    if (load->globals->quiet || !position->wall_ms)
+        return;
+    fprintf(stderr, "dkv: load: going on behind record %" PRIu64 " (byte %" PRIu64 ")\n",
+            position->record, position->offset);
+    if (clock_wall_ms() - position->wall_ms > REQUEST_MEMORY_MS &&
+        position->reserved > position->record)
+        fprintf(stderr,
+                "dkv: load: the last run ended long ago: records %" PRIu64 " to %" PRIu64
+                " are applied again if they were sent then\n",
+                position->record + 1, position->reserved);
+}
+
+static enum status open_journal(struct load *load, struct fault *fault)
+{
+    const char *path = load->options.journal;
+    char format[32];
+    struct buf text = {0};
+    if (!path)
+        return STATUS_OK;
+    snprintf(format, sizeof format, "%s%s", load->options.format ? load->options.format : "tsv",
+             load->options.remove ? " delete" : "");
+    struct journal_input input = {
+        .size = load->intake.size, .format = format, .keyspace = load->globals->keyspace};
+    enum status status = read_head(load, &input.head_hash, fault);
+    if (!status && !file_exists(path)) {
+        uint64_t id[2] = {entropy_u64(), entropy_u64()};
+        journal_init(&load->journal, id, &input, &text);
+        // EXISTS: another load was quicker; its journal is read below.
+        status = file_write(path, 0666, true, buf_bytes(&text), fault);
+        if (status == STATUS_EXISTS)
+            status = STATUS_OK;
+    }
+    buf_clear(&text);
+    load->journal_fd = status ? -1 : open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (!status && load->journal_fd < 0)
+        status = fault_set(fault, STATUS_INVALID, "%s: unable to open: %s", path, strerror(errno));
+    else if (!status && flock(load->journal_fd, LOCK_EX | LOCK_NB))
+        status = fault_set(fault, STATUS_INVALID, "%s: another load uses it", path);
+    if (!status)
+        status = file_read(path, JOURNAL_SIZE_MAX, &text, fault);
+    if (!status)
+        status = journal_parse(&load->journal, &input, buf_bytes(&text), fault);
+    if (!status && ftruncate(load->journal_fd, (off_t)load->journal.size))
+        status = fault_set(fault, STATUS_IO, "%s: unable to truncate: %s", path, strerror(errno));
+    buf_release(&text);
+    load->retry_before = load->position->reserved;
+    return status ? status : skip_input(load, fault);
+}
+
+// ---- records ------------------------------------------------------------------------
+
+static void complain(struct load *load, uint64_t number, enum status status, const char *text)
+{
+    progress_clear(&load->progress);
+    if (load->complaint_count++ == COMPLAINTS_MAX)
+        report(load->globals, "load", status, "further failures are not shown");
+    if (load->complaint_count > COMPLAINTS_MAX)
+        return;
+    report(load->globals, "load", status, "record %" PRIu64 ": %s", number + 1, text);
+}
+
+static void stop(struct load *load, int exit_status)
+{
+    if (!load->stopping)
+        load->exit_status = exit_status;
+    load->stopping = true;
+}
+
+static void fail(struct load *load, enum status status, const struct fault *fault)
+{
+    progress_clear(&load->progress);
+    stop(load, report(load->globals, "load", status, "%s", fault->text));
+}
+
+// True for failures that would come again: of the record, not of the cluster.
+static bool is_lasting(enum status status)
+{
+    int exit_code = status_exit_code(status);
+    return exit_code == 2 || exit_code == 10 || status == STATUS_CORRUPT;
+}
+
+static void keep_reject(struct load *load, struct bytes raw, bool is_end)
+{
+    if (load->rejects_fd < 0)
+        return;
+    size_t before = load->rejects.size;
+    buf_append(&load->rejects, raw);
+    bool is_line = load->format == FORMAT_TSV || load->format == FORMAT_JSON;
+    if (is_end && is_line && raw.size && raw.data[raw.size - 1] != '\n')
+        buf_append_u8(&load->rejects, '\n');
+    load->position->rejects_size += load->rejects.size - before;
+    struct fault fault;
+    enum status status = STATUS_OK;
+    if (load->rejects.size >= REJECTS_BUFFER_SIZE && (status = flush_rejects(load, &fault)))
+        fail(load, status, &fault);
+}
+
+// Settles the oldest record if it has ended. False if nothing can be settled.
+static bool settle_one(struct load *load)
+{
+    const struct window_record *record = window_oldest(&load->window);
+    if (!record)
+        return false;
+    if (record->status) {
+        bool is_gone = record->status == STATUS_UNREACHABLE || record->status == STATUS_NOT_AUTHORISED;
+        bool goes_on = load->options.continue_on_error && !is_gone;
+        bool is_kept = goes_on || (is_lasting(record->status) && load->options.rejects);
+        if (load->stopping && !is_kept)
+            return false; // it stays ahead of the position, for the next run
+        if (record->op.keyspace.size) { // otherwise it was never sent, and the reason was said
+            struct buf text = {0};
+            text_escape_log(buf_bytes(&record->text), &text);
+            complain(load, record->number, record->status,
+                     text.size ? buf_text(&text) : status_text(record->status));
+            buf_release(&text);
+        }
+        if (!goes_on)
+            stop(load, status_exit_code(is_kept ? STATUS_PARTIAL : record->status));
+        if (!is_kept)
+            return false;
+        keep_reject(load, buf_bytes(&record->raw), true);
+        load->position->rejected++;
+    } else {
+        load->position->loaded++;
+    }
+    load->position->record = record->number + 1;
+    load->position->offset = record->offset;
+    window_settle(&load->window);
+    return true;
+}
+
+static void run_client(struct load *load, bool wants_input)
+{
+    client_run(load->client, intake_wait_fd(&load->intake, wants_input), CHECKPOINT_MS);
+    while (settle_one(load))
+        ;
+    if (intake_interrupted(&load->intake))
+        stop(load, 1);
+}
+
+static void add_pair(struct load *load, const struct pair *pair)
+{
+    uint64_t number = load->window.newest;
+    struct request_id request;
+    if (load->journal_fd < 0) {
+        request = client_new_request_id(load->client);
+    } else {
+        request = journal_request_id(&load->journal, number);
+        struct fault fault;
+        enum status status = STATUS_OK;
+        if (number >= load->position->reserved) {
+            load->position->reserved = number + RESERVE_COUNT;
+            status = checkpoint(load, &fault);
+        }
+        if (status) {
+            fail(load, status, &fault);
+            return;
+        }
+    }
+    bool is_great = pair->raw.size > WINDOW_RAW_SIZE_MAX;
+    while (is_great && window_has_key(&load->window, pair->key) && !load->stopping)
+        run_client(load, false);
+    uint8_t flags = (uint8_t)((pair->is_record ? PUT_RECORD : 0) |
+                              (number < load->retry_before ? PUT_RETRY : 0));
+    window_add(&load->window, pair, format_reader_offset(&load->reader), request, flags);
+    if (!is_great)
+        return;
+    // One great record at a time: its text is still in the reader should it fail.
+    format_reader_trim(&load->reader);
+    struct window_record *record;
+    while (!(record = window_newest(&load->window)))
+        client_run(load->client, -1, -1);
+    if (record->status && load->window.keep_raw)
+        buf_set(&record->raw, pair->raw);
+}
+
+static void add_reject(struct load *load, const struct pair *pair, const struct fault *fault)
+{
+    complain(load, load->window.newest, STATUS_INVALID, fault->text);
+    window_add_rejected(&load->window, pair->raw, format_reader_offset(&load->reader),
+                        STATUS_INVALID);
+    if (!load->options.continue_on_error)
+        stop(load, status_exit_code(STATUS_PARTIAL));
+}
+
+// A part of a record that is too large goes where its end will go, behind all before it.
+static void add_part(struct load *load, const struct pair *pair)
+{
+    while (!window_is_empty(&load->window) && !load->stopping)
+        run_client(load, false);
+    if (load->options.continue_on_error || load->options.rejects)
+        keep_reject(load, pair->raw, false);
+}
+
+static void on_more(struct load *load)
+{
+    struct fault fault;
+    enum status status = intake_feed(&load->intake, &load->reader, &fault);
+    if (status == STATUS_BUSY)
+        run_client(load, true);
+    else if (status && status != STATUS_END)
+        fail(load, status, &fault);
+}
+
+// One step: takes a record from the input. False at the end of the input.
+static bool take_record(struct load *load)
+{
+    struct pair pair;
+    struct fault fault;
+    switch (format_next(&load->reader, &pair, &fault)) {
+    case FORMAT_MORE:
+        on_more(load);
+        break;
+    case FORMAT_PAIR:
+        add_pair(load, &pair);
+        break;
+    case FORMAT_REJECT:
+        add_reject(load, &pair, &fault);
+        break;
+    case FORMAT_PART:
+        add_part(load, &pair);
+        break;
+    case FORMAT_BROKEN:
+        complain(load, load->window.newest, STATUS_CORRUPT, fault.text);
+        stop(load, status_exit_code(STATUS_PARTIAL));
+        break;
+    case FORMAT_END:
+        return intake_next(&load->intake, &load->reader);
+    }
+    return true;
+}
+
+static void run(struct load *load)
+{
+    struct fault fault;
+    bool is_more = true;
+    while (!load->stopping && (is_more || !window_is_empty(&load->window))) {
+        while (settle_one(load))
+            ;
+        if (is_more && window_has_room(&load->window) && !load->stopping)
+            is_more = take_record(load);
+        else if (!window_is_empty(&load->window))
+            run_client(load, false);
+        uint64_t now_ms = clock_mono_ms();
+        progress_show(&load->progress, load->position->record, load->position->offset, now_ms);
+        if (now_ms - load->checkpoint_ms < CHECKPOINT_MS)
+            continue;
+        enum status status = checkpoint(load, &fault);
+        if (status)
+            fail(load, status, &fault);
+    }
+    // What is under way is waited for: the more is settled, the less is sent again.
+    uint64_t until_ms = clock_mono_ms() + STOP_MS;
+    while (client_in_flight(load->client) && clock_mono_ms() < until_ms)
+        client_run(load->client, -1, 100);
+    while (settle_one(load))
+        ;
+    enum status status = checkpoint(load, &fault);
+    if (status)
+        fail(load, status, &fault);
+}
+
+// ---- the verb -----------------------------------------------------------------------
+
+static void say_end(struct load *load, uint64_t start_ms)
+{
+    const struct journal_position *position = load->position;
+    progress_clear(&load->progress);
+    if (load->stopping)
+        fprintf(stderr,
+                "dkv: load: stopped behind record %" PRIu64 ", byte %" PRIu64
+                "; to go on: %s\n",
+                position->record, position->offset,
+                load->options.journal ? "the same command again" : "the input from that byte on");
+    fprintf(stderr, "loaded %" PRIu64 ", rejected %" PRIu64 ", in %.1f s\n", position->loaded,
+            position->rejected, (double)(clock_mono_ms() - start_ms) / 1000);
+}
+
+static enum status open_all(struct load *load, const struct operands *operands,
+                            struct fault *fault)
+{
+    if (format_parse(load->options.format, &load->format))
+        return fault_set(fault, STATUS_INVALID, "'%s' is no format; use tsv, json, cdb or null",
+                         load->options.format);
+    struct window *window = &load->window;
+    uint8_t level;
+    enum status status = argument_level(load->options.level, &level, fault);
+    if (!status)
+        status = intake_open(&load->intake, (const char *const *)operands->values,
+                             (uint32_t)operands->count, fault);
+    if (!status)
+        status = client_open(&load->client, load->globals, fault);
+    if (status)
+        return status;
+    format_reader_init(&load->reader, load->format, load->options.remove);
+    status = open_journal(load, fault);
+    if (!status)
+        status = open_rejects(load, fault);
+    window_init(window, load->client, (uint32_t)load->options.window, load->position->record);
+    window->keep_raw = load->rejects_fd >= 0;
+    window->keyspace = bytes_of_text(load->globals->keyspace);
+    window->level = level;
+    window->flags = (uint8_t)((load->options.remove ? PUT_DELETE : 0) |
+                              (load->options.strict ? PUT_STRICT : 0));
+    window->deadline_ms =
+        load->globals->timeout_given ? clock_mono_ms() + load->globals->timeout_ms : 0;
+    return status;
+}
+
+int verb_load(struct globals *globals, int argc, char **argv)
+{
+    struct load load = {.globals = globals,
+                        .intake = {.fd = -1, .signal_fd = -1, .wait_fd = -1},
+                        .journal_fd = -1,
+                        .rejects_fd = -1};
+    struct operands operands;
+    struct fault fault;
+    load.position = &load.journal.position;
+    if (!options_parse(globals, options_load, &load.options, argc, argv, &operands))
+        return operands.exit_status;
+    uint64_t start_ms = clock_mono_ms();
+    enum status status = open_all(&load, &operands, &fault);
+    if (status) {
+        load.exit_status = status == STATUS_INVALID
+                               ? usage_error("load", "%s", fault.text)
+                               : report(globals, "load", status, "%s", fault.text);
+    } else {
+        say_resumed(&load);
+        progress_init(&load.progress, globals->quiet, load.intake.size, start_ms);
+        run(&load);
+        say_end(&load, start_ms);
+        if (!load.stopping && load.position->rejected)
+            load.exit_status = status_exit_code(STATUS_PARTIAL);
+    }
+    client_close(load.client);
+    if (load.window.records)
+        window_release(&load.window);
+    format_reader_release(&load.reader);
+    buf_release(&load.rejects);
+    int signal_caught = load.intake.signal_caught;
+    intake_close(&load.intake);
+    if (signal_caught)
+        raise(signal_caught);
+    return load.exit_status;
+}

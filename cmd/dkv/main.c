@@ -1,0 +1,64 @@
+#include "dkv/options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int report(const struct globals *globals, const char *verb, enum status status, const char *format,
+           ...)
+{
+    if (!globals->quiet) {
+        va_list arguments;
+        fprintf(stderr, "dkv: %s: ", verb);
+        va_start(arguments, format);
+        vfprintf(stderr, format, arguments);
+        va_end(arguments);
+        fputc('\n', stderr);
+    }
+    return status_exit_code(status);
+}
+
+static int unknown_verb(const char *name)
+{
+    for (unsigned i = 0; i < verb_count; i++)
+        if (options_is_near(name, verbs[i].name))
+            return usage_error("", "unknown verb \"%s\"; did you mean %s?", name, verbs[i].name);
+    return usage_error("", "unknown verb \"%s\"", name);
+}
+
+static int run(int argc, char **argv)
+{
+    struct globals globals = {0};
+    int at, exit_status;
+    if (!options_parse_globals(&globals, argc, argv, &at, &exit_status))
+        return exit_status;
+    if (at == argc)
+        return usage_error("", "a verb is missing");
+    if (strcmp(argv[at], "--help") == 0) {
+        options_print_help(NULL);
+        return 0;
+    }
+    if (strcmp(argv[at], "--version") == 0) {
+        puts("dkv " DKV_VERSION);
+        return 0;
+    }
+    for (unsigned i = 0; i < verb_count; i++)
+        if (strcmp(verbs[i].name, argv[at]) == 0)
+            return verbs[i].run(&globals, argc - at, argv + at);
+    return unknown_verb(argv[at]);
+}
+
+int main(int argc, char **argv)
+{
+    int exit_status = run(argc, argv);
+    // Output that did not arrive (a full disk) must not look like success.
+    errno = 0;
+    bool is_lost = ferror(stdout) || fflush(stdout) || (close(STDOUT_FILENO) && errno != EBADF);
+    if (is_lost) {
+        fprintf(stderr, "dkv: unable to write the output: %s\n",
+                errno ? strerror(errno) : "write error");
+        return exit_status ? exit_status : 1;
+    }
+    return exit_status;
+}

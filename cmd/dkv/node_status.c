@@ -1,0 +1,67 @@
+#include "dkv/node_status.h"
+
+#include "base/xalloc.h"
+#include "dkv/ask.h"
+
+#include <stdlib.h>
+
+static int compare_names(const void *left, const void *right)
+{
+    json_t *const *a = left, *const *b = right;
+    const char *a_name = json_string_value(json_object_get(*a, "node"));
+    const char *b_name = json_string_value(json_object_get(*b, "node"));
+    return strverscmp(a_name ? a_name : "", b_name ? b_name : ""); // n2 before n10
+}
+
+enum status node_status_ask(const struct globals *globals, struct node_status *status,
+                            struct fault *fault)
+{
+    struct buf answer = {0};
+    enum status result = ask(globals, "status", &answer, fault);
+    char *line = (char *)(uintptr_t)buf_text(&answer);
+    while (!result && *line) {
+        char *end = strchr(line, '\n');
+        if (end)
+            *end = '\0';
+        json_t *node = json_loads(line, 0, NULL);
+        if (!json_is_object(node)) {
+            json_decref(node);
+            result =
+                fault_set(fault, STATUS_CORRUPT, "the router's answer is no JSON: %.100s", line);
+            break;
+        }
+        status->nodes = xrealloc(status->nodes, (status->count + 1) * sizeof(json_t *));
+        status->nodes[status->count++] = node;
+        line = end ? end + 1 : line + strlen(line);
+    }
+    buf_release(&answer);
+    if (result)
+        node_status_release(status);
+    else if (status->count)
+        qsort(status->nodes, status->count, sizeof(json_t *), compare_names);
+    return result;
+}
+
+void node_status_release(struct node_status *status)
+{
+    for (unsigned i = 0; i < status->count; i++)
+        json_decref(status->nodes[i]);
+    free(status->nodes);
+    *status = (struct node_status){0};
+}
+
+bool node_status_is_up(json_t *node, const char *name)
+{
+    const char *text = json_string_value(json_object_get(node, name));
+    return text && strcmp(text, "up") == 0;
+}
+
+bool node_status_is_well(const struct node_status *status)
+{
+    for (unsigned i = 0; i < status->count; i++)
+        if (!node_status_is_up(status->nodes[i], "state") ||
+            !node_status_is_up(status->nodes[i], "router") ||
+            !node_status_is_up(status->nodes[i], "store"))
+            return false;
+    return status->count > 0;
+}

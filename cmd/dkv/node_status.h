@@ -1,0 +1,26 @@
+// node_status.h - how the nodes of a cluster are, as one router sees them.
+//
+// Each node is a JSON object with "node", "state" (up, down, unknown), "dc", "rack",
+// "router" and "store" (up, down), "epoch", "keys", "bytes", "unsynced_ms", "version"; what
+// the router does not know is left out.
+#pragma once
+
+#include "dkv/dkv.h"
+
+#include <jansson.h>
+
+struct node_status {
+    json_t **nodes; // owned, sorted by name
+    unsigned count;
+};
+
+// Fills in an empty status. Fails as ask() does.
+enum status node_status_ask(const struct globals *globals, struct node_status *status,
+                            struct fault *fault) MUST_USE;
+void node_status_release(struct node_status *status);
+
+// True if the object says "up" for "state", "router" or "store".
+bool node_status_is_up(json_t *node, const char *name);
+
+// True if all nodes and all their processes are up.
+bool node_status_is_well(const struct node_status *status);

@@ -1,0 +1,201 @@
+// dkv put, dkv del: one write.
+#include "base/text.h"
+#include "causal/token.h"
+#include "dkv/arguments.h"
+#include "dkv/client.h"
+#include "dkv/format.h"
+#include "ring/ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct put_options {
+    const char *file;
+    const char *key_file;
+    const char *context;
+    const char *level;
+    const char *request_id;
+    bool sibling, strict, print_context, receipt;
+};
+
+#define PUT_OPTION(letter_, name_, kind_, member, argument_, help_)                                \
+    {.letter = letter_,                                                                            \
+     .name = name_,                                                                                \
+     .kind = kind_,                                                                                \
+     .offset = offsetof(struct put_options, member),                                               \
+     .argument = argument_,                                                                        \
+     .help = help_}
+
+#define WRITE_OPTIONS                                                                              \
+    PUT_OPTION(0, "key-file", OPTION_TEXT, key_file, "FILE", "the key is the content of FILE"),    \
+        PUT_OPTION(0, "context", OPTION_TEXT, context, "TOKEN|@FILE",                              \
+                   "supersede exactly what the context has seen"),                                 \
+        PUT_OPTION(0, "sibling", OPTION_FLAG, sibling, NULL,                                       \
+                   "supersede nothing: the value stands beside those that are there"),             \
+        PUT_OPTION('W', "write-quorum", OPTION_TEXT, level, "LEVEL",                               \
+                   "durable copies to wait for: a number, one, quorum, all, ..."),                 \
+        PUT_OPTION(0, "strict", OPTION_FLAG, strict, NULL,                                         \
+                   "only owners of the key count, no hints elsewhere"),                            \
+        PUT_OPTION(0, "request-id", OPTION_TEXT, request_id, "HEX",                                \
+                   "32 hex digits; a repeated id is applied once"),                                \
+        PUT_OPTION(0, "print-context", OPTION_FLAG, print_context, NULL,                           \
+                   "print context=TOKEN on stderr"),                                               \
+        PUT_OPTION(0, "receipt", OPTION_FLAG, receipt, NULL, "print receipt=TOKEN on stderr")
+
+const struct option_spec options_put[] = {
+    PUT_OPTION('f', "file", OPTION_TEXT, file, "FILE", "the value is the content of FILE"),
+    WRITE_OPTIONS,
+    {0},
+};
+
+const struct option_spec options_del[] = {WRITE_OPTIONS, {0}};
+
+struct write {
+    struct globals *globals;
+    const char *verb;
+    struct put_options options;
+    struct buf key, value, context;
+    struct op_put op;
+    int exit_status;
+};
+
+static void release(struct write *write)
+{
+    buf_release(&write->key);
+    buf_release(&write->value);
+    buf_release(&write->context);
+}
+
+static void print_token(const char *name, struct bytes binary)
+{
+    struct buf text = {0};
+    token_format(binary, &text);
+    fprintf(stderr, "%s=%s\n", name, buf_text(&text));
+    buf_release(&text);
+}
+
+static void print_receipt(const struct write *write, const struct op_put_done *done)
+{
+    // A write that nobody answered has no keyspace id; that of the default one is known.
+    uint32_t keyspace = done->keyspace;
+    if (!keyspace && !strcmp(write->globals->keyspace, "default"))
+        keyspace = RING_DEFAULT_KEYSPACE;
+    struct receipt receipt = {.keyspace = keyspace,
+                              .key = write->op.key,
+                              .request = write->op.request,
+                              .dot = done->dot,
+                              .epoch = done->epoch,
+                              .acked = done->acked,
+                              .hinted = done->hinted < done->acked ? done->hinted : done->acked};
+    struct buf binary = {0};
+    receipt_encode(&receipt, &binary);
+    print_token("receipt", buf_bytes(&binary));
+    buf_release(&binary);
+}
+
+static void on_done(void *context, const struct op_put_done *done)
+{
+    struct write *write = context;
+    enum status status = done->status;
+    if ((write->op.flags & PUT_DELETE) && status == STATUS_NOT_FOUND)
+        status = STATUS_OK;
+    if (write->options.print_context && !status)
+        print_token("context", done->context);
+    if (write->options.receipt && (!status || status == STATUS_INDETERMINATE))
+        print_receipt(write, done);
+    write->exit_status =
+        status ? argument_report(write->globals, write->verb, status, done->text) : 0;
+}
+
+static enum status read_value(struct write *write, struct operands *operands, struct fault *fault)
+{
+    const char *path = write->options.file;
+    if (operands->count && path)
+        return fault_set(fault, STATUS_INVALID, "the value is given twice");
+    if (operands->count) {
+        buf_append_text(&write->value, operands->values[0]);
+        operands->values++;
+        operands->count--;
+        return STATUS_OK;
+    }
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    if (fd < 0)
+        return fault_set(fault, STATUS_INVALID, "%s: unable to open: %s", path, strerror(errno));
+    enum status status = argument_read(fd, FORMAT_VALUE_SIZE_MAX, &write->value, fault);
+    if (path)
+        close(fd);
+    return status;
+}
+
+// Everything that can be wrong is found before anything is sent.
+static enum status read_arguments(struct write *write, struct operands *operands,
+                                  struct client *client, struct fault *fault)
+{
+    struct op_put *op = &write->op;
+    const struct put_options *options = &write->options;
+    enum status status = argument_key(options->key_file, operands, &write->key, fault);
+    if (!status)
+        status = argument_level(options->level, &op->level, fault);
+    if (!status && options->context)
+        status = argument_context(options->context, &write->context, fault);
+    op->request = client_new_request_id(client);
+    if (!status && options->request_id &&
+        text_parse_hex(bytes_of_text(options->request_id), op->request.bytes,
+                       sizeof op->request.bytes, NULL))
+        status = fault_set(fault, STATUS_INVALID, "a request id is 32 hex digits");
+    if (!status && !(op->flags & PUT_DELETE))
+        status = read_value(write, operands, fault);
+    if (!status && operands->count)
+        status = fault_set(fault, STATUS_INVALID, "unexpected argument '%s'", operands->values[0]);
+    if (options->strict)
+        op->flags |= PUT_STRICT;
+    if (options->sibling)
+        op->flags |= PUT_KEEP_SIBLINGS;
+    if (options->request_id)
+        op->flags |= PUT_RETRY; // whoever chose the id may have used it before
+    if (options->print_context)
+        op->flags |= PUT_WANT_CONTEXT;
+    op->keyspace = bytes_of_text(write->globals->keyspace);
+    op->key = buf_bytes(&write->key);
+    op->value = buf_bytes(&write->value);
+    op->context = buf_bytes(&write->context);
+    return status;
+}
+
+static int write_one(struct globals *globals, const struct option_spec *specs, uint8_t flags,
+                     int argc, char **argv)
+{
+    struct write write = {.globals = globals, .verb = argv[0], .op = {.flags = flags}};
+    struct operands operands;
+    struct fault fault;
+    struct client *client;
+    if (!options_parse(globals, specs, &write.options, argc, argv, &operands))
+        return operands.exit_status;
+    // The connection is made while the value is read.
+    enum status status = client_open(&client, globals, &fault);
+    if (status)
+        return report(globals, write.verb, status, "%s", fault.text);
+    status = read_arguments(&write, &operands, client, &fault);
+    if (status == STATUS_INVALID)
+        write.exit_status = usage_error(write.verb, "%s", fault.text);
+    else if (status)
+        write.exit_status = report(globals, write.verb, status, "%s", fault.text);
+    else
+        client_put(client, &write.op, argument_deadline_ms(globals), on_done, &write);
+    client_drain(client);
+    client_close(client);
+    release(&write);
+    return write.exit_status;
+}
+
+int verb_put(struct globals *globals, int argc, char **argv)
+{
+    return write_one(globals, options_put, 0, argc, argv);
+}
+
+int verb_del(struct globals *globals, int argc, char **argv)
+{
+    return write_one(globals, options_del, PUT_DELETE, argc, argv);
+}

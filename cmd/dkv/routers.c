@@ -1,0 +1,140 @@
+#include "dkv/routers.h"
+
+#include "dkv/file.h"
+#include "net/key_file.h"
+#include "ring/ring_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { CLUSTER_FILE_SIZE_MAX = 64 * 1024 * 1024 };
+
+static bool is_loopback(const char *tcp)
+{
+    const char *host = tcp + strlen("tcp://");
+    return !strncmp(host, "127.", 4) || !strncmp(host, "[::1]", 5) ||
+           !strncmp(host, "localhost:", 10);
+}
+
+static enum status check(struct router *router, struct bytes text, struct fault *fault)
+{
+    if (text.size >= ROUTER_SIZE_MAX)
+        return fault_set(fault, STATUS_INVALID, "an endpoint is longer than %d bytes",
+                         ROUTER_SIZE_MAX - 1);
+    *router = (struct router){0};
+    memcpy(router->text, text.data, text.size);
+    router->is_ipc = !strncmp(router->text, "ipc://", 6);
+    const char *address = router->text + 6;
+    if (router->is_ipc && *address && strlen(address) < sizeof((struct sockaddr_un *)0)->sun_path)
+        return STATUS_OK;
+    const char *port = strrchr(address, ':');
+    char *end = NULL;
+    if (!router->is_ipc && !strncmp(router->text, "tcp://", 6) && port && port > address) {
+        unsigned long number = strtoul(port + 1, &end, 10);
+        if (port[1] >= '0' && port[1] <= '9' && !*end && number > 0 && number < 65536)
+            return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_INVALID,
+                     "'%s' is no endpoint; use ipc:///PATH or tcp://ADDRESS:PORT", router->text);
+}
+
+// The key of the node that listens for clients at address and port.
+static enum status find_in_ring(struct router *router, const struct ring *ring,
+                                const char *path, struct fault *fault)
+{
+    for (uint32_t i = 0; i < ring->node_count; i++) {
+        const struct ring_node *node = &ring->nodes[i];
+        char text[ROUTER_SIZE_MAX];
+        snprintf(text, sizeof text, "tcp://%s:%u", node->address, node->port);
+        if (strcmp(text, router->text))
+            continue;
+        memcpy(router->server_key, node->public_key, sizeof router->server_key);
+        return STATUS_OK;
+    }
+    return fault_set(fault, STATUS_INVALID, "%s: no node has the address of %s", path,
+                     router->text);
+}
+
+static enum status find_keys(struct routers *routers, const char *key_dir, struct fault *fault)
+{
+    char path[FILE_PATH_SIZE];
+    struct key_file file;
+    enum status status = file_join(path, key_dir, "client.key", fault);
+    if (!status)
+        status = key_file_load(path, true, &file, fault);
+    if (status)
+        return status;
+    routers->keys = file.keys;
+    struct buf text = {0};
+    struct ring ring = {0};
+    status = file_join(path, key_dir, "cluster.pub", fault);
+    if (!status)
+        status = file_read(path, CLUSTER_FILE_SIZE_MAX, &text, fault);
+    if (status) {
+        buf_release(&text);
+        return status;
+    }
+    bool is_ring = ring_text_parse(&ring, buf_bytes(&text), NULL) == STATUS_OK;
+    if (!is_ring)
+        status = key_file_load(path, false, &file, fault);
+    for (uint32_t i = 0; !status && i < routers->count; i++) {
+        struct router *router = &routers->items[i];
+        if (router->is_ipc)
+            continue;
+        if (is_ring)
+            status = find_in_ring(router, &ring, path, fault);
+        else
+            memcpy(router->server_key, file.keys.public_key, sizeof router->server_key);
+    }
+    ring_release(&ring);
+    buf_release(&text);
+    return status;
+}
+
+enum status routers_parse(struct routers *routers, const struct globals *globals,
+                            struct fault *fault)
+{
+    *routers = (struct routers){0};
+    bool needs_keys = false;
+    const char *at = globals->cluster;
+    while (*at) {
+        size_t size = strcspn(at, ",");
+        if (routers->count == ROUTERS_MAX)
+            return fault_set(fault, STATUS_INVALID, "more than %d endpoints", ROUTERS_MAX);
+        struct router *router = &routers->items[routers->count];
+        if (size) {
+            enum status status = check(router, bytes_of(at, size), fault);
+            if (status)
+                return status;
+            routers->count++;
+            if (!router->is_ipc && !globals->key_dir && !is_loopback(router->text))
+                return fault_set(fault, STATUS_INVALID,
+                                 "%s needs keys; give their directory with --key-dir",
+                                 router->text);
+            needs_keys |= !router->is_ipc && globals->key_dir;
+        }
+        at += size + (at[size] == ',');
+    }
+    if (!routers->count)
+        return fault_set(fault, STATUS_INVALID, "no endpoint of a router is given");
+    return needs_keys ? find_keys(routers, globals->key_dir, fault) : STATUS_OK;
+}
+
+bool router_is_dead(const struct router *router)
+{
+    if (!router->is_ipc)
+        return false;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, router->text + 6, strlen(router->text + 6));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool is_dead = connect(fd, (struct sockaddr *)&address, sizeof address) != 0 &&
+                   errno != EAGAIN && errno != EINTR;
+    close(fd);
+    return is_dead;
+}

@@ -1,0 +1,34 @@
+// routers.h - where routers are: "ipc:///run/dkv/router.sock,tcp://10.0.0.1:7400".
+//
+// A tcp endpoint is reached with CURVE: our key pair is in KEY_DIR/client.key, the public
+// keys of the nodes are in KEY_DIR/cluster.pub, which is either the ring document of the
+// cluster (`dkv ring export`), in which a node is found by address and port, or the public
+// key file of a single node. Without a key directory tcp is possible on loopback
+// addresses alone, for clusters that run without CURVE.
+#pragma once
+
+#include "dkv/dkv.h"
+#include "net/net.h"
+
+enum { ROUTERS_MAX = 64, ROUTER_SIZE_MAX = 320 };
+
+struct router {
+    char text[ROUTER_SIZE_MAX];
+    char server_key[41]; // Z85, "" for ipc and plain tcp
+    bool is_ipc;
+};
+
+struct routers {
+    struct router items[ROUTERS_MAX];
+    uint32_t count;         // at least 1 after a parse that returned OK
+    struct net_keys keys;   // ours, empty without a key directory
+};
+
+// INVALID: malformed, too many, tcp without keys, a node that cluster.pub does not know.
+// Reads no file if all endpoints are ipc.
+enum status routers_parse(struct routers *routers, const struct globals *globals,
+                            struct fault *fault) MUST_USE;
+
+// True if it is certain that nobody listens there: an ipc path that does not exist or
+// refuses the connection. Does not wait.
+bool router_is_dead(const struct router *router);

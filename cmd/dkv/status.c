@@ -1,0 +1,77 @@
+#include "dkv/node_status.h"
+
+#include "dkv/columns.h"
+#include "dkv/json.h"
+#include "dkv/options.h"
+
+#include <stdio.h>
+
+const struct option_spec options_status[] = {{0}};
+
+// Text and numbers as they are; what is missing is "".
+static void add_cell(struct columns *columns, json_t *node, const char *name)
+{
+    json_t *value = json_object_get(node, name);
+    if (json_is_integer(value))
+        columns_add(columns, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else
+        columns_add(columns, "%s", json_is_string(value) ? json_string_value(value) : "");
+}
+
+static void add_processes(struct columns *columns, json_t *node)
+{
+    bool has_router = node_status_is_up(node, "router"),
+         has_store = node_status_is_up(node, "store");
+    columns_add(columns, "%s%s%s", has_router ? "router" : "", has_router && has_store ? "," : "",
+                has_store ? "store" : "");
+}
+
+static void print_columns(const struct node_status *status)
+{
+    // Nothing writes hints yet: the column keeps the place of their number.
+    static const char *const names[] = {"node",      "state",       "dc",     "rack",
+                                        "processes", "epoch",       "keys",   "bytes",
+                                        "hints",     "unsynced_ms", "version"};
+    struct columns columns = {0};
+    columns_head(&columns, names, sizeof names / sizeof *names);
+    for (unsigned n = 0; n < status->count; n++) {
+        for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+            if (strcmp(names[i], "processes") == 0)
+                add_processes(&columns, status->nodes[n]);
+            else
+                add_cell(&columns, status->nodes[n], names[i]);
+        }
+        columns_end_row(&columns);
+    }
+    columns_print(&columns);
+}
+
+static void print_json(const struct node_status *status)
+{
+    for (unsigned i = 0; i < status->count; i++) {
+        json_t *line = json_pack("{s:i}", "v", 1);
+        json_object_update(line, status->nodes[i]);
+        json_print_line(line);
+    }
+}
+
+int verb_status(struct globals *globals, int argc, char **argv)
+{
+    struct operands operands;
+    if (!options_parse(globals, options_status, NULL, argc, argv, &operands))
+        return operands.exit_status;
+    if (operands.count)
+        return usage_error("status", "takes no arguments");
+    struct node_status status = {0};
+    struct fault fault;
+    enum status failed = node_status_ask(globals, &status, &fault);
+    if (failed)
+        return report(globals, "status", failed, "%s", fault.text);
+    if (globals->json)
+        print_json(&status);
+    else
+        print_columns(&status);
+    bool is_well = node_status_is_well(&status);
+    node_status_release(&status);
+    return status_exit_code(is_well ? STATUS_OK : STATUS_CHECK_FAILED);
+}

@@ -1,0 +1,80 @@
+#include "dkv/options.h"
+
+#include <string.h>
+
+static const struct {
+    const char *verb;
+    const struct option_spec *specs;
+} tables[] = {
+    {"put", options_put},
+    {"get", options_get},
+    {"del", options_del},
+    {"load", options_load},
+    {"dump", options_dump},
+    {"scan", options_scan},
+    {"mget", options_mget},
+    {"shell", options_shell},
+    {"bench", options_bench},
+    {"status", options_status},
+    {"where", options_where},
+    {"ring", options_ring},
+    {"init", options_init},
+    {"keyspace", options_keyspace},
+    {"keygen", options_keygen},
+    {"local", options_local},
+    {"authorize", options_authorize},
+    {"config", options_config},
+};
+
+const struct verb verbs[] = {
+    {"put", "Data", "put [OPTION]... KEY [VALUE]", "Store a value: the argument, a file or stdin",
+     NULL, verb_put},
+    {"get", "Data", "get [OPTION]... KEY", "Print a value, nothing added", NULL, verb_get},
+    {"del", "Data", "del [OPTION]... KEY", "Delete a key", NULL, verb_del},
+    {"load", "Data", "load [OPTION]... [FILE]...", "Store many pairs from files or stdin", NULL,
+     verb_load},
+    {"dump", "Data", "dump [OPTION]...", "Print every pair", NULL, verb_dump},
+    {"scan", "Data", "scan [OPTION]...", "Print keys", NULL, verb_scan},
+    {"mget", "Data", "mget [OPTION]...", "Print the pairs of the keys on stdin", NULL, verb_mget},
+    {"shell", "Data", "shell [OPTION]...", "Verbs from stdin, one a line, on one connection", NULL,
+     verb_shell},
+    {"status", "Cluster", "status [OPTION]...", "Which nodes and processes are up",
+     "Exit status 12 if a node or process is not up.\n", verb_status},
+    {"where", "Cluster", "where [OPTION]... KEY", "Which nodes own a key", NULL, verb_where},
+    {"ring", "Cluster", "ring init NODEFILE... | show | export", "The placement of all keys",
+     "  init NODEFILE... --into DIR...  makes the first ring of these nodes and puts it\n"
+     "                                  into the directories of nodes\n"
+     "  show                            nodes, their shares, keyspaces\n"
+     "  export                          the ring document\n",
+     verb_ring},
+    {"keyspace", "Cluster", "keyspace list", "The named sets of keys", NULL, verb_keyspace},
+    {"bench", "Cluster", "bench [OPTION]...", "Measure throughput and latency", NULL, verb_bench},
+    {"init", "Nodes", "init DIR --node NAME --address HOST [OPTION]...",
+     "Lay out the directory of a new node", NULL, verb_init},
+    {"keygen", "Nodes", "keygen FILE --name NAME", "Make a key pair for a client",
+     "FILE is secret; FILE.pub is for 'dkv authorize'.\n", verb_keygen},
+    {"authorize", "Nodes", "authorize DIR PUBFILE --role ROLE",
+     "Let the holder of a key use a node", NULL, verb_authorize},
+    {"local", "Nodes", "local up | down | status | start | stop | kill | pause | resume",
+     "A cluster on this machine, to try and to test",
+     "  up                        makes and starts it; prints 'export DKV_CLUSTER=...'\n"
+     "  down                      stops it; its data stay, unless --wipe\n"
+     "  status                    its processes\n"
+     "  start NODE [PROCESS]      (PROCESS: store or router, both if not given)\n"
+     "  stop NODE [PROCESS]       SIGTERM, and waits\n"
+     "  kill NODE [PROCESS]       SIGKILL\n"
+     "  pause, resume NODE [PROCESS]  SIGSTOP, SIGCONT\n",
+     verb_local},
+    {"config", "Nodes", "config [--node | --file FILE]",
+     "Every setting, its value and where it comes from", NULL, verb_config},
+};
+
+const unsigned verb_count = sizeof verbs / sizeof *verbs;
+
+const struct option_spec *options_of(const char *verb)
+{
+    for (unsigned i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (strcmp(tables[i].verb, verb) == 0)
+            return tables[i].specs;
+    return NULL;
+}

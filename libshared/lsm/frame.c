@@ -1,0 +1,105 @@
+#include "lsm/frame.h"
+
+#include "base/endian.h"
+#include "lsm/checksum.h"
+
+#include <assert.h>
+
+enum {
+    FRAME_VERSION = 1,
+};
+
+static const char frame_magics[][8] = {
+    [FRAME_FILE_LOG] = "dkv-log",
+    [FRAME_FILE_MANIFEST] = "dkv-man",
+};
+
+static uint64_t checksum_of(const uint8_t *frame, size_t size, uint64_t address, uint64_t database)
+{
+    return checksum_at(bytes_of(frame + 8, size - 8), database, frame_number(address),
+                       frame_offset(address));
+}
+
+void frame_finish(uint8_t *frame, size_t payload_size, enum frame_kind kind, uint64_t address)
+{
+    assert(payload_size <= UINT32_MAX - FRAME_HEADER_SIZE - FRAME_ALIGN);
+    assert(frame_offset(address) % FRAME_ALIGN == 0);
+    store_u64(frame + 8, address);
+    store_u32(frame + 24, (uint32_t)payload_size);
+    store_u32(frame + 28, kind);
+    size_t end = FRAME_HEADER_SIZE + payload_size;
+    memset(frame + end, 0, frame_size(payload_size) - end);
+}
+
+size_t frame_sign(uint8_t *frame, uint64_t synced, uint64_t database)
+{
+    size_t size = frame_size(load_u32(frame + 24));
+    store_u64(frame + 16, synced);
+    store_u64(frame, checksum_of(frame, size, load_u64(frame + 8), database));
+    return size;
+}
+
+bool frame_decode(struct frame *frame, struct bytes file, uint64_t number, uint64_t offset,
+                  uint64_t database)
+{
+    if (offset > file.size || file.size - offset < FRAME_HEADER_SIZE)
+        return false;
+    const uint8_t *at = file.data + offset;
+    uint64_t address = frame_address(number, offset);
+    size_t payload_size = load_u32(at + 24);
+    // The address is compared first: it turns down stale bytes at the price of one load.
+    if (load_u64(at + 8) != address || frame_size(payload_size) > file.size - offset)
+        return false;
+    *frame = (struct frame){
+        .address = address,
+        .synced = load_u64(at + 16),
+        .kind = (enum frame_kind)load_u32(at + 28),
+        .payload = bytes_of(at + FRAME_HEADER_SIZE, payload_size),
+        .size = frame_size(payload_size),
+    };
+    return load_u64(at) == checksum_of(at, frame->size, address, database);
+}
+
+bool frame_find(struct frame *frame, struct bytes file, uint64_t number, uint64_t offset,
+                uint64_t database)
+{
+    offset = (offset + FRAME_ALIGN - 1) / FRAME_ALIGN * FRAME_ALIGN;
+    for (; offset + FRAME_HEADER_SIZE <= file.size; offset += FRAME_ALIGN) {
+        if (load_u64(file.data + offset + 8) == frame_address(number, offset) &&
+            frame_decode(frame, file, number, offset, database))
+            return true;
+    }
+    return false;
+}
+
+void frame_file_encode(uint8_t *header, const struct frame_file *file)
+{
+    memset(header, 0, FRAME_FILE_HEADER_SIZE);
+    memcpy(header, frame_magics[file->kind], 8);
+    store_u32(header + 8, FRAME_VERSION);
+    store_u64(header + 16, file->database);
+    store_u64(header + 24, file->number);
+    store_u64(header + 32, file->size);
+    store_u64(header + 56, hash64(bytes_of(header, 56)));
+}
+
+enum status frame_file_decode(struct frame_file *file, struct bytes bytes,
+                              enum frame_file_kind kind, const char *path, struct fault *fault)
+{
+    const uint8_t *at = bytes.data;
+    if (bytes.size < FRAME_FILE_HEADER_SIZE)
+        return fault_set(fault, STATUS_CORRUPT, "%s: ends inside its header at offset %zu", path,
+                         bytes.size);
+    if (memcmp(at, frame_magics[kind], 8) || load_u64(at + 56) != hash64(bytes_of(at, 56)))
+        return fault_set(fault, STATUS_CORRUPT, "%s: damaged header at offset 0", path);
+    if (load_u32(at + 8) != FRAME_VERSION)
+        return fault_set(fault, STATUS_CORRUPT, "%s: format version %u at offset 8 is not known",
+                         path, load_u32(at + 8));
+    *file = (struct frame_file){
+        .kind = kind,
+        .database = load_u64(at + 16),
+        .number = load_u64(at + 24),
+        .size = load_u64(at + 32),
+    };
+    return STATUS_OK;
+}

@@ -1,0 +1,99 @@
+// frame.h - how the log and the manifest keep their records.
+//
+// A file of frames begins with a header that says what it is and to which database
+// it belongs; the frames start in the second sector:
+//
+//     0    file header (64 bytes), zeros up to 512
+//     512  frame  frame  frame ...           each at a multiple of 8
+//
+//     frame:  0  u64 checksum of all that follows, salted with its place
+//             8  u64 address: file number << 32 | offset of this frame
+//            16  u64 synced: the address up to which the files are known to be synced
+//            24  u32 payload size
+//            28  u32 kind
+//            32  payload, zeros up to a multiple of 8
+//
+// The promise in `synced` tells a torn tail from damage: what follows the last sync may
+// be missing after a power loss, what lies before it may not. So an invalid
+// frame is corruption if and only if some valid frame behind it promises an address
+// beyond it. (The rule is that of Pebble's log, cockroachdb/pebble#4331.)
+#pragma once
+
+#include "base/bytes.h"
+#include "base/fault.h"
+
+enum {
+    FRAME_FILE_HEADER_SIZE = 64,
+    FRAME_START = 512, // offset of the first frame
+    FRAME_HEADER_SIZE = 32,
+    FRAME_ALIGN = 8,
+};
+
+enum frame_kind {
+    FRAME_BATCHES = 1, // log: batches of operations
+    FRAME_SEAL = 2,    // log: the last frame of a segment; u64 number of the next one
+    FRAME_EDIT = 3,    // manifest: one version edit
+};
+
+struct frame {
+    uint64_t address;
+    uint64_t synced;
+    enum frame_kind kind;
+    struct bytes payload;
+    size_t size; // of the whole frame
+};
+
+static inline uint64_t frame_address(uint64_t number, uint64_t offset)
+{
+    return number << 32 | offset;
+}
+
+static inline uint64_t frame_number(uint64_t address)
+{
+    return address >> 32;
+}
+
+static inline uint64_t frame_offset(uint64_t address)
+{
+    return address & UINT32_MAX;
+}
+
+// Bytes that a frame with this payload takes.
+static inline size_t frame_size(size_t payload_size)
+{
+    return (FRAME_HEADER_SIZE + payload_size + FRAME_ALIGN - 1) / FRAME_ALIGN * FRAME_ALIGN;
+}
+
+// Fills the header of a frame whose payload is in place, and zeros the padding.
+void frame_finish(uint8_t *frame, size_t payload_size, enum frame_kind kind, uint64_t address);
+
+// Sets the promise, then the checksum: the frame may be written. Returns its size.
+size_t frame_sign(uint8_t *frame, uint64_t synced, uint64_t database);
+
+// True if a valid frame of this place is there. `file` is the file from its first byte.
+bool frame_decode(struct frame *frame, struct bytes file, uint64_t number, uint64_t offset,
+                  uint64_t database);
+
+// The first valid frame at or behind `offset` (not only where one is expected).
+bool frame_find(struct frame *frame, struct bytes file, uint64_t number, uint64_t offset,
+                uint64_t database);
+
+enum frame_file_kind {
+    FRAME_FILE_LOG,
+    FRAME_FILE_MANIFEST,
+};
+
+struct frame_file {
+    enum frame_file_kind kind;
+    uint64_t database;
+    uint64_t number;
+    uint64_t size; // of a log segment, 0 for a manifest
+};
+
+// The file header, FRAME_FILE_HEADER_SIZE bytes.
+void frame_file_encode(uint8_t *header, const struct frame_file *file);
+
+// CORRUPT when the bytes are no header of this kind and version; `path` is for the fault.
+enum status frame_file_decode(struct frame_file *file, struct bytes bytes,
+                              enum frame_file_kind kind, const char *path,
+                              struct fault *fault) MUST_USE;

@@ -1,0 +1,109 @@
+// log.h - the log: what is written becomes durable here first.
+//
+//     segments   [ 7 sealed ][ 8 sealed ][ 9 current ......| free ][ 10 spare ]
+//                     ▲                          ▲     ▲         ▲
+//                replay begins                synced  stored    end
+//
+// The owner lays every batch out at its final place, segment and offset, when it is
+// written: a batch that was accepted has its space. What was laid out since the last
+// write makes one frame for each segment it touches; a log_write carries it to
+// the disk on the log's thread, signs the frames, writes and syncs them.
+//
+// A position is an address in the log (frame.h): segment number << 32 | offset. Positions
+// only grow. A frame never crosses into the next segment; every segment but the last
+// ends in a seal that names the next one. A batch must fit into one segment.
+//
+// After a restart the log goes on in the same segment if all behind its end is zero.
+// Otherwise (a torn tail, a recycled segment) nothing may follow but the seal, and the
+// first batch begins a new segment.
+#pragma once
+
+#include "lsm/lsm.h"
+#include "lsm/segment.h"
+
+struct log_extent {
+    struct vfs_file *file;
+    uint64_t address;  // of its first byte in the log
+    size_t begin, end; // in the bytes of the write
+};
+
+// What leaves for the log's thread. Zero-filled is empty.
+struct log_write {
+    struct buf frames;
+    struct log_extent *extents; // in log order; at most one for each segment
+    size_t extent_count;
+    size_t extent_capacity;
+    uint64_t end;               // address behind the last frame
+    uint64_t synced;            // promised by the frames; then what this write has synced
+    bool is_rotation_synced;    // a segment is synced before the next one is written
+    struct vfs_file *last_file; // to sync at the end, or NULL
+    uint64_t size_written;
+    unsigned sync_count;
+};
+
+struct log {
+    struct vfs *vfs;
+    const char *dir;
+    uint64_t database;
+    uint64_t segment_size;
+    uint64_t reserve_size; // recycled segments are kept up to this
+    enum lsm_durability durability;
+
+    struct segment *segments; // oldest first; those behind `current` are spare and empty
+    size_t segment_count;
+    size_t segment_capacity;
+    size_t current;
+    uint64_t next_number;
+    struct segment *obsolete; // to recycle or remove
+    size_t obsolete_count;
+    size_t obsolete_capacity;
+
+    struct log_write pending; // laid out, not taken yet
+    bool has_frame;           // the last frame in `pending` is still open
+    size_t frame_begin;       // where it begins there
+    uint64_t offset;          // in the current segment: of the open frame, or of the next
+    bool is_closed;           // nothing may follow in the current segment but a seal
+    bool is_starved;          // a batch was refused for want of a segment
+    bool is_sync_due;
+
+    uint64_t stored; // address up to which all was written ...
+    uint64_t synced; // ... and synced
+};
+
+void log_release(struct log *log); // closes the files; may be repeated
+
+// Lays out a batch and says at which position it ends. BUSY if there is no room in
+// the segments that are ready; TOO_LARGE if it can never fit.
+enum status log_append(struct log *log, struct bytes ops, uint64_t *position) MUST_USE;
+
+// Ends the open frame: what follows begins at the returned address.
+uint64_t log_cut(struct log *log);
+
+// Address up to which the durability that was asked for holds.
+uint64_t log_durable(const struct log *log);
+
+// Moves what is pending into `write`. False if there is nothing to do.
+bool log_take(struct log *log, struct log_write *write);
+
+// On the log's thread. After a failure nothing is known about the files, except after
+// DISK_FULL: then the same write may be run again.
+enum status log_write_run(struct log_write *write, struct vfs *vfs, uint64_t database,
+                          struct fault *fault) MUST_USE;
+void log_write_release(struct log_write *write);
+
+// Takes in a write that was run well, and keeps its memory for the next one.
+void log_on_written(struct log *log, struct log_write *write);
+
+// A replay would begin at `address`: segments before it become obsolete.
+void log_drop(struct log *log, uint64_t address);
+
+// Whether a further segment should be made now; then with which number and from which
+// obsolete one (0: a new file).
+bool log_needs_segment(struct log *log, uint64_t *number, uint64_t *recycled);
+void log_add_segment(struct log *log, const struct segment *segment);
+
+// An obsolete segment that is not worth keeping; false if there is none.
+bool log_next_obsolete(struct log *log, uint64_t *number);
+
+// Bytes of the log from `address` to its end.
+uint64_t log_size(const struct log *log, uint64_t address);

@@ -1,0 +1,181 @@
+// lsm.h - the storage engine: an ordered, durable map from bytes to bytes.
+//
+// A log-structured merge tree: writes go to a log and to a table in memory; full
+// memory tables are written out as sorted, immutable files; files are merged in
+// the background. dkv-store(5) describes every byte on disk.
+//
+// The engine has no threads of its own. One thread, the owner, calls every
+// function here except lsm_job_run(). Work that blocks on the disk leaves as jobs:
+//
+//     owner:   lsm_write() ...            applied in memory, visible at once
+//     owner:   job = lsm_next_job(LOG)    everything written since the last one
+//     worker:  lsm_job_run(job)           one write and one fdatasync
+//     owner:   lsm_on_done(job)           lsm_durable() has moved
+//
+// There is at most one LOG job and one BACKGROUND job (flush or merge) at a time.
+// A simulator can therefore delay, reorder or never finish them.
+//
+// What it does not know: rings, records, clocks. Its owner can let opaque notes
+// ride in the log beside the keys, and an opaque snapshot with every flush; at the
+// next open the snapshot and the later notes come back in order, so that whatever
+// the owner keeps in memory is a function of the log too.
+//
+// Limits: key 1 to 65535 bytes, value up to 2^30 bytes, batch up to half a memtable.
+#pragma once
+
+#include "base/buf.h"
+#include "base/fault.h"
+#include "base/vfs.h"
+
+enum {
+    LSM_KEY_SIZE_MAX = 65535,
+    LSM_VALUE_SIZE_MAX = 1 << 30,
+};
+
+enum lsm_durability {
+    LSM_DURABILITY_GROUP,    // durable = fdatasynced (default)
+    LSM_DURABILITY_INTERVAL, // written at once, fdatasynced every interval_ms
+    LSM_DURABILITY_NONE,     // written at once, synced by the kernel when it likes
+};
+
+struct lsm_owner {
+    void *context;
+    // Appends what must come back with the flushed data. Called when a memtable is
+    // sealed: the snapshot belongs to exactly that position in the log.
+    void (*snapshot)(void *context, struct buf *out);
+    // During lsm_open(): once, with the newest flushed snapshot, if there is one ...
+    enum status (*restore)(void *context, struct bytes snapshot);
+    // ... then every later note, in the order written. A status other than OK
+    // stops the open, as corruption of the log at that place.
+    enum status (*replay)(void *context, struct bytes note);
+};
+
+struct lsm_options {
+    struct vfs *vfs;
+    const char *dir;          // created if missing; its parent must exist
+    uint64_t seed;            // randomness: the id of a new database, hash seeds
+    size_t memtable_size;     // bytes; a full one is sealed and flushed
+    size_t log_segment_size;  // bytes; a power of two ≥ 64 KiB
+    size_t block_size;        // uncompressed target of a data block
+    size_t cache_size;        // bytes of uncompressed blocks kept; 0 = none
+    unsigned table_count_max; // descriptors that may be open for tables
+    unsigned merge_run_count; // runs that start a merge
+    enum lsm_durability durability;
+    unsigned interval_ms;
+    struct lsm_owner owner; // all three functions may be NULL
+};
+
+// 64 MiB memtable and segments, 8 KiB blocks, and so on; vfs, dir, seed are left to the caller.
+struct lsm_options lsm_options_default(void);
+
+struct lsm;
+
+// Opens or creates the database: takes the lock, reads the manifest, replays the
+// log. Afterwards everything that was durable before is there, and nothing that was
+// never written. Blocks; before any job.
+//   LOCKED   another process has it open
+//   CORRUPT  the fault names file and offset; nothing was changed on disk
+//   IO, DISK_FULL
+enum status lsm_open(struct lsm **lsm, const struct lsm_options *options,
+                     struct fault *fault) MUST_USE;
+
+// Releases everything. No job may be running. Promises nothing: what was durable is,
+// the rest is lost, as after a crash. For a clean stop, drain the LOG jobs first.
+void lsm_close(struct lsm *lsm);
+
+// ---- Writing -------------------------------------------------------------------
+
+// Operations that become visible and durable together. Zero-filled is empty; may be
+// reused after lsm_batch_clear().
+struct lsm_batch {
+    struct buf ops;
+    uint32_t count;
+};
+
+void lsm_batch_release(struct lsm_batch *batch);
+void lsm_batch_clear(struct lsm_batch *batch);
+void lsm_batch_put(struct lsm_batch *batch, struct bytes key, struct bytes value);
+void lsm_batch_delete(struct lsm_batch *batch, struct bytes key);
+void lsm_batch_note(struct lsm_batch *batch, struct bytes note); // for lsm_owner.replay
+
+// Applies the batch in memory, where every later read sees it, and queues it for
+// the log. `position` grows with every write; the write is durable once
+// lsm_durable() >= position. Never blocks. On failure nothing was applied:
+//   BUSY       both memtables are full: flush first (lsm_next_job)
+//   DISK_FULL  no room for the log; taken up again when there is
+//   TOO_LARGE  over a limit above
+//   IO         the engine has stopped after a failed fsync (lsm_failed)
+enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *position) MUST_USE;
+
+uint64_t lsm_written(const struct lsm *lsm); // position of the newest write
+uint64_t lsm_durable(const struct lsm *lsm); // position up to which writes are durable
+bool lsm_failed(const struct lsm *lsm);      // a sync failed: only close is left
+
+// Starts a flush of what is in memory even if the memtable is not full.
+void lsm_flush(struct lsm *lsm);
+
+// ---- Reading -------------------------------------------------------------------
+
+// The newest value, copied into `value` (replacing its content).
+//   NOT_FOUND, CORRUPT (fault: file and offset), IO
+enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value,
+                    struct fault *fault) MUST_USE;
+
+// A consistent walk in key order over [from, to); an empty `to` is the end. Sees
+// exactly what was written before it was opened. Memory and files stay alive until
+// lsm_scan_close(), so a scan must not be kept open for long.
+struct lsm_scan;
+struct lsm_scan *lsm_scan_open(struct lsm *lsm, struct bytes from, struct bytes to);
+
+// The next pair, borrowed until the next call on the scan. END at the end.
+enum status lsm_scan_next(struct lsm_scan *scan, struct bytes *key, struct bytes *value,
+                          struct fault *fault) MUST_USE;
+void lsm_scan_close(struct lsm_scan *scan);
+
+// ---- Work ----------------------------------------------------------------------
+
+enum lsm_worker {
+    LSM_WORKER_LOG,        // latency matters: one write and sync of the log
+    LSM_WORKER_BACKGROUND, // flush, merge, preparing log segments
+};
+
+struct lsm_job;
+
+// The next job for this worker, or NULL when it has none or one is running. Runs on
+// any thread, touches only what is immutable, and must be handed back.
+struct lsm_job *lsm_next_job(struct lsm *lsm, enum lsm_worker worker);
+void lsm_job_run(struct lsm_job *job);
+
+// Takes the result in and frees the job. IO or CORRUPT: the job failed in a way that
+// cannot be repeated; the fault says why and lsm_failed() tells whether writes must
+// stop. DISK_FULL: it will be tried again after lsm_tick().
+enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *fault) MUST_USE;
+
+// Call about ten times a second: retries after a full disk, interval syncs.
+void lsm_tick(struct lsm *lsm, uint64_t now_ms);
+
+// ---- Looking after it ------------------------------------------------------------
+
+struct lsm_stats {
+    uint64_t memtable_bytes;
+    uint64_t memtable_entries;
+    uint64_t log_bytes; // of segments that a restart would replay
+    uint64_t table_count;
+    uint64_t table_bytes;
+    uint64_t table_entries;
+    uint64_t written_bytes;      // keys and values given to lsm_write()
+    uint64_t disk_written_bytes; // by log, flushes and merges
+    uint64_t flush_count;
+    uint64_t merge_count;
+    uint64_t log_sync_count;
+    uint64_t filter_miss_count; // table reads that a filter could not prevent in vain
+    uint64_t cache_hit_count;
+    uint64_t cache_miss_count;
+    bool disk_full;
+};
+
+void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats);
+
+// Reads every block of every file of the (open) database and checks it. OK, or
+// CORRUPT with the first damaged file and offset.
+enum status lsm_verify(struct lsm *lsm, struct fault *fault) MUST_USE;

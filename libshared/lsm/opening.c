@@ -1,0 +1,321 @@
+#include "lsm/opening.h"
+
+#include "base/hash.h"
+#include "base/reader.h"
+#include "base/xalloc.h"
+#include "lsm/frame.h"
+#include "lsm/log_op.h"
+#include "lsm/log_recovery.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+// The files of ours in the directory.
+struct listing {
+    struct listed {
+        enum file_kind kind;
+        uint64_t number;
+    } * files;
+    size_t count;
+};
+
+static void list_file(void *context, const char *name)
+{
+    struct listing *listing = context;
+    struct listed file;
+    file.kind = file_name_parse(name, &file.number);
+    if (file.kind == FILE_FOREIGN || file.kind == FILE_LOCK)
+        return;
+    listing->files = xrealloc(listing->files, (listing->count + 1) * sizeof *listing->files);
+    listing->files[listing->count++] = file;
+}
+
+static enum status sync_parent(struct lsm *lsm, struct fault *fault)
+{
+    struct buf parent = {0};
+    buf_append_text(&parent, lsm->dir);
+    while (parent.size && parent.data[parent.size - 1] != '/')
+        parent.size--;
+    if (parent.size > 1)
+        parent.size--; // the slash, unless it is the root
+    const char *path = parent.size ? buf_text(&parent) : ".";
+    enum status status = lsm->vfs->sync_dir(lsm->vfs, path, fault);
+    buf_release(&parent);
+    return status;
+}
+
+static enum status lock(struct lsm *lsm, struct fault *fault)
+{
+    struct vfs *vfs = lsm->vfs;
+    struct buf path = {0};
+    enum status status = vfs->make_dir(vfs, lsm->dir, fault);
+    if (!status)
+        status = sync_parent(lsm, fault);
+    if (!status)
+        status = vfs->lock(vfs, file_path(&path, lsm->dir, FILE_LOCK, 0), &lsm->lock, fault);
+    buf_release(&path);
+    return status;
+}
+
+// ---- A new database --------------------------------------------------------------------
+
+// What a creation that was cut short may leave: manifest 1 and an unused segment 1. All
+// else means that CURRENT was lost, and with it a database.
+static enum status check_is_new(struct lsm *lsm, const struct listing *listing, struct fault *fault)
+{
+    struct vfs *vfs = lsm->vfs;
+    struct buf path = {0};
+    bool is_used = false;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < listing->count && !status; i++) {
+        const struct listed *file = &listing->files[i];
+        is_used |= file->kind == FILE_TABLE || (file->kind != FILE_TEMPORARY && file->number > 1);
+        if (file->kind != FILE_LOG)
+            continue;
+        uint8_t frame[FRAME_HEADER_SIZE] = {0};
+        size_t size_read = 0;
+        struct vfs_file *log = NULL;
+        status = vfs->open(vfs, file_path(&path, lsm->dir, FILE_LOG, file->number), VFS_READ, &log,
+                           fault);
+        if (!status)
+            status = vfs->read(vfs, log, FRAME_START, frame, sizeof frame, &size_read, fault);
+        if (log)
+            vfs->close(vfs, log);
+        for (size_t b = 0; b < sizeof frame; b++)
+            is_used |= frame[b] != 0;
+    }
+    if (!status && is_used)
+        status = fault_set(fault, STATUS_CORRUPT, "%s: missing at offset 0",
+                           file_path(&path, lsm->dir, FILE_CURRENT, 0));
+    buf_release(&path);
+    return status;
+}
+
+static enum status create(struct lsm *lsm, const struct listing *listing, struct fault *fault)
+{
+    enum status status = check_is_new(lsm, listing, fault);
+    if (status)
+        return status;
+    uint64_t database = hash_mix(lsm->options.seed, 0x6462); // any number will do
+    struct manifest manifest;
+    struct segment segment = {.number = 1, .size = lsm->options.log_segment_size};
+    struct buf edit = {0};
+    edit_encode_flushed(&edit, frame_address(1, FRAME_START), NULL);
+    edit_encode_next_file(&edit, 2);
+    status = manifest_create(&manifest, lsm->vfs, lsm->dir, database, 1, buf_bytes(&edit), fault);
+    if (!status)
+        status = segment_prepare(&segment, lsm->vfs, lsm->dir, database, 0, fault);
+    if (!status)
+        status = manifest_switch(&manifest, fault);
+    segment_close(&segment, lsm->vfs);
+    manifest_close(&manifest);
+    buf_release(&edit);
+    return status;
+}
+
+// ---- Reading ---------------------------------------------------------------------------
+
+static enum status open_manifest(struct lsm *lsm, const struct listing *listing,
+                                 struct edit_state *state, struct fault *fault)
+{
+    enum status status = manifest_open(&lsm->manifest, lsm->vfs, lsm->dir, state, fault);
+    if (status == STATUS_NOT_FOUND) {
+        status = create(lsm, listing, fault);
+        if (!status)
+            status = manifest_open(&lsm->manifest, lsm->vfs, lsm->dir, state, fault);
+    }
+    if (status)
+        return status;
+    lsm->database = lsm->manifest.database;
+    lsm->flushed = state->flushed;
+    lsm->has_snapshot = state->has_snapshot;
+    buf_set(&lsm->snapshot, buf_bytes(&state->snapshot));
+    lsm->next_file = state->next_file;
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct listed *file = &listing->files[i];
+        bool is_counted = file->kind == FILE_TABLE || file->kind == FILE_MANIFEST;
+        if (is_counted && lsm->next_file <= file->number)
+            lsm->next_file = file->number + 1; // of an edit that never came
+    }
+    return STATUS_OK;
+}
+
+static enum status open_tables(struct lsm *lsm, const struct edit_state *state, struct fault *fault)
+{
+    for (size_t i = 0; i < state->table_count; i++) {
+        struct sstable *table;
+        enum status status =
+            sstable_open(&table, lsm->vfs, lsm->dir, lsm->database, &state->tables[i], fault);
+        if (status)
+            return status;
+        sstable_adopt(table, &lsm->files);
+        version_add_take(&lsm->version, table);
+    }
+    if (!version_update(&lsm->version))
+        return fault_set(fault, STATUS_CORRUPT, "%s: tables of one run overlap, says the manifest",
+                         lsm->dir);
+    return STATUS_OK;
+}
+
+static enum status replay(void *context, struct bytes ops, uint64_t position)
+{
+    struct lsm *lsm = context;
+    const struct lsm_owner *owner = &lsm->options.owner;
+    (void)position;
+    struct reader reader = reader_of(ops);
+    struct log_op op;
+    while (log_op_decode(&reader, &op)) {
+        if (op.kind == OP_REFUSED)
+            return STATUS_CORRUPT;
+        if (op.kind == OP_NOTE) {
+            enum status status =
+                owner->replay ? owner->replay(owner->context, op.value) : STATUS_OK;
+            if (status)
+                return status;
+            continue;
+        }
+        memtable_reserve(lsm->active, memtable_entry_size(op.key.size, op.value.size));
+        memtable_add(lsm->active, hash64_seeded(op.key, lsm->database), op.key, op.value,
+                     op.kind == OP_DELETE);
+    }
+    return reader.bad ? STATUS_CORRUPT : STATUS_OK;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static enum status read_log(struct lsm *lsm, const struct listing *listing, struct fault *fault)
+{
+    const struct lsm_options *options = &lsm->options;
+    const struct lsm_owner *owner = &options->owner;
+    lsm->log = (struct log){
+        .vfs = lsm->vfs,
+        .dir = lsm->dir,
+        .database = lsm->database,
+        .segment_size = options->log_segment_size,
+        .reserve_size = options->memtable_size + options->log_segment_size,
+        .durability = options->durability,
+    };
+    lsm->active = memtable_new(options->memtable_size, lsm->database);
+    lsm->active_begin = lsm->flushed;
+    if (lsm->has_snapshot && owner->restore &&
+        owner->restore(owner->context, buf_bytes(&lsm->snapshot)))
+        return fault_set(fault, STATUS_CORRUPT, "%s: snapshot that makes no sense", lsm->dir);
+
+    uint64_t *numbers = xmalloc((listing->count + 1) * sizeof *numbers);
+    size_t count = 0;
+    for (size_t i = 0; i < listing->count; i++) {
+        if (listing->files[i].kind == FILE_LOG)
+            numbers[count++] = listing->files[i].number;
+    }
+    qsort(numbers, count, sizeof *numbers, compare_numbers);
+    enum status status = log_recover(&lsm->log,
+                                     &(struct log_recovery){
+                                         .address = lsm->flushed,
+                                         .numbers = numbers,
+                                         .count = count,
+                                         .context = lsm,
+                                         .apply = replay,
+                                     },
+                                     fault);
+    free(numbers);
+    lsm->written = lsm->log.stored;
+    memtable_limit(lsm->active, options->memtable_size);
+    return status;
+}
+
+// ---- Changing --------------------------------------------------------------------------
+
+static bool is_needed(const struct lsm *lsm, const struct listed *file)
+{
+    switch (file->kind) {
+    case FILE_MANIFEST:
+        return file->number == lsm->manifest.number;
+    case FILE_LOG:
+        for (size_t i = 0; i < lsm->log.segment_count; i++) {
+            if (lsm->log.segments[i].number == file->number)
+                return true;
+        }
+        return false;
+    case FILE_TABLE:
+        for (size_t i = 0; i < lsm->version.table_count; i++) {
+            if (lsm->version.tables[i]->info.number == file->number)
+                return true;
+        }
+        return false;
+    case FILE_TEMPORARY:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static void remove_unneeded(struct lsm *lsm, const struct listing *listing)
+{
+    struct buf path = {0};
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct listed *file = &listing->files[i];
+        if (!is_needed(lsm, file))
+            lsm->vfs->remove(lsm->vfs, file_path(&path, lsm->dir, file->kind, file->number), NULL);
+    }
+    buf_release(&path);
+}
+
+// So that the first write finds room. A full disk is no reason not to open.
+static enum status prepare_segment(struct lsm *lsm, struct fault *fault)
+{
+    struct log *log = &lsm->log;
+    if (!log->is_closed || log->current + 1 < log->segment_count)
+        return STATUS_OK;
+    struct segment segment = {.number = log->next_number++, .size = log->segment_size};
+    enum status status = segment_prepare(&segment, lsm->vfs, lsm->dir, lsm->database, 0, fault);
+    if (!status)
+        log_add_segment(log, &segment);
+    if (status != STATUS_DISK_FULL)
+        return status;
+    lsm->is_disk_full = true;
+    log->is_starved = true;
+    return STATUS_OK;
+}
+
+// An end of the manifest that does not fit the files was no torn edit, but a damaged one.
+static void blame_manifest(const struct lsm *lsm, struct fault *fault)
+{
+    if (!fault)
+        return;
+    struct buf path = {0};
+    struct fault found = *fault;
+    fault_set(fault, STATUS_CORRUPT, "%s: damaged edit at offset %" PRIu64 " (%.120s)",
+              file_path(&path, lsm->dir, FILE_MANIFEST, lsm->manifest.number), lsm->manifest.size,
+              found.text);
+    buf_release(&path);
+}
+
+enum status opening_run(struct lsm *lsm, struct fault *fault)
+{
+    struct listing listing = {0};
+    struct edit_state state = {0};
+    enum status status = lock(lsm, fault);
+    if (!status)
+        status = lsm->vfs->list(lsm->vfs, lsm->dir, list_file, &listing, fault);
+    if (!status)
+        status = open_manifest(lsm, &listing, &state, fault);
+    if (!status)
+        status = open_tables(lsm, &state, fault);
+    if (!status)
+        status = read_log(lsm, &listing, fault);
+    if (status == STATUS_CORRUPT && lsm->manifest.is_torn)
+        blame_manifest(lsm, fault);
+    if (!status)
+        status = lsm->vfs->sync_dir(lsm->vfs, lsm->dir, fault); // names as well
+    if (!status) {
+        remove_unneeded(lsm, &listing);
+        status = prepare_segment(lsm, fault);
+    }
+    free(listing.files);
+    edit_state_release(&state);
+    return status;
+}

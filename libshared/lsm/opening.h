@@ -1,0 +1,13 @@
+// opening.h - from the files in a directory to a running engine.
+//
+// Reads and checks everything first: manifest, tables, log. Only when all of it is well
+// the disk is changed: files that nobody needs are removed, a log segment is prepared.
+//
+// A new database is made in an order in which every crash leaves either nothing that
+// counts or all of it: manifest, first log segment, then CURRENT.
+#pragma once
+
+#include "lsm/engine.h"
+
+// Fills a lsm whose options, vfs and dir are set. On failure the lsm may only be closed.
+enum status opening_run(struct lsm *lsm, struct fault *fault) MUST_USE;

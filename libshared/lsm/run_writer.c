@@ -1,0 +1,78 @@
+#include "lsm/run_writer.h"
+
+#include "base/xalloc.h"
+#include "lsm/file_name.h"
+
+#include <stdlib.h>
+
+static enum status finish_table(struct run_writer *writer, struct fault *fault)
+{
+    struct sstable_info info;
+    enum status status = sstable_writer_finish(&writer->table, &info, fault);
+    if (status)
+        return status;
+    writer->is_open = false;
+    info.run = writer->run;
+    writer->infos = xrealloc(writer->infos, (writer->count + 1) * sizeof *writer->infos);
+    writer->infos[writer->count++] = info;
+    writer->size += info.size;
+    return STATUS_OK;
+}
+
+enum status run_writer_add(struct run_writer *writer, const struct entry *entry,
+                           struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    if (writer->is_open && sstable_writer_size(&writer->table) >= writer->table_size_max)
+        status = finish_table(writer, fault);
+    if (!status && !writer->is_open) {
+        writer->is_open = true;
+        status =
+            sstable_writer_open(&writer->table, writer->vfs, writer->dir, writer->next_file++,
+                                writer->database, writer->block_size, writer->filter_bits, fault);
+    }
+    if (!status)
+        status =
+            sstable_writer_add(&writer->table, entry->key, entry->value, entry->is_deleted, fault);
+    return status;
+}
+
+uint64_t run_writer_size(const struct run_writer *writer)
+{
+    return writer->size + (writer->is_open ? sstable_writer_size(&writer->table) : 0);
+}
+
+enum status run_writer_finish(struct run_writer *writer, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    if (writer->is_open)
+        status = finish_table(writer, fault);
+    if (!status && writer->count)
+        status = writer->vfs->sync_dir(writer->vfs, writer->dir, fault);
+    return status;
+}
+
+void run_writer_abort(struct run_writer *writer)
+{
+    sstable_writer_abort(&writer->table);
+    writer->is_open = false;
+    struct buf path = {0};
+    for (size_t i = 0; i < writer->count; i++)
+        writer->vfs->remove(
+            writer->vfs, file_path(&path, writer->dir, FILE_TABLE, writer->infos[i].number), NULL);
+    buf_release(&path);
+    run_writer_release(writer);
+}
+
+void run_writer_release(struct run_writer *writer)
+{
+    if (writer->is_open)
+        sstable_writer_abort(&writer->table); // half a table is of no use
+    writer->is_open = false;
+    for (size_t i = 0; i < writer->count; i++)
+        sstable_info_release(&writer->infos[i]);
+    free(writer->infos);
+    writer->infos = NULL;
+    writer->count = 0;
+    writer->size = 0;
+}

@@ -1,0 +1,33 @@
+// run_writer.h - writes one run: entries in key order, cut into tables.
+#pragma once
+
+#include "lsm/entry.h"
+#include "lsm/sstable_writer.h"
+
+struct run_writer {
+    struct vfs *vfs;
+    const char *dir;
+    uint64_t database;
+    size_t block_size;
+    unsigned filter_bits;
+    uint64_t table_size_max; // bytes at which a new table begins, about
+    uint64_t next_file;      // number of the next table
+    uint64_t run;
+
+    struct sstable_writer table; // the one being written, if is_open
+    bool is_open;
+    struct sstable_info *infos; // of the finished ones
+    size_t count;
+    uint64_t size; // bytes of the finished ones
+};
+
+enum status run_writer_add(struct run_writer *writer, const struct entry *entry,
+                           struct fault *fault) MUST_USE;
+uint64_t run_writer_size(const struct run_writer *writer); // bytes so far, about
+
+// Completes the last table and syncs the directory.
+enum status run_writer_finish(struct run_writer *writer, struct fault *fault) MUST_USE;
+
+// Removes all that was written.
+void run_writer_abort(struct run_writer *writer);
+void run_writer_release(struct run_writer *writer); // keeps the files; may be repeated

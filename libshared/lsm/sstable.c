@@ -1,0 +1,327 @@
+#include "lsm/sstable.h"
+
+#include "base/endian.h"
+#include "base/hash.h"
+#include "base/reader.h"
+#include "base/xalloc.h"
+#include "lsm/file_name.h"
+#include "lsm/filter.h"
+#include "lsm/sstable_writer.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+    LINE_KEY = 12, // offset of the separator's size in a line of the index
+};
+
+static enum status corrupt(const struct sstable *table, const char *what, uint64_t offset,
+                           struct fault *fault)
+{
+    struct buf path = {0};
+    fault_set(fault, STATUS_CORRUPT, "%s: %s at offset %" PRIu64,
+              file_path(&path, table->dir, FILE_TABLE, table->info.number), what, offset);
+    buf_release(&path);
+    return STATUS_CORRUPT;
+}
+
+// Reads a stored block and appends its bytes, uncompressed.
+static enum status read_stored(const struct sstable *table, uint64_t offset, size_t size,
+                               struct buf *raw, struct fault *fault)
+{
+    struct vfs *vfs = table->vfs;
+    uint8_t *stored = xmalloc(size ? size : 1);
+    size_t size_read = 0;
+    enum status status = vfs->read(vfs, table->file, offset, stored, size, &size_read, fault);
+    struct block_place place = {table->database, table->info.number, offset};
+    if (!status && (size_read != size || !block_load(raw, bytes_of(stored, size), place)))
+        status = corrupt(table, "damaged block", offset, fault);
+    free(stored);
+    return status;
+}
+
+// ---- Open files --------------------------------------------------------------------
+
+void sstable_files_release(struct sstable_files *files)
+{
+    free(files->open);
+    files->open = NULL;
+    files->capacity = 0;
+}
+
+static void close_file(struct sstable *table)
+{
+    if (!table->file)
+        return;
+    table->vfs->close(table->vfs, table->file);
+    table->file = NULL;
+    struct sstable_files *files = table->files;
+    if (!files)
+        return;
+    size_t i = 0;
+    while (files->open[i] != table)
+        i++;
+    files->open[i] = files->open[--files->count];
+}
+
+static void close_oldest(struct sstable_files *files)
+{
+    struct sstable *oldest = NULL;
+    for (size_t i = 0; i < files->count; i++) {
+        struct sstable *table = files->open[i];
+        if (!table->pin_count && (!oldest || table->last_use < oldest->last_use))
+            oldest = table;
+    }
+    if (oldest)
+        close_file(oldest);
+}
+
+static enum status open_file(struct sstable *table, struct fault *fault)
+{
+    struct buf path = {0};
+    file_path(&path, table->dir, FILE_TABLE, table->info.number);
+    enum status status =
+        table->vfs->open(table->vfs, buf_text(&path), VFS_READ, &table->file, fault);
+    if (status == STATUS_NOT_FOUND)
+        status = fault_set(fault, STATUS_CORRUPT, "%s: missing at offset 0", buf_text(&path));
+    buf_release(&path);
+    return status;
+}
+
+void sstable_adopt(struct sstable *table, struct sstable_files *files)
+{
+    if (files->count >= files->count_max)
+        close_oldest(files);
+    if (files->count == files->capacity) {
+        files->capacity = files->capacity ? 2 * files->capacity : 16;
+        files->open = xrealloc(files->open, files->capacity * sizeof(struct sstable *));
+    }
+    table->files = files;
+    table->last_use = ++files->use;
+    files->open[files->count++] = table;
+}
+
+enum status sstable_use(struct sstable *table, struct fault *fault)
+{
+    table->last_use = ++table->files->use;
+    if (table->file)
+        return STATUS_OK;
+    enum status status = open_file(table, fault);
+    if (!status)
+        sstable_adopt(table, table->files);
+    return status;
+}
+
+enum status sstable_pin(struct sstable *table, struct fault *fault)
+{
+    enum status status = sstable_use(table, fault);
+    table->pin_count += !status;
+    return status;
+}
+
+void sstable_unpin(struct sstable *table)
+{
+    assert(table->pin_count);
+    table->pin_count--;
+}
+
+// ---- Opening -----------------------------------------------------------------------
+
+struct footer {
+    uint64_t index_offset, index_size;
+    uint64_t filter_offset, filter_size;
+};
+
+static enum status read_footer(struct sstable *table, struct footer *footer, struct fault *fault)
+{
+    struct vfs *vfs = table->vfs;
+    uint64_t size = 0;
+    enum status status = vfs->size(vfs, table->file, &size, fault);
+    if (status)
+        return status;
+    if (size != table->info.size || size < SSTABLE_FOOTER_SIZE)
+        return corrupt(table, "other size than recorded", size, fault);
+    uint8_t bytes[SSTABLE_FOOTER_SIZE];
+    uint64_t offset = size - sizeof bytes;
+    size_t size_read = 0;
+    status = vfs->read(vfs, table->file, offset, bytes, sizeof bytes, &size_read, fault);
+    if (status)
+        return status;
+    if (size_read != sizeof bytes || memcmp(bytes + 80, SSTABLE_MAGIC, 8) ||
+        load_u64(bytes + 72) != hash64(bytes_of(bytes, 72)))
+        return corrupt(table, "damaged footer", offset, fault);
+    if (load_u32(bytes + 64) != SSTABLE_VERSION)
+        return corrupt(table, "unknown format version", offset + 64, fault);
+    if (load_u64(bytes) != table->database || load_u64(bytes + 8) != table->info.number ||
+        load_u64(bytes + 16) != table->info.entry_count ||
+        load_u64(bytes + 24) != table->info.deleted_count)
+        return corrupt(table, "footer of another table", offset, fault);
+    *footer = (struct footer){
+        .index_offset = load_u64(bytes + 32),
+        .index_size = load_u64(bytes + 40),
+        .filter_offset = load_u64(bytes + 48),
+        .filter_size = load_u64(bytes + 56),
+    };
+    if (footer->index_offset + footer->index_size != footer->filter_offset ||
+        footer->filter_offset + footer->filter_size != offset || footer->index_offset > offset ||
+        footer->filter_offset > offset)
+        return corrupt(table, "footer that makes no sense", offset, fault);
+    return STATUS_OK;
+}
+
+static bool parse_index(struct sstable *table)
+{
+    struct reader reader = reader_of(buf_bytes(&table->index));
+    table->block_count = reader_u32(&reader);
+    if (!table->block_count || table->block_count > reader_left(&reader) / (LINE_KEY + 2))
+        return false;
+    table->heads = xmalloc(table->block_count * sizeof *table->heads);
+    table->lines = xmalloc(table->block_count * sizeof *table->lines);
+    uint64_t expected = 0;
+    for (uint32_t i = 0; i < table->block_count; i++) {
+        table->lines[i] = (uint32_t)(reader.at - table->index.data);
+        uint64_t offset = reader_u64(&reader);
+        uint32_t size = reader_u32(&reader);
+        struct bytes key = reader_short(&reader);
+        if (reader.bad || offset != expected)
+            return false;
+        expected = offset + size;
+        uint8_t head[8] = {0};
+        if (key.size)
+            memcpy(head, key.data, key.size < 8 ? key.size : 8);
+        table->heads[i] = load_u64_be(head);
+    }
+    return reader_done(&reader) && expected == table->blocks_end;
+}
+
+static enum status load(struct sstable *table, struct fault *fault)
+{
+    struct footer footer;
+    enum status status = open_file(table, fault);
+    if (!status)
+        status = read_footer(table, &footer, fault);
+    if (status)
+        return status;
+    table->blocks_end = footer.index_offset;
+    status =
+        read_stored(table, footer.index_offset, (size_t)footer.index_size, &table->index, fault);
+    if (!status && !parse_index(table))
+        status = corrupt(table, "malformed index", footer.index_offset, fault);
+    if (!status)
+        status = read_stored(table, footer.filter_offset, (size_t)footer.filter_size,
+                             &table->filter, fault);
+    if (!status && table->filter.size % FILTER_LINE_SIZE)
+        status = corrupt(table, "malformed filter", footer.filter_offset, fault);
+    return status;
+}
+
+enum status sstable_open(struct sstable **table, struct vfs *vfs, const char *dir,
+                         uint64_t database, const struct sstable_info *info, struct fault *fault)
+{
+    *table = xcalloc(1, sizeof **table);
+    (*table)->ref_count = 1;
+    (*table)->vfs = vfs;
+    (*table)->dir = dir;
+    (*table)->database = database;
+    sstable_info_copy(&(*table)->info, info);
+    enum status status = load(*table, fault);
+    if (status) {
+        sstable_release(*table);
+        *table = NULL;
+    }
+    return status;
+}
+
+struct sstable *sstable_retain(struct sstable *table)
+{
+    table->ref_count++;
+    return table;
+}
+
+bool sstable_release(struct sstable *table)
+{
+    if (--table->ref_count)
+        return false;
+    close_file(table);
+    sstable_info_release(&table->info);
+    buf_release(&table->index);
+    buf_release(&table->filter);
+    free(table->heads);
+    free(table->lines);
+    free(table);
+    return true;
+}
+
+// ---- Reading -----------------------------------------------------------------------
+
+static struct bytes separator_at(const struct sstable *table, uint32_t index)
+{
+    const uint8_t *line = table->index.data + table->lines[index];
+    return bytes_of(line + LINE_KEY + 2, load_u16(line + LINE_KEY));
+}
+
+uint32_t sstable_find_block(const struct sstable *table, struct bytes key)
+{
+    uint8_t head[8] = {0};
+    if (key.size)
+        memcpy(head, key.data, key.size < 8 ? key.size : 8);
+    uint64_t wanted = load_u64_be(head);
+    uint32_t low = 0, high = table->block_count; // the answer is before `high`
+    while (low + 1 < high) {
+        uint32_t middle = low + (high - low) / 2;
+        uint64_t found = table->heads[middle];
+        bool is_above = found > wanted ||
+                        (found == wanted && bytes_compare(separator_at(table, middle), key) > 0);
+        if (is_above)
+            high = middle;
+        else
+            low = middle;
+    }
+    return low;
+}
+
+uint64_t sstable_block_offset(const struct sstable *table, uint32_t index)
+{
+    return load_u64(table->index.data + table->lines[index]);
+}
+
+enum status sstable_read_block(const struct sstable *table, uint32_t index, struct block **block,
+                               struct fault *fault)
+{
+    const uint8_t *line = table->index.data + table->lines[index];
+    uint64_t offset = load_u64(line);
+    struct buf raw = {0};
+    enum status status = read_stored(table, offset, load_u32(line + 8), &raw, fault);
+    if (!status) {
+        *block = block_new_take(&raw, table->info.number, offset);
+        if (!*block)
+            status = corrupt(table, "malformed block", offset, fault);
+    }
+    buf_release(&raw);
+    return status;
+}
+
+enum status sstable_verify(const struct sstable *table, struct fault *fault)
+{
+    // Footer, index and filter were checked when they were read; once more from the disk.
+    struct sstable copy = *table;
+    struct footer footer;
+    enum status status = read_footer(&copy, &footer, fault);
+    struct buf raw = {0};
+    if (!status)
+        status = read_stored(table, footer.index_offset, (size_t)footer.index_size, &raw, fault);
+    if (!status)
+        status = read_stored(table, footer.filter_offset, (size_t)footer.filter_size, &raw, fault);
+    buf_release(&raw);
+    uint64_t entry_count = 0;
+    for (uint32_t i = 0; i < table->block_count && !status; i++) {
+        struct block *block = NULL;
+        status = sstable_read_block(table, i, &block, fault);
+        entry_count += block ? block->count : 0;
+        block_release(block);
+    }
+    if (!status && entry_count != table->info.entry_count)
+        status = corrupt(table, "other number of entries than recorded", 0, fault);
+    return status;
+}

@@ -1,0 +1,91 @@
+// sstable.h - a sorted, immutable file.
+//
+//     data block   data block   ...        entries in key order (block.h)
+//     index        one line for each data block, as a block of its own:
+//                  u32 count, then: u64 offset  u32 stored size  separator u16 size, bytes
+//     filter       one Bloom filter of all keys (filter.h), stored as a block
+//     footer       SSTABLE_FOOTER_SIZE bytes:
+//                   0 u64 database    8 u64 file number
+//                  16 u64 entries    24 u64 deletions
+//                  32 u64 offset of the index    40 u64 its stored size
+//                  48 u64 offset of the filter   56 u64 its stored size
+//                  64 u32 format version         68 u32 0
+//                  72 u64 checksum of the bytes before    80 magic "dkvtable"
+//
+// A separator is not above the first key of its block and above the last key of the one
+// before, and as short as that allows. Index and filter stay in memory as long as the
+// table is open to the database; its file may be closed meanwhile (sstable_files).
+//
+// A table in memory is shared by the version, scans and merges through its reference
+// count. Only the owner's thread changes the count or opens and closes files; a merge
+// works on tables that are pinned, whose files stay open.
+#pragma once
+
+#include "base/vfs.h"
+#include "lsm/block.h"
+#include "lsm/sstable_info.h"
+
+enum {
+    SSTABLE_FOOTER_SIZE = 88,
+    SSTABLE_VERSION = 1,
+};
+
+struct sstable {
+    unsigned ref_count;
+    unsigned pin_count;
+    struct sstable_info info;
+    struct vfs *vfs;
+    const char *dir;
+    uint64_t database;
+    struct sstable_files *files; // NULL until adopted
+    struct vfs_file *file;       // NULL when closed
+    uint64_t last_use;
+    struct buf index; // as stored, uncompressed
+    struct buf filter;
+    uint32_t block_count;
+    uint64_t *heads;     // of the separators, first eight bytes
+    uint32_t *lines;     // offsets in the index
+    uint64_t blocks_end; // where the data blocks end
+};
+
+// Which tables have their file open, and at most how many.
+struct sstable_files {
+    unsigned count_max;
+    unsigned count;
+    uint64_t use;
+    struct sstable **open;
+    size_t capacity;
+};
+
+void sstable_files_release(struct sstable_files *files); // may be repeated
+
+// Opens a table of which the manifest says `info`, on any thread. CORRUPT (file, offset) or
+// IO. One reference belongs to the caller; `dir` must outlive the table.
+enum status sstable_open(struct sstable **table, struct vfs *vfs, const char *dir,
+                         uint64_t database, const struct sstable_info *info,
+                         struct fault *fault) MUST_USE;
+
+// From now on its open file counts, and may be closed when others are needed.
+void sstable_adopt(struct sstable *table, struct sstable_files *files);
+struct sstable *sstable_retain(struct sstable *table);
+
+// True if that was the last reference; the table is gone then.
+bool sstable_release(struct sstable *table);
+
+// Opens the file if it is closed, perhaps closing another.
+enum status sstable_use(struct sstable *table, struct fault *fault) MUST_USE;
+// The same, and it stays open until unpinned.
+enum status sstable_pin(struct sstable *table, struct fault *fault) MUST_USE;
+void sstable_unpin(struct sstable *table);
+
+// The block where a key would be: the last whose separator is not above it; 0 if all are.
+uint32_t sstable_find_block(const struct sstable *table, struct bytes key);
+uint64_t sstable_block_offset(const struct sstable *table, uint32_t index);
+
+// Reads a data block from the file, which must be open. Any thread. One reference
+// belongs to the caller.
+enum status sstable_read_block(const struct sstable *table, uint32_t index, struct block **block,
+                               struct fault *fault) MUST_USE;
+
+// Reads and checks every block. The file must be open.
+enum status sstable_verify(const struct sstable *table, struct fault *fault) MUST_USE;

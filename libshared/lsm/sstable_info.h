@@ -1,0 +1,23 @@
+// sstable_info.h - what the manifest knows about a table without opening it.
+#pragma once
+
+#include "base/buf.h"
+#include "base/reader.h"
+
+struct sstable_info {
+    uint64_t number;        // of the file
+    uint64_t run;           // greater is newer; the tables of one run do not overlap
+    uint64_t size;          // bytes of the file
+    uint64_t entry_count;   // with deletions
+    uint64_t deleted_count; // of them
+    struct buf smallest;    // first key
+    struct buf greatest;    // last key
+};
+
+void sstable_info_release(struct sstable_info *info); // may be repeated
+void sstable_info_copy(struct sstable_info *to, const struct sstable_info *from);
+
+//     u64 number   u64 run   u64 size   u64 entries   u64 deletions
+//     smallest u16 size, bytes   greatest u16 size, bytes
+void sstable_info_encode(struct buf *out, const struct sstable_info *info);
+void sstable_info_decode(struct reader *reader, struct sstable_info *info);

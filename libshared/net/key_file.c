@@ -1,0 +1,231 @@
+#include "net/key_file.h"
+
+#include "base/text.h"
+#include "base/zpl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum { KEY_FILE_SIZE_MAX = 4096 };
+
+static enum status check_file(const char *path, int fd, bool secret, struct fault *fault)
+{
+    struct stat stat_now;
+    if (fstat(fd, &stat_now))
+        return fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(stat_now.st_mode))
+        return fault_set(fault, STATUS_REFUSED, "%s: not a regular file", path);
+    if (!secret)
+        return STATUS_OK;
+    if (stat_now.st_uid != geteuid())
+        return fault_set(fault, STATUS_REFUSED, "%s: belongs to another user", path);
+    if (stat_now.st_mode & (S_IRWXG | S_IRWXO))
+        return fault_set(fault, STATUS_REFUSED, "%s: open to others (mode %04o, not 0600)", path,
+                         (unsigned)stat_now.st_mode & 07777);
+    return STATUS_OK;
+}
+
+static enum status read_text(const char *path, bool secret, char text[KEY_FILE_SIZE_MAX],
+                             size_t *size, struct fault *fault)
+{
+    // NONBLOCK: a FIFO in place of the file must not hang us.
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 && errno == ELOOP)
+        return fault_set(fault, STATUS_REFUSED, "%s: is a symbolic link", path);
+    if (fd < 0)
+        return fault_set(fault, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: %s", path,
+                         strerror(errno));
+    enum status status = check_file(path, fd, secret, fault);
+    *size = 0;
+    while (!status && *size < KEY_FILE_SIZE_MAX) {
+        ssize_t got = read(fd, text + *size, KEY_FILE_SIZE_MAX - *size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            status = fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
+        if (got <= 0)
+            break;
+        *size += (size_t)got;
+    }
+    close(fd);
+    if (!status && *size == KEY_FILE_SIZE_MAX)
+        status = fault_set(fault, STATUS_INVALID, "%s: too long for a key file", path);
+    return status;
+}
+
+static enum status parse_key(struct bytes value, char key[41], struct fault *fault)
+{
+    uint8_t binary[32];
+    char text[41] = "";
+    if (value.size == 40)
+        memcpy(text, value.data, 40);
+    bool is_key = value.size == 40 && zmq_z85_decode(binary, text);
+    if (is_key)
+        memcpy(key, text, sizeof text);
+    explicit_bzero(binary, sizeof binary);
+    explicit_bzero(text, sizeof text);
+    return is_key ? STATUS_OK : fault_set(fault, STATUS_INVALID, "not a key");
+}
+
+static enum status parse_name(struct bytes value, char name[64], struct fault *fault)
+{
+    if (value.size == 0 || value.size >= 64)
+        return fault_set(fault, STATUS_INVALID, "a name has 1 to 63 bytes");
+    memcpy(name, value.data, value.size);
+    name[value.size] = 0;
+    return STATUS_OK;
+}
+
+static enum status parse_node(struct bytes value, uint64_t *node, struct fault *fault)
+{
+    uint8_t id[8];
+    enum status status = text_parse_hex(value, id, sizeof id, fault);
+    if (status)
+        return status;
+    *node = 0;
+    for (unsigned i = 0; i < sizeof id; i++)
+        *node = *node << 8 | id[i];
+    return STATUS_OK;
+}
+
+static enum status parse_entry(const struct zpl_entry *entry, struct key_file *file,
+                               struct fault *fault)
+{
+    if (!strcmp(entry->path, "metadata/name") && !file->name[0])
+        return parse_name(entry->value, file->name, fault);
+    if (!strcmp(entry->path, "metadata/role") && !file->role)
+        return role_parse(entry->value, &file->role)
+                   ? fault_set(fault, STATUS_INVALID, "a role is reader, client, admin or peer")
+                   : STATUS_OK;
+    if (!strcmp(entry->path, "metadata/node") && !file->node)
+        return parse_node(entry->value, &file->node, fault);
+    if (!strcmp(entry->path, "curve/public-key") && !file->keys.public_key[0])
+        return parse_key(entry->value, file->keys.public_key, fault);
+    if (!strcmp(entry->path, "curve/secret-key") && !file->keys.secret_key[0])
+        return parse_key(entry->value, file->keys.secret_key, fault);
+    return fault_set(fault, STATUS_INVALID, "%s is not known here, or repeated", entry->path);
+}
+
+static enum status check_keys(const char *path, bool secret, const struct key_file *file,
+                              struct fault *fault)
+{
+    const struct net_keys *keys = &file->keys;
+    if (!file->name[0] || !file->role || !keys->public_key[0])
+        return fault_set(fault, STATUS_INVALID, "%s: name, role or public-key is missing", path);
+    if (!secret)
+        return keys->secret_key[0]
+                   ? fault_set(fault, STATUS_INVALID, "%s: holds a secret key", path)
+                   : STATUS_OK;
+    char derived[41] = "";
+    if (!keys->secret_key[0])
+        return fault_set(fault, STATUS_INVALID, "%s: secret-key is missing", path);
+    if (zmq_curve_public(derived, keys->secret_key) || strcmp(derived, keys->public_key))
+        return fault_set(fault, STATUS_INVALID, "%s: the two keys are no pair", path);
+    return STATUS_OK;
+}
+
+enum status key_file_load(const char *path, bool secret, struct key_file *file, struct fault *fault)
+{
+    char text[KEY_FILE_SIZE_MAX];
+    size_t size;
+    enum status status = read_text(path, secret, text, &size, fault);
+    if (status)
+        return status;
+    struct key_file loaded = {0};
+    struct zpl zpl = zpl_of(bytes_of(text, size));
+    struct zpl_entry entry;
+    struct fault reason;
+    while (!(status = zpl_next(&zpl, &entry, &reason))) {
+        status = parse_entry(&entry, &loaded, &reason);
+        if (status)
+            break;
+    }
+    if (status == STATUS_END)
+        status = check_keys(path, secret, &loaded, fault);
+    else
+        fault_set(fault, status, "%s:%u: %.200s", path, zpl.line, reason.text);
+    if (!status)
+        *file = loaded;
+    explicit_bzero(text, sizeof text);
+    explicit_bzero(&loaded, sizeof loaded);
+    return status;
+}
+
+static enum status format(const struct key_file *file, bool secret, struct buf *text,
+                          struct fault *fault)
+{
+    size_t name_size = strlen(file->name);
+    for (size_t i = 0; i < name_size; i++) {
+        if (file->name[i] == '"' || (unsigned char)file->name[i] < ' ' || file->name[i] == 0x7f)
+            name_size = 0;
+    }
+    if (name_size == 0 || file->role == ROLE_NONE)
+        return fault_set(fault, STATUS_INVALID, "a key needs a printable name and a role");
+    buf_reserve(text, KEY_FILE_SIZE_MAX); // never moves, so the secret is in one place
+    buf_printf(text, "metadata\n    name = \"%s\"\n    role = \"%s\"\n", file->name,
+               role_text(file->role));
+    if (file->node)
+        buf_printf(text, "    node = \"%016llx\"\n", (unsigned long long)file->node);
+    buf_printf(text, "curve\n    public-key = \"%s\"\n", file->keys.public_key);
+    if (secret)
+        buf_printf(text, "    secret-key = \"%s\"\n", file->keys.secret_key);
+    return STATUS_OK;
+}
+
+static enum status write_new(const char *path, mode_t mode, struct bytes text, struct fault *fault)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0)
+        return fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
+    enum status status = STATUS_OK;
+    if (write(fd, text.data, text.size) != (ssize_t)text.size || fsync(fd))
+        status = fault_set(fault, STATUS_IO, "%s: cannot be written: %s", path, strerror(errno));
+    close(fd);
+    return status;
+}
+
+static enum status sync_directory(const char *path, struct fault *fault)
+{
+    char directory[PATH_MAX] = ".";
+    const char *slash = strrchr(path, '/');
+    if (slash)
+        snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int failed = fd < 0 || fsync(fd);
+    if (failed)
+        fault_set(fault, STATUS_IO, "%s: %s", directory, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return failed ? STATUS_IO : STATUS_OK;
+}
+
+// A link, unlike a rename, never replaces what is there.
+enum status key_file_save(const char *path, bool secret, const struct key_file *file,
+                          struct fault *fault)
+{
+    struct buf text = {0};
+    enum status status = format(file, secret, &text, fault);
+    char temporary[PATH_MAX];
+    int size = snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
+    if (!status && size >= (int)sizeof temporary)
+        status = fault_set(fault, STATUS_INVALID, "a path is too long");
+    if (!status) {
+        status = write_new(temporary, secret ? 0600 : 0644, buf_bytes(&text), fault);
+        if (!status && link(temporary, path))
+            status = fault_set(fault, errno == EEXIST ? STATUS_EXISTS : STATUS_IO, "%s: %s", path,
+                               strerror(errno));
+        unlink(temporary);
+    }
+    if (!status)
+        status = sync_directory(path, fault);
+    if (text.data)
+        explicit_bzero(text.data, text.size);
+    buf_release(&text);
+    return status;
+}

@@ -1,0 +1,46 @@
+// key_file.h - CURVE keys in files, in the ZPL form of czmq's certificates.
+//
+//     metadata
+//         name = "n1"
+//         role = "peer"
+//         node = "9f3c..."        (the node's id; only in keys of nodes)
+//     curve
+//         public-key = "..."
+//         secret-key = "..."      (in secret files only)
+//
+// A file with a secret is made with mode 0600 and refused if others can read it, if it is
+// not ours, or if it is a symbolic link.
+#pragma once
+
+#include "net/net.h"
+
+struct key_file {
+    char name[64]; // printable, without quotes
+    enum role role;
+    uint64_t node;        // for a node's key: its id in hex in metadata "node"; 0 else
+    struct net_keys keys; // secret_key "" in a public file
+};
+
+// NOT_FOUND; REFUSED: others could read or replace the secret; INVALID with "PATH:LINE:
+// ..." in the fault; IO. A public file that holds a secret is INVALID.
+enum status key_file_load(const char *path, bool secret, struct key_file *file,
+                          struct fault *fault) MUST_USE;
+
+// EXISTS if the file is there already. Written whole (temporary name, sync, link).
+enum status key_file_save(const char *path, bool secret, const struct key_file *file,
+                          struct fault *fault) MUST_USE;
+
+// Every public key file (*.pub) of a directory (DIR/keys/authorized), re-read when it
+// changes. The directory may be missing or empty: then nobody is in it. A file that is not
+// a key file is passed over. Of two files with one key the lesser role counts.
+struct key_directory;
+struct key_directory *key_directory_open(const char *path);
+void key_directory_close(struct key_directory *directory); // NULL is allowed
+
+// Call about once a second. True if something changed; then key_directory_fault() says
+// what is wrong with a file that was passed over ("" if none was).
+bool key_directory_refresh(struct key_directory *directory);
+const char *key_directory_fault(const struct key_directory *directory);
+
+// `directory` is a struct key_directory: made for struct net_directory.
+bool key_directory_find(void *directory, const char *public_key, enum role *role, uint64_t *node);

@@ -1,0 +1,123 @@
+// net.h - messages over ZeroMQ. The only module that includes <zmq.h>.
+//
+// Listeners (ROUTER) are bound, links (DEALER) are connected; requests go out on
+// links, answers come back on them, and requests that arrive at a listener are answered
+// to the link_id they came from. One frame a message.
+//
+// tcp is CURVE, always, unless the net was opened `plain` and the address is a loopback
+// one. ipc is guarded by file permissions and peer credentials. A ZAP handler of our own
+// decides who may connect; it is there before the first socket, and every socket
+// enforces it (fail closed). Each arriving message carries the role behind its key; a
+// message without one is dropped. A key that is no longer allowed is refused from the
+// next message on.
+//
+// Success of a send means queued, nothing more. No ZMTP heartbeats: liveness is PING and
+// PONG, answered by the work loop.
+//
+// One thread uses a net.
+#pragma once
+
+#include "base/buf.h"
+#include "base/fault.h"
+#include "wire/outbox.h"
+#include "wire/role.h"
+
+struct net;
+
+struct net_keys { // Z85 text
+    char public_key[41];
+    char secret_key[41];
+};
+
+// Looks a public key up: fills in role and node, or returns false. Called for every new
+// connection and for every message.
+struct net_directory {
+    void *context;
+    bool (*find)(void *context, const char *public_key, enum role *role, uint64_t *node);
+};
+
+struct net_options {
+    struct net_keys keys;           // of this process
+    struct net_directory directory; // who may connect to our listeners
+    bool plain;                     // no CURVE on loopback tcp
+    size_t message_size_max;
+};
+
+enum status net_open(struct net **net, const struct net_options *options,
+                     struct fault *fault) MUST_USE;
+
+// Answers on listeners get a moment (100 ms at most) to leave, all else that is unsent is
+// dropped. NULL is allowed.
+void net_close(struct net *net);
+
+// Binds "ipc://PATH" or "tcp://ADDRESS:PORT". Listen last, when the process is ready:
+// connected means ready. An ipc path is taken over from whoever bound it before, so hold
+// the lock of the data directory first. REFUSED: plain on an address that is not loopback,
+// or a library that cannot keep strangers out. UNREACHABLE: the address is in use or not
+// ours.
+enum status net_listen(struct net *net, const char *endpoint, struct fault *fault) MUST_USE;
+
+// No new connections from now on; those that are there stay.
+void net_unlisten(struct net *net);
+
+// Connects a link whose unused number the caller chooses (below NET_LINKS_MAX). server_key
+// is NULL for ipc, and ignored on loopback tcp if the net is plain. The link exists until
+// net_disconnect(), whether or not anybody answers.
+enum { NET_LINKS_MAX = 4096 };
+enum status net_connect(struct net *net, uint32_t number, const char *endpoint,
+                        const char *server_key, struct fault *fault) MUST_USE;
+void net_disconnect(struct net *net, uint32_t number);
+enum status net_reconnect(struct net *net, uint32_t number, struct fault *fault) MUST_USE; // anew
+
+static inline link_id net_link(uint32_t number)
+{
+    return ((link_id)1 << 63) | number;
+}
+
+static inline bool net_is_link(link_id link)
+{
+    return link >> 63;
+}
+
+static inline uint32_t net_link_number(link_id link)
+{
+    return (uint32_t)link;
+}
+
+// Waits until something arrives, a link connects or is lost, `fds` (extra descriptors,
+// e.g. signalfd, eventfd; at most NET_FDS_MAX) become readable, or timeout_ms passes (0 =
+// do not wait, -1 = for ever); a signal ends it too. Serves the ZAP handler. IO if the
+// system fails.
+enum { NET_FDS_MAX = 16 };
+enum status net_wait(struct net *net, const int *fds, uint32_t fd_count, int timeout_ms) MUST_USE;
+
+// The next message of those that the last net_wait() found, false if there is none.
+// `message` is valid until the next call of net_receive(). Listeners and links take turns,
+// message by message. On a link the role is PEER: we chose it, and CURVE proved it.
+bool net_receive(struct net *net, struct arrival *arrival, struct bytes *message);
+
+// A link whose connection was just lost or refused (a hint, not a truth), false if none.
+// After a refusal the library does not try again; after a loss it does. Either way
+// net_reconnect() is right.
+bool net_next_lost(struct net *net, uint32_t *number);
+
+// UNREACHABLE: not connected, or the peer is gone. BUSY: its queue is full. The message
+// is copied.
+enum status net_send(struct net *net, link_id to, struct bytes message) MUST_USE;
+
+// What was turned away since net_open(), for the log.
+struct net_refusals {
+    uint64_t connections;  // handshakes of strangers
+    uint64_t unauthorised; // messages without a role: the key was revoked
+    uint64_t malformed;    // more than one frame, or a routing id that the peer chose
+    const char *stranger;  // the last refused key or address, "" if none
+};
+struct net_refusals net_refusals(const struct net *net);
+
+// Proves that a stranger with a random key is refused by every CURVE listener: connects
+// to each and waits for the refusal (milliseconds; at most two seconds). REFUSED if one got
+// in, TIMEOUT if there was no answer.
+enum status net_self_test(struct net *net, struct fault *fault) MUST_USE;
+
+// A fresh CURVE key pair.
+void net_keys_generate(struct net_keys *keys);

@@ -1,0 +1,293 @@
+#include "net/socket.h"
+
+#include "base/text.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+// Known to libzmq 4.3 but hidden behind its draft switch: without it a socket with a ZAP
+// domain accepts everybody while no handler is there.
+enum { OPTION_ZAP_ENFORCE_DOMAIN = 93 };
+
+enum {
+    QUEUE_COUNT = 32768, // messages, far above any credit
+    HANDSHAKE_MS = 3000,
+    CONNECT_MS = 2000,
+    SILENCE_MS = 5000, // unacknowledged tcp data for so long: the connection is dead
+    BACKLOG_COUNT = 1024,
+    CURVE_OVERHEAD_SIZE = 33,   // a frame on the wire is larger than its message
+    CURVE_HANDSHAKE_SIZE = 512, // and no handshake command is larger than this
+};
+
+const char *door_domain(enum door door)
+{
+    static const char *const domains[DOOR_COUNT] = {
+        [DOOR_CURVE] = "dkv.curve",
+        [DOOR_OWNER] = "dkv.owner",
+        [DOOR_GROUP] = "dkv.group",
+        [DOOR_PLAIN] = "dkv.plain",
+    };
+    return domains[door];
+}
+
+static bool is_loopback(const char *host, bool ipv6)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (ipv6)
+        return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
+}
+
+static enum status parse_ipc(const char *text, struct endpoint *endpoint, struct fault *fault)
+{
+    struct sockaddr_un address;
+    const char *path = text + strlen("ipc://");
+    if (!*path || *path == '@' || *path == '*')
+        return fault_set(fault, STATUS_INVALID, "%s: a path was expected behind ipc://", text);
+    if (strlen(path) >= sizeof address.sun_path)
+        return fault_set(fault, STATUS_INVALID, "%s: the path is longer than %zu bytes", text,
+                         sizeof address.sun_path - 1);
+    *endpoint = (struct endpoint){.ipc = true, .path = path};
+    return STATUS_OK;
+}
+
+enum status endpoint_parse(const char *text, struct endpoint *endpoint, struct fault *fault)
+{
+    if (!strncmp(text, "ipc://", 6))
+        return parse_ipc(text, endpoint, fault);
+    const char *begin = text + strlen("tcp://");
+    const char *colon = strrchr(text, ':');
+    if (strncmp(text, "tcp://", 6) || colon <= begin)
+        return fault_set(fault, STATUS_INVALID, "%s: not ipc://PATH or tcp://HOST:PORT", text);
+    uint64_t port;
+    if (text_parse_number(bytes_of_text(colon + 1), &port, NULL) || port == 0 || port > 65535)
+        return fault_set(fault, STATUS_INVALID, "%s: not a port number", text);
+    char host[256];
+    size_t size = (size_t)(colon - begin);
+    bool ipv6 = *begin == '[' && colon[-1] == ']' && size > 2;
+    if (ipv6) {
+        begin++;
+        size -= 2;
+    }
+    if (size >= sizeof host || (!ipv6 && memchr(begin, ':', size)))
+        return fault_set(fault, STATUS_INVALID, "%s: not a host and a port", text);
+    memcpy(host, begin, size);
+    host[size] = 0;
+    *endpoint = (struct endpoint){.ipv6 = ipv6, .loopback = is_loopback(host, ipv6)};
+    return STATUS_OK;
+}
+
+static void set(void *socket, int option, int value)
+{
+    int failed = zmq_setsockopt(socket, option, &value, sizeof value);
+    assert(!failed); // an option that the library does not know
+    (void)failed;
+}
+
+static void set_common(void *socket, const struct net_options *options,
+                       const struct endpoint *endpoint)
+{
+    int64_t size_max = (int64_t)options->message_size_max + CURVE_OVERHEAD_SIZE;
+    if (size_max < CURVE_HANDSHAKE_SIZE)
+        size_max = CURVE_HANDSHAKE_SIZE;
+    int failed = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max);
+    assert(!failed);
+    (void)failed;
+    set(socket, ZMQ_LINGER, 0);
+    set(socket, ZMQ_SNDHWM, QUEUE_COUNT);
+    set(socket, ZMQ_RCVHWM, QUEUE_COUNT);
+    set(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+    if (endpoint->ipc)
+        return;
+    set(socket, ZMQ_IPV6, endpoint->ipv6);
+    set(socket, ZMQ_TCP_MAXRT, SILENCE_MS);
+    set(socket, ZMQ_TCP_KEEPALIVE, 1);
+    set(socket, ZMQ_TCP_KEEPALIVE_IDLE, 10);
+    set(socket, ZMQ_TCP_KEEPALIVE_INTVL, 3);
+    set(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
+}
+
+// Wrong keys and a library without CURVE end here, so both are looked for.
+static enum status set_curve(void *socket, const struct net_keys *keys, const char *server_key,
+                             struct fault *fault)
+{
+    int is_server = !server_key;
+    int failed;
+    if (is_server)
+        failed = zmq_setsockopt(socket, ZMQ_CURVE_SERVER, &is_server, sizeof is_server);
+    else
+        failed = zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, server_key, 41) ||
+                 zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, keys->public_key, 41);
+    failed = failed || zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key, 41);
+    int mechanism = ZMQ_NULL;
+    size_t size = sizeof mechanism;
+    if (failed || zmq_getsockopt(socket, ZMQ_MECHANISM, &mechanism, &size) ||
+        mechanism != ZMQ_CURVE)
+        return fault_set(fault, STATUS_INVALID, "CURVE keys are missing or not valid");
+    return STATUS_OK;
+}
+
+static enum status set_door(void *socket, enum door door, struct fault *fault)
+{
+    const char *domain = door_domain(door);
+    char domain_set[32] = "";
+    size_t domain_size = sizeof domain_set;
+    int enforced = 1;
+    size_t size = sizeof enforced;
+    if (zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, domain, strlen(domain)) ||
+        zmq_getsockopt(socket, ZMQ_ZAP_DOMAIN, domain_set, &domain_size) ||
+        strcmp(domain, domain_set) ||
+        zmq_setsockopt(socket, OPTION_ZAP_ENFORCE_DOMAIN, &enforced, sizeof enforced) ||
+        zmq_getsockopt(socket, OPTION_ZAP_ENFORCE_DOMAIN, &enforced, &size) || enforced != 1)
+        return fault_set(fault, STATUS_REFUSED, "libzmq does not enforce authentication");
+    return STATUS_OK;
+}
+
+// True if our group may enter the directory of `path`, and that group is the one that a
+// new socket will belong to.
+static bool is_open_to_group(const char *path)
+{
+    char directory[128] = ".";
+    const char *slash = strrchr(path, '/');
+    if (slash)
+        snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
+    struct stat stat_now;
+    return !stat(directory, &stat_now) && (stat_now.st_mode & S_IXGRP) &&
+           !(stat_now.st_mode & (S_IWGRP | S_IRWXO)) && stat_now.st_gid == getegid();
+}
+
+static enum status bind_masked(void *socket, const char *text, enum door door, struct fault *fault)
+{
+    mode_t before = umask(door == DOOR_GROUP ? 0007 : 0077);
+    int failed = zmq_bind(socket, text);
+    umask(before);
+    if (failed)
+        return fault_set(fault, STATUS_UNREACHABLE, "%s: cannot listen: %s", text,
+                         zmq_strerror(errno));
+    return STATUS_OK;
+}
+
+static enum status choose_door(const struct net_options *options, const char *text,
+                               const struct endpoint *endpoint, enum door *door,
+                               struct fault *fault)
+{
+    *door = DOOR_CURVE;
+    if (endpoint->ipc)
+        *door = is_open_to_group(endpoint->path) ? DOOR_GROUP : DOOR_OWNER;
+    else if (options->plain)
+        *door = DOOR_PLAIN;
+    if (*door == DOOR_PLAIN && !endpoint->loopback)
+        return fault_set(fault, STATUS_REFUSED,
+                         "%s: net/plain is only for 127.0.0.0/8 and [::1]: messages would be "
+                         "open to everybody",
+                         text);
+    return STATUS_OK;
+}
+
+enum status socket_listen(void *context, const struct net_options *options, const char *text,
+                          void **socket, enum door *door, struct fault *fault)
+{
+    struct endpoint endpoint;
+    enum status status = endpoint_parse(text, &endpoint, fault);
+    if (!status)
+        status = choose_door(options, text, &endpoint, door, fault);
+    if (status)
+        return status;
+    void *router = zmq_socket(context, ZMQ_ROUTER);
+    if (!router)
+        return fault_set(fault, STATUS_IO, "%s: no socket: %s", text, zmq_strerror(errno));
+    set_common(router, options, &endpoint);
+    set(router, ZMQ_ROUTER_MANDATORY, 1);
+    set(router, ZMQ_BACKLOG, BACKLOG_COUNT);
+    status = set_door(router, *door, fault);
+    if (!status && *door == DOOR_CURVE)
+        status = set_curve(router, &options->keys, NULL, fault);
+    if (!status)
+        status = bind_masked(router, text, *door, fault);
+    if (status)
+        zmq_close(router);
+    else
+        *socket = router;
+    return status;
+}
+
+// The monitor is a PAIR of our own, connected to one that the library binds.
+static void *open_monitor(void *context, void *socket, const char *name)
+{
+    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
+                 ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                 ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+    if (zmq_socket_monitor(socket, name, events))
+        return NULL;
+    void *monitor = zmq_socket(context, ZMQ_PAIR);
+    if (!monitor)
+        return NULL;
+    set(monitor, ZMQ_LINGER, 0);
+    if (zmq_connect(monitor, name)) {
+        zmq_close(monitor);
+        return NULL;
+    }
+    return monitor;
+}
+
+enum status socket_connect(void *context, const struct net_options *options, const char *text,
+                           const char *server_key, const char *monitor_name, void **socket,
+                           void **monitor, struct fault *fault)
+{
+    struct endpoint endpoint;
+    enum status status = endpoint_parse(text, &endpoint, fault);
+    if (status)
+        return status;
+    bool plain = !endpoint.ipc && options->plain;
+    if (plain && !endpoint.loopback)
+        return fault_set(fault, STATUS_REFUSED, "%s: net/plain is only for 127.0.0.0/8 and [::1]",
+                         text);
+    if (!endpoint.ipc && !plain && !server_key)
+        return fault_set(fault, STATUS_REFUSED, "%s: tcp needs the key of the server", text);
+    void *dealer = zmq_socket(context, ZMQ_DEALER);
+    if (!dealer)
+        return fault_set(fault, STATUS_IO, "%s: no socket: %s", text, zmq_strerror(errno));
+    set_common(dealer, options, &endpoint);
+    set(dealer, ZMQ_IMMEDIATE, 1);
+    set(dealer, ZMQ_RECONNECT_IVL, endpoint.ipc ? 10 : 50);
+    set(dealer, ZMQ_RECONNECT_IVL_MAX, endpoint.ipc ? 100 : 500);
+    set(dealer, ZMQ_CONNECT_TIMEOUT, CONNECT_MS);
+    if (!endpoint.ipc && !plain)
+        status = set_curve(dealer, &options->keys, server_key, fault);
+    *monitor = status ? NULL : open_monitor(context, dealer, monitor_name);
+    if (!status && (!*monitor || zmq_connect(dealer, text)))
+        status =
+            fault_set(fault, STATUS_INVALID, "%s: cannot connect: %s", text, zmq_strerror(errno));
+    if (status) {
+        if (*monitor)
+            zmq_close(*monitor);
+        zmq_close(dealer);
+        *monitor = NULL;
+        return status;
+    }
+    *socket = dealer;
+    return STATUS_OK;
+}
+
+// An event is two frames: u16 event and u32 value, then the address.
+int monitor_next(void *monitor)
+{
+    uint8_t frame[6];
+    int size = zmq_recv(monitor, frame, sizeof frame, ZMQ_DONTWAIT);
+    if (size < 0)
+        return 0;
+    uint16_t event = 0;
+    memcpy(&event, frame, sizeof event);
+    int more = 1;
+    size_t more_size = sizeof more;
+    while (!zmq_getsockopt(monitor, ZMQ_RCVMORE, &more, &more_size) && more)
+        zmq_recv(monitor, frame, sizeof frame, ZMQ_DONTWAIT);
+    return event;
+}

@@ -1,0 +1,39 @@
+// node.h - what every daemon of a node begins with: its directory.
+//
+//     DIR/dkv.conf         settings
+//     DIR/data/ring/ring   the ring document
+//     DIR/keys/node.key    the node's CURVE key
+//     DIR/keys/authorized  public keys of clients and operators
+//
+// Keys of nodes are in the ring document itself: whoever holds one is a peer.
+#pragma once
+
+#include "net/key_file.h"
+#include "proc/settings.h"
+#include "ring/ring.h"
+
+struct node {
+    struct settings settings;
+    struct ring ring;
+    struct buf ring_text;
+    int index; // of this node in the ring
+    struct key_file key;
+    struct key_directory *clients;
+    struct net *net;
+};
+
+// Reads ring and keys, checks that they belong together, opens the net. Ends the process
+// with a sentence (exit status 2) if anything is missing or wrong. `node->settings` is set.
+// Does not touch the data.
+void node_open(struct node *node);
+void node_close(struct node *node);
+
+// "DIR/rest" and "tcp://address:port" into caller's memory.
+enum { NODE_PATH_SIZE = 1024 };
+const char *node_path(const struct node *node, const char *rest, char path[NODE_PATH_SIZE]);
+const char *node_ipc(const struct node *node, const char *rest, char endpoint[NODE_PATH_SIZE]);
+const char *node_tcp(const struct ring_node *ring_node, unsigned port_offset,
+                     char endpoint[NODE_PATH_SIZE]);
+
+// Re-reads authorized keys; call about once a second. Logs what was turned away.
+void node_refresh(struct node *node);

@@ -1,0 +1,306 @@
+#include "proc/settings.h"
+
+#include "base/text.h"
+#include "base/zpl.h"
+#include "proc/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#define KIB    (1024ull)
+#define MIB    (1024 * KIB)
+#define GIB    (1024 * MIB)
+#define SECOND (1000ull)
+#define DAY    (24 * 3600 * SECOND)
+
+enum { SETTINGS_FILE_SIZE_MAX = 64 * 1024 };
+
+enum kind { KIND_TEXT, KIND_ID, KIND_PORT, KIND_FLAG, KIND_CHOICE, KIND_DURATION, KIND_SIZE };
+
+struct choice {
+    const char *text;
+    int value;
+};
+
+static const struct choice levels[] = {{"error", LOG_LEVEL_ERROR},
+                                       {"warning", LOG_LEVEL_WARNING},
+                                       {"info", LOG_LEVEL_INFO},
+                                       {"debug", LOG_LEVEL_DEBUG},
+                                       {0}};
+
+static const struct choice durabilities[] = {{"group", 0}, {"interval", 1}, {"none", 2}, {0}};
+
+// What a value must be and where it goes. min and max: the number; of a text its size.
+struct rule {
+    enum kind kind;
+    size_t offset;
+    uint64_t min, max;
+    const struct choice *choices;
+};
+
+// The table: key, default, kind, member, least, greatest, choices, meaning.
+// clang-format off
+#define SETTINGS(ROW)                                                                              \
+    ROW("node/name", NULL, TEXT, node_name, 1, 63, NULL, "name of the node, unique in the ring")   \
+    ROW("node/id", NULL, ID, node_id, 1, UINT64_MAX, NULL, "id of the node, 16 hex digits")        \
+    ROW("node/address", NULL, TEXT, address, 1, 255, NULL, "address others reach it at")           \
+    ROW("node/port", "7400", PORT, port, 1, 65530, NULL, "base port; the five above it are used too") \
+    ROW("node/dc", "dc1", TEXT, dc, 1, 63, NULL, "datacenter")                                     \
+    ROW("node/rack", "r1", TEXT, rack, 1, 63, NULL, "rack: what fails together")                   \
+    ROW("net/plain", "0", FLAG, plain, 0, 1, NULL, "no encryption; loopback addresses only")       \
+    ROW("log/level", "info", CHOICE, log_level, 0, 0, levels, "error, warning, info or debug")     \
+    ROW("ping/interval", "200ms", DURATION, ping_interval_ms, 10, 60 * SECOND, NULL,               \
+        "how often other processes are asked whether they live")                                   \
+    ROW("ping/down_after", "600ms", DURATION, ping_down_after_ms, 30, 600 * SECOND, NULL,          \
+        "silence after which a process counts as down")                                            \
+    ROW("limits/value_max", "1MiB", SIZE, value_size_max, 1, 16 * MIB, NULL, "greatest value")     \
+    ROW("limits/record_max", "16MiB", SIZE, record_size_max, 1 * KIB, 16 * MIB, NULL,              \
+        "greatest record: all siblings of a key together")                                         \
+    ROW("request/memory", "10m", DURATION, request_memory_ms, 1 * SECOND, DAY, NULL,               \
+        "how long the ids of writes are remembered, so that a retry applies once")                 \
+    ROW("clock/warn", "500ms", DURATION, clock_warn_ms, 1, DAY, NULL,                              \
+        "difference between clocks that is logged")                                                \
+    ROW("clock/refuse", "5s", DURATION, clock_refuse_ms, 1, DAY, NULL,                             \
+        "difference between clocks above which writes are refused")                                \
+    ROW("store/durability", "group", CHOICE, durability, 0, 0, durabilities,                       \
+        "group: synced before it is acknowledged; interval; none")                                 \
+    ROW("store/durability_interval", "10ms", DURATION, durability_interval_ms, 1, 60 * SECOND,     \
+        NULL, "time between syncs of durability interval")                                         \
+    ROW("store/memtable", "64MiB", SIZE, memtable_size, 64 * KIB, 4 * GIB, NULL,                   \
+        "writes kept in memory before they go to a table")                                         \
+    ROW("store/log_segment", "64MiB", SIZE, log_segment_size, 64 * KIB, 1 * GIB, NULL,             \
+        "size of a file of the log")                                                               \
+    ROW("store/cache", "25%", SIZE, cache_size, 0, UINT64_MAX, NULL,                               \
+        "cache of table blocks, a size or a part of the machine's memory")
+
+#define AS_SETTING(key, value, kind, member, min, max, choices, meaning) {key, value, meaning},
+#define AS_RULE(key, value, kind, member, min, max, choices, meaning)                              \
+    {KIND_##kind, offsetof(struct settings, member), min, max, choices},
+// clang-format on
+
+static const struct setting table[] = {SETTINGS(AS_SETTING)};
+static const struct rule rules[] = {SETTINGS(AS_RULE)};
+
+enum { SETTING_COUNT = sizeof table / sizeof *table };
+
+const struct setting *settings_table(uint32_t *count)
+{
+    *count = SETTING_COUNT;
+    return table;
+}
+
+static uint64_t memory_of_machine(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES);
+    long page_size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size : 0;
+}
+
+static enum status set_text(const struct rule *rule, struct bytes value, char *member,
+                            struct fault *fault)
+{
+    if (value.size < rule->min || value.size > rule->max)
+        return fault_set(fault, STATUS_INVALID, "must have %llu to %llu bytes",
+                         (unsigned long long)rule->min, (unsigned long long)rule->max);
+    memcpy(member, value.data, value.size);
+    member[value.size] = 0;
+    return STATUS_OK;
+}
+
+static enum status set_choice(const struct rule *rule, struct bytes value, int *member,
+                              struct fault *fault)
+{
+    for (const struct choice *choice = rule->choices; choice->text; choice++) {
+        if (bytes_equal(value, bytes_of_text(choice->text))) {
+            *member = choice->value;
+            return STATUS_OK;
+        }
+    }
+    return fault_set(fault, STATUS_INVALID, "is not one of its values");
+}
+
+static enum status set_flag(struct bytes value, bool *member, struct fault *fault)
+{
+    if (value.size != 1 || (value.data[0] != '0' && value.data[0] != '1'))
+        return fault_set(fault, STATUS_INVALID, "must be 0 or 1");
+    *member = value.data[0] == '1';
+    return STATUS_OK;
+}
+
+static enum status parse_number(const struct rule *rule, struct bytes value, uint64_t *number,
+                                struct fault *fault)
+{
+    uint8_t id[8];
+    enum status status = STATUS_OK;
+    switch (rule->kind) {
+    case KIND_ID:
+        *number = 0;
+        status = text_parse_hex(value, id, sizeof id, fault);
+        for (unsigned i = 0; !status && i < sizeof id; i++)
+            *number = *number << 8 | id[i];
+        break;
+    case KIND_PORT:
+        status = text_parse_number(value, number, fault);
+        break;
+    case KIND_DURATION:
+        status = text_parse_duration(value, number, fault);
+        break;
+    default:
+        status = text_parse_size(value, memory_of_machine(), number, fault);
+        break;
+    }
+    if (!status && (*number < rule->min || *number > rule->max))
+        status = fault_set(fault, STATUS_INVALID, "is out of range");
+    return status;
+}
+
+static enum status set_value(struct settings *settings, const struct rule *rule, struct bytes value,
+                             struct fault *fault)
+{
+    void *member = (char *)settings + rule->offset;
+    uint64_t number = 0;
+    enum status status;
+    switch (rule->kind) {
+    case KIND_TEXT:
+        return set_text(rule, value, member, fault);
+    case KIND_CHOICE:
+        return set_choice(rule, value, member, fault);
+    case KIND_FLAG:
+        return set_flag(value, member, fault);
+    default:
+        status = parse_number(rule, value, &number, fault);
+        if (!status && rule->kind == KIND_PORT)
+            *(uint16_t *)member = (uint16_t)number;
+        else if (!status)
+            *(uint64_t *)member = number;
+        return status;
+    }
+}
+
+static int find_setting(const char *key)
+{
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        if (!strcmp(table[i].key, key))
+            return i;
+    }
+    return -1;
+}
+
+enum status settings_check(const char *key, const char *value, struct fault *fault)
+{
+    int i = find_setting(key);
+    if (i < 0)
+        return fault_set(fault, STATUS_INVALID, "%.64s is not a known key", key);
+    struct settings scratch;
+    struct fault reason;
+    if (set_value(&scratch, &rules[i], bytes_of_text(value), &reason))
+        return fault_set(fault, STATUS_INVALID, "%s: %.200s", key, reason.text);
+    return STATUS_OK;
+}
+
+static enum status read_text(const char *path, struct buf *text, struct fault *fault)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return fault_set(fault, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: %s", path,
+                         strerror(errno));
+    ssize_t got = read(fd, buf_grow(text, SETTINGS_FILE_SIZE_MAX), SETTINGS_FILE_SIZE_MAX);
+    enum status status = STATUS_OK;
+    if (got < 0)
+        status = fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
+    if (got == SETTINGS_FILE_SIZE_MAX)
+        status = fault_set(fault, STATUS_INVALID, "%s: too long", path);
+    close(fd);
+    text->size = got < 0 ? 0 : (size_t)got;
+    return status;
+}
+
+static enum status set_entry(struct settings *settings, const struct zpl_entry *entry,
+                             unsigned lines[SETTING_COUNT], struct fault *fault)
+{
+    int i = find_setting(entry->path);
+    if (i < 0)
+        return fault_set(fault, STATUS_INVALID, "%s is not a known key", entry->path);
+    if (lines[i])
+        return fault_set(fault, STATUS_INVALID, "%s is there twice, first in line %u", entry->path,
+                         lines[i]);
+    lines[i] = entry->line;
+    struct fault reason;
+    if (set_value(settings, &rules[i], entry->value, &reason))
+        return fault_set(fault, STATUS_INVALID, "%s: %.200s", entry->path, reason.text);
+    return STATUS_OK;
+}
+
+// Defaults for what was not given; what only makes sense together.
+static enum status complete(struct settings *settings, const char *path,
+                            const unsigned lines[SETTING_COUNT], struct fault *fault)
+{
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        if (lines[i])
+            continue;
+        if (!table[i].value)
+            return fault_set(fault, STATUS_INVALID, "%s: %s is missing", path, table[i].key);
+        enum status status = set_value(settings, &rules[i], bytes_of_text(table[i].value), fault);
+        assert(!status); // a default that is none
+        (void)status;
+    }
+    if (settings->ping_down_after_ms <= settings->ping_interval_ms)
+        return fault_set(fault, STATUS_INVALID, "%s: ping/down_after must be above ping/interval",
+                         path);
+    if (settings->record_size_max < settings->value_size_max)
+        return fault_set(fault, STATUS_INVALID,
+                         "%s: limits/record_max must not be below limits/value_max", path);
+    if (settings->clock_refuse_ms < settings->clock_warn_ms)
+        return fault_set(fault, STATUS_INVALID, "%s: clock/refuse must not be below clock/warn",
+                         path);
+    return STATUS_OK;
+}
+
+static enum status set_dir(struct settings *settings, const char *path, struct fault *fault)
+{
+    const char *slash = strrchr(path, '/');
+    size_t size = slash ? (size_t)(slash - path) : 1;
+    if (size >= sizeof settings->dir)
+        return fault_set(fault, STATUS_INVALID, "%s: the path is too long", path);
+    memcpy(settings->dir, slash ? path : ".", size);
+    settings->dir[size] = 0;
+    if (slash == path)
+        memcpy(settings->dir, "/", 2);
+    return STATUS_OK;
+}
+
+static enum status parse(struct settings *settings, const char *path, struct bytes text,
+                         struct fault *fault)
+{
+    unsigned lines[SETTING_COUNT] = {0}; // where each was given
+    struct zpl zpl = zpl_of(text);
+    struct zpl_entry entry;
+    struct fault reason;
+    enum status status;
+    while (!(status = zpl_next(&zpl, &entry, &reason))) {
+        status = set_entry(settings, &entry, lines, &reason);
+        if (status)
+            break;
+    }
+    if (status != STATUS_END)
+        return fault_set(fault, status, "%s:%u: %.250s", path, zpl.line, reason.text);
+    return complete(settings, path, lines, fault);
+}
+
+enum status settings_load(struct settings *settings, const char *path, struct fault *fault)
+{
+    struct buf text = {0};
+    struct settings loaded = {0};
+    enum status status = set_dir(&loaded, path, fault);
+    if (!status)
+        status = read_text(path, &text, fault);
+    if (!status)
+        status = parse(&loaded, path, buf_bytes(&text), fault);
+    if (!status)
+        *settings = loaded;
+    buf_release(&text);
+    return status;
+}

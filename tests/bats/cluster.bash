@@ -1,0 +1,80 @@
+# cluster.bash - what every bats file of dkv begins with: load cluster
+#
+#     setup_file()    { cluster_up --nodes 3; }    one cluster for the file, or
+#     setup()         { cluster_up; }              one for each test
+#     teardown_file() { cluster_down; }
+#
+# Each cluster has a directory of its own, $CLUSTER, under a temporary one; nothing of the
+# user's is read or touched. Only processes that it started are ever signalled.
+#
+#     node kill n2            dkv local kill n2 --dir $CLUSTER
+#     eventually COMMAND...   until it succeeds, at most EVENTUALLY (10) seconds; no stdout
+#     fails_with CODE COMMAND...
+
+bats_require_minimum_version 1.5.0
+load /usr/lib/bats/bats-support/load
+load /usr/lib/bats/bats-assert/load
+
+isolate() {
+    local name
+    for name in $(compgen -e | grep '^DKV_'); do
+        unset "$name"
+    done
+    command -v dkv >/dev/null || PATH=$BATS_TEST_DIRNAME/../../build/bin:$PATH
+    # Short, because the path of a unix socket is.
+    SANDBOX=$(mktemp -d /tmp/dkv-bats.XXXXXX)
+    HOME=$SANDBOX/home
+    mkdir "$HOME"
+    export PATH SANDBOX HOME XDG_STATE_HOME=$HOME/state XDG_CONFIG_HOME=$HOME/config
+}
+
+# Arguments are those of dkv local up. Exports DKV_CLUSTER and CLUSTER.
+cluster_up() {
+    [[ ${SANDBOX:-} ]] || isolate
+    export CLUSTER=$SANDBOX/c
+    local line
+    line=$(dkv local up --dir "$CLUSTER" "$@") || return
+    eval "$line"
+}
+
+# Kills what is left and removes the sandbox. May be called when nothing was started.
+cluster_down() {
+    [[ ${SANDBOX:-} ]] || return 0
+    local dir node
+    for dir in "$SANDBOX"/* "$XDG_STATE_HOME"/dkv/local; do
+        [[ -f $dir/local ]] || continue
+        for node in "$dir"/n*; do
+            dkv local kill "${node##*/}" --dir "$dir" 2>/dev/null || :
+        done
+    done
+    rm -rf "$SANDBOX"
+    unset SANDBOX
+}
+
+node() {
+    dkv local "$@" --dir "$CLUSTER"
+}
+
+eventually() {
+    local deadline=$((SECONDS + ${EVENTUALLY:-10}))
+    until "$@" >/dev/null; do
+        if ((SECONDS >= deadline)); then
+            echo "not within ${EVENTUALLY:-10} s: $*" >&2
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+# The command, with its stdout and stderr apart in $output and $stderr, ends with CODE.
+fails_with() {
+    local code=$1
+    shift
+    run --separate-stderr "$@"
+    # shellcheck disable=SC2154 # run sets it
+    if ((status != code)); then
+        echo "exit status $status, not $code: $*" >&2
+        echo "stderr: $stderr" >&2
+        return 1
+    fi
+}

@@ -1,0 +1,175 @@
+#!/usr/bin/env bats
+# Put, get and del: bytes in, the same bytes out, and an exit status for each outcome.
+load cluster
+
+setup_file() {
+    isolate
+    cluster_up --nodes 3 --set limits/value_max=64KiB
+}
+
+teardown_file() {
+    cluster_down
+}
+
+same() { # KEY FILE: what is stored is the file, byte for byte
+    dkv get "$1" | cmp - "$2"
+}
+
+@test "what was put is got, with nothing added" {
+    printf v | dkv put k
+    fails_with 0 dkv get k
+    assert_equal "$(dkv get k | xxd -p)" 76
+    assert_equal "$(dkv get -n k | xxd -p)" 760a
+}
+
+@test "put, get and del print nothing but data" {
+    fails_with 0 dkv put quiet value
+    assert_equal "$output$stderr" ''
+    fails_with 0 dkv del quiet
+    assert_equal "$output$stderr" ''
+}
+
+@test "the value comes from the argument, a file or stdin" {
+    printf 'from a file' >"$BATS_TEST_TMPDIR/value"
+    dkv put a 'from the argument'
+    dkv put b --file "$BATS_TEST_TMPDIR/value"
+    dkv put c <"$BATS_TEST_TMPDIR/value"
+    assert_equal "$(dkv get a)" 'from the argument'
+    same b "$BATS_TEST_TMPDIR/value"
+    same c "$BATS_TEST_TMPDIR/value"
+}
+
+@test "values may hold any byte, and be empty" {
+    printf 'a\0b\n\xff\xfe\r\n' >"$BATS_TEST_TMPDIR/hostile"
+    head -c 65536 /dev/urandom >"$BATS_TEST_TMPDIR/random"
+    : >"$BATS_TEST_TMPDIR/empty"
+    for value in hostile random empty; do
+        dkv put "value-$value" <"$BATS_TEST_TMPDIR/$value"
+        same "value-$value" "$BATS_TEST_TMPDIR/$value"
+    done
+}
+
+@test "keys may hold any byte" {
+    printf 'k\0\n\xff' >"$BATS_TEST_TMPDIR/key"
+    dkv put --key-file "$BATS_TEST_TMPDIR/key" there
+    assert_equal "$(dkv get --key-file "$BATS_TEST_TMPDIR/key")" there
+    printf 'k\0\n' >"$BATS_TEST_TMPDIR/other"
+    fails_with 3 dkv get --key-file "$BATS_TEST_TMPDIR/other"
+    dkv put -- --key dashes
+    assert_equal "$(dkv get -- --key)" dashes
+}
+
+@test "a key of 4096 bytes is taken, a longer one refused with 10, an empty one with 2" {
+    local key
+    key=$(printf '%4096s' '' | tr ' ' k)
+    dkv put "$key" long
+    assert_equal "$(dkv get "$key")" long
+    fails_with 10 dkv put "${key}k" v
+    fails_with 10 dkv get "${key}k"
+    fails_with 2 dkv put '' v
+    fails_with 2 dkv get ''
+}
+
+@test "a value of the limit is taken, one byte more refused with 10 and nothing written" {
+    head -c 65536 /dev/zero >"$BATS_TEST_TMPDIR/limit"
+    head -c 65537 /dev/zero >"$BATS_TEST_TMPDIR/more"
+    dkv put limit <"$BATS_TEST_TMPDIR/limit"
+    same limit "$BATS_TEST_TMPDIR/limit"
+    fails_with 10 dkv put limit-more -f "$BATS_TEST_TMPDIR/more"
+    fails_with 3 dkv get limit-more
+}
+
+@test "a key that is not there is 3, and so is a deleted one" {
+    fails_with 3 dkv get never
+    assert_equal "$output" ''
+    dkv put gone v
+    dkv del gone
+    fails_with 3 dkv get gone
+    dkv del gone
+    dkv put gone again
+    assert_equal "$(dkv get gone)" again
+}
+
+@test "the last of a row of puts is what get shows" {
+    local i
+    for i in $(seq 20); do
+        dkv put row "$i"
+    done
+    assert_equal "$(dkv get row)" 20
+    assert_equal "$(dkv get row --json | jq '.values | length')" 1
+}
+
+@test "json has fixed names, strings for big numbers and b64 for what is no text" {
+    printf '\xff\xfe' | dkv put json-bytes
+    dkv put json-text text
+    fails_with 0 dkv get --json json-text
+    assert_equal "$(jq -r '.v, .key, .values[0].value, .tombstone' <<<"$output" | paste -sd ' ')" \
+        '1 json-text text false'
+    jq -e '(.values[0].dot | test("^[0-9a-f]{16}:[0-9]+$")) and (.values[0].hlc | type == "string")
+        and (.context | type == "string")' <<<"$output"
+    assert_equal "$(dkv get --json json-bytes | jq -r .values[0].value.b64 | base64 -d | xxd -p)" fffe
+}
+
+@test "a deleted key has a context, with which it can be put again" {
+    dkv put phoenix 1
+    dkv del phoenix
+    fails_with 3 dkv get --context-to "$BATS_TEST_TMPDIR/context" phoenix
+    dkv put --context "@$BATS_TEST_TMPDIR/context" phoenix 2
+    assert_equal "$(dkv get phoenix)" 2
+}
+
+@test "a damaged context and one of another key are 2" {
+    dkv put one 1
+    dkv get --context-to "$BATS_TEST_TMPDIR/context" one
+    local context
+    context=$(cat "$BATS_TEST_TMPDIR/context")
+    fails_with 2 dkv put --context "${context%?}" one 2
+    fails_with 2 dkv put --context "$context" two 2
+    fails_with 3 dkv get two
+    assert_equal "$(dkv get one)" 1
+}
+
+@test "a request sent twice is applied once" {
+    local id=000102030405060708090a0b0c0d0e0f
+    dkv put --request-id $id once 1
+    dkv put once 2
+    dkv put --request-id $id once 1
+    assert_equal "$(dkv get once)" 2
+    dkv put --request-id $id another 1
+    assert_equal "$(dkv get another)" 1
+}
+
+@test "receipt and context are printed on stderr" {
+    fails_with 0 dkv put --print-context --receipt receipt v
+    assert_equal "$output" ''
+    assert_regex "$stderr" 'context=[A-Za-z0-9_-]+'
+    assert_regex "$stderr" 'receipt=[A-Za-z0-9_-]+'
+}
+
+@test "R and W above the number of owners are 2" {
+    fails_with 2 dkv put -W 4 k v
+    fails_with 2 dkv get -R 4 k
+    fails_with 2 dkv put -W nonsense k v
+    fails_with 0 dkv put -W all k v
+    fails_with 0 dkv get -R all k
+    fails_with 0 dkv get -R one k
+}
+
+@test "no router is 7, within the timeout" {
+    fails_with 7 dkv --cluster "ipc://$SANDBOX/nowhere.sock" --timeout 500 get k
+    fails_with 7 dkv --cluster "ipc://$SANDBOX/nowhere.sock" --timeout 500 put k v
+    assert_regex "$stderr" 'nowhere.sock'
+}
+
+@test "an unknown keyspace is 2" {
+    fails_with 2 dkv -k nonsense put k v
+    fails_with 2 dkv -k nonsense get k
+}
+
+@test "get --local reads the contacted node's replica" {
+    dkv put -W all local-key here
+    local router
+    for router in ${DKV_CLUSTER//,/ }; do
+        assert_equal "$(dkv --cluster "$router" get --local local-key)" here
+    done
+}

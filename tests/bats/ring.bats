@@ -1,0 +1,119 @@
+# The first ring, and what can be asked about placement.
+load cluster
+
+setup() {
+    isolate
+    cd "$SANDBOX" || return
+}
+
+teardown() {
+    cluster_down
+}
+
+# How many, and over how many racks.
+make_nodes() {
+    local i
+    for ((i = 1; i <= $1; i++)); do
+        dkv -q init "d$i" --node "n$i" --address 127.0.0.1 --port $((7400 + 10 * i)) \
+            --rack "r$((i % ${2:-3}))"
+    done
+}
+
+@test "ring init prints the document, or puts it into the directories of nodes" {
+    make_nodes 3
+    dkv ring init d?/*.node >ring
+    assert_equal "$(head -n 1 ring)" 'dkv-ring 1'
+    fails_with 0 dkv ring init d?/*.node --into d1 --into d2 --into d3
+    assert_equal "$output" ''
+    cmp d1/data/ring/ring d2/data/ring/ring
+    cmp d1/data/ring/ring d3/data/ring/ring
+    cmp d1/data/ring/ring d1/keys/cluster.pub
+}
+
+@test "directories may follow one --into" {
+    make_nodes 2
+    dkv ring init d?/*.node --into d1 d2
+    cmp d1/data/ring/ring d2/data/ring/ring
+}
+
+@test "ring init never replaces a ring, and then changes no directory" {
+    make_nodes 2
+    dkv ring init d1/n1.node --into d1
+    cp d1/data/ring/ring before
+    fails_with 2 dkv ring init d?/*.node --into d2 --into d1
+    assert_regex "$stderr" 'there is a ring already'
+    cmp d1/data/ring/ring before
+    [[ ! -e d2/data/ring/ring ]]
+}
+
+@test "ring init refuses a directory whose node is not in the ring" {
+    make_nodes 2
+    fails_with 2 dkv ring init d1/n1.node --into d2
+    assert_regex "$stderr" 'not in the ring'
+}
+
+@test "ring init refuses duplicate nodes, damaged files and odd numbers of partitions" {
+    make_nodes 2
+    fails_with 2 dkv ring init d1/n1.node d1/n1.node
+    sed 's/port=7420/port=x/' d2/n2.node >bad.node
+    fails_with 2 dkv ring init d1/n1.node bad.node
+    assert_regex "$stderr" 'bad.node: line 2'
+    fails_with 2 dkv ring init d1/n1.node --partitions 100
+    fails_with 2 dkv ring init d1/n1.node --partitions 32
+    fails_with 2 dkv ring init
+}
+
+@test "--partitions is how many there are" {
+    make_nodes 1
+    dkv ring init d1/n1.node --partitions 64 >ring
+    assert_equal "$(dkv ring show --json --file ring | jq .partitions)" 64
+    assert_equal "$(grep -c ^partition\  ring)" 64
+}
+
+@test "every node owns an equal share and no partition has one node twice" {
+    make_nodes 5 1
+    dkv ring init d?/*.node >ring
+    run bash -c 'dkv -q ring show --file ring | cut -f 6 | sort -n | sed -n "1p;\$p"'
+    ((lines[1] - lines[0] <= 2))
+    run awk '/^partition / && ($3 == $4 || $3 == $5 || $4 == $5)' ring
+    assert_output ''
+}
+
+@test "ring export and the file it came from are the same bytes" {
+    make_nodes 2
+    dkv ring init d?/*.node >ring
+    dkv ring export --file ring | cmp - ring
+}
+
+@test "a damaged ring document is refused" {
+    make_nodes 1
+    dkv ring init d1/n1.node | sed 's/epoch 1/epoch 2/' >ring
+    fails_with 1 dkv ring show --file ring
+    assert_regex "$stderr" '^dkv: ring: ring: '
+}
+
+@test "where names the owners of a key in order, for strange keys too" {
+    make_nodes 5
+    dkv ring init d?/*.node >ring
+    fails_with 0 dkv where --file ring key
+    assert_equal "${#lines[@]}" 3
+    local partition
+    partition=$(cut -f 1 <<<"${lines[0]}")
+    assert_equal "$(cut -f 4 <<<"$output" | paste -sd ' ')" \
+        "$(sed -n "s/^partition $partition //p" ring)"
+    printf '\0\377\n' >key
+    run bash -c 'dkv where --json --file ring --key-file key | jq -c "[.key, (.owners | length)]"'
+    assert_output '[{"b64":"AP8K"},3]'
+    fails_with 2 dkv where --file ring ''
+    fails_with 2 dkv where --file ring -k none key
+}
+
+@test "keyspace list shows the default keyspace" {
+    make_nodes 3
+    dkv ring init d?/*.node >ring
+    fails_with 0 dkv keyspace list --file ring
+    assert_output $'default\t3\tversions\tquorum\tquorum\t0'
+    run bash -c 'dkv keyspace list --json --file ring | jq -c "[.v, .name, .n]"'
+    assert_output '[1,"default","3"]'
+    fails_with 2 dkv keyspace create x
+}

@@ -1,0 +1,202 @@
+// database.h - a small database whose files a fuzz target replaces.
+//
+// It is made once, with a log, a manifest and tables, and cloned for every input. Whatever
+// its files hold, opening, reading and verifying it must end, with any status, inside
+// of the memory that belongs to it.
+#pragma once
+
+#include "base/buf.h"
+#include "base/reader.h"
+#include "lsm/file_name.h"
+#include "lsm/frame.h"
+#include "lsm/lsm.h"
+#include "sim/memory_vfs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct database {
+    struct memory_vfs disk;
+    struct lsm_options options;
+    struct buf path;    // of the file to replace
+    struct buf content; // as the engine wrote it
+    enum file_kind kind;
+};
+
+static inline void database_must(bool done, const char *what)
+{
+    if (!done) {
+        fprintf(stderr, "unable to %s\n", what);
+        abort();
+    }
+}
+
+static inline void database_work(struct lsm *lsm)
+{
+    struct lsm_job *job;
+    for (int worker = LSM_WORKER_LOG; worker <= LSM_WORKER_BACKGROUND; worker++)
+        while ((job = lsm_next_job(lsm, (enum lsm_worker)worker))) {
+            lsm_job_run(job);
+            database_must(lsm_on_done(lsm, job, NULL) == STATUS_OK, "do a job");
+        }
+}
+
+static inline void database_write(struct lsm *lsm, unsigned first, unsigned count)
+{
+    char key[32], value[200];
+    struct lsm_batch batch = {0};
+    uint64_t position;
+    for (unsigned i = first; i < first + count; i++) {
+        snprintf(key, sizeof key, "key %04u", i);
+        memset(value, 'a' + (int)(i % 26), sizeof value);
+        lsm_batch_put(&batch, bytes_of_text(key), bytes_of(value, i % sizeof value));
+    }
+    lsm_batch_delete(&batch, bytes_of_text("key 0001"));
+    lsm_batch_note(&batch, bytes_of_text("note"));
+    database_must(lsm_write(lsm, &batch, &position) == STATUS_OK, "write");
+    lsm_batch_release(&batch);
+    database_work(lsm);
+}
+
+// The file of this kind with the highest number.
+static inline void database_each(void *context, const char *name)
+{
+    struct database *database = context;
+    uint64_t number;
+    struct buf path = {0};
+    if (file_name_parse(name, &number) != database->kind)
+        return;
+    file_path(&path, database->options.dir, database->kind, number);
+    struct buf content = {0};
+    memory_vfs_load(&database->disk, buf_text(&path), &content);
+    // A spare log segment has no frames and is not what we want.
+    bool spare = database->kind == FILE_LOG && content.data[FRAME_START] == 0;
+    if (!spare &&
+        (!database->path.size || strcmp(buf_text(&path), buf_text(&database->path)) > 0)) {
+        buf_set(&database->path, buf_bytes(&path));
+        buf_set(&database->content, buf_bytes(&content));
+    }
+    buf_release(&path);
+    buf_release(&content);
+}
+
+static inline struct database *database_make(enum file_kind kind)
+{
+    static struct database database;
+    struct lsm *lsm;
+    struct fault fault = {0};
+    if (database.path.size)
+        return &database;
+    memory_vfs_init(&database.disk);
+    database.kind = kind;
+    database.options = lsm_options_default();
+    database.options.vfs = &database.disk.vfs;
+    database.options.dir = "db";
+    database.options.memtable_size = 64 << 10;
+    database.options.log_segment_size = 64 << 10;
+    database.options.block_size = 512;
+    database_must(lsm_open(&lsm, &database.options, &fault) == STATUS_OK, "open");
+    database_write(lsm, 0, 60);
+    lsm_flush(lsm);
+    database_work(lsm);
+    database_write(lsm, 40, 40);
+    lsm_close(lsm);
+    database_must(database.disk.vfs.list(&database.disk.vfs, "db", database_each, &database,
+                                         NULL) == STATUS_OK &&
+                      database.path.size,
+                  "find the file");
+    return &database;
+}
+
+// Opens the database with this content of the file and asks it everything.
+static inline void database_try(struct database *database, struct bytes content)
+{
+    struct memory_vfs disk;
+    struct fault fault = {0};
+    struct lsm *lsm;
+    memory_vfs_clone(&disk, &database->disk);
+    memory_vfs_store(&disk, buf_text(&database->path), content);
+    struct lsm_options options = database->options;
+    options.vfs = &disk.vfs;
+    if (lsm_open(&lsm, &options, &fault) == STATUS_OK) {
+        struct buf value = {0};
+        struct bytes key, pair_value;
+        struct lsm_scan *scan = lsm_scan_open(lsm, (struct bytes){0}, (struct bytes){0});
+        while (lsm_scan_next(scan, &key, &pair_value, &fault) == STATUS_OK)
+            ;
+        lsm_scan_close(scan);
+        (void)!lsm_get(lsm, bytes_of_text("key 0007"), &value, &fault);
+        (void)!lsm_get(lsm, bytes_of_text("key 0077"), &value, &fault);
+        (void)!lsm_get(lsm, bytes_of_text("none"), &value, &fault);
+        (void)!lsm_verify(lsm, &fault);
+        buf_release(&value);
+        lsm_close(lsm);
+    }
+    memory_vfs_release(&disk);
+}
+
+// A file of frames with right checksums around arbitrary payloads, so that what is
+// behind the checksum is reached too. `data` is a list of u8 kind, u8 promise, u16 size,
+// payload; the promise counts in 64 bytes.
+static inline void database_frames(const struct database *database, struct bytes data,
+                                   struct buf *out)
+{
+    struct frame_file file = {0};
+    enum frame_file_kind kind = database->kind == FILE_LOG ? FRAME_FILE_LOG : FRAME_FILE_MANIFEST;
+    database_must(frame_file_decode(&file, buf_bytes(&database->content), kind, "", NULL) ==
+                      STATUS_OK,
+                  "read a header");
+    buf_set(out, bytes_of(database->content.data, FRAME_START));
+    struct reader reader = reader_of(data);
+    while (reader_left(&reader) >= 4 && out->size < (48 << 10)) {
+        enum frame_kind frame = (enum frame_kind)reader_u8(&reader);
+        uint64_t promise = (uint64_t)reader_u8(&reader) * 64;
+        size_t size = reader_u16(&reader);
+        size = size < reader_left(&reader) ? size : reader_left(&reader);
+        uint64_t address = frame_address(file.number, out->size);
+        uint8_t *at = buf_grow(out, frame_size(size));
+        memset(at, 0, frame_size(size));
+        memcpy(at + FRAME_HEADER_SIZE, reader_bytes(&reader, size).data, size);
+        frame_finish(at, size, frame, address);
+        frame_sign(at, frame_address(file.number, promise), file.database);
+    }
+}
+
+// Content at least as long as the file was: what is missing is zero.
+static inline void database_pad(const struct database *database, struct buf *content)
+{
+    if (content->size < database->content.size) {
+        size_t missing = database->content.size - content->size;
+        memset(buf_grow(content, missing), 0, missing);
+    }
+}
+
+// One input. Its first byte chooses what the rest is:
+//     0  the file          1  the file, zeros behind it up to its size
+//     2  frames (above)    3  changes of the good file: u16 offset, u8 to add
+static inline void database_fuzz(struct database *database, struct bytes input)
+{
+    struct buf content = {0};
+    struct reader reader = reader_of(input);
+    uint8_t choice = reader_u8(&reader) % 4;
+    struct bytes rest = reader_bytes(&reader, reader_left(&reader));
+    if (choice == 2 && database->kind == FILE_TABLE)
+        choice = 3;
+    if (choice < 2)
+        buf_set(&content, rest);
+    else if (choice == 2)
+        database_frames(database, rest, &content);
+    else
+        buf_set(&content, buf_bytes(&database->content));
+    if (choice == 1 || (choice == 2 && database->kind == FILE_LOG))
+        database_pad(database, &content);
+    reader = reader_of(rest);
+    while (choice == 3 && reader_left(&reader) >= 3) {
+        size_t offset = reader_u16(&reader) % content.size;
+        content.data[offset] = (uint8_t)(content.data[offset] + reader_u8(&reader));
+    }
+    database_try(database, buf_bytes(&content));
+    buf_release(&content);
+}

@@ -1,0 +1,52 @@
+// sometimes.h - interesting states that some seed must reach.
+//
+// A run that finds nothing proves little unless it went where things go wrong. Every point
+// is counted over all seeds; one that never fired is a hole in the simulator.
+#pragma once
+
+#define SOMETIMES_POINTS(POINT)                                                                    \
+    POINT(SIBLINGS, "a get returned siblings")                                                     \
+    POINT(TOMBSTONE_AND_VALUE, "a delete and a value were concurrent")                             \
+    POINT(READ_REPAIR, "a get repaired an owner")                                                  \
+    POINT(READ_FIRST, "a blind put asked for clocks first")                                        \
+    POINT(NOT_READ_FIRST, "a blind put found its partition settled")                               \
+    POINT(HEDGE, "a get asked one owner more because it took long")                                \
+    POINT(STAND_IN, "an owner that is not the first coordinated")                                  \
+    POINT(INDETERMINATE, "a put was answered indeterminate")                                       \
+    POINT(APPLIED, "an indeterminate put turned out to be written")                                \
+    POINT(LOST, "an indeterminate put turned out to be lost")                                      \
+    POINT(UNAVAILABLE, "a put was answered not written")                                           \
+    POINT(FOUND, "a repeated put found its first try")                                             \
+    POINT(MINTED_TWICE, "a repeated put was minted again, its first try being unreachable")        \
+    POINT(REPEATED, "a store recognised a repeated update")                                        \
+    POINT(FAIL_OVER, "a client went to another router")                                            \
+    POINT(LATE, "an answer came after its operation was over")                                     \
+    POINT(EXPIRED, "a store dropped work whose time was over")                                     \
+    POINT(KILL, "a store was killed")                                                              \
+    POINT(POWER_LOSS, "a node lost power")                                                         \
+    POINT(BLACKOUT, "all nodes lost power at once")                                                \
+    POINT(UNSYNCED_LOST, "a power loss took a write that nobody had been promised")                \
+    POINT(TORN_JOB, "power went in the middle of a job")                                           \
+    POINT(SYNC_FAILED, "a sync failed and the store died")                                         \
+    POINT(DISK_FULL, "a store refused a write for lack of space")                                  \
+    POINT(BUSY, "a store refused a write because flushes were behind")                             \
+    POINT(SLOW, "a router called a store slow because its disk hung")                              \
+    POINT(PAUSED, "a process stood still")                                                         \
+    POINT(PARTITION, "the network was cut")                                                        \
+    POINT(ONE_WAY, "the network was cut one way")                                                  \
+    POINT(OLD_LIFE, "a message reached a later life of a process")                                 \
+    POINT(FLUSH, "a memtable was flushed")                                                         \
+    POINT(MERGE, "runs were merged")                                                               \
+    POINT(ROTATION, "the log went to another segment")                                             \
+    POINT(LWW_DROPPED, "a value lost to a greater hlc")                                            \
+    POINT(LWW_SKEWED, "an lww write had to run ahead of its clock")                                \
+    POINT(PAGES, "a scan took more than one page")                                                 \
+    POINT(NOT_WRITTEN_BY_DISK, "a put was refused with disk full")                                 \
+    POINT(GET_TIMEOUT, "a get ran out of time")                                                    \
+    POINT(SETTLED_AFTER_FAULTS, "every partition was settled again")
+
+#define SOMETIMES_NAME(name, text) SOMETIMES_##name,
+enum sometimes { SOMETIMES_POINTS(SOMETIMES_NAME) SOMETIMES_COUNT };
+#undef SOMETIMES_NAME
+
+const char *sometimes_text(enum sometimes point);

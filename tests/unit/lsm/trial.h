@@ -1,0 +1,635 @@
+// trial.h - an engine under test, its owner, and everything it was ever told.
+//
+// A trial drives one database on a disk in memory, job by job, and keeps the trace
+// of all its writes. What a (re)opened database holds must be
+//
+//     the state after some prefix of the trace, which contains every write that
+//     was reported durable - and the notes that come back must belong to the
+//     same prefix.
+//
+// The owner's memory is a chain: a hash over all notes so far, in order. It is what
+// the snapshot holds, so a note that is lost, doubled or out of place shows.
+#pragma once
+
+#include "unit/unit.h"
+
+#include "base/hash.h"
+#include "base/random.h"
+#include "base/reader.h"
+#include "base/xalloc.h"
+#include "lsm/lsm.h"
+#include "sim/memory_vfs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TRIAL_KEYS_MAX = 256, TRIAL_DB_PATH_MAX = 64 };
+
+struct trial_value {
+    bool present;
+    size_t size;
+    uint64_t hash;
+};
+
+struct trial_op {
+    unsigned key;
+    struct trial_value value;
+};
+
+struct trial_write {
+    size_t op_end;     // its operations end here, those of the write before begin it
+    uint64_t chain;    // the owner's memory after it
+    uint64_t position; // in the log, in this session
+};
+
+struct trace {
+    struct trial_op *ops;
+    size_t op_count;
+    struct trial_write *writes;
+    size_t write_count;
+    size_t durable_count;
+};
+
+struct trial {
+    struct memory_vfs *disk;
+    struct lsm_options options;
+    struct lsm *lsm; // NULL: closed
+    struct trace trace;
+    struct random random;
+    unsigned key_count;
+    uint64_t chain;
+    uint64_t now_ms;
+    uint64_t value_id;
+    size_t durable_before_job; // what was durable before the last LOG job
+    struct lsm_job *jobs[2];   // taken, by worker
+    bool ran[2];
+    enum status failure; // the first bad result of a job, open or write
+    struct fault fault;
+    char name[160]; // of this trial, for a failure to be repeated
+};
+
+// ---- Keys and values ---------------------------------------------------------------
+
+// The key of an index, in `text`. Indexes and keys sort alike; some are long, many
+// share a prefix.
+static inline struct bytes trial_key(unsigned index, char text[static 300])
+{
+    int size = snprintf(text, 300, "%c/%04u", 'a' + (int)(index / 40), index);
+    if (index % 7 == 3) {
+        memset(text + size, 'x', 200);
+        size += 200;
+    }
+    return bytes_of(text, index == 0 ? 1 : (size_t)size);
+}
+
+static inline size_t trial_size(struct random *random)
+{
+    switch (random_below(random, 8)) {
+    case 0:
+        return random_below(random, 3);
+    case 1:
+        return 200 + random_below(random, 1500);
+    default:
+        return 3 + random_below(random, 60);
+    }
+}
+
+// Half noise, half repetition.
+static inline void trial_value_make(struct trial *trial, size_t size, struct buf *value)
+{
+    struct random random;
+    random_init(&random, ++trial->value_id);
+    buf_clear(value);
+    for (size_t i = 0; i < size; i++)
+        buf_append_u8(value, (uint8_t)(i % 64 < 32 ? random_u64(&random) : 'a' + i % 3));
+}
+
+static inline struct trial_value trial_value_of(struct bytes value)
+{
+    return (struct trial_value){true, value.size, hash64(value)};
+}
+
+static inline bool trial_value_equal(struct trial_value a, struct trial_value b)
+{
+    return a.present == b.present && a.size == b.size && a.hash == b.hash;
+}
+
+// ---- The owner ---------------------------------------------------------------------
+
+static inline uint64_t trial_chain(uint64_t chain, struct bytes note)
+{
+    return hash64_seeded(note, chain);
+}
+
+static inline void trial_snapshot(void *context, struct buf *out)
+{
+    struct trial *trial = context;
+    buf_append_u64(out, trial->chain);
+}
+
+static inline enum status trial_restore(void *context, struct bytes snapshot)
+{
+    struct trial *trial = context;
+    struct reader reader = reader_of(snapshot);
+    trial->chain = reader_u64(&reader);
+    return reader_done(&reader) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static inline enum status trial_replay(void *context, struct bytes note)
+{
+    struct trial *trial = context;
+    trial->chain = trial_chain(trial->chain, note);
+    return STATUS_OK;
+}
+
+// ---- The trace ---------------------------------------------------------------------
+
+static inline void trace_release(struct trace *trace)
+{
+    free(trace->ops);
+    free(trace->writes);
+    *trace = (struct trace){0};
+}
+
+static inline struct trace trace_copy(const struct trace *trace)
+{
+    struct trace copy = *trace;
+    copy.ops = xmalloc((trace->op_count + 1) * sizeof *copy.ops);
+    copy.writes = xmalloc((trace->write_count + 1) * sizeof *copy.writes);
+    if (trace->op_count)
+        memcpy(copy.ops, trace->ops, trace->op_count * sizeof *copy.ops);
+    if (trace->write_count)
+        memcpy(copy.writes, trace->writes, trace->write_count * sizeof *copy.writes);
+    return copy;
+}
+
+static inline void trace_add_op(struct trace *trace, unsigned key, struct trial_value value)
+{
+    trace->ops = xrealloc(trace->ops, (trace->op_count + 1) * sizeof *trace->ops);
+    trace->ops[trace->op_count++] = (struct trial_op){key, value};
+}
+
+static inline void trace_add_write(struct trace *trace, uint64_t chain)
+{
+    trace->writes = xrealloc(trace->writes, (trace->write_count + 1) * sizeof *trace->writes);
+    trace->writes[trace->write_count++] = (struct trial_write){trace->op_count, chain, UINT64_MAX};
+}
+
+// Forgets all but the first `count` writes.
+static inline void trace_cut(struct trace *trace, size_t count)
+{
+    trace->write_count = count;
+    trace->op_count = count ? trace->writes[count - 1].op_end : 0;
+    if (trace->durable_count > count)
+        trace->durable_count = count;
+}
+
+// Applies the writes from..to-1 to a state.
+static inline void trace_apply(const struct trace *trace, size_t from, size_t to,
+                               struct trial_value state[static TRIAL_KEYS_MAX])
+{
+    size_t op = from ? trace->writes[from - 1].op_end : 0;
+    for (size_t end = to ? trace->writes[to - 1].op_end : 0; op < end; op++)
+        state[trace->ops[op].key] = trace->ops[op].value;
+}
+
+static inline uint64_t trace_chain(const struct trace *trace, size_t count)
+{
+    return count ? trace->writes[count - 1].chain : 0;
+}
+
+// ---- Reading -----------------------------------------------------------------------
+
+// All keys and values by one scan. A key that was never written, or keys out of
+// order, fail the test.
+static inline enum status trial_scan(struct trial *trial,
+                                     struct trial_value state[static TRIAL_KEYS_MAX],
+                                     struct fault *fault)
+{
+    struct lsm_scan *scan = lsm_scan_open(trial->lsm, (struct bytes){0}, (struct bytes){0});
+    struct bytes key, value;
+    char text[300];
+    unsigned next = 0;
+    enum status status;
+    memset(state, 0, TRIAL_KEYS_MAX * sizeof *state);
+    while (!(status = lsm_scan_next(scan, &key, &value, fault))) {
+        while (next < trial->key_count && !bytes_equal(key, trial_key(next, text)))
+            next++;
+        if (next == trial->key_count)
+            fail_msg("%s: the scan gives an unknown or misplaced key '%.*s'", trial->name,
+                     (int)key.size, (const char *)key.data);
+        state[next++] = trial_value_of(value);
+    }
+    lsm_scan_close(scan);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+// Every key by a get, into `state`.
+static inline enum status trial_get_all(struct trial *trial,
+                                        struct trial_value state[static TRIAL_KEYS_MAX],
+                                        struct fault *fault)
+{
+    struct buf value = {0};
+    char text[300];
+    enum status status = STATUS_OK;
+    memset(state, 0, TRIAL_KEYS_MAX * sizeof *state);
+    for (unsigned i = 0; i < trial->key_count; i++) {
+        status = lsm_get(trial->lsm, trial_key(i, text), &value, fault);
+        if (status && status != STATUS_NOT_FOUND)
+            break;
+        if (!status)
+            state[i] = trial_value_of(buf_bytes(&value));
+        status = STATUS_OK;
+    }
+    buf_release(&value);
+    return status;
+}
+
+static inline bool trial_state_equal(const struct trial *trial, const struct trial_value *a,
+                                     const struct trial_value *b)
+{
+    for (unsigned i = 0; i < trial->key_count; i++)
+        if (!trial_value_equal(a[i], b[i]))
+            return false;
+    return true;
+}
+
+// The newest prefix of `from`..`to` writes that has this state and the owner's chain.
+static inline size_t trial_find_prefix(const struct trial *trial, size_t from, size_t to,
+                                       const struct trial_value *state, bool ask_chain)
+{
+    struct trial_value model[TRIAL_KEYS_MAX] = {0};
+    size_t found = SIZE_MAX;
+    trace_apply(&trial->trace, 0, from, model);
+    for (size_t count = from;; count++) {
+        if (trial_state_equal(trial, model, state) &&
+            (!ask_chain || trial->chain == trace_chain(&trial->trace, count)))
+            found = count;
+        if (count == to)
+            return found;
+        trace_apply(&trial->trace, count, count + 1, model);
+    }
+}
+
+// Fails the test unless the database holds a prefix of `from`..`to` writes. Returns it.
+static inline size_t trial_check_between(struct trial *trial, size_t from, size_t to)
+{
+    static struct trial_value by_scan[TRIAL_KEYS_MAX], by_get[TRIAL_KEYS_MAX];
+    struct fault fault = {0};
+    unsigned planned = trial->disk->plan.kinds; // faults are not for the checks
+    trial->disk->plan.kinds = 0;
+    if (trial_scan(trial, by_scan, &fault))
+        fail_msg("%s: scan: %s", trial->name, fault.text);
+    if (trial_get_all(trial, by_get, &fault))
+        fail_msg("%s: get: %s", trial->name, fault.text);
+    trial->disk->plan.kinds = planned;
+    for (unsigned i = 0; i < trial->key_count; i++)
+        if (!trial_value_equal(by_scan[i], by_get[i]))
+            fail_msg("%s: key %u: a scan finds %zu bytes (present %d), a get %zu (%d)", trial->name,
+                     i, by_scan[i].size, by_scan[i].present, by_get[i].size, by_get[i].present);
+    size_t found = trial_find_prefix(trial, from, to, by_scan, true);
+    if (found != SIZE_MAX)
+        return found;
+    size_t keys_alone = trial_find_prefix(trial, from, to, by_scan, false);
+    size_t older = trial_find_prefix(trial, 0, from, by_scan, false);
+    struct trial_value model[TRIAL_KEYS_MAX] = {0};
+    trace_apply(&trial->trace, 0, to, model);
+    unsigned differs = 0;
+    while (differs < trial->key_count && trial_value_equal(model[differs], by_scan[differs]))
+        differs++;
+    fail_msg(
+        "%s: %zu writes are durable, %zu were made; the keys match prefix %zd of these (%zd of "
+        "the older ones), and the notes do not; first key unlike the newest: %u, size %zu "
+        "instead of %zu",
+        trial->name, from, to, (ssize_t)keys_alone, (ssize_t)older, differs,
+        differs < trial->key_count ? by_scan[differs].size : 0,
+        differs < trial->key_count ? model[differs].size : 0);
+    return SIZE_MAX;
+}
+
+// The open database holds exactly what was written.
+static inline void trial_check(struct trial *trial)
+{
+    trial_check_between(trial, trial->trace.write_count, trial->trace.write_count);
+}
+
+// ---- Life --------------------------------------------------------------------------
+
+// The smallest sizes, so that everything happens soon.
+static inline struct lsm_options trial_options(void)
+{
+    struct lsm_options options = lsm_options_default();
+    options.dir = "db";
+    options.seed = 7;
+    options.memtable_size = 32 << 10;
+    options.log_segment_size = 64 << 10;
+    options.block_size = 1024;
+    options.cache_size = 64 << 10;
+    options.table_count_max = 8;
+    options.merge_run_count = 2;
+    return options;
+}
+
+static inline void trial_init(struct trial *trial, struct memory_vfs *disk,
+                              const struct lsm_options *options, uint64_t seed)
+{
+    *trial =
+        (struct trial){.disk = disk, .options = *options, .key_count = 48, .value_id = seed << 32};
+    random_init(&trial->random, seed);
+}
+
+// A second trial with the same past, to go on from on another disk.
+static inline void trial_fork(struct trial *fork, const struct trial *trial,
+                              struct memory_vfs *disk)
+{
+    *fork = *trial;
+    fork->disk = disk;
+    fork->lsm = NULL;
+    fork->trace = trace_copy(&trial->trace);
+    fork->value_id += (uint64_t)1 << 24;
+    memset(fork->jobs, 0, sizeof fork->jobs);
+    fork->failure = STATUS_OK;
+}
+
+// Takes over what became durable.
+static inline void trial_note_durable(struct trial *trial)
+{
+    struct trace *trace = &trial->trace;
+    uint64_t durable = lsm_durable(trial->lsm);
+    assert_true(durable <= lsm_written(trial->lsm));
+    while (trace->durable_count < trace->write_count &&
+           trace->writes[trace->durable_count].position <= durable)
+        trace->durable_count++;
+}
+
+// Opens, and checks what is there; the trace is cut to it. A status other than OK is
+// the caller's to judge.
+static inline enum status trial_open(struct trial *trial)
+{
+    struct trace *trace = &trial->trace;
+    trial->options.vfs = &trial->disk->vfs;
+    trial->options.owner = (struct lsm_owner){trial, trial_snapshot, trial_restore, trial_replay};
+    trial->chain = 0;
+    trial->fault = (struct fault){0};
+    enum status status = lsm_open(&trial->lsm, &trial->options, &trial->fault);
+    if (status) {
+        trial->lsm = NULL;
+        return status;
+    }
+    size_t found = trial_check_between(trial, trace->durable_count, trace->write_count);
+    trace_cut(trace, found);
+    for (size_t i = 0; i < found; i++)
+        trace->writes[i].position = lsm_written(trial->lsm);
+    trial_note_durable(trial);
+    return STATUS_OK;
+}
+
+static inline void trial_must_open(struct trial *trial)
+{
+    enum status status = trial_open(trial);
+    if (status)
+        fail_msg("%s: open: %s (%s)", trial->name, status_text(status), trial->fault.text);
+}
+
+static inline void trial_fail(struct trial *trial, enum status status)
+{
+    if (status && !trial->failure)
+        trial->failure = status;
+}
+
+// Takes a job if there is one.
+static inline bool trial_take(struct trial *trial, enum lsm_worker worker)
+{
+    if (!trial->jobs[worker]) {
+        trial->jobs[worker] = lsm_next_job(trial->lsm, worker);
+        trial->ran[worker] = false;
+        if (worker == LSM_WORKER_LOG && trial->jobs[worker])
+            trial->durable_before_job = trial->trace.durable_count;
+    }
+    return trial->jobs[worker] != NULL;
+}
+
+static inline void trial_run(struct trial *trial, enum lsm_worker worker)
+{
+    if (trial_take(trial, worker) && !trial->ran[worker]) {
+        lsm_job_run(trial->jobs[worker]);
+        trial->ran[worker] = true;
+    }
+}
+
+// Takes, runs and hands back. False if there was nothing to do.
+static inline bool trial_finish(struct trial *trial, enum lsm_worker worker)
+{
+    if (!trial_take(trial, worker))
+        return false;
+    trial_run(trial, worker);
+    struct lsm_job *job = trial->jobs[worker];
+    trial->jobs[worker] = NULL;
+    trial_fail(trial, lsm_on_done(trial->lsm, job, &trial->fault));
+    trial_note_durable(trial);
+    return true;
+}
+
+// All work there is; stops at a failure.
+static inline void trial_drain(struct trial *trial)
+{
+    unsigned count = 0;
+    while (!trial->failure &&
+           (trial_finish(trial, LSM_WORKER_LOG) || trial_finish(trial, LSM_WORKER_BACKGROUND)))
+        if (++count > 10000)
+            fail_msg("%s: the engine never runs out of work", trial->name);
+}
+
+static inline void trial_close(struct trial *trial)
+{
+    for (int worker = 0; worker < 2 && trial->lsm; worker++) {
+        if (!trial->jobs[worker])
+            continue;
+        // No job may be running at a close; those not begun still must be handed back.
+        trial_run(trial, (enum lsm_worker)worker);
+        trial_fail(trial, lsm_on_done(trial->lsm, trial->jobs[worker], &trial->fault));
+        trial_note_durable(trial);
+        trial->jobs[worker] = NULL;
+    }
+    if (trial->lsm)
+        lsm_close(trial->lsm);
+    trial->lsm = NULL;
+}
+
+static inline void trial_release(struct trial *trial)
+{
+    trial_close(trial);
+    trace_release(&trial->trace);
+}
+
+// Only in groups does durable mean that it survives this.
+static inline void trial_lose_power(struct trial *trial, enum memory_vfs_policy policy)
+{
+    memory_vfs_crash(trial->disk, policy, &trial->random);
+    if (trial->options.durability != LSM_DURABILITY_GROUP)
+        trial->trace.durable_count = 0;
+}
+
+// The whole engine stops as it is, and the disk with it.
+static inline void trial_crash(struct trial *trial, enum memory_vfs_policy policy)
+{
+    memory_vfs_power_off(trial->disk);
+    trial_close(trial);
+    trial_lose_power(trial, policy);
+    trial->failure = STATUS_OK;
+}
+
+static inline void trial_kill(struct trial *trial)
+{
+    memory_vfs_power_off(trial->disk);
+    trial_close(trial);
+    memory_vfs_kill(trial->disk);
+    trial->failure = STATUS_OK;
+}
+
+// ---- Writing -----------------------------------------------------------------------
+
+static inline void trial_batch_op(struct trial *trial, struct lsm_batch *batch, bool put,
+                                  size_t size)
+{
+    char text[300];
+    unsigned key = (unsigned)random_below(&trial->random, trial->key_count);
+    if (!put) {
+        lsm_batch_delete(batch, trial_key(key, text));
+        trace_add_op(&trial->trace, key, (struct trial_value){0});
+        return;
+    }
+    struct buf value = {0};
+    trial_value_make(trial, size, &value);
+    lsm_batch_put(batch, trial_key(key, text), buf_bytes(&value));
+    trace_add_op(&trial->trace, key, trial_value_of(buf_bytes(&value)));
+    buf_release(&value);
+}
+
+// Writes what is in the batch and the trace. BUSY makes room; other refusals leave
+// nothing behind.
+static inline enum status trial_submit(struct trial *trial, struct lsm_batch *batch, uint64_t chain)
+{
+    struct trace *trace = &trial->trace;
+    uint64_t position = 0;
+    enum status status = STATUS_BUSY;
+    trace_add_write(trace, chain); // before the call: a crash within it may keep it
+    for (int i = 0; i < 100 && status == STATUS_BUSY && !trial->failure; i++) {
+        status = lsm_write(trial->lsm, batch, &position);
+        if (status == STATUS_BUSY) {
+            trial_finish(trial, LSM_WORKER_LOG);
+            trial_finish(trial, LSM_WORKER_BACKGROUND);
+        }
+    }
+    if (status) {
+        trace_cut(trace, trace->write_count - 1);
+        return status;
+    }
+    trace->writes[trace->write_count - 1].position = position;
+    trial->chain = chain;
+    trial_note_durable(trial);
+    return STATUS_OK;
+}
+
+// One write of `count` operations, a fourth of them deletes, and maybe a note.
+static inline enum status trial_write(struct trial *trial, unsigned count, size_t size, bool note)
+{
+    struct lsm_batch batch = {0};
+    uint64_t chain = trial->chain;
+    for (unsigned i = 0; i < count; i++) {
+        bool put = size || random_below(&trial->random, 4) != 0;
+        trial_batch_op(trial, &batch, put, size ? size : trial_size(&trial->random));
+    }
+    if (note) {
+        uint64_t number = ++trial->value_id;
+        lsm_batch_note(&batch, bytes_of(&number, sizeof number));
+        chain = trial_chain(chain, bytes_of(&number, sizeof number));
+    }
+    enum status status = trial_submit(trial, &batch, chain);
+    // The limit is half a memtable; what the engine adds to each operation counts too.
+    bool large = batch.ops.size > trial->options.memtable_size / 3;
+    lsm_batch_release(&batch);
+    if (status != STATUS_BUSY && !(status == STATUS_TOO_LARGE && large))
+        trial_fail(trial, status);
+    return status;
+}
+
+// ---- Scripts -------------------------------------------------------------------------
+
+// Plays a script, a letter a step; a number before it repeats it. Stops early when
+// the engine fails.
+//     p  a write of one operation       b  of nine, with a note
+//     n  a note alone                   P  a put of 12 KiB, q of 1000 bytes
+//     l  a LOG job                      L  one run but not yet handed back
+//     g  a BACKGROUND job               G  one taken but not yet run
+//     f  ask for a flush                m  all work there is
+//     t  a second passes                r  drain, close, open
+//     c  kill -9, open                  k  power loss, open
+static inline void trial_step(struct trial *trial, char step)
+{
+    static const char *const steps = "pbnPqlLgGfmtrck";
+    assert_non_null(strchr(steps, step));
+    switch (step) {
+    case 'p':
+        (void)!trial_write(trial, 1, 0, false);
+        break;
+    case 'b':
+        (void)!trial_write(trial, 9, 0, true);
+        break;
+    case 'n':
+        (void)!trial_write(trial, 0, 0, true);
+        break;
+    case 'P':
+        (void)!trial_write(trial, 1, 12 << 10, false);
+        break;
+    case 'q':
+        (void)!trial_write(trial, 1, 1000, false);
+        break;
+    case 'l':
+        trial_finish(trial, LSM_WORKER_LOG);
+        break;
+    case 'L':
+        trial_run(trial, LSM_WORKER_LOG);
+        break;
+    case 'g':
+        trial_finish(trial, LSM_WORKER_BACKGROUND);
+        break;
+    case 'G':
+        trial_take(trial, LSM_WORKER_BACKGROUND);
+        break;
+    case 'f':
+        lsm_flush(trial->lsm);
+        break;
+    case 'm':
+        trial_drain(trial);
+        break;
+    case 't':
+        lsm_tick(trial->lsm, trial->now_ms += 1000);
+        break;
+    case 'r':
+        trial_drain(trial);
+        trial_close(trial);
+        break;
+    case 'c':
+        trial_kill(trial);
+        break;
+    case 'k':
+        trial_crash(trial,
+                    (enum memory_vfs_policy)random_below(&trial->random, MEMORY_VFS_POLICY_COUNT));
+        break;
+    }
+    if (!trial->lsm && !trial->failure)
+        trial_fail(trial, trial_open(trial));
+}
+
+static inline void trial_play(struct trial *trial, const char *script)
+{
+    while (*script && trial->lsm && !trial->failure) {
+        unsigned count = 0;
+        while (*script >= '0' && *script <= '9')
+            count = count * 10 + (unsigned)(*script++ - '0');
+        for (unsigned i = 0; i < (count ? count : 1) && !trial->failure; i++)
+            trial_step(trial, *script);
+        script++;
+    }
+}
