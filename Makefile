@@ -61,6 +61,12 @@ $(BUILD)/libbrain.a: $(call object,$(BRAIN))
 	@mkdir -p $(@D)
 	@rm -f $@ && $(AR) rcs $@ $^
 
+# The part of the client that reads and writes bytes only.
+CLIENT_PURE = format journal jsonl histogram
+$(BUILD)/libclient.a: $(call object,$(CLIENT_PURE:%=cmd/dkv/%.c))
+	@mkdir -p $(@D)
+	@rm -f $@ && $(AR) rcs $@ $^
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
@@ -85,9 +91,10 @@ below_os     = os base
 below_net    = net os wire causal base
 below_proc   = proc net os wire ring causal base
 below_sim    = lsm base
-below_client = quorum wire lsm ring causal base
+below_client = client causal base
 link_net     = $(WORLD_LINK)
 link_proc    = $(WORLD_LINK) -lczmq
+link_client  = -ljansson
 link_os      = -pthread
 
 layer_of = $(word 1,$(subst /, ,$(patsubst $(BUILD)/tests/unit/%,%,$(1))))
@@ -106,12 +113,13 @@ sim: $(SIM_PROGRAM)
 
 # A fuzz target is one object; libFuzzer drives it, or replay.c with a stored corpus.
 REPLAY = $(FUZZ:%_fuzz.c=$(BUILD)/%_replay)
-fuzz_parts = $(call object,$(wildcard tests/sim/*_vfs.c)) $(BUILD)/libbrain.a $(PURE_LIBS)
+fuzz_parts = $(call object,$(wildcard tests/sim/*_vfs.c)) $(BUILD)/libbrain.a \
+	$(BUILD)/libclient.a $(PURE_LIBS)
 $(REPLAY): %_replay: %_fuzz.o $(BUILD)/tests/fuzz/replay.o $(fuzz_parts)
-	$(LINK) $^ $(PURE_LINK)
+	$(LINK) $^ $(PURE_LINK) -ljansson
 
 $(call program,$(FUZZ)): %_fuzz: %_fuzz.o $(fuzz_parts)
-	$(LINK) $^ $(PURE_LINK) -fsanitize=fuzzer
+	$(LINK) $^ $(PURE_LINK) -ljansson -fsanitize=fuzzer
 
 SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 fuzz:

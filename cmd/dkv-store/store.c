@@ -29,24 +29,20 @@ static enum status on_replay(void *context, struct bytes note)
     return ledger_replay(&store->ledger, note);
 }
 
-// Runs log jobs until everything written is durable.
-static enum status sync_all(struct store *store, struct fault *fault)
+// Runs the next job of a worker, of the log before the background.
+static enum status run_job(struct store *store, struct fault *fault)
 {
-    while (lsm_durable(store->lsm) < lsm_written(store->lsm)) {
-        struct lsm_job *job = lsm_next_job(store->lsm, LSM_WORKER_LOG);
-        if (!job)
-            job = lsm_next_job(store->lsm, LSM_WORKER_BACKGROUND);
-        if (!job)
-            return fault_set(fault, STATUS_DISK_FULL, "%s: no room for the log",
-                             store->options.lsm.dir);
-        lsm_job_run(job);
-        enum status status = lsm_on_done(store->lsm, job, fault);
-        if (status)
-            return status;
-    }
-    return STATUS_OK;
+    struct lsm_job *job = lsm_next_job(store->lsm, LSM_WORKER_LOG);
+    if (!job)
+        job = lsm_next_job(store->lsm, LSM_WORKER_BACKGROUND);
+    if (!job)
+        return fault_set(fault, STATUS_DISK_FULL, "%s: no room for the log",
+                         store->options.lsm.dir);
+    lsm_job_run(job);
+    return lsm_on_done(store->lsm, job, fault);
 }
 
+// Registers this life. A log that filled memory has to be flushed before (BUSY).
 static enum status start_actor(struct store *store, uint64_t actor, struct moment now,
                                struct fault *fault)
 {
@@ -55,11 +51,18 @@ static enum status start_actor(struct store *store, uint64_t actor, struct momen
     lsm_batch_clear(&store->batch);
     lsm_batch_note(&store->batch, buf_bytes(&store->note));
     uint64_t position;
-    enum status status = lsm_write(store->lsm, &store->batch, &position);
+    enum status status;
+    while ((status = lsm_write(store->lsm, &store->batch, &position)) == STATUS_BUSY) {
+        status = run_job(store, fault);
+        if (status)
+            return status;
+    }
     if (status)
         return fault_set(fault, status, "%s: unable to register this start: %s",
                          store->options.lsm.dir, status_text(status));
-    return sync_all(store, fault);
+    while (!status && lsm_durable(store->lsm) < lsm_written(store->lsm))
+        status = run_job(store, fault);
+    return status;
 }
 
 enum status store_open(struct store *store, const struct store_options *options, uint64_t actor,

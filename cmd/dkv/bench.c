@@ -25,14 +25,10 @@ struct bench_options {
 };
 
 #define BENCH_NUMBER(name_, member, argument_, value_, min_, max_, help_)                          \
-    {.name = name_,                                                                                \
-     .kind = OPTION_NUMBER,                                                                        \
-     .offset = offsetof(struct bench_options, member),                                             \
-     .argument = argument_,                                                                        \
-     .value = value_,                                                                              \
-     .min = min_,                                                                                  \
-     .max = max_,                                                                                  \
-     .help = help_}
+    {                                                                                              \
+        .name = name_, .kind = OPTION_NUMBER, .offset = offsetof(struct bench_options, member),    \
+        .argument = argument_, .value = value_, .min = min_, .max = max_, .help = help_            \
+    }
 
 const struct option_spec options_bench[] = {
     {.name = "workload",
@@ -190,20 +186,20 @@ static void print_line(const char *name, const struct histogram *histogram, doub
         return;
     printf("%s\t%" PRIu64 "\t%.0f/s\t%.0f\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\n",
            name, histogram->count, (double)histogram->count / seconds,
-           (double)histogram->sum_us / (double)histogram->count,
-           histogram_quantile(histogram, 0.5), histogram_quantile(histogram, 0.99),
-           histogram_quantile(histogram, 0.999), histogram->max_us);
+           (double)histogram->sum_us / (double)histogram->count, histogram_quantile(histogram, 0.5),
+           histogram_quantile(histogram, 0.99), histogram_quantile(histogram, 0.999),
+           histogram->max_us);
 }
 
 static int print_result(const struct bench *bench, const struct bencher *all, double seconds)
 {
     int exit_status = 0;
     if (bench->globals->json) {
-        json_t *json = json_pack(
-            "{s:i,s:s,s:f,s:o,s:o,s:I,s:I}", "v", 1, "workload", bench->workload->name, "seconds",
-            seconds, "reads", summary(&all->reads, seconds), "writes",
-            summary(&all->writes, seconds), "missing", (json_int_t)all->missing_count, "failed",
-            (json_int_t)all->failed_count);
+        json_t *json =
+            json_pack("{s:i,s:s,s:f,s:o,s:o,s:I,s:I}", "v", 1, "workload", bench->workload->name,
+                      "seconds", seconds, "reads", summary(&all->reads, seconds), "writes",
+                      summary(&all->writes, seconds), "missing", (json_int_t)all->missing_count,
+                      "failed", (json_int_t)all->failed_count);
         json_dumpf(json, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
         putchar('\n');
         json_decref(json);
@@ -249,8 +245,7 @@ static int run(struct bench *bench, struct bencher *benchers)
     return exit_status;
 }
 
-static enum status open_benchers(struct bench *bench, struct bencher *benchers,
-                                 struct fault *fault)
+static enum status open_benchers(struct bench *bench, struct bencher *benchers, struct fault *fault)
 {
     for (uint64_t i = 0; i < bench->options.clients; i++) {
         benchers[i].bench = bench;

@@ -2,11 +2,11 @@
 
 #include "base/random.h"
 #include "base/xalloc.h"
+#include "dkv/pending.h"
 #include "dkv/routers.h"
 #include "os/clock.h"
 #include "os/entropy.h"
 
-#include <assert.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -15,37 +15,14 @@ enum {
     WINDOW_SIZE = 8 * 1024 * 1024,
     PING_AFTER_MS = 500,
     SILENCE_MS = 1500,
-    PROBE_AFTER_MS = 20,    // an ipc connection takes less than this
-    CONNECT_IPC_MS = 250,   // then the next endpoint is tried
-    CONNECT_TCP_MS = 1500,  // four round trips with CURVE
-    GIVE_UP_MS = 1000,      // no router was ever reached
+    TRANSFER_BYTES_PER_MS = 8 * 1024, // slower links than this look lost
+    PROBE_AFTER_MS = 20,              // an ipc connection takes less than this
+    CONNECT_IPC_MS = 250,             // then the next endpoint is tried
+    CONNECT_TCP_MS = 1500,            // four round trips with CURVE
+    GIVE_UP_MS = 1000,                // no router was ever reached
     PAUSE_FIRST_MS = 5,
     PAUSE_MAX_MS = 200,
-    KEEP_SIZE_MAX = 64 * 1024, // of the buffer of a free slot
     LINK = 0,
-};
-
-enum request_state { REQUEST_FREE, REQUEST_QUEUED, REQUEST_SENT, REQUEST_PAUSED };
-
-union callback {
-    client_on_put *put;
-    client_on_get *get;
-    client_on_scan *scan;
-    client_on_answer *answer;
-};
-
-struct request {
-    uint32_t generation; // with the index it is the id of the operation
-    uint8_t state;
-    uint8_t type;           // MESSAGE_PUT ...
-    bool maybe_applied;     // a put that some router may have begun
-    uint32_t batch;         // the message it was sent in
-    uint32_t pause_ms;      // before the next try
-    uint64_t deadline_ms;   // 0 = none
-    uint64_t retry_at_ms;   // when PAUSED
-    union callback on_done;
-    void *context;
-    struct buf bytes; // room for a header, then the encoded operation
 };
 
 struct client {
@@ -54,16 +31,7 @@ struct client {
     struct random random;
     uint64_t boot;
 
-    struct request *requests;
-    uint32_t request_count; // slots
-    uint32_t *free_slots;
-    uint32_t free_count;
-    uint64_t *queue; // ids in the order in which they are to be sent; a ring
-    uint32_t queue_first, queue_count, queue_capacity;
-    uint32_t in_flight; // not free
-    uint64_t in_flight_size;
-    uint32_t sent_count; // SENT
-    uint64_t sent_size;
+    struct pending pending;
     uint32_t batch;
     struct buf message;
 
@@ -71,149 +39,33 @@ struct client {
     bool connected;   // HELLO was queued on the connection
     bool ever_connected;
     bool probed;
-    bool blocked; // the connection takes nothing more for now
-    bool lost;    // the connection is gone
-    uint64_t opened_ms;   // the client's first request
-    uint64_t link_ms;     // the link was made
-    uint64_t heard_ms;    // the last message came, or the first request went out
+    bool blocked;       // the connection takes nothing more for now
+    bool lost;          // the connection is gone
+    uint64_t opened_ms; // the client's first request
+    uint64_t link_ms;   // the link was made
+    uint64_t heard_ms;  // the last message came, or the first request went out
     uint64_t pinged_ms;
     uint64_t next_check_ms;
-    uint32_t callback_count;
     bool is_welcome;
     struct op_welcome welcome;
 };
 
-static uint64_t id_of(const struct client *client, const struct request *request)
+static void fail_all(struct client *client, enum status status)
 {
-    return (uint64_t)request->generation << 32 | (uint64_t)(request - client->requests);
-}
-
-static struct request *find(const struct client *client, uint64_t id)
-{
-    uint32_t index = (uint32_t)id;
-    if (index >= client->request_count)
-        return NULL;
-    struct request *request = &client->requests[index];
-    return request->state != REQUEST_FREE && request->generation == id >> 32 ? request : NULL;
-}
-
-static struct bytes op_bytes(const struct request *request)
-{
-    return bytes_of(request->bytes.data + MESSAGE_HEADER_SIZE,
-                    request->bytes.size - MESSAGE_HEADER_SIZE);
-}
-
-// ---- the queue --------------------------------------------------------------------
-
-static void enqueue(struct client *client, struct request *request)
-{
-    if (client->queue_count == client->queue_capacity) {
-        uint32_t capacity = client->queue_capacity ? 2 * client->queue_capacity : 64;
-        uint64_t *queue = xmalloc(capacity * sizeof *queue);
-        for (uint32_t i = 0; i < client->queue_count; i++)
-            queue[i] = client->queue[(client->queue_first + i) % client->queue_capacity];
-        free(client->queue);
-        client->queue = queue;
-        client->queue_first = 0;
-        client->queue_capacity = capacity;
-    }
-    uint32_t at = (client->queue_first + client->queue_count++) % client->queue_capacity;
-    client->queue[at] = id_of(client, request);
-    request->state = REQUEST_QUEUED;
-}
-
-// The i-th request that waits to be sent; NULL if it was finished meanwhile.
-static struct request *queued(const struct client *client, uint32_t i)
-{
-    struct request *request =
-        find(client, client->queue[(client->queue_first + i) % client->queue_capacity]);
-    return request && request->state == REQUEST_QUEUED ? request : NULL;
-}
-
-static void dequeue(struct client *client, uint32_t count)
-{
-    client->queue_first = (client->queue_first + count) % client->queue_capacity;
-    client->queue_count -= count;
-}
-
-static void leave_sent(struct client *client, const struct request *request)
-{
-    if (request->state != REQUEST_SENT)
-        return;
-    client->sent_count--;
-    client->sent_size -= request->bytes.size;
-}
-
-// ---- the end of a request ---------------------------------------------------------
-
-static void release_slot(struct client *client, struct request *request)
-{
-    leave_sent(client, request);
-    client->in_flight--;
-    client->in_flight_size -= request->bytes.size;
-    request->state = REQUEST_FREE;
-    request->generation++;
-    if (request->bytes.capacity > KEEP_SIZE_MAX)
-        buf_release(&request->bytes);
-    client->free_slots[client->free_count++] = (uint32_t)(request - client->requests);
-    client->callback_count++;
-}
-
-// Ends a request that no reply answers.
-static void fail(struct client *client, struct request *request, enum status status,
-                 struct bytes text)
-{
-    union callback on_done = request->on_done;
-    void *context = request->context;
-    uint8_t type = request->type;
-    if (type == MESSAGE_PUT && request->maybe_applied)
-        status = STATUS_INDETERMINATE;
-    release_slot(client, request);
-    if (type == MESSAGE_PUT)
-        on_done.put(context, &(struct op_put_done){.status = (uint8_t)status, .text = text});
-    else if (type == MESSAGE_GET)
-        on_done.get(context, &(struct op_got){.status = (uint8_t)status, .text = text});
-    else if (type == MESSAGE_SCAN)
-        on_done.scan(context, &(struct op_scanned){.status = (uint8_t)status, .text = text});
-    else
-        on_done.answer(context, &(struct op_answer){.status = (uint8_t)status, .text = text});
-}
-
-static void fail_all(struct client *client, enum status status, const char *text)
-{
-    for (uint32_t i = 0; i < client->request_count; i++)
-        if (client->requests[i].state != REQUEST_FREE)
-            fail(client, &client->requests[i], status, bytes_of_text(text));
+    struct pending *pending = &client->pending;
+    for (uint32_t i = 0; i < pending->slot_count; i++)
+        if (pending->requests[i].state != REQUEST_FREE)
+            pending_fail(pending, &pending->requests[i], status, (struct bytes){0});
 }
 
 // ---- another try ------------------------------------------------------------------
 
-// From now on the router is told that the request id may be known already.
-static void mark_retry(struct request *request)
-{
-    if (request->type != MESSAGE_PUT || request->maybe_applied)
-        return;
-    request->maybe_applied = true;
-    struct op_put op;
-    struct reader reader = reader_of(op_bytes(request));
-    if (op_decode_put(&op, &reader))
-        assert(!"an operation of our own does not decode");
-    op.flags |= PUT_RETRY;
-    struct buf again = {0};
-    buf_grow(&again, MESSAGE_HEADER_SIZE);
-    op_encode_put(&op, &again);
-    buf_release(&request->bytes);
-    request->bytes = again;
-}
-
 static void pause_request(struct client *client, struct request *request, uint64_t now_ms)
 {
-    leave_sent(client, request);
     request->pause_ms = request->pause_ms ? request->pause_ms * 2 : PAUSE_FIRST_MS;
     if (request->pause_ms > PAUSE_MAX_MS)
         request->pause_ms = PAUSE_MAX_MS;
-    request->state = REQUEST_PAUSED;
-    request->retry_at_ms = now_ms + request->pause_ms;
+    pending_pause(&client->pending, request, now_ms + request->pause_ms);
     if (client->next_check_ms > request->retry_at_ms)
         client->next_check_ms = request->retry_at_ms;
 }
@@ -221,13 +73,12 @@ static void pause_request(struct client *client, struct request *request, uint64
 // The requests that were with a router that is lost go to the next one.
 static void requeue_sent(struct client *client)
 {
-    for (uint32_t i = 0; i < client->request_count; i++) {
-        struct request *request = &client->requests[i];
+    for (uint32_t i = 0; i < client->pending.slot_count; i++) {
+        struct request *request = &client->pending.requests[i];
         if (request->state != REQUEST_SENT)
             continue;
-        leave_sent(client, request);
-        mark_retry(request);
-        enqueue(client, request);
+        pending_mark_retry(request);
+        pending_requeue(&client->pending, request);
     }
 }
 
@@ -259,7 +110,7 @@ static bool try_again(struct client *client, struct request *request, enum statu
     bool is_late = request->deadline_ms && now_ms + PAUSE_FIRST_MS >= request->deadline_ms;
     bool again = is_worth_a_retry(request, status) && !is_late;
     if (status == STATUS_INDETERMINATE || status == STATUS_TIMEOUT)
-        mark_retry(request);
+        pending_mark_retry(request);
     if (again)
         pause_request(client, request, now_ms);
     return again;
@@ -351,22 +202,23 @@ static enum status send_batch(struct client *client, uint64_t now_ms)
     struct request *first = NULL;
     buf_clear(&client->message);
     buf_grow(&client->message, MESSAGE_HEADER_SIZE);
-    for (; taken < client->queue_count && count < MESSAGE_OPS_MAX; taken++) {
-        struct request *request = queued(client, taken);
+    for (; taken < client->pending.queue_count && count < MESSAGE_OPS_MAX; taken++) {
+        struct request *request = pending_queued(&client->pending, taken);
         if (!request)
             continue;
-        size_t size = op_bytes(request).size;
-        if (first && (request->type != first->type ||
-                      client->message.size + size > MESSAGE_SIZE_SOFT_MAX))
+        size_t size = request_op(request).size;
+        if (first &&
+            (request->type != first->type || client->message.size + size > MESSAGE_SIZE_SOFT_MAX))
             break;
-        if (client->sent_count + count >= WINDOW_COUNT ||
-            (client->sent_count + count && client->sent_size + client->message.size + size > WINDOW_SIZE))
+        if (client->pending.sent_count + count >= WINDOW_COUNT ||
+            (client->pending.sent_count + count &&
+             client->pending.sent_size + client->message.size + size > WINDOW_SIZE))
             break;
         if (!first)
             first = request;
         // A great operation travels alone, from its own buffer.
         if (size < MESSAGE_SIZE_SOFT_MAX)
-            buf_append(&client->message, op_bytes(request));
+            buf_append(&client->message, request_op(request));
         else
             count = MESSAGE_OPS_MAX - 1;
         if (request->deadline_ms)
@@ -374,34 +226,30 @@ static enum status send_batch(struct client *client, uint64_t now_ms)
         count++;
     }
     if (!count) {
-        dequeue(client, taken);
+        pending_dequeue(&client->pending, taken);
         return STATUS_END;
     }
     bool alone = client->message.size == MESSAGE_HEADER_SIZE;
-    enum status status = send_message(client, first->type, alone ? 1 : count,
-                                      budget_ms(deadline_ms, now_ms),
-                                      alone ? &first->bytes : &client->message);
+    enum status status =
+        send_message(client, first->type, alone ? 1 : count, budget_ms(deadline_ms, now_ms),
+                     alone ? &first->bytes : &client->message);
     if (status)
         return status;
-    if (!client->sent_count)
+    if (!client->pending.sent_count)
         client->heard_ms = now_ms;
     client->batch++;
     for (uint32_t i = 0; i < taken; i++) {
-        struct request *request = queued(client, i);
-        if (!request)
-            continue;
-        request->state = REQUEST_SENT;
-        request->batch = client->batch;
-        client->sent_count++;
-        client->sent_size += request->bytes.size;
+        struct request *request = pending_queued(&client->pending, i);
+        if (request)
+            pending_sent(&client->pending, request, client->batch);
     }
-    dequeue(client, taken);
+    pending_dequeue(&client->pending, taken);
     return STATUS_OK;
 }
 
 static void send_queued(struct client *client, uint64_t now_ms)
 {
-    if (!client->queue_count || (!client->connected && say_hello(client)))
+    if (!client->pending.queue_count || (!client->connected && say_hello(client)))
         return;
     enum status status;
     do
@@ -416,20 +264,20 @@ static void send_queued(struct client *client, uint64_t now_ms)
 // The message of `id` could not be served as a whole; id 0: nobody knows which.
 static void on_error(struct client *client, const struct op_error *error)
 {
-    const struct request *first = find(client, error->id);
+    const struct request *first = pending_find(&client->pending, error->id);
     uint32_t batch = first ? first->batch : 0;
-    for (uint32_t i = 0; i < client->request_count; i++) {
-        struct request *request = &client->requests[i];
+    for (uint32_t i = 0; i < client->pending.slot_count; i++) {
+        struct request *request = &client->pending.requests[i];
         if (request->state == REQUEST_SENT && (!error->id || (first && request->batch == batch)) &&
             !try_again(client, request, error->status))
-            fail(client, request, error->status, error->text);
+            pending_fail(&client->pending, request, error->status, error->text);
     }
 }
 
 // The request that a reply answers, NULL if it is not waited for or goes on.
 static struct request *answered(struct client *client, uint64_t id, uint8_t type, uint8_t status)
 {
-    struct request *request = find(client, id);
+    struct request *request = pending_find(&client->pending, id);
     if (!request || request->state != REQUEST_SENT || request->type != type ||
         try_again(client, request, status))
         return NULL;
@@ -445,7 +293,7 @@ static void on_put_done(struct client *client, struct op_put_done *op)
         op->status = STATUS_INDETERMINATE;
     client_on_put *on_done = request->on_done.put;
     void *context = request->context;
-    release_slot(client, request);
+    pending_end(&client->pending, request);
     on_done(context, op);
 }
 
@@ -457,7 +305,7 @@ static void on_put_done(struct client *client, struct op_put_done *op)
             return;                                                                                \
         client_on_##member *on_done = request->on_done.member;                                     \
         void *context = request->context;                                                          \
-        release_slot(client, request);                                                             \
+        pending_end(&client->pending, request);                                                    \
         on_done(context, op);                                                                      \
     }
 ON_REPLY(got, MESSAGE_GET, get)
@@ -521,18 +369,19 @@ static void check_deadlines(struct client *client, uint64_t now_ms)
     if (now_ms < client->next_check_ms)
         return;
     client->next_check_ms = UINT64_MAX; // callbacks may bring it nearer
-    for (uint32_t i = 0; i < client->request_count; i++) {
-        struct request *request = &client->requests[i];
+    for (uint32_t i = 0; i < client->pending.slot_count; i++) {
+        struct request *request = &client->pending.requests[i];
         if (request->state == REQUEST_FREE)
             continue;
         if (request->deadline_ms && request->deadline_ms <= now_ms) {
             if (request->state == REQUEST_SENT)
                 request->maybe_applied = true;
-            fail(client, request, late_status(client, request), bytes_of_text(""));
+            pending_fail(&client->pending, request, late_status(client, request),
+                         bytes_of_text(""));
             continue;
         }
         if (request->state == REQUEST_PAUSED && request->retry_at_ms <= now_ms)
-            enqueue(client, request);
+            pending_requeue(&client->pending, request);
         if (request->deadline_ms)
             client->next_check_ms = least_ms(client->next_check_ms, request->deadline_ms);
         if (request->state == REQUEST_PAUSED)
@@ -557,23 +406,30 @@ static void check_unconnected(struct client *client, uint64_t now_ms)
     if (limit_ms < GIVE_UP_MS)
         limit_ms = GIVE_UP_MS;
     if (!client->ever_connected && now_ms - client->opened_ms >= limit_ms)
-        fail_all(client, STATUS_UNREACHABLE, "");
+        fail_all(client, STATUS_UNREACHABLE);
     else
         fail_over(client);
 }
 
+// A router that is still receiving great values cannot answer a PING behind them.
+static uint64_t patience_ms(const struct client *client)
+{
+    return SILENCE_MS + client->pending.sent_size / TRANSFER_BYTES_PER_MS;
+}
+
 static void check_link(struct client *client, uint64_t now_ms)
 {
-    if (!client->in_flight)
+    if (!client->pending.count)
         return;
     uint32_t number;
     while (net_next_lost(client->net, &number))
         client->lost = true;
     if (!client->connected)
         check_unconnected(client, now_ms);
-    else if (client->lost || (client->sent_count && now_ms - client->heard_ms >= SILENCE_MS))
+    else if (client->lost ||
+             (client->pending.sent_count && now_ms - client->heard_ms >= patience_ms(client)))
         fail_over(client);
-    else if (client->sent_count && now_ms - client->heard_ms >= PING_AFTER_MS &&
+    else if (client->pending.sent_count && now_ms - client->heard_ms >= PING_AFTER_MS &&
              now_ms - client->pinged_ms >= PING_AFTER_MS)
         ping(client, now_ms);
 }
@@ -581,9 +437,10 @@ static void check_link(struct client *client, uint64_t now_ms)
 static int wait_ms(const struct client *client, uint64_t now_ms, int timeout_ms)
 {
     uint64_t wait = timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms;
-    if (client->in_flight) {
+    if (client->pending.count) {
         if (client->next_check_ms != UINT64_MAX)
-            wait = least_ms(wait, client->next_check_ms > now_ms ? client->next_check_ms - now_ms : 0);
+            wait =
+                least_ms(wait, client->next_check_ms > now_ms ? client->next_check_ms - now_ms : 0);
         // A connection that was just made does not wake us.
         if (!client->connected)
             wait = least_ms(wait, now_ms - client->link_ms < PROBE_AFTER_MS ? 1 : 10);
@@ -624,40 +481,19 @@ void client_close(struct client *client)
     if (!client)
         return;
     net_close(client->net);
-    for (uint32_t i = 0; i < client->request_count; i++)
-        buf_release(&client->requests[i].bytes);
-    free(client->requests);
-    free(client->free_slots);
-    free(client->queue);
+    pending_release(&client->pending);
     buf_release(&client->message);
     free(client);
 }
 
-// A slot with room for the header; the caller appends its operation and calls start().
+// The caller appends its operation and calls start().
 static struct request *new_request(struct client *client, enum message_type type,
                                    uint64_t deadline_ms, union callback on_done, void *context)
 {
-    if (!client->free_count) {
-        uint32_t count = client->request_count ? 2 * client->request_count : 8;
-        client->requests = xrealloc(client->requests, count * sizeof *client->requests);
-        client->free_slots = xrealloc(client->free_slots, count * sizeof *client->free_slots);
-        memset(client->requests + client->request_count, 0,
-               (count - client->request_count) * sizeof *client->requests);
-        for (uint32_t i = count; i > client->request_count; i--) {
-            client->requests[i - 1].generation = 1;
-            client->free_slots[client->free_count++] = i - 1;
-        }
-        client->request_count = count;
-    }
-    struct request *request = &client->requests[client->free_slots[--client->free_count]];
-    request->type = (uint8_t)type;
-    request->maybe_applied = false;
-    request->pause_ms = 0;
+    struct request *request = pending_add(&client->pending, type);
     request->deadline_ms = deadline_ms;
     request->on_done = on_done;
     request->context = context;
-    buf_clear(&request->bytes);
-    buf_grow(&request->bytes, MESSAGE_HEADER_SIZE);
     return request;
 }
 
@@ -665,11 +501,9 @@ static void start(struct client *client, struct request *request)
 {
     if (!client->opened_ms)
         client->opened_ms = clock_mono_ms();
-    client->in_flight++;
-    client->in_flight_size += request->bytes.size;
     if (request->deadline_ms)
         client->next_check_ms = least_ms(client->next_check_ms, request->deadline_ms);
-    enqueue(client, request);
+    pending_start(&client->pending, request);
 }
 
 #define CLIENT_START(name, TYPE)                                                                   \
@@ -679,7 +513,7 @@ static void start(struct client *client, struct request *request)
         struct request *request =                                                                  \
             new_request(client, TYPE, deadline_ms, (union callback){.name = on_done}, context);    \
         struct op_##name copy = *op;                                                               \
-        copy.id = id_of(client, request);                                                          \
+        copy.id = pending_id(&client->pending, request);                                           \
         op_encode_##name(&copy, &request->bytes);                                                  \
         start(client, request);                                                                    \
     }
@@ -691,21 +525,21 @@ CLIENT_START(scan, MESSAGE_SCAN)
 void client_ask(struct client *client, const char *topic, struct bytes argument,
                 uint64_t deadline_ms, client_on_answer *on_done, void *context)
 {
-    struct request *request = new_request(client, MESSAGE_ASK, deadline_ms,
-                                          (union callback){.answer = on_done}, context);
-    struct op_ask op = {id_of(client, request), bytes_of_text(topic), argument};
+    struct request *request =
+        new_request(client, MESSAGE_ASK, deadline_ms, (union callback){.answer = on_done}, context);
+    struct op_ask op = {pending_id(&client->pending, request), bytes_of_text(topic), argument};
     op_encode_ask(&op, &request->bytes);
     start(client, request);
 }
 
 uint32_t client_in_flight(const struct client *client)
 {
-    return client->in_flight;
+    return client->pending.count;
 }
 
 bool client_has_room(const struct client *client)
 {
-    return client->in_flight < WINDOW_COUNT && client->in_flight_size < WINDOW_SIZE;
+    return client->pending.count < WINDOW_COUNT && client->pending.size < WINDOW_SIZE;
 }
 
 static bool is_readable(int fd)
@@ -717,15 +551,14 @@ static bool is_readable(int fd)
 void client_run(struct client *client, int fd, int timeout_ms)
 {
     uint64_t until_ms = timeout_ms < 0 ? UINT64_MAX : clock_mono_ms() + (uint64_t)timeout_ms;
-    client->callback_count = 0;
+    uint32_t ended_count = client->pending.ended_count;
     for (;;) {
         uint64_t now_ms = clock_mono_ms();
         send_queued(client, now_ms);
         int left_ms = until_ms == UINT64_MAX ? -1
                       : until_ms > now_ms    ? (int)(until_ms - now_ms)
                                              : 0;
-        enum status status =
-            net_wait(client->net, &fd, fd >= 0, wait_ms(client, now_ms, left_ms));
+        enum status status = net_wait(client->net, &fd, fd >= 0, wait_ms(client, now_ms, left_ms));
         struct arrival arrival;
         struct bytes message;
         while (net_receive(client->net, &arrival, &message)) {
@@ -735,7 +568,8 @@ void client_run(struct client *client, int fd, int timeout_ms)
         now_ms = clock_mono_ms();
         check_deadlines(client, now_ms);
         check_link(client, now_ms);
-        if (status || client->callback_count || now_ms >= until_ms || is_readable(fd))
+        if (status || client->pending.ended_count != ended_count || now_ms >= until_ms ||
+            is_readable(fd))
             break;
     }
     // What callbacks have queued leaves now, not after the caller's own work.
@@ -744,7 +578,7 @@ void client_run(struct client *client, int fd, int timeout_ms)
 
 void client_drain(struct client *client)
 {
-    while (client->in_flight)
+    while (client->pending.count)
         client_run(client, -1, -1);
 }
 

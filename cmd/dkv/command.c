@@ -158,16 +158,16 @@ static enum status read_members(struct command *command, const json_t *json, str
         status = argument_context(context, &command->context, fault);
     const char *level = command->verb == COMMAND_GET ? "read_quorum" : "write_quorum";
     if (!status)
-        status = argument_level(json_string_value(json_object_get(json, level)), &command->level,
-                                fault);
+        status =
+            argument_level(json_string_value(json_object_get(json, level)), &command->level, fault);
     return status ? status : check(command, key, value, fault);
 }
 
 enum status command_parse_json(struct command *command, struct bytes line, struct fault *fault)
 {
     json_error_t error;
-    json_t *json =
-        json_loadb((const char *)line.data, line.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    json_t *json = json_loadb((const char *)line.data, line.size,
+                              JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!json)
         return fault_set(fault, STATUS_INVALID, "not JSON at byte %d: %s", error.position,
                          error.text);

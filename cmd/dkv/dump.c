@@ -23,18 +23,17 @@ struct dump_options {
 };
 
 #define DUMP_OPTION(letter_, name_, kind_, member, argument_, help_)                               \
-    {.letter = letter_,                                                                            \
-     .name = name_,                                                                                \
-     .kind = kind_,                                                                                \
-     .offset = offsetof(struct dump_options, member),                                              \
-     .argument = argument_,                                                                        \
-     .help = help_}
+    {                                                                                              \
+        .letter = letter_, .name = name_, .kind = kind_,                                           \
+        .offset = offsetof(struct dump_options, member), .argument = argument_, .help = help_      \
+    }
 
 #define SCAN_OPTIONS                                                                               \
     DUMP_OPTION(0, "prefix", OPTION_TEXT, prefix, "P", "only keys that begin with P"),             \
         DUMP_OPTION('R', "read-quorum", OPTION_TEXT, level, "LEVEL",                               \
                     "replicas to ask: a number, one, quorum, all, ..."),                           \
-        DUMP_OPTION(0, "local", OPTION_FLAG, local, NULL, "ask the contacted node's replica alone")
+        DUMP_OPTION(0, "local", OPTION_FLAG, local, NULL,                                          \
+                    "ask the contacted node's replica alone")
 
 const struct option_spec options_dump[] = {
     DUMP_OPTION(0, "format", OPTION_TEXT, format, "FORMAT", "tsv (default), json, cdb or null"),
@@ -177,8 +176,9 @@ static int print_all(struct dump *dump)
         if (status) {
             progress_clear(&dump->progress);
             if (status == STATUS_UNREACHABLE || status == STATUS_NOT_AUTHORISED)
-                return argument_report(dump->globals, dump->verb, status,
-                                       bytes_of_text(fault.text));
+                return !flush(dump) ? 1
+                                    : argument_report(dump->globals, dump->verb, status,
+                                                      bytes_of_text(fault.text));
             report(dump->globals, dump->verb, status, "partition %" PRIu32 ": %s%s%s",
                    dump->scanner.partition - 1, status_text(status), *fault.text ? ": " : "",
                    fault.text);

@@ -39,6 +39,8 @@ void format_reader_release(struct format_reader *reader)
 
 static struct bytes unread(const struct format_reader *reader)
 {
+    if (!reader->input.data)
+        return (struct bytes){0};
     return bytes_of(reader->input.data + reader->at, reader->input.size - reader->at);
 }
 
@@ -73,7 +75,7 @@ void format_reader_end(struct format_reader *reader)
 
 static struct bytes take(struct format_reader *reader, size_t size)
 {
-    struct bytes raw = bytes_of(reader->input.data + reader->at, size);
+    struct bytes raw = bytes_of(unread(reader).data, size);
     reader->at += size;
     reader->offset += size;
     return raw;
@@ -189,6 +191,7 @@ static enum status read_json(struct format_reader *reader, struct bytes line, st
         return fault_set(fault, STATUS_INVALID, "not JSON at byte %d: %s", error.position,
                          error.text);
     struct buf *scratch = &reader->scratch;
+    buf_reserve(scratch, 1); // so that empty bytes, too, are somewhere
     const json_t *record = json_object_get(json, "record");
     enum status status = jsonl_parse_bytes(json_object_get(json, "key"), scratch);
     size_t key_size = scratch->size;

@@ -50,15 +50,15 @@ struct pair { // borrowed from the reader until the next call on it
 struct format_reader {
     enum format format;
     bool keys_only;
-    bool ended;     // no more will be fed
-    bool finished;  // the format says that this is the end
-    bool skipping;  // inside a record that is too large
+    bool ended;    // no more will be fed
+    bool finished; // the format says that this is the end
+    bool skipping; // inside a record that is too large
     struct buf input;
-    size_t at;        // what is before was read
-    size_t scanned;   // bytes behind `at` that do not end the record
+    size_t at;          // what is before was read
+    size_t scanned;     // bytes behind `at` that do not end the record
     uint64_t nul_count; // among them
-    uint64_t need;    // cdb: size of the record behind `at`, 0 = not known yet
-    uint64_t offset;  // of `at` in the stream
+    uint64_t need;      // cdb: size of the record behind `at`, 0 = not known yet
+    uint64_t offset;    // of `at` in the stream
     struct buf scratch;
 };
 

@@ -1,5 +1,4 @@
 // dkv get: one read.
-#include "causal/token.h"
 #include "base/xalloc.h"
 #include "dkv/arguments.h"
 #include "dkv/client.h"
@@ -20,12 +19,10 @@ struct get_options {
 };
 
 #define GET_OPTION(letter_, name_, kind_, member, argument_, help_)                                \
-    {.letter = letter_,                                                                            \
-     .name = name_,                                                                                \
-     .kind = kind_,                                                                                \
-     .offset = offsetof(struct get_options, member),                                               \
-     .argument = argument_,                                                                        \
-     .help = help_}
+    {                                                                                              \
+        .letter = letter_, .name = name_, .kind = kind_,                                           \
+        .offset = offsetof(struct get_options, member), .argument = argument_, .help = help_       \
+    }
 
 const struct option_spec options_get[] = {
     GET_OPTION(0, "key-file", OPTION_TEXT, key_file, "FILE", "the key is the content of FILE"),
@@ -63,9 +60,8 @@ static int print_all(struct bytes key, const struct sibling *const *visible, uin
 {
     struct buf out = {0};
     for (uint32_t i = 0; i < count; i++) {
-        json_t *json = jsonl_sibling(visible[i]);
-        json_object_set_new(json, "v", json_integer(1));
-        json_object_set_new(json, "key", jsonl_bytes(key));
+        json_t *json = json_pack("{s:i,s:o}", "v", 1, "key", jsonl_bytes(key));
+        json_object_update_new(json, jsonl_sibling(visible[i]));
         jsonl_append(json, &out);
     }
     fwrite(out.data, 1, out.size, stdout);
@@ -119,8 +115,7 @@ static enum status write_context(const struct read *read, uint32_t keyspace,
     struct buf text = {0};
     jsonl_context_format(keyspace, buf_bytes(&read->key), record, &text);
     buf_append_u8(&text, '\n');
-    enum status status =
-        file_write(read->options.context_to, 0666, false, buf_bytes(&text), fault);
+    enum status status = file_write(read->options.context_to, 0666, false, buf_bytes(&text), fault);
     buf_release(&text);
     return status;
 }

@@ -16,4 +16,5 @@ struct histogram {
 
 void histogram_add(struct histogram *histogram, uint64_t us);
 void histogram_join(struct histogram *into, const struct histogram *other);
-uint64_t histogram_quantile(const struct histogram *histogram, double quantile); // in us; 0 if empty
+uint64_t histogram_quantile(const struct histogram *histogram,
+                            double quantile); // in us; 0 if empty

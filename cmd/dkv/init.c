@@ -52,30 +52,37 @@ static bool copy(char *to, size_t size, const char *text)
     return (size_t)snprintf(to, size, "%s", text) < size;
 }
 
+static int init(const struct globals *globals, const struct init_options *options,
+                const struct operands *operands)
+{
+    if (operands->count != 1)
+        return usage_error("init", "one DIR is needed");
+    if (!options->node || !options->address)
+        return usage_error("init", "%s is needed", options->node ? "--address" : "--node");
+
+    const char *dir = operands->values[0];
+    struct ring_node node = {.port = (uint16_t)options->port};
+    if (!copy(node.name, sizeof node.name, options->node) ||
+        !copy(node.address, sizeof node.address, options->address) ||
+        !copy(node.dc, sizeof node.dc, options->dc) ||
+        !copy(node.rack, sizeof node.rack, options->rack))
+        return usage_error("init", "a name or the address is too long");
+    struct fault fault;
+    enum status status = node_dir_create(dir, &node, false, &options->settings, &fault);
+    if (status)
+        return report(globals, "init", status, "%s", fault.text);
+    return report(globals, "init", STATUS_OK,
+                  "%s is laid out; next: dkv ring init %s/%s.node ... --into %s", dir, dir,
+                  node.name, dir);
+}
+
 int verb_init(struct globals *globals, int argc, char **argv)
 {
     struct init_options options = {0};
     struct operands operands;
     if (!options_parse(globals, options_init, &options, argc, argv, &operands))
         return operands.exit_status;
-    if (operands.count != 1)
-        return usage_error("init", "one DIR is needed");
-    if (!options.node || !options.address)
-        return usage_error("init", "%s is needed", options.node ? "--address" : "--node");
-
-    const char *dir = operands.values[0];
-    struct ring_node node = {.port = (uint16_t)options.port};
-    if (!copy(node.name, sizeof node.name, options.node) ||
-        !copy(node.address, sizeof node.address, options.address) ||
-        !copy(node.dc, sizeof node.dc, options.dc) ||
-        !copy(node.rack, sizeof node.rack, options.rack))
-        return usage_error("init", "a name or the address is too long");
-    struct fault fault;
-    enum status status = node_dir_create(dir, &node, false, &options.settings, &fault);
-    if (status)
-        return report(globals, "init", status, "%s", fault.text);
-    report(globals, "init", STATUS_OK,
-           "%s is laid out; next: dkv ring init %s/%s.node ... --into %s", dir, dir, node.name,
-           dir);
-    return 0;
+    int exit_status = init(globals, &options, &operands);
+    options_release(options_init, &options);
+    return exit_status;
 }

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { READ_SIZE_MAX = 256 * 1024 }; // what is read at once is memory, too
+
 static bool is_stdin(const char *path)
 {
     return !strcmp(path, "-");
@@ -107,7 +109,7 @@ enum status intake_feed(struct intake *intake, struct format_reader *reader, str
         return STATUS_BUSY;
     size_t room;
     uint8_t *space = format_reader_space(reader, &room);
-    ssize_t size = read(intake->fd, space, room);
+    ssize_t size = read(intake->fd, space, room < READ_SIZE_MAX ? room : READ_SIZE_MAX);
     if (size < 0 && (errno == EINTR || errno == EAGAIN))
         return STATUS_BUSY;
     if (size < 0)

@@ -12,12 +12,12 @@ struct intake {
     const char *const *paths; // borrowed; "-" is standard input
     uint32_t path_count;
     uint32_t next_path;
-    int fd;           // -1 = none is open
-    bool is_regular;  // always readable
+    int fd;          // -1 = none is open
+    bool is_regular; // always readable
     int signal_fd;
-    int wait_fd;      // both
+    int wait_fd;       // both
     int signal_caught; // 0 = none
-    uint64_t size;    // of all files, 0 = not known
+    uint64_t size;     // of all files, 0 = not known
 };
 
 // INVALID if a file cannot be opened. Standard input if path_count is 0.

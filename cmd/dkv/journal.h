@@ -25,10 +25,10 @@
 #include "base/fault.h"
 #include "causal/record.h"
 
-struct journal_input { // what the journal belongs to
-    uint64_t size;     // of the input, 0 = not known (a pipe)
+struct journal_input {  // what the journal belongs to
+    uint64_t size;      // of the input, 0 = not known (a pipe)
     uint64_t head_hash; // of its first JOURNAL_HEAD_SIZE bytes, or all if it is shorter
-    const char *format;   // "tsv", and " delete" behind it for deletions
+    const char *format; // "tsv", and " delete" behind it for deletions
     const char *keyspace;
 };
 
@@ -49,8 +49,8 @@ struct journal {
 };
 
 // A new journal: its first line goes to out. `id` is random.
-void journal_init(struct journal *journal, const uint64_t id[2],
-                  const struct journal_input *input, struct buf *out);
+void journal_init(struct journal *journal, const uint64_t id[2], const struct journal_input *input,
+                  struct buf *out);
 
 // Reads a journal back. INVALID: not a journal, or that of another input (the fault says
 // in what it differs).

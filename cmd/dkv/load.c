@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -31,6 +32,7 @@ enum {
     COMPLAINTS_MAX = 20,
     JOURNAL_SIZE_MAX = 256 * 1024 * 1024,
     REJECTS_BUFFER_SIZE = 64 * 1024,
+    MMAP_SIZE_MIN = 256 * 1024,
     REQUEST_MEMORY_MS = 10 * 60 * 1000, // the default of request/memory
 };
 
@@ -41,8 +43,8 @@ struct load_options {
 };
 
 #define LOAD_OPTION(letter_, name_, kind_, member, argument_, help_)                               \
-    .letter = letter_, .name = name_, .kind = kind_, .offset = offsetof(struct load_options, member),  \
-    .argument = argument_, .help = help_
+    .letter = letter_, .name = name_, .kind = kind_,                                               \
+    .offset = offsetof(struct load_options, member), .argument = argument_, .help = help_
 
 const struct option_spec options_load[] = {
     {LOAD_OPTION(0, "format", OPTION_TEXT, format, "FORMAT", "tsv (default), json, cdb or null")},
@@ -74,6 +76,7 @@ struct load {
     struct journal_position *position; // = &journal.position, also without a journal
     int journal_fd, rejects_fd;        // -1 = none
     struct buf rejects;                // not written yet
+    uint64_t rejects_size;             // of the file, with what is not written yet
     uint64_t retry_before;             // records up to here may have been sent by an earlier run
     uint64_t checkpoint_ms;
     uint64_t checkpoint_record, checkpoint_reserved; // of the last journal line
@@ -101,8 +104,8 @@ static enum status flush_rejects(struct load *load, struct fault *fault)
 {
     enum status status = STATUS_OK;
     if (load->rejects.size)
-        status = append_file(load->rejects_fd, buf_bytes(&load->rejects), load->options.rejects,
-                             fault);
+        status =
+            append_file(load->rejects_fd, buf_bytes(&load->rejects), load->options.rejects, fault);
     buf_clear(&load->rejects);
     return status;
 }
@@ -143,6 +146,7 @@ static enum status open_rejects(struct load *load, struct fault *fault)
     if (load->rejects_fd < 0 ||
         (ftruncate(load->rejects_fd, (off_t)load->position->rejects_size) && errno != EINVAL))
         return fault_set(fault, STATUS_INVALID, "%s: unable to open: %s", path, strerror(errno));
+    load->rejects_size = load->position->rejects_size;
     return STATUS_OK;
 }
 
@@ -170,9 +174,8 @@ static enum status skip_input(struct load *load, struct fault *fault)
         format_reader_skip(&load->reader, target - format_reader_offset(&load->reader));
         if (format_reader_offset(&load->reader) == target)
             return STATUS_OK;
-        enum status status = load->reader.ended
-                                 ? STATUS_END
-                                 : intake_feed(&load->intake, &load->reader, fault);
+        enum status status =
+            load->reader.ended ? STATUS_END : intake_feed(&load->intake, &load->reader, fault);
         if (status == STATUS_BUSY) {
             client_run(load->client, intake_wait_fd(&load->intake, true), 1000);
             if (intake_interrupted(&load->intake))
@@ -269,19 +272,26 @@ static bool is_lasting(enum status status)
     return exit_code == 2 || exit_code == 10 || status == STATUS_CORRUPT;
 }
 
+// Appends to the rejects. The journal counts on it when the record is settled.
 static void keep_reject(struct load *load, struct bytes raw, bool is_end)
 {
-    if (load->rejects_fd < 0)
-        return;
-    size_t before = load->rejects.size;
-    buf_append(&load->rejects, raw);
-    bool is_line = load->format == FORMAT_TSV || load->format == FORMAT_JSON;
-    if (is_end && is_line && raw.size && raw.data[raw.size - 1] != '\n')
-        buf_append_u8(&load->rejects, '\n');
-    load->position->rejects_size += load->rejects.size - before;
     struct fault fault;
     enum status status = STATUS_OK;
-    if (load->rejects.size >= REJECTS_BUFFER_SIZE && (status = flush_rejects(load, &fault)))
+    if (load->rejects_fd < 0)
+        return;
+    load->rejects_size += raw.size;
+    if (load->rejects.size + raw.size > REJECTS_BUFFER_SIZE)
+        status = flush_rejects(load, &fault);
+    if (raw.size <= REJECTS_BUFFER_SIZE)
+        buf_append(&load->rejects, raw);
+    else if (!status)
+        status = append_file(load->rejects_fd, raw, load->options.rejects, &fault);
+    bool is_line = load->format == FORMAT_TSV || load->format == FORMAT_JSON;
+    if (is_end && is_line && raw.size && raw.data[raw.size - 1] != '\n') {
+        buf_append_u8(&load->rejects, '\n');
+        load->rejects_size++;
+    }
+    if (status)
         fail(load, status, &fault);
 }
 
@@ -292,11 +302,12 @@ static bool settle_one(struct load *load)
     if (!record)
         return false;
     if (record->status) {
-        bool is_gone = record->status == STATUS_UNREACHABLE || record->status == STATUS_NOT_AUTHORISED;
+        bool is_gone =
+            record->status == STATUS_UNREACHABLE || record->status == STATUS_NOT_AUTHORISED;
         bool goes_on = load->options.continue_on_error && !is_gone;
         bool is_kept = goes_on || (is_lasting(record->status) && load->options.rejects);
         if (load->stopping && !is_kept)
-            return false; // it stays ahead of the position, for the next run
+            return false;               // it stays ahead of the position, for the next run
         if (record->op.keyspace.size) { // otherwise it was never sent, and the reason was said
             struct buf text = {0};
             text_escape_log(buf_bytes(&record->text), &text);
@@ -315,6 +326,7 @@ static bool settle_one(struct load *load)
     }
     load->position->record = record->number + 1;
     load->position->offset = record->offset;
+    load->position->rejects_size = load->rejects_size;
     window_settle(&load->window);
     return true;
 }
@@ -364,15 +376,6 @@ static void add_pair(struct load *load, const struct pair *pair)
         buf_set(&record->raw, pair->raw);
 }
 
-static void add_reject(struct load *load, const struct pair *pair, const struct fault *fault)
-{
-    complain(load, load->window.newest, STATUS_INVALID, fault->text);
-    window_add_rejected(&load->window, pair->raw, format_reader_offset(&load->reader),
-                        STATUS_INVALID);
-    if (!load->options.continue_on_error)
-        stop(load, status_exit_code(STATUS_PARTIAL));
-}
-
 // A part of a record that is too large goes where its end will go, behind all before it.
 static void add_part(struct load *load, const struct pair *pair)
 {
@@ -380,6 +383,19 @@ static void add_part(struct load *load, const struct pair *pair)
         run_client(load, false);
     if (load->options.continue_on_error || load->options.rejects)
         keep_reject(load, pair->raw, false);
+}
+
+static void add_reject(struct load *load, const struct pair *pair, const struct fault *fault)
+{
+    struct bytes raw = pair->raw;
+    complain(load, load->window.newest, STATUS_INVALID, fault->text);
+    if (raw.size > WINDOW_RAW_SIZE_MAX) { // not copied, but written at once
+        add_part(load, pair);
+        raw = (struct bytes){0};
+    }
+    window_add_rejected(&load->window, raw, format_reader_offset(&load->reader), STATUS_INVALID);
+    if (!load->options.continue_on_error)
+        stop(load, status_exit_code(STATUS_PARTIAL));
 }
 
 static void on_more(struct load *load)
@@ -396,7 +412,7 @@ static void on_more(struct load *load)
 static bool take_record(struct load *load)
 {
     struct pair pair;
-    struct fault fault;
+    struct fault fault = {""};
     switch (format_next(&load->reader, &pair, &fault)) {
     case FORMAT_MORE:
         on_more(load);
@@ -458,16 +474,14 @@ static void say_end(struct load *load, uint64_t start_ms)
     progress_clear(&load->progress);
     if (load->stopping)
         fprintf(stderr,
-                "dkv: load: stopped behind record %" PRIu64 ", byte %" PRIu64
-                "; to go on: %s\n",
+                "dkv: load: stopped behind record %" PRIu64 ", byte %" PRIu64 "; to go on: %s\n",
                 position->record, position->offset,
                 load->options.journal ? "the same command again" : "the input from that byte on");
     fprintf(stderr, "loaded %" PRIu64 ", rejected %" PRIu64 ", in %.1f s\n", position->loaded,
             position->rejected, (double)(clock_mono_ms() - start_ms) / 1000);
 }
 
-static enum status open_all(struct load *load, const struct operands *operands,
-                            struct fault *fault)
+static enum status open_all(struct load *load, const struct operands *operands, struct fault *fault)
 {
     if (format_parse(load->options.format, &load->format))
         return fault_set(fault, STATUS_INVALID, "'%s' is no format; use tsv, json, cdb or null",
@@ -506,6 +520,9 @@ int verb_load(struct globals *globals, int argc, char **argv)
     struct operands operands;
     struct fault fault;
     load.position = &load.journal.position;
+    // Great values come and go: their memory goes back to the system, not to a heap with
+    // holes. (Setting the threshold keeps glibc from raising it.)
+    mallopt(M_MMAP_THRESHOLD, MMAP_SIZE_MIN);
     if (!options_parse(globals, options_load, &load.options, argc, argv, &operands))
         return operands.exit_status;
     uint64_t start_ms = clock_mono_ms();

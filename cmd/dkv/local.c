@@ -98,15 +98,16 @@ static enum status lock(const struct local *local, struct fault *fault)
     return STATUS_OK;
 }
 
-// True if nothing in the directory could be somebody else's.
+// True if `up` made the directory, or began to.
 static bool is_ours(const struct local *local)
 {
-    char mark[FILE_PATH_SIZE], lock_file[FILE_PATH_SIZE];
-    if (!file_exists(local->dir) || file_is_empty_dir(local->dir))
-        return true;
-    if (!file_join(lock_file, local->dir, "lock", NULL) && file_exists(lock_file))
-        return true; // also one that was interrupted before it wrote the mark
-    return !file_join(mark, local->dir, "local", NULL) && file_exists(mark);
+    char path[FILE_PATH_SIZE];
+    struct buf mark = {0};
+    bool is_marked = !file_join(path, local->dir, "local", NULL) &&
+                     !file_read(path, 64, &mark, NULL) &&
+                     strncmp(buf_text(&mark), "dkv-local 1", 11) == 0;
+    buf_release(&mark);
+    return is_marked;
 }
 
 static bool is_any_running(const struct local *local)
@@ -141,10 +142,12 @@ static enum status prepare(struct local *local, const struct local_options *opti
                            struct fault *fault)
 {
     enum status status = local_open(local, options->dir, fault);
-    if (!status && !is_ours(local))
+    if (!status && !is_ours(local) && file_exists(local->dir) && !file_is_empty_dir(local->dir))
         status = fault_set(fault, STATUS_EXISTS, "%s: holds something else", local->dir);
     if (!status)
         status = file_make_dir(local->dir, 0700, fault);
+    if (!status)
+        status = local_claim(local, fault);
     if (!status)
         status = lock(local, fault);
     if (!status) // again: now by its real name, and nobody else is making it
@@ -210,7 +213,7 @@ static int down(const struct globals *globals, struct local *local,
                 const struct local_options *options)
 {
     struct fault fault;
-    if (!is_ours(local) || !file_exists(local->dir))
+    if (!is_ours(local))
         return report(globals, "local", STATUS_INVALID, "there is no local cluster in %s",
                       local->dir);
     if (options->wipe && !options->yes && isatty(STDIN_FILENO) && !confirm(local))
@@ -320,39 +323,46 @@ static bool is_word(const char *word, const char *const *words)
     return false;
 }
 
-int verb_local(struct globals *globals, int argc, char **argv)
+static int run(const struct globals *globals, const struct local_options *options,
+               const struct operands *operands)
 {
     static const char *const node_words[] = {"start", "stop", "kill", "pause", "resume", NULL};
     static const char *const words[] = {"up", "down", "status", NULL};
-    struct local_options options = {0};
-    struct operands operands;
-    if (!options_parse(globals, options_local, &options, argc, argv, &operands))
-        return operands.exit_status;
-    const char *word = operands.count ? operands.values[0] : "";
+    const char *word = operands->count ? operands->values[0] : "";
     bool is_of_node = is_word(word, node_words);
     if (!is_of_node && !is_word(word, words))
         return usage_error("local", "one of up, down, status, start, stop, kill, pause, resume "
                                     "is needed");
-    if (is_of_node ? operands.count < 2 || operands.count > 3 : operands.count != 1)
-        return usage_error("local",
-                           is_of_node ? "%s: NODE and perhaps PROCESS are needed"
-                                      : "%s: takes no arguments",
-                           word);
+    if (is_of_node && (operands->count < 2 || operands->count > 3))
+        return usage_error("local", "%s: NODE and perhaps PROCESS are needed", word);
+    if (!is_of_node && operands->count != 1)
+        return usage_error("local", "%s: takes no arguments", word);
 
     struct local local;
     struct fault fault;
-    enum status status = local_open(&local, options.dir, &fault);
+    enum status status = local_open(&local, options->dir, &fault);
     if (status)
         return report(globals, "local", status, "%s", fault.text);
     if (strcmp(word, "up") == 0)
-        return up(globals, &local, &options);
+        return up(globals, &local, options);
     if (strcmp(word, "down") == 0)
-        return down(globals, &local, &options);
+        return down(globals, &local, options);
     if (local.node_count == 0)
         return report(globals, "local", is_of_node ? STATUS_INVALID : STATUS_CHECK_FAILED,
                       "there is no local cluster in %s; 'dkv local up' makes one", local.dir);
     if (!is_of_node)
         return show(globals, &local);
-    return signal_node(globals, &local, word, operands.values[1],
-                       operands.count == 3 ? operands.values[2] : NULL);
+    return signal_node(globals, &local, word, operands->values[1],
+                       operands->count == 3 ? operands->values[2] : NULL);
+}
+
+int verb_local(struct globals *globals, int argc, char **argv)
+{
+    struct local_options options = {0};
+    struct operands operands;
+    if (!options_parse(globals, options_local, &options, argc, argv, &operands))
+        return operands.exit_status;
+    int exit_status = run(globals, &options, &operands);
+    options_release(options_local, &options);
+    return exit_status;
 }

@@ -30,8 +30,11 @@ struct local_shape {
 // its name cannot be in an endpoint.
 enum status local_open(struct local *local, const char *dir, struct fault *fault) MUST_USE;
 
-// Lays out nodes and ring. EXISTS if the directory holds something else. INVALID if no
-// ports are free.
+// Marks an existing, empty directory as ours. One that is marked stays as it is.
+enum status local_claim(const struct local *local, struct fault *fault) MUST_USE;
+
+// Lays out nodes and ring in a directory that is claimed and locked. INVALID if no ports
+// are free.
 enum status local_make(struct local *local, const struct local_shape *shape,
                        struct fault *fault) MUST_USE;
 

@@ -123,13 +123,6 @@ static enum status make_ring(const struct local *local, const struct ring_node *
     return status;
 }
 
-static enum status mark(const struct local *local, const char *text, struct fault *fault)
-{
-    char path[FILE_PATH_SIZE];
-    enum status status = file_join(path, local->dir, "local", fault);
-    return status ? status : file_write(path, 0644, false, bytes_of_text(text), fault);
-}
-
 // What an interrupted local_make() left behind.
 static enum status remove_rest(const struct local *local, struct fault *fault)
 {
@@ -145,6 +138,20 @@ static enum status remove_rest(const struct local *local, struct fault *fault)
     return STATUS_OK;
 }
 
+static enum status write_mark(const struct local *local, const char *text, bool exclusive,
+                              struct fault *fault)
+{
+    char path[FILE_PATH_SIZE];
+    enum status status = file_join(path, local->dir, "local", fault);
+    return status ? status : file_write(path, 0644, exclusive, bytes_of_text(text), fault);
+}
+
+enum status local_claim(const struct local *local, struct fault *fault)
+{
+    enum status status = write_mark(local, "dkv-local 1 making\n", true, fault);
+    return status == STATUS_EXISTS ? STATUS_OK : status;
+}
+
 enum status local_make(struct local *local, const struct local_shape *shape, struct fault *fault)
 {
     unsigned count = shape->nodes ? (unsigned)shape->nodes : 3;
@@ -154,8 +161,6 @@ enum status local_make(struct local *local, const struct local_shape *shape, str
                          count, PORTS_PER_NODE, shape->base_port ? "from" : "above",
                          shape->base_port ? (unsigned)shape->base_port : PORT_FIRST);
     enum status status = remove_rest(local, fault);
-    if (!status)
-        status = mark(local, "dkv-local 1 making\n", fault);
     struct ring_node *nodes = xcalloc(count, sizeof *nodes);
     for (unsigned i = 0; !status && i < count; i++) {
         nodes[i].port = ports[i];
@@ -166,7 +171,7 @@ enum status local_make(struct local *local, const struct local_shape *shape, str
     if (!status)
         status = make_ring(local, nodes, count, fault);
     if (!status)
-        status = mark(local, "dkv-local 1\n", fault);
+        status = write_mark(local, "dkv-local 1\n", false, fault);
     if (!status)
         local->node_count = count;
     free(nodes);

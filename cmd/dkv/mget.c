@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 enum {
-    LOOKUPS_MAX = 256,                    // under way at once
-    WAITING_SIZE_MAX = 8 * 1024 * 1024,   // of values that wait for one before them
+    LOOKUPS_MAX = 256,                  // under way at once
+    WAITING_SIZE_MAX = 8 * 1024 * 1024, // of values that wait for one before them
     GET_TIMEOUT_MS = 60 * 1000,
     COMPLAINTS_MAX = 20,
 };
@@ -23,12 +23,10 @@ struct mget_options {
 };
 
 #define MGET_OPTION(letter_, name_, kind_, member, argument_, help_)                               \
-    {.letter = letter_,                                                                            \
-     .name = name_,                                                                                \
-     .kind = kind_,                                                                                \
-     .offset = offsetof(struct mget_options, member),                                              \
-     .argument = argument_,                                                                        \
-     .help = help_}
+    {                                                                                              \
+        .letter = letter_, .name = name_, .kind = kind_,                                           \
+        .offset = offsetof(struct mget_options, member), .argument = argument_, .help = help_      \
+    }
 
 const struct option_spec options_mget[] = {
     MGET_OPTION(0, "format", OPTION_TEXT, format, "FORMAT",
@@ -187,8 +185,7 @@ static void run(struct mget *mget)
                                    "%" PRIu64 " keys have no pair", mget->failed_count);
 }
 
-static enum status open_all(struct mget *mget, const struct operands *operands,
-                            struct fault *fault)
+static enum status open_all(struct mget *mget, const struct operands *operands, struct fault *fault)
 {
     if (operands->count)
         return fault_set(fault, STATUS_INVALID, "keys come from standard input");

@@ -370,9 +370,17 @@ bool options_parse(struct globals *globals, const struct option_spec *specs, voi
     if (!stop)
         stop = parse_words(&parse, argc, argv, operands);
     operands->exit_status = stop > 0 ? stop : 0;
+    if (stop)
+        options_release(specs, values);
     if (!stop && !globals->cluster)
         globals->cluster = local_default_cluster();
     return !stop;
+}
+
+void options_release(const struct option_spec *specs, void *values)
+{
+    for (; specs->name; specs++)
+        clear_list(specs, values);
 }
 
 bool options_parse_globals(struct globals *globals, int argc, char **argv, int *verb_at,

@@ -62,6 +62,10 @@ struct operands {
 bool options_parse(struct globals *globals, const struct option_spec *specs, void *values, int argc,
                    char **argv, struct operands *operands) MUST_USE;
 
+// Frees the lists in `values`, for tables that have some. options_parse() does it itself
+// when it says false.
+void options_release(const struct option_spec *specs, void *values);
+
 // "dkv: put: sentence" and a hint to the help on stderr, even if quiet. Returns 2.
 int usage_error(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

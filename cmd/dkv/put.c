@@ -21,12 +21,10 @@ struct put_options {
 };
 
 #define PUT_OPTION(letter_, name_, kind_, member, argument_, help_)                                \
-    {.letter = letter_,                                                                            \
-     .name = name_,                                                                                \
-     .kind = kind_,                                                                                \
-     .offset = offsetof(struct put_options, member),                                               \
-     .argument = argument_,                                                                        \
-     .help = help_}
+    {                                                                                              \
+        .letter = letter_, .name = name_, .kind = kind_,                                           \
+        .offset = offsetof(struct put_options, member), .argument = argument_, .help = help_       \
+    }
 
 #define WRITE_OPTIONS                                                                              \
     PUT_OPTION(0, "key-file", OPTION_TEXT, key_file, "FILE", "the key is the content of FILE"),    \

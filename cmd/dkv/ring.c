@@ -238,6 +238,6 @@ int verb_ring(struct globals *globals, int argc, char **argv)
         exit_status = export(globals, options.file);
     else
         exit_status = usage_error("ring", "one of init, show, export is needed");
-    free(options.into.items);
+    options_release(options_ring, &options);
     return exit_status;
 }

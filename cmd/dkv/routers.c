@@ -43,8 +43,8 @@ static enum status check(struct router *router, struct bytes text, struct fault 
 }
 
 // The key of the node that listens for clients at address and port.
-static enum status find_in_ring(struct router *router, const struct ring *ring,
-                                const char *path, struct fault *fault)
+static enum status find_in_ring(struct router *router, const struct ring *ring, const char *path,
+                                struct fault *fault)
 {
     for (uint32_t i = 0; i < ring->node_count; i++) {
         const struct ring_node *node = &ring->nodes[i];
@@ -96,7 +96,7 @@ static enum status find_keys(struct routers *routers, const char *key_dir, struc
 }
 
 enum status routers_parse(struct routers *routers, const struct globals *globals,
-                            struct fault *fault)
+                          struct fault *fault)
 {
     *routers = (struct routers){0};
     bool needs_keys = false;

@@ -20,14 +20,14 @@ struct router {
 
 struct routers {
     struct router items[ROUTERS_MAX];
-    uint32_t count;         // at least 1 after a parse that returned OK
-    struct net_keys keys;   // ours, empty without a key directory
+    uint32_t count;       // at least 1 after a parse that returned OK
+    struct net_keys keys; // ours, empty without a key directory
 };
 
 // INVALID: malformed, too many, tcp without keys, a node that cluster.pub does not know.
 // Reads no file if all endpoints are ipc.
 enum status routers_parse(struct routers *routers, const struct globals *globals,
-                            struct fault *fault) MUST_USE;
+                          struct fault *fault) MUST_USE;
 
 // True if it is certain that nobody listens there: an ipc path that does not exist or
 // refuses the connection. Does not wait.

@@ -17,9 +17,9 @@ enum { SCANNER_LANES = 8, SCANNER_PAGE_SIZE = 1024 * 1024, SCANNER_TIMEOUT_MS = 
 struct scanner_lane {
     struct scanner *scanner;
     uint32_t partition;
-    bool asked;        // an answer is awaited
-    bool ready;        // a page is here
-    bool done;         // and it is the last of its partition
+    bool asked;         // an answer is awaited
+    bool ready;         // a page is here
+    bool done;          // and it is the last of its partition
     enum status status; // of the page
     struct buf items;
     struct buf last; // where the next page begins

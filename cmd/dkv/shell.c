@@ -103,9 +103,8 @@ static bool next_line(struct shell *shell, struct bytes *line)
     struct buf *input = &shell->input;
     uint8_t *begin = input->data + shell->input_at;
     size_t left = input->size - shell->input_at;
-    uint8_t *end = left > shell->scanned
-                       ? memchr(begin + shell->scanned, '\n', left - shell->scanned)
-                       : NULL;
+    uint8_t *end =
+        left > shell->scanned ? memchr(begin + shell->scanned, '\n', left - shell->scanned) : NULL;
     shell->scanned = end ? 0 : left;
     if (end || (shell->ended && left)) {
         *line = bytes_of(begin, end ? (size_t)(end - begin) : left);
@@ -134,13 +133,14 @@ static void note(struct shell *shell, int exit_code)
         shell->exit_status = status_exit_code(STATUS_PARTIAL);
 }
 
-// Ends the call with an object, to which id and status are added.
-static void answer_json(struct call *call, json_t *json, int exit_code)
+// An answer: v, id and status, then the members of `more`, whose reference it takes.
+static void answer_json(struct call *call, json_t *more, int exit_code)
 {
-    json_object_set_new(json, "v", json_integer(1));
+    json_t *json = json_pack("{s:i}", "v", 1);
     if (call->command.id)
         json_object_set(json, "id", call->command.id);
     json_object_set_new(json, "status", json_integer(exit_code));
+    json_object_update_new(json, more);
     jsonl_append(json, &call->shell->out);
 }
 
@@ -256,9 +256,8 @@ static void take_line(struct shell *shell, struct bytes line)
     struct fault fault = {""};
     struct call *call = xcalloc(1, sizeof *call);
     call->shell = shell;
-    enum status status = shell->globals->json
-                             ? command_parse_json(&call->command, line, &fault)
-                             : command_parse_words(&call->command, line, &fault);
+    enum status status = shell->globals->json ? command_parse_json(&call->command, line, &fault)
+                                              : command_parse_words(&call->command, line, &fault);
     if (status) {
         answer_failure(call, status, bytes_of_text(fault.text));
         end_call(call);

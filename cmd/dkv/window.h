@@ -47,9 +47,9 @@ struct window {
     bool keep_raw;
     struct bytes keyspace;
     uint8_t level;
-    uint8_t flags;      // of every put
+    uint8_t flags;        // of every put
     uint64_t deadline_ms; // of all; 0: each put has WINDOW_PUT_TIMEOUT_MS
-    struct table tails; // hash of key -> number of the last record under way with it
+    struct table tails;   // hash of key -> number of the last record under way with it
 };
 
 // `first` is the number of the first record.

@@ -178,7 +178,8 @@ static bool parse(struct block *block)
     if (reader.bad || tails_size + values_size != reader_left(&reader))
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (block->flags[i] >> 1 > HEAD_SIZE)
+        unsigned head_size = block->flags[i] >> 1;
+        if (head_size > HEAD_SIZE || prefix_size + head_size == 0) // no key is empty
             return false;
     }
     block->tails = reader_bytes(&reader, (size_t)tails_size).data;

@@ -7,6 +7,7 @@
 
 void file_name_format(struct buf *out, enum file_kind kind, uint64_t number)
 {
+    assert(kind != FILE_FOREIGN);
     switch (kind) {
     case FILE_CURRENT:
         buf_append_text(out, "CURRENT");
@@ -27,9 +28,8 @@ void file_name_format(struct buf *out, enum file_kind kind, uint64_t number)
         buf_printf(out, "%06" PRIu64 ".tmp", number);
         return;
     case FILE_FOREIGN:
-        break;
+        return;
     }
-    assert(!"a file of ours has a kind");
 }
 
 enum file_kind file_name_parse(const char *name, uint64_t *number)

@@ -39,37 +39,31 @@ size_t frame_sign(uint8_t *frame, uint64_t synced, uint64_t database)
     return size;
 }
 
-bool frame_decode(struct frame *frame, struct bytes file, uint64_t number, uint64_t offset,
-                  uint64_t database)
+bool frame_begins(struct bytes bytes, uint64_t number, uint64_t offset)
 {
-    if (offset > file.size || file.size - offset < FRAME_HEADER_SIZE)
-        return false;
-    const uint8_t *at = file.data + offset;
-    uint64_t address = frame_address(number, offset);
-    size_t payload_size = load_u32(at + 24);
-    // The address is compared first: it turns down stale bytes at the price of one load.
-    if (load_u64(at + 8) != address || frame_size(payload_size) > file.size - offset)
-        return false;
-    *frame = (struct frame){
-        .address = address,
-        .synced = load_u64(at + 16),
-        .kind = (enum frame_kind)load_u32(at + 28),
-        .payload = bytes_of(at + FRAME_HEADER_SIZE, payload_size),
-        .size = frame_size(payload_size),
-    };
-    return load_u64(at) == checksum_of(at, frame->size, address, database);
+    return bytes.size >= FRAME_HEADER_SIZE &&
+           load_u64(bytes.data + 8) == frame_address(number, offset);
 }
 
-bool frame_find(struct frame *frame, struct bytes file, uint64_t number, uint64_t offset,
-                uint64_t database)
+size_t frame_size_of(struct bytes bytes)
 {
-    offset = (offset + FRAME_ALIGN - 1) / FRAME_ALIGN * FRAME_ALIGN;
-    for (; offset + FRAME_HEADER_SIZE <= file.size; offset += FRAME_ALIGN) {
-        if (load_u64(file.data + offset + 8) == frame_address(number, offset) &&
-            frame_decode(frame, file, number, offset, database))
-            return true;
-    }
-    return false;
+    return frame_size(load_u32(bytes.data + 24));
+}
+
+bool frame_decode(struct frame *frame, struct bytes bytes, uint64_t number, uint64_t offset,
+                  uint64_t database)
+{
+    if (!frame_begins(bytes, number, offset) || frame_size_of(bytes) > bytes.size)
+        return false;
+    const uint8_t *at = bytes.data;
+    *frame = (struct frame){
+        .address = frame_address(number, offset),
+        .synced = load_u64(at + 16),
+        .kind = (enum frame_kind)load_u32(at + 28),
+        .payload = bytes_of(at + FRAME_HEADER_SIZE, load_u32(at + 24)),
+        .size = frame_size_of(bytes),
+    };
+    return load_u64(at) == checksum_of(at, frame->size, frame->address, database);
 }
 
 void frame_file_encode(uint8_t *header, const struct frame_file *file)

@@ -70,13 +70,15 @@ void frame_finish(uint8_t *frame, size_t payload_size, enum frame_kind kind, uin
 // Sets the promise, then the checksum: the frame may be written. Returns its size.
 size_t frame_sign(uint8_t *frame, uint64_t synced, uint64_t database);
 
-// True if a valid frame of this place is there. `file` is the file from its first byte.
-bool frame_decode(struct frame *frame, struct bytes file, uint64_t number, uint64_t offset,
-                  uint64_t database);
+// `bytes` are those of the file from `offset` on, at least a header. Whether they say to be
+// the frame of this place, which turns down stale and other bytes at the price of a load;
+// then how long it says to be.
+bool frame_begins(struct bytes bytes, uint64_t number, uint64_t offset);
+size_t frame_size_of(struct bytes bytes);
 
-// The first valid frame at or behind `offset` (not only where one is expected).
-bool frame_find(struct frame *frame, struct bytes file, uint64_t number, uint64_t offset,
-                uint64_t database);
+// True if a valid frame of this place is there, whole. It borrows from `bytes`.
+bool frame_decode(struct frame *frame, struct bytes bytes, uint64_t number, uint64_t offset,
+                  uint64_t database);
 
 enum frame_file_kind {
     FRAME_FILE_LOG,

@@ -22,7 +22,7 @@ struct log_recovery {
     size_t count;
     void *context;
     // Any status but OK stops the recovery: as corruption of the log at that place.
-    enum status (*apply)(void *context, struct bytes ops, uint64_t position);
+    enum status (*apply)(void *context, struct bytes ops);
 };
 
 // Fills `log`, whose files, database, segment size and durability are set. Returns CORRUPT (file

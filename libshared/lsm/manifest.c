@@ -50,6 +50,15 @@ static enum status read_current(struct vfs *vfs, const char *dir, uint64_t *numb
     return status;
 }
 
+static bool frame_at(const struct manifest *manifest, struct bytes file, uint64_t offset,
+                     struct frame *frame)
+{
+    if (offset > file.size)
+        return false;
+    return frame_decode(frame, bytes_of(file.data + offset, file.size - offset), manifest->number,
+                        offset, manifest->database);
+}
+
 // Decodes the edits of the file in `bytes`; NULL state: only checks them.
 static enum status read_edits(struct manifest *manifest, struct bytes bytes, const char *path,
                               struct edit_state *state, struct fault *fault)
@@ -57,7 +66,7 @@ static enum status read_edits(struct manifest *manifest, struct bytes bytes, con
     struct frame frame;
     manifest->size = FRAME_START;
     manifest->first_size = 0;
-    while (frame_decode(&frame, bytes, manifest->number, manifest->size, manifest->database)) {
+    while (frame_at(manifest, bytes, manifest->size, &frame)) {
         if (frame.kind != FRAME_EDIT || (state && !edit_apply(state, frame.payload)))
             return fault_set(fault, STATUS_CORRUPT, "%s: malformed edit at offset %" PRIu64, path,
                              manifest->size);
@@ -69,10 +78,8 @@ static enum status read_edits(struct manifest *manifest, struct bytes bytes, con
     manifest->is_torn = manifest->size < bytes.size;
     bool is_corrupt = !manifest->first_size; // it was complete before it came into force
     uint64_t end = frame_address(manifest->number, manifest->size);
-    for (uint64_t at = manifest->size;
-         frame_find(&frame, bytes, manifest->number, at, manifest->database);
-         at = frame_offset(frame.address) + frame.size)
-        is_corrupt |= frame.synced > end;
+    for (uint64_t at = manifest->size; at < bytes.size; at += FRAME_ALIGN)
+        is_corrupt |= frame_at(manifest, bytes, at, &frame) && frame.synced > end;
     if (is_corrupt)
         return fault_set(fault, STATUS_CORRUPT, "%s: damaged edit at offset %" PRIu64, path,
                          manifest->size);
@@ -83,7 +90,7 @@ static enum status load(struct manifest *manifest, const char *path, struct edit
                         struct fault *fault)
 {
     struct buf content = {0};
-    struct frame_file file;
+    struct frame_file file = {0};
     struct vfs *vfs = manifest->vfs;
     enum status status = vfs->open(vfs, path, VFS_WRITE, &manifest->file, fault);
     if (status == STATUS_NOT_FOUND)

@@ -48,11 +48,14 @@ static enum status lock(struct lsm *lsm, struct fault *fault)
 {
     struct vfs *vfs = lsm->vfs;
     struct buf path = {0};
+    struct vfs_file *file;
     enum status status = vfs->make_dir(vfs, lsm->dir, fault);
     if (!status)
         status = sync_parent(lsm, fault);
     if (!status)
-        status = vfs->lock(vfs, file_path(&path, lsm->dir, FILE_LOCK, 0), &lsm->lock, fault);
+        status = vfs->lock(vfs, file_path(&path, lsm->dir, FILE_LOCK, 0), &file, fault);
+    if (!status)
+        lsm->lock = file;
     buf_release(&path);
     return status;
 }
@@ -157,11 +160,10 @@ static enum status open_tables(struct lsm *lsm, const struct edit_state *state, 
     return STATUS_OK;
 }
 
-static enum status replay(void *context, struct bytes ops, uint64_t position)
+static enum status replay(void *context, struct bytes ops)
 {
     struct lsm *lsm = context;
     const struct lsm_owner *owner = &lsm->options.owner;
-    (void)position;
     struct reader reader = reader_of(ops);
     struct log_op op;
     while (log_op_decode(&reader, &op)) {

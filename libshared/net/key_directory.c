@@ -158,7 +158,7 @@ const char *key_directory_fault(const struct key_directory *directory)
 bool key_directory_find(void *directory, const char *public_key, enum role *role, uint64_t *node)
 {
     const struct key_directory *keys = directory;
-    struct key wanted;
+    struct key wanted = {.role = ROLE_NONE};
     if (strlen(public_key) != 40 || keys->count == 0)
         return false;
     memcpy(wanted.public_key, public_key, sizeof wanted.public_key);

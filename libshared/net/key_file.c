@@ -133,7 +133,7 @@ static enum status check_keys(const char *path, bool secret, const struct key_fi
 enum status key_file_load(const char *path, bool secret, struct key_file *file, struct fault *fault)
 {
     char text[KEY_FILE_SIZE_MAX];
-    size_t size;
+    size_t size = 0;
     enum status status = read_text(path, secret, text, &size, fault);
     if (status)
         return status;

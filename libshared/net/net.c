@@ -128,10 +128,10 @@ enum status net_listen(struct net *net, const char *endpoint, struct fault *faul
     return STATUS_OK;
 }
 
+// Not zmq_unbind(): it ends the connections that came through the listener.
 void net_unlisten(struct net *net)
 {
-    for (uint32_t i = 0; i < net->listener_count; i++)
-        zmq_unbind(net->listeners[i].socket, net->listeners[i].endpoint);
+    net->zap.is_shut = true;
 }
 
 static struct link *find_link(struct net *net, uint32_t number)

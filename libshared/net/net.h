@@ -57,7 +57,7 @@ void net_close(struct net *net);
 // ours.
 enum status net_listen(struct net *net, const char *endpoint, struct fault *fault) MUST_USE;
 
-// No new connections from now on; those that are there stay.
+// New connections are told to come back later; those that are there stay.
 void net_unlisten(struct net *net);
 
 // Connects a link whose unused number the caller chooses (below NET_LINKS_MAX). server_key

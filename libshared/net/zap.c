@@ -131,14 +131,23 @@ static const char *admit(struct zap *zap, const struct request *request, char ke
     return NULL;
 }
 
-static void reply(void *socket, const struct request *request, const char *user)
+static void reply(void *socket, const struct request *request, const char *status, const char *user)
 {
     zmq_send(socket, "1.0", 3, ZMQ_SNDMORE);
     zmq_send(socket, request->frames[FRAME_ID], request->sizes[FRAME_ID], ZMQ_SNDMORE);
-    zmq_send(socket, user ? "200" : "400", 3, ZMQ_SNDMORE);
+    zmq_send(socket, status, 3, ZMQ_SNDMORE);
     zmq_send(socket, "", 0, ZMQ_SNDMORE);
-    zmq_send(socket, user ? user : "", user ? strlen(user) : 0, ZMQ_SNDMORE);
+    zmq_send(socket, user, strlen(user), ZMQ_SNDMORE);
     zmq_send(socket, "", 0, 0);
+}
+
+static void note_refused(struct zap *zap, const struct request *request, const char *key)
+{
+    zap->refused_count++;
+    if (*key)
+        snprintf(zap->refused, sizeof zap->refused, "key %s", key);
+    else
+        snprintf(zap->refused, sizeof zap->refused, "%.64s", request->frames[FRAME_ADDRESS]);
 }
 
 void zap_serve(struct zap *zap)
@@ -147,12 +156,9 @@ void zap_serve(struct zap *zap)
     while (zap->socket && read_request(zap->socket, &request)) {
         char key[41] = "";
         const char *user = admit(zap, &request, key);
-        if (!user) {
-            zap->refused_count++;
-            snprintf(zap->refused, sizeof zap->refused, "%s%s%.40s",
-                     request.frames[FRAME_ADDRESS][0] ? "" : "unknown", *key ? "key " : "",
-                     *key ? key : request.frames[FRAME_ADDRESS]);
-        }
-        reply(zap->socket, &request, user);
+        if (!user)
+            note_refused(zap, &request, key);
+        const char *status = !user ? "400" : zap->is_shut ? "300" : "200";
+        reply(zap->socket, &request, status, user && !zap->is_shut ? user : "");
     }
 }

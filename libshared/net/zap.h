@@ -5,8 +5,8 @@
 // User-Id, which libzmq attaches to every message of the connection: for CURVE the
 // Z85 text of the key, otherwise the name of the door.
 //
-// A stranger is told 400, upon which libzmq gives the connection up for good; 300 would
-// let it hammer at the door.
+// A stranger is told 400, upon which libzmq gives the connection up for good. Who comes
+// while the door is shut is told 300 and tries again.
 #pragma once
 
 #include "net/socket.h"
@@ -14,6 +14,7 @@
 struct zap {
     void *socket;
     struct net_directory directory;
+    bool is_shut; // nobody comes in any more: come back later
     uint64_t refused_count;
     char refused[96]; // the last one: key or address
 };

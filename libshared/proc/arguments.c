@@ -1,5 +1,6 @@
 #include "proc/arguments.h"
 
+#include "proc/daemon.h"
 #include "proc/log.h"
 
 #include <getopt.h>
@@ -37,6 +38,7 @@ void arguments_parse(struct settings *settings, const char *program, const char 
     };
     const char *config = NULL;
     bool check = false;
+    daemon_init();
     for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
         switch (option) {
         case CONFIG:

@@ -4,8 +4,9 @@
 
 #include "proc/settings.h"
 
-// Reads the command line and the configuration, and sets up the log. Returns only if the
-// daemon is to run; otherwise the process ends: 0 for --help, --version and a good
-// --check-config, 2 for misuse and a bad configuration.
+// The first thing in main(): daemon_init(), then reads the command line and the
+// configuration and sets up the log. Returns only if the daemon is to run; otherwise the
+// process ends: 0 for --help, --version and a good --check-config, 2 for misuse and a bad
+// configuration.
 void arguments_parse(struct settings *settings, const char *program, const char *summary, int argc,
                      char **argv);

@@ -52,9 +52,9 @@ struct daemon_options {
     struct key_directory *keys; // re-read about once a second and at SIGHUP; or NULL
 };
 
-// The first thing in main(): from here on the signals above wait for daemon_run(), the
-// limit of open files is as high as it may be, and neither a core file nor a debugger sees
-// our keys (unless DKV_DUMPABLE is in the environment).
+// At the very start of the process (arguments_parse() does it): from here on the signals above wait
+// for daemon_run(), the limit of open files is as high as it may be, and neither a core file nor a
+// debugger sees our keys (unless DKV_DUMPABLE is in the environment).
 void daemon_init(void);
 
 // Runs until stopped. Once asked to stop, the daemon takes no new connection and reads no

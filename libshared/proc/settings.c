@@ -47,7 +47,7 @@ struct rule {
     ROW("node/name", NULL, TEXT, node_name, 1, 63, NULL, "name of the node, unique in the ring")   \
     ROW("node/id", NULL, ID, node_id, 1, UINT64_MAX, NULL, "id of the node, 16 hex digits")        \
     ROW("node/address", NULL, TEXT, address, 1, 255, NULL, "address others reach it at")           \
-    ROW("node/port", "7400", PORT, port, 1, 65530, NULL, "base port; the five above it are used too") \
+    ROW("node/port", "7400", PORT, port, 1, 65530, NULL, "base port, with those above it")         \
     ROW("node/dc", "dc1", TEXT, dc, 1, 63, NULL, "datacenter")                                     \
     ROW("node/rack", "r1", TEXT, rack, 1, 63, NULL, "rack: what fails together")                   \
     ROW("net/plain", "0", FLAG, plain, 0, 1, NULL, "no encryption; loopback addresses only")       \

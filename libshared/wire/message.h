@@ -98,7 +98,7 @@ struct op_welcome {
     uint64_t node;
     uint64_t actor;
     uint32_t value_size_max;
-    uint8_t role; // the asker's, enum role in wire/role.h
+    uint8_t role;          // the asker's, enum role in wire/role.h
     struct bytes software; // short, such as "0.1.0"
 };
 
@@ -161,7 +161,7 @@ struct op_put_done {
     uint8_t hinted; // of which as hints
     uint32_t keyspace;
     uint64_t epoch;
-    struct dot dot; // counter 0 = not known
+    struct dot dot;       // counter 0 = not known
     struct bytes context; // short, binary, only if wanted
     struct bytes text;    // short, why it is not OK
 };
@@ -208,7 +208,7 @@ struct op_scan {
 struct op_scanned {
     uint64_t id;
     uint8_t status;
-    uint8_t done;       // the partition ends here
+    uint8_t done; // the partition ends here
     uint8_t replied;
     uint32_t keyspace;
     uint32_t item_count;
@@ -264,11 +264,12 @@ struct op_fetch {
 
 struct op_fetched { // FETCHED, FOUND
     uint64_t id;
-    uint8_t status; // NOT_FOUND: nothing known of this key (FOUND: of this request)
+    uint8_t status;      // NOT_FOUND: nothing known of this key (FOUND: of this request)
     struct bytes record; // sized
 };
 
-struct op_find { // does this store know the request id? FOUND has the record that holds or covers it
+struct op_find { // does this store know the request id? FOUND has the record that holds or covers
+                 // it
     uint64_t id;
     struct request_id request;
     uint32_t keyspace;

@@ -54,8 +54,8 @@ static bool has_room(const struct outbox_message *message)
     return message->count < MESSAGE_OPS_MAX && message->bytes.size < MESSAGE_SIZE_SOFT_MAX;
 }
 
-static struct outbox_message *find_open(struct outbox *outbox, link_id link,
-                                        enum message_type type, bool gated, uint32_t budget_ms)
+static struct outbox_message *find_open(struct outbox *outbox, link_id link, enum message_type type,
+                                        bool gated, uint32_t budget_ms)
 {
     uint32_t oldest = outbox->count > LOOK_BACK ? outbox->count - LOOK_BACK : 0;
     for (uint32_t i = outbox->count; i > oldest; i--) {

@@ -16,7 +16,7 @@ enum role {
     ROLE_PEER = 4,   // a process of a node of the ring
 };
 
-const char *role_text(enum role role);                      // "reader", ...
+const char *role_text(enum role role);                               // "reader", ...
 enum status role_parse(struct bytes text, enum role *role) MUST_USE; // reader client admin peer
 
 // True if `role` may send messages of this type to a router (to_store false) or store.

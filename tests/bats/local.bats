@@ -178,6 +178,25 @@ n3	up	dc1	r3	router,store"
     assert_equal "$(ls "$BATS_TEST_TMPDIR/mine")" file
 }
 
+@test "an up that was interrupted is begun anew by the next one" {
+    local dir=$SANDBOX/half
+    mkdir "$dir"
+    printf 'dkv-local 1 making\n' >"$dir/local"
+    dkv -q init "$dir/n1" --node n1 --address 127.0.0.1
+    dkv local up --dir "$dir" --nodes 1
+    dkv local down --dir "$dir" --wipe --yes
+}
+
+@test "two ups at once make one cluster" {
+    local dir=$SANDBOX/twice first=0 second=0
+    dkv local up --dir "$dir" --nodes 1 &
+    dkv -q local up --dir "$dir" --nodes 1 || first=$?
+    wait $! || second=$?
+    assert_equal "$((first + second))" 2
+    dkv local status --dir "$dir"
+    dkv local down --dir "$dir" --wipe --yes
+}
+
 @test "a directory too long for a socket is refused with the limit" {
     fails_with 2 dkv local up --dir "/tmp/$(printf 'x%.0s' {1..100})"
     assert_regex "$stderr" 'at most [0-9]+ bytes'

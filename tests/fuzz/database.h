@@ -6,10 +6,14 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/endian.h"
 #include "base/reader.h"
+#include "lsm/block.h"
+#include "lsm/checksum.h"
 #include "lsm/file_name.h"
 #include "lsm/frame.h"
 #include "lsm/lsm.h"
+#include "lsm/sstable.h"
 #include "sim/memory_vfs.h"
 
 #include <stdio.h>
@@ -45,13 +49,18 @@ static inline void database_work(struct lsm *lsm)
 
 static inline void database_write(struct lsm *lsm, unsigned first, unsigned count)
 {
-    char key[32], value[200];
+    char key[32];
+    uint8_t value[300];
     struct lsm_batch batch = {0};
+    struct random random;
+    random_init(&random, first);
     uint64_t position;
     for (unsigned i = first; i < first + count; i++) {
         snprintf(key, sizeof key, "key %04u", i);
-        memset(value, 'a' + (int)(i % 26), sizeof value);
-        lsm_batch_put(&batch, bytes_of_text(key), bytes_of(value, i % sizeof value));
+        // Noise, which is stored as it is: a change to it is a change to the columns.
+        for (size_t k = 0; k < sizeof value; k++)
+            value[k] = (uint8_t)random_u64(&random);
+        lsm_batch_put(&batch, bytes_of_text(key), bytes_of(value, 100 + i % 200));
     }
     lsm_batch_delete(&batch, bytes_of_text("key 0001"));
     lsm_batch_note(&batch, bytes_of_text("note"));
@@ -164,6 +173,41 @@ static inline void database_frames(const struct database *database, struct bytes
     }
 }
 
+static inline void database_sign_block(struct buf *table, struct block_place place, uint64_t size)
+{
+    if (size < BLOCK_TRAILER_SIZE || place.offset > table->size ||
+        size > table->size - place.offset)
+        return;
+    uint8_t *at = table->data + place.offset;
+    struct bytes signed_bytes = bytes_of(at, size - 8);
+    store_u64(at + size - 8, checksum_at(signed_bytes, place.database, place.number, place.offset));
+}
+
+// Gives a table that was changed right checksums again, where its blocks were.
+static inline void database_sign_table(const struct database *database, struct buf *table)
+{
+    const uint8_t *good = database->content.data;
+    uint64_t end = database->content.size - SSTABLE_FOOTER_SIZE;
+    struct block_place place = {load_u64(good + end), load_u64(good + end + 8), 0};
+    struct block_place index = place, filter = place;
+    index.offset = load_u64(good + end + 32);
+    filter.offset = load_u64(good + end + 48);
+    uint64_t index_size = load_u64(good + end + 40);
+    struct buf raw = {0};
+    database_must(block_load(&raw, bytes_of(good + index.offset, index_size), index), "load");
+    struct reader reader = reader_of(buf_bytes(&raw));
+    for (uint32_t count = reader_u32(&reader); count; count--) {
+        place.offset = reader_u64(&reader);
+        database_sign_block(table, place, reader_u32(&reader));
+        reader_short(&reader);
+    }
+    buf_release(&raw);
+    database_sign_block(table, index, index_size);
+    database_sign_block(table, filter, load_u64(good + end + 56));
+    uint8_t *footer = table->data + end;
+    store_u64(footer + 72, hash64(bytes_of(footer, 72)));
+}
+
 // Content at least as long as the file was: what is missing is zero.
 static inline void database_pad(const struct database *database, struct buf *content)
 {
@@ -176,27 +220,29 @@ static inline void database_pad(const struct database *database, struct buf *con
 // One input. Its first byte chooses what the rest is:
 //     0  the file          1  the file, zeros behind it up to its size
 //     2  frames (above)    3  changes of the good file: u16 offset, u8 to add
+//                          4  the same, and a table is signed again
 static inline void database_fuzz(struct database *database, struct bytes input)
 {
     struct buf content = {0};
     struct reader reader = reader_of(input);
-    uint8_t choice = reader_u8(&reader) % 4;
+    uint8_t choice = reader_u8(&reader) % 5;
     struct bytes rest = reader_bytes(&reader, reader_left(&reader));
-    if (choice == 2 && database->kind == FILE_TABLE)
-        choice = 3;
+    bool table = database->kind == FILE_TABLE;
     if (choice < 2)
         buf_set(&content, rest);
-    else if (choice == 2)
+    else if (choice == 2 && !table)
         database_frames(database, rest, &content);
     else
         buf_set(&content, buf_bytes(&database->content));
     if (choice == 1 || (choice == 2 && database->kind == FILE_LOG))
         database_pad(database, &content);
     reader = reader_of(rest);
-    while (choice == 3 && reader_left(&reader) >= 3) {
+    while (choice >= 3 && reader_left(&reader) >= 3) {
         size_t offset = reader_u16(&reader) % content.size;
         content.data[offset] = (uint8_t)(content.data[offset] + reader_u8(&reader));
     }
+    if (choice == 4 && table)
+        database_sign_table(database, &content);
     database_try(database, buf_bytes(&content));
     buf_release(&content);
 }

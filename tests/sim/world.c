@@ -80,8 +80,8 @@ void world_fail(struct world *world, const char *format, ...)
         return;
     va_list arguments;
     va_start(arguments, format);
-    int size = snprintf(world->reason, sizeof world->reason, "at %.3f ms: ",
-                        (double)world->now_us / WORLD_MS);
+    int size = snprintf(world->reason, sizeof world->reason,
+                        "at %.3f ms: ", (double)world->now_us / WORLD_MS);
     vsnprintf(world->reason + size, sizeof world->reason - (size_t)size, format, arguments);
     va_end(arguments);
     world->failed = true;

@@ -34,7 +34,8 @@ static const char *const scripts[] = {
     "r", "plr", "9bfrblr", "9blc", "9bLc9bLc", "blcblcblcblc", "12Pc12Pc12Pr", "9bfGc9bm",
     "fr9bfrfr", "blkblkblkbl", "12Pk12Pk12Pk", "9bfmk9bfmk9bfmk",
     // Everything.
-    "9blfGplg9bLplfgm6Pm6Pc9bfm9blk6Prbl", "30bl9pfG9Pll30bgLnPlm9brLf9bcb9bkm", "9bltl9bltl6Ptlm9btl",
+    "9blfGplg9bLplfgm6Pm6Pc9bfm9blk6Prbl", "30bl9pfG9Pll30bgLnPlm9brLf9bcb9bkm",
+    "9bltl9bltl6Ptlm9btl",
 };
 // clang-format on
 

@@ -14,7 +14,7 @@ static char directory[64];
 static int make_directory(void **state)
 {
     (void)state;
-    strcpy(directory, "/tmp/dkv-key-test-XXXXXX");
+    snprintf(directory, sizeof directory, "/tmp/dkv-key-test-XXXXXX");
     return !mkdtemp(directory);
 }
 
@@ -102,7 +102,7 @@ TEST(a_link_a_pipe_and_a_file_of_another_user_are_refused)
     struct key_file file = new_key(ROLE_CLIENT);
     assert_int_equal(key_file_save(path_of("a.key"), true, &file, NULL), STATUS_OK);
     char target[128];
-    strcpy(target, path_of("a.key"));
+    snprintf(target, sizeof target, "%s", path_of("a.key"));
     assert_int_equal(symlink(target, path_of("link.key")), 0);
     assert_int_equal(key_file_load(path_of("link.key"), true, &file, NULL), STATUS_REFUSED);
     assert_int_equal(mkfifo(path_of("pipe.pub"), 0600), 0);
@@ -164,7 +164,7 @@ TEST(a_key_without_a_name_or_role_is_not_saved)
     struct key_file file = new_key(ROLE_NONE);
     assert_int_equal(key_file_save(path_of("a.key"), true, &file, NULL), STATUS_INVALID);
     file = new_key(ROLE_CLIENT);
-    strcpy(file.name, "a\"\n    role = \"admin");
+    snprintf(file.name, sizeof file.name, "a\"\n    role = \"admin");
     assert_int_equal(key_file_save(path_of("a.key"), true, &file, NULL), STATUS_INVALID);
     assert_int_equal(access(path_of("a.key"), F_OK), -1);
 }

@@ -80,7 +80,7 @@ static void prepare(struct stage *stage, bool is_tcp)
     net_keys_generate(&stage->server_keys);
     net_keys_generate(&stage->client_keys);
     memcpy(stage->list.key, stage->client_keys.public_key, sizeof stage->list.key);
-    strcpy(stage->directory, "/tmp/dkv-net-test-XXXXXX");
+    snprintf(stage->directory, sizeof stage->directory, "/tmp/dkv-net-test-XXXXXX");
     assert_non_null(mkdtemp(stage->directory));
     if (is_tcp)
         snprintf(stage->endpoint, sizeof stage->endpoint, "tcp://127.0.0.1:%u", free_port());
@@ -502,6 +502,28 @@ TEST(a_disconnected_link_is_free_for_another_connection)
     end(&stage);
 }
 
+TEST(a_net_that_no_longer_listens_keeps_its_connections_and_takes_no_new_ones)
+{
+    struct stage stage;
+    prepare(&stage, false);
+    open_server(&stage, false);
+    open_client(&stage, false);
+    struct arrival arrival;
+    assert_int_equal(send_soon(&stage, "before", PATIENCE_MS), STATUS_OK);
+    expect(&stage, stage.server, "before", &arrival);
+    net_unlisten(stage.server);
+    assert_int_equal(net_connect(stage.client, 1, stage.endpoint, NULL, NULL), STATUS_OK);
+    for (int i = 0; i < 50; i++) {
+        serve(&stage);
+        assert_int_equal(net_send(stage.client, net_link(1), bytes_of_text("new")),
+                         STATUS_UNREACHABLE);
+    }
+    assert_int_equal(net_send(stage.server, arrival.link, bytes_of_text("answer")), STATUS_OK);
+    expect(&stage, stage.client, "answer", &arrival);
+    assert_int_equal(net_refusals(stage.server).connections, 0);
+    end(&stage);
+}
+
 TEST(an_address_in_use_is_an_error)
 {
     struct stage stage;
@@ -542,5 +564,6 @@ TESTS(RUN(a_known_key_is_let_in_and_every_message_carries_its_role_and_node),
       RUN(a_link_comes_back_when_its_peer_does),
       RUN(an_answer_to_a_peer_that_is_gone_is_unreachable),
       RUN(a_peer_that_does_not_read_makes_its_link_busy), RUN(ready_sockets_take_turns),
-      RUN(a_disconnected_link_is_free_for_another_connection), RUN(an_address_in_use_is_an_error),
-      RUN(the_self_test_finds_a_door_that_lets_strangers_in))
+      RUN(a_disconnected_link_is_free_for_another_connection),
+      RUN(a_net_that_no_longer_listens_keeps_its_connections_and_takes_no_new_ones),
+      RUN(an_address_in_use_is_an_error), RUN(the_self_test_finds_a_door_that_lets_strangers_in))

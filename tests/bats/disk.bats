@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# A full disk and a disk that fails: no false success, a clear message, service when it is over.
+load cluster
+
+setup() {
+    [[ $(id -u) == 0 ]] || skip "mounting a small file system needs root"
+    isolate
+}
+
+teardown() {
+    [[ ${SANDBOX:-} ]] || return 0
+    local mount=$SANDBOX/mnt
+    [[ ! -d $mount ]] || for n in "$mount"/c/n*; do
+        dkv local kill "${n##*/}" --dir "$mount/c" 2>/dev/null || :
+    done
+    umount "$mount" 2>/dev/null || :
+    cluster_down
+}
+
+small_disk() { # SIZE
+    truncate -s "$1" "$SANDBOX/image"
+    mkfs.ext4 -q "$SANDBOX/image"
+    mkdir "$SANDBOX/mnt"
+    mount -o loop "$SANDBOX/image" "$SANDBOX/mnt" 2>/dev/null || skip "no loop mounts here"
+}
+
+@test "a full disk refuses with 10, loses nothing, and serves again when there is space" {
+    small_disk 64M
+    CLUSTER=$SANDBOX/mnt/c
+    eval "$(dkv local up --dir "$CLUSTER" --nodes 1 --set store/memtable=1MiB --set store/log_segment=1MiB)"
+    dd if=/dev/zero of="$SANDBOX/mnt/ballast" bs=1M count=24 status=none
+    local i status=0 written=0
+    head -c 20000 /dev/urandom >"$SANDBOX/value"
+    for i in $(seq 3000); do
+        status=0
+        dkv put "k$i" <"$SANDBOX/value" 2>"$SANDBOX/err" || status=$?
+        ((status == 0)) || break
+        written=$i
+    done
+    assert_equal "$status" 10
+    assert_regex "$(cat "$SANDBOX/err")" 'disk full'
+    ((written > 100))
+    for i in 1 $((written / 2)) "$written"; do
+        dkv get "k$i" | cmp - "$SANDBOX/value"
+    done
+    fails_with 3 dkv get "k$((written + 1))"
+    rm "$SANDBOX/mnt/ballast"
+    eventually dkv put after-all v
+    # Nothing is lost by a crash now either.
+    dkv local kill n1 --dir "$CLUSTER"
+    dkv local up --dir "$CLUSTER" >/dev/null
+    for i in $(seq "$written"); do
+        echo "k$i"
+    done | dkv mget | wc -l >"$SANDBOX/count"
+    assert_equal "$(cat "$SANDBOX/count")" "$written"
+}
+
+@test "a failed fsync stops the store, and no write is reported written" {
+    command -v strace >/dev/null || skip "strace is not installed"
+    cluster_up --nodes 1
+    dkv put before v
+    dkv local stop n1 store --dir "$CLUSTER"
+    local store
+    store=$(dirname "$(command -v dkv)")/dkv-store
+    strace -f -qqq -o "$SANDBOX/trace" -e trace=fdatasync -e inject=fdatasync:error=EIO:when=6+ \
+        "$store" --config "$CLUSTER/n1/dkv.conf" 2>"$SANDBOX/log" 3>&- &
+    local pid=$! i code last=0
+    eventually dkv status
+    for i in $(seq 20); do
+        code=0
+        dkv --timeout 1000 put "k$i" v 2>/dev/null || code=$?
+        ((code == 0)) && last=$i || break
+    done
+    [[ $code == 5 || $code == 6 ]]
+    code=0
+    wait $pid || code=$?
+    assert_equal "$code" 1
+    assert_regex "$(cat "$SANDBOX/log")" 'unable to sync'
+    dkv local start n1 store --dir "$CLUSTER"
+    assert_equal "$(dkv get before)" v
+    for i in $(seq "$last"); do
+        assert_equal "$(dkv get "k$i")" v
+    done
+}

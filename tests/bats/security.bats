@@ -1,0 +1,91 @@
+#!/usr/bin/env bats
+# Strangers are refused on every tcp port, whatever they send; roles are what was authorised.
+load cluster
+
+setup_file() {
+    isolate
+    cluster_up --nodes 3
+    PORT=$(sed -n 's/.*port = "\([0-9]*\)".*/\1/p' "$CLUSTER/n1/dkv.conf")
+    export PORT TCP=tcp://127.0.0.1:$PORT
+}
+
+teardown_file() {
+    cluster_down
+}
+
+pids() {
+    cat "$CLUSTER"/n1/run/*.pid | sort
+}
+
+rss_kib() {
+    local pid total=0
+    for pid in $(pids | grep -oE '^[0-9]+'); do
+        total=$((total + $(awk '/VmRSS/ { print $2 }' "/proc/$pid/status")))
+    done
+    echo "$total"
+}
+
+@test "the operator's key of a node is an admin by tcp" {
+    dkv --cluster "$TCP" --key-dir "$CLUSTER/n1/keys" put by-tcp v
+    assert_equal "$(dkv --cluster "$TCP" --key-dir "$CLUSTER/n1/keys" get by-tcp)" v
+}
+
+@test "no key and a stranger's key are refused" {
+    fails_with 2 dkv --cluster "$TCP" --timeout 1000 get k
+    cp -r "$CLUSTER/n1/keys" "$BATS_TEST_TMPDIR/keys"
+    rm "$BATS_TEST_TMPDIR/keys/client.key"
+    dkv keygen "$BATS_TEST_TMPDIR/keys/client.key" --name stranger
+    fails_with 7 dkv --cluster "$TCP" --key-dir "$BATS_TEST_TMPDIR/keys" --timeout 1000 get k
+}
+
+@test "an authorised client may do what its role says, until it is taken away" {
+    local keys=$BATS_TEST_TMPDIR/keys
+    cp -r "$CLUSTER/n1/keys" "$keys"
+    rm "$keys/client.key"
+    dkv keygen "$keys/client.key" --name reporter
+    dkv authorize "$CLUSTER/n1" "$keys/client.key.pub" --role reader
+    dkv put readable v
+    eventually dkv --cluster "$TCP" --key-dir "$keys" --timeout 500 get readable
+    fails_with 10 dkv --cluster "$TCP" --key-dir "$keys" put readable w
+    assert_equal "$(dkv get readable)" v
+    rm "$CLUSTER"/n1/keys/authorized/reporter.pub
+    refused() { ! dkv --cluster "$TCP" --key-dir "$keys" --timeout 300 get readable 2>/dev/null; }
+    EVENTUALLY=3 eventually refused
+}
+
+@test "garbage, half greetings, floods and idle connections: same processes, bounded memory" {
+    local before_pids before_rss port i
+    before_pids=$(pids)
+    before_rss=$(rss_kib)
+    for port in "$PORT" $((PORT + 1)) $((PORT + 2)); do
+        head -c 1000000 /dev/urandom >"/dev/tcp/127.0.0.1/$port" 2>/dev/null || :
+        printf 'GET / HTTP/1.1\r\n\r\n' >"/dev/tcp/127.0.0.1/$port" 2>/dev/null || :
+        printf '\xff\0\0\0\0\0\0\0\x01\x7f' >"/dev/tcp/127.0.0.1/$port" 2>/dev/null || :
+        # A ZMTP greeting without security, then a frame that claims 2^62 bytes.
+        printf '\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL%s\2\x40\0\0\0\0\0\0\0' "$(printf '%048d' 0 | tr 0 '\001')" \
+            >"/dev/tcp/127.0.0.1/$port" 2>/dev/null || :
+        (
+            for i in $(seq 200); do
+                exec {fd}<>"/dev/tcp/127.0.0.1/$port" || break
+            done
+            sleep 0.5
+        ) 2>/dev/null 3>&-
+    done
+    dkv put after-garbage v
+    assert_equal "$(dkv get after-garbage)" v
+    assert_equal "$(pids)" "$before_pids"
+    eventually dkv status
+    (($(rss_kib) < before_rss + 65536))
+}
+
+@test "a secret key that others can read is refused" {
+    chmod 644 "$CLUSTER/n1/keys/client.key"
+    fails_with 2 dkv --cluster "$TCP" --key-dir "$CLUSTER/n1/keys" get k ||
+        fails_with 10 dkv --cluster "$TCP" --key-dir "$CLUSTER/n1/keys" get k
+    chmod 600 "$CLUSTER/n1/keys/client.key"
+}
+
+@test "a daemon says at its start that a stranger was refused" {
+    grep -q 'ready' "$CLUSTER/n1/log/dkv-store.log"
+    grep -qi 'stranger' "$CLUSTER/n1/log/dkv-store.log"
+}

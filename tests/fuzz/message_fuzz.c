@@ -1,0 +1,84 @@
+// A message that is accepted is made of the very bytes that its operations encode to.
+//
+// Every operation is decoded as what the type of the message says, as a receiver does.
+#include "wire/message.h"
+
+#include "base/buf.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define DEFINE_COPY(name)                                                                          \
+    static enum status copy_##name(struct reader *body, struct buf *out)                           \
+    {                                                                                              \
+        struct op_##name op;                                                                       \
+        if (op_decode_##name(&op, body))                                                           \
+            return STATUS_INVALID;                                                                 \
+        op_encode_##name(&op, out);                                                                \
+        return STATUS_OK;                                                                          \
+    }
+
+#define TYPES(T)                                                                                   \
+    T(ERROR, error)                                                                                \
+    T(HELLO, hello)                                                                                \
+    T(WELCOME, welcome)                                                                            \
+    T(PING, ping)                                                                                  \
+    T(PONG, pong)                                                                                  \
+    T(ASK, ask)                                                                                    \
+    T(ANSWER, answer)                                                                              \
+    T(PUT, put)                                                                                    \
+    T(PUT_DONE, put_done)                                                                          \
+    T(GET, get)                                                                                    \
+    T(GOT, got)                                                                                    \
+    T(SCAN, scan)                                                                                  \
+    T(SCANNED, scanned)                                                                            \
+    T(UPDATE, update)                                                                              \
+    T(UPDATED, updated)                                                                            \
+    T(DURABLE, done)                                                                               \
+    T(MERGE, merge)                                                                                \
+    T(FETCH, fetch)                                                                                \
+    T(FETCHED, fetched)                                                                            \
+    T(FIND, find)                                                                                  \
+    T(SCAN_LOCAL, scan_local)                                                                      \
+    T(ROOTS, roots)                                                                                \
+    T(ROOTS_ARE, roots_are)
+
+#define COPY(type, name) DEFINE_COPY(name)
+TYPES(COPY)
+
+static enum status copy_op(uint8_t type, struct reader *body, struct buf *out)
+{
+    switch (type) {
+#define CASE(type, name)                                                                           \
+    case MESSAGE_##type:                                                                           \
+        return copy_##name(body, out);
+        TYPES(CASE)
+    case MESSAGE_MERGED:
+        return copy_done(body, out);
+    case MESSAGE_FOUND:
+        return copy_fetched(body, out);
+    case MESSAGE_SCANNED_LOCAL:
+        return copy_scanned(body, out);
+    default:
+        return STATUS_INVALID;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct message_header header;
+    struct reader body;
+    if (message_header_decode(&header, bytes_of(data, size), &body))
+        return 0;
+    struct buf again = {0};
+    message_header_encode(&header, buf_grow(&again, MESSAGE_HEADER_SIZE));
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; !status && i < header.count; i++)
+        status = copy_op(header.type, &body, &again);
+    // Bytes behind the last operation are the receiver's to refuse.
+    if (!status && (again.size > size || memcmp(again.data, data, again.size) != 0))
+        abort();
+    buf_release(&again);
+    return 0;
+}

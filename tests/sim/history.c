@@ -1,0 +1,333 @@
+#include "sim/history.h"
+
+#include "base/endian.h"
+#include "base/hash.h"
+#include "base/xalloc.h"
+#include "wire/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void history_init(struct history *history, struct world *world)
+{
+    *history = (struct history){.world = world, .salt = random_u64(&world->random)};
+}
+
+void history_release(struct history *history)
+{
+    for (uint32_t i = 0; i < history->key_count; i++) {
+        struct history_key *key = &history->keys[i];
+        for (uint32_t m = 0; m < key->mint_count; m++)
+            free(key->mints[m].superseders);
+        free(key->mints);
+    }
+    for (uint32_t i = 0; i < history->act_count; i++)
+        free(history->acts[i]);
+    free(history->acts);
+}
+
+void history_add_key(struct history *history, const struct ring *ring,
+                     const struct ring_keyspace *keyspace, const char *name)
+{
+    struct history_key *key = &history->keys[history->key_count++];
+    *key = (struct history_key){.keyspace = keyspace->id,
+                                .keyspace_name = keyspace->name,
+                                .is_lww = keyspace->conflict == RING_CONFLICT_LWW};
+    snprintf(key->name, sizeof key->name, "%s", name);
+    key->partition = ring_partition(ring, ring_token(keyspace->id, bytes_of_text(key->name)));
+    key->n = ring_owners(ring, key->partition, keyspace, key->owners);
+}
+
+struct bytes history_key_bytes(const struct history *history, uint32_t key)
+{
+    return bytes_of_text(history->keys[key].name);
+}
+
+int history_find_key(const struct history *history, uint32_t keyspace, struct bytes name)
+{
+    for (uint32_t i = 0; i < history->key_count; i++) {
+        if (history->keys[i].keyspace == keyspace &&
+            bytes_equal(history_key_bytes(history, i), name))
+            return (int)i;
+    }
+    return -1;
+}
+
+// ---- operations ----------------------------------------------------------------------
+
+struct act *history_begin(struct history *history, enum act_kind kind, uint32_t key)
+{
+    if (history->act_count == history->act_capacity) {
+        history->act_capacity = history->act_capacity ? 2 * history->act_capacity : 256;
+        history->acts = xrealloc(history->acts, history->act_capacity * sizeof(struct act *));
+    }
+    struct act *act = xcalloc(1, sizeof *act);
+    *act = (struct act){.number = history->act_count + 1,
+                        .names = history->act_count + 1,
+                        .key = key,
+                        .kind = kind,
+                        .begin_us = history->world->now_us};
+    history->acts[history->act_count++] = act;
+    return act;
+}
+
+struct act *history_act(const struct history *history, uint64_t number)
+{
+    return number && number <= history->act_count ? history->acts[number - 1] : NULL;
+}
+
+struct act *history_act_of(const struct history *history, const struct request_id *request)
+{
+    if (load_u64(request->bytes + 8) != history->salt)
+        return NULL;
+    return history_act(history, load_u64(request->bytes));
+}
+
+struct request_id history_request(const struct history *history, const struct act *act)
+{
+    struct request_id request;
+    store_u64(request.bytes, act->number);
+    store_u64(request.bytes + 8, history->salt);
+    return request;
+}
+
+void history_value(const struct act *act, struct buf *value)
+{
+    buf_clear(value);
+    if (act->kind == ACT_DELETE)
+        return;
+    buf_printf(value, "value of operation %u ", act->number);
+    for (uint64_t i = 0; value->size < act->value_size; i++)
+        buf_append_u64(value, hash_mix(act->number, i));
+}
+
+void history_end(struct history *history, struct act *act, enum status status, struct dot dot)
+{
+    static const char *const kinds[] = {"put", "delete", "get", "scan"};
+    struct world *world = history->world;
+    act->end_us = world->now_us;
+    act->status = status;
+    act->dot = dot;
+    world_trace(world, status);
+    world_note(world, "%s %u of %s ends: %s", kinds[act->kind], act->number,
+               history->keys[act->key].name, status_text(status));
+    world_sometimes(world, SOMETIMES_GET_TIMEOUT, act->kind == ACT_GET && status == STATUS_TIMEOUT);
+    if (act->kind > ACT_DELETE)
+        return;
+    world_sometimes(world, SOMETIMES_INDETERMINATE, status == STATUS_INDETERMINATE);
+    world_sometimes(world, SOMETIMES_UNAVAILABLE, status == STATUS_UNAVAILABLE);
+    world_sometimes(world, SOMETIMES_NOT_WRITTEN_BY_DISK, status == STATUS_DISK_FULL);
+    world_sometimes(world, SOMETIMES_FOUND, status == STATUS_OK && act->is_retried && !dot.counter);
+}
+
+// ---- the model -----------------------------------------------------------------------
+
+static int find_mint(const struct history_key *key, struct dot dot)
+{
+    for (uint32_t i = 0; i < key->mint_count; i++) {
+        if (dot_equal(key->mints[i].dot, dot))
+            return (int)i;
+    }
+    return -1;
+}
+
+// Did a write that the clock covers supersede this one?
+static bool is_superseded(const struct history_key *key, const struct clock *clock,
+                          const struct mint *mint)
+{
+    for (uint32_t i = 0; i < mint->superseder_count; i++) {
+        if (clock_covers(clock, key->mints[mint->superseders[i]].dot))
+            return true;
+    }
+    return false;
+}
+
+static void supersede(struct history_key *key, uint32_t old, uint32_t new)
+{
+    struct mint *mint = &key->mints[old];
+    mint->superseders =
+        xrealloc(mint->superseders, (mint->superseder_count + 1) * sizeof *mint->superseders);
+    mint->superseders[mint->superseder_count++] = new;
+}
+
+// The dot must be new, and its sibling the write that was asked for.
+static struct mint *add_mint(struct history *history, uint32_t index, const struct sibling *sibling)
+{
+    struct history_key *key = &history->keys[index];
+    struct act *act = history_act_of(history, &sibling->request);
+    if (!act || act->key != index) {
+        world_fail(history->world, "%s: a store minted a write that nobody asked for", key->name);
+        return NULL;
+    }
+    if (key->mint_count == key->mint_capacity) {
+        key->mint_capacity = key->mint_capacity ? 2 * key->mint_capacity : 32;
+        key->mints = xrealloc(key->mints, key->mint_capacity * sizeof *key->mints);
+    }
+    act->mint_count++;
+    world_sometimes(history->world, SOMETIMES_MINTED_TWICE, act->mint_count == 2);
+    struct mint *mint = &key->mints[key->mint_count++];
+    *mint = (struct mint){.dot = sibling->dot,
+                          .act = act->number,
+                          .hlc = sibling->hlc,
+                          .is_tombstone = sibling->flags & SIBLING_TOMBSTONE};
+    world_note(history->world, "%s: operation %u becomes %llx@%llu", key->name, act->number,
+               (unsigned long long)mint->dot.actor, (unsigned long long)mint->dot.counter);
+    return mint;
+}
+
+void history_on_minted(struct history *history, uint32_t index, const struct clock *context,
+                       const struct clock *held, const struct record *made, struct dot dot)
+{
+    struct history_key *key = &history->keys[index];
+    const struct sibling *sibling = record_find_dot(made, dot);
+    int known = find_mint(key, dot);
+    if (known >= 0) {
+        struct act *act = sibling ? history_act_of(history, &sibling->request) : NULL;
+        world_sometimes(history->world, SOMETIMES_REPEATED, true);
+        if (act && act->number != key->mints[known].act)
+            world_fail(history->world, "%s: %llx@%llu was given to operation %u and to %u",
+                       key->name, (unsigned long long)dot.actor, (unsigned long long)dot.counter,
+                       key->mints[known].act, act->number);
+        return;
+    }
+    if (!sibling) {
+        // An lww write that is at once beaten: it must run ahead of what it saw, so never.
+        world_fail(history->world, "%s: a store minted %llx@%llu and does not hold it", key->name,
+                   (unsigned long long)dot.actor, (unsigned long long)dot.counter);
+        return;
+    }
+    struct mint *mint = add_mint(history, index, sibling);
+    if (!mint)
+        return;
+    struct clock made_on = {0};
+    clock_copy(&made_on, context);
+    if (held)
+        clock_join(&made_on, held);
+    for (uint32_t old = 0; old + 1 < key->mint_count; old++) {
+        if (clock_covers(&made_on, key->mints[old].dot) &&
+            !is_superseded(key, &made_on, &key->mints[old]))
+            supersede(key, old, key->mint_count - 1);
+    }
+    clock_release(&made_on);
+}
+
+// ---- checks --------------------------------------------------------------------------
+
+static void check_sibling(struct history *history, uint32_t index, const struct record *record,
+                          const struct sibling *sibling, const char *where)
+{
+    struct history_key *key = &history->keys[index];
+    struct world *world = history->world;
+    struct act *act = history_act_of(history, &sibling->request);
+    int mint = find_mint(key, sibling->dot);
+    if (mint < 0 || !act || act->number != key->mints[mint].act) {
+        world_fail(world, "%s %s: a value that nobody wrote", where, key->name);
+        return;
+    }
+    bool is_tombstone = sibling->flags & SIBLING_TOMBSTONE;
+    struct buf value = {0};
+    history_value(act, &value);
+    if (is_tombstone != (act->kind == ACT_DELETE) ||
+        (!record->head && !bytes_equal(sibling->value, buf_bytes(&value))))
+        world_fail(world, "%s %s: the value of operation %u is not what was written", where,
+                   key->name, act->number);
+    buf_release(&value);
+}
+
+static bool is_beaten(const struct history_key *key, const struct mint *mint,
+                      const struct record *record)
+{
+    for (uint32_t i = 0; key->is_lww && i < record->count; i++) {
+        const struct sibling *sibling = &record->siblings[i];
+        int tombstones = (sibling->flags & SIBLING_TOMBSTONE) - mint->is_tombstone;
+        if (sibling->hlc > mint->hlc)
+            return true;
+        if (sibling->hlc == mint->hlc &&
+            (tombstones > 0 || (!tombstones && dot_compare(sibling->dot, mint->dot) > 0)))
+            return true;
+    }
+    return false;
+}
+
+void history_check_record(struct history *history, uint32_t index, const struct record *record,
+                          const char *where)
+{
+    struct history_key *key = &history->keys[index];
+    struct world *world = history->world;
+    bool has_tombstone = false, has_value = false;
+    for (uint32_t i = 0; i < record->count && !world->failed; i++) {
+        check_sibling(history, index, record, &record->siblings[i], where);
+        has_tombstone |= record->siblings[i].flags & SIBLING_TOMBSTONE;
+        has_value |= !(record->siblings[i].flags & SIBLING_TOMBSTONE);
+    }
+    world_sometimes(world, SOMETIMES_SIBLINGS, record->count > 1);
+    world_sometimes(world, SOMETIMES_TOMBSTONE_AND_VALUE, has_tombstone && has_value);
+    for (uint32_t i = 0; i < key->mint_count && !world->failed; i++) {
+        const struct mint *mint = &key->mints[i];
+        if (!clock_covers(&record->clock, mint->dot))
+            continue;
+        bool is_there = record_find_dot(record, mint->dot);
+        bool is_over = is_superseded(key, &record->clock, mint);
+        if (is_there && is_over)
+            world_fail(world, "%s %s: operation %u was superseded and is there", where, key->name,
+                       mint->act);
+        else if (!is_there && !is_over && !is_beaten(key, mint, record))
+            world_fail(world, "%s %s: operation %u is covered, but nothing superseded it", where,
+                       key->name, mint->act);
+    }
+}
+
+bool history_is_covered(const struct history *history, const struct act *act,
+                        const struct clock *clock)
+{
+    const struct history_key *key = &history->keys[act->key];
+    if (act->dot.counter)
+        return clock_covers(clock, act->dot);
+    for (uint32_t i = 0; i < key->mint_count; i++) {
+        if (key->mints[i].act == act->names && clock_covers(clock, key->mints[i].dot))
+            return true;
+    }
+    return false;
+}
+
+void history_check_read(struct history *history, const struct act *read, uint32_t index,
+                        const struct record *record)
+{
+    const struct history_key *key = &history->keys[index];
+    history_check_record(history, index, record, "read of");
+    for (uint32_t i = 0; i < history->act_count && !history->world->failed; i++) {
+        const struct act *act = history->acts[i];
+        if (act->key != index || act->kind > ACT_DELETE || act->status != STATUS_OK ||
+            !act->end_us || act->end_us >= read->begin_us || act->count + read->count <= key->n)
+            continue;
+        if (!history_is_covered(history, act, &record->clock))
+            world_fail(history->world,
+                       "%s: a read with R=%u that began after put %u with W=%u was answered "
+                       "does not know it",
+                       key->name, read->count, act->number, act->count);
+    }
+}
+
+void history_check_last(struct history *history, uint32_t index, const struct record *record)
+{
+    const struct history_key *key = &history->keys[index];
+    struct world *world = history->world;
+    history_check_record(history, index, record, "last state of");
+    for (uint32_t i = 0; i < history->act_count && !world->failed; i++) {
+        const struct act *act = history->acts[i];
+        if (act->key != index || act->kind > ACT_DELETE)
+            continue;
+        bool is_covered = history_is_covered(history, act, &record->clock);
+        if (!act->end_us)
+            world_fail(world, "%s: operation %u was never answered", key->name, act->number);
+        else if (act->status == STATUS_OK && !is_covered)
+            world_fail(world, "%s: operation %u was answered OK and is lost", key->name,
+                       act->number);
+        else if (act->status != STATUS_OK && act->status != STATUS_INDETERMINATE && act->mint_count)
+            world_fail(world, "%s: operation %u was answered \"%s\" and was minted", key->name,
+                       act->number, status_text(act->status));
+        bool is_open = act->status == STATUS_INDETERMINATE;
+        world_sometimes(world, SOMETIMES_APPLIED, is_open && is_covered);
+        world_sometimes(world, SOMETIMES_LOST, is_open && act->mint_count && !is_covered);
+    }
+}

@@ -1,0 +1,112 @@
+// history.h - every operation of a run, and what may have become of it.
+//
+// The model. A store mints a dot for each write. What a write u supersedes is decided then
+// and for ever:
+//
+//     D(u) = the dots that are live in the clock that u was made on:
+//            the client's context; for a blind write also the clocks that were asked for
+//            and the record that the coordinator held
+//
+// A clock C then says exactly which values must be there: the dots m of the key that C
+// covers and that no u covered by C has in D(u). Every record that is seen anywhere is held
+// against that, whoever made it: a value that is missing was lost, one too many came back.
+// In lww keyspaces a covered value may also be missing if a greater one is there.
+//
+// On top of that, of the operations and their answers:
+//   - a value that is read was written by an operation on that key, byte for byte;
+//   - one answered "not written" was never minted;
+//   - a get with R + W > N that began after a put was answered covers that put;
+//   - in the end every put that was answered OK is covered.
+#pragma once
+
+#include "causal/token.h"
+#include "ring/ring.h"
+#include "sim/world.h"
+
+enum { HISTORY_KEYS_MAX = 24 };
+
+enum act_kind { ACT_PUT, ACT_DELETE, ACT_GET, ACT_SCAN };
+
+// One operation of a client.
+struct act {
+    uint32_t number; // from 1
+    uint32_t names;  // the number in its request id and value; another's if it repeats that
+    uint32_t key;
+    enum act_kind kind;
+    bool is_retried;
+    uint8_t flags; // of the message
+    uint8_t level; // W or R as asked for
+    uint8_t count; // and as a number
+    uint32_t value_size;
+    uint64_t begin_us;
+    uint64_t end_us; // 0 = still waiting
+    enum status status;
+    struct dot dot; // that it was told to have become; counter 0 = not told
+    uint32_t mint_count;
+};
+
+// One dot given to a write of a key.
+struct mint {
+    struct dot dot;
+    uint32_t act;
+    uint64_t hlc;
+    bool is_tombstone;
+    uint32_t *superseders; // indexes of mints that have this one in D
+    uint32_t superseder_count;
+};
+
+struct history_key {
+    uint32_t keyspace;
+    const char *keyspace_name;
+    bool is_lww;
+    char name[32];
+    uint32_t partition;
+    uint16_t owners[RING_OWNERS_MAX];
+    uint32_t n;
+    struct mint *mints;
+    uint32_t mint_count, mint_capacity;
+};
+
+struct history {
+    struct world *world;
+    struct history_key keys[HISTORY_KEYS_MAX];
+    uint32_t key_count;
+    struct act **acts;
+    uint32_t act_count, act_capacity;
+    uint64_t salt;
+};
+
+void history_init(struct history *history, struct world *world);
+void history_release(struct history *history);
+
+void history_add_key(struct history *history, const struct ring *ring,
+                     const struct ring_keyspace *keyspace, const char *name);
+struct bytes history_key_bytes(const struct history *history, uint32_t key);
+int history_find_key(const struct history *history, uint32_t keyspace, struct bytes name);
+
+struct act *history_begin(struct history *history, enum act_kind kind, uint32_t key);
+struct act *history_act(const struct history *history, uint64_t number); // NULL if there is none
+struct act *history_act_of(const struct history *history, const struct request_id *request);
+struct request_id history_request(const struct history *history, const struct act *act);
+void history_value(const struct act *act, struct buf *value);
+
+// An answer is final: `dot` is of a put.
+void history_end(struct history *history, struct act *act, enum status status, struct dot dot);
+
+// A store has given a dot. `context` is what the update carried, `held` the clock of the
+// coordinator's record before, `made` the record after.
+void history_on_minted(struct history *history, uint32_t key, const struct clock *context,
+                       const struct clock *held, const struct record *made, struct dot dot);
+
+// Holds a record against the model. `where` says whose it is.
+void history_check_record(struct history *history, uint32_t key, const struct record *record,
+                          const char *where);
+// The record that a get or a scan with R = count returned.
+void history_check_read(struct history *history, const struct act *act, uint32_t key,
+                        const struct record *record);
+// What all owners hold when everything is over.
+void history_check_last(struct history *history, uint32_t key, const struct record *record);
+
+// True if a dot of the act is covered.
+bool history_is_covered(const struct history *history, const struct act *act,
+                        const struct clock *clock);

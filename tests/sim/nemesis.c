@@ -1,0 +1,221 @@
+#include "sim/nemesis.h"
+
+#include "sim/memory_node_vfs.h"
+
+enum fault_kind {
+    FAULT_KILL_STORE,
+    FAULT_KILL_ROUTER,
+    FAULT_POWER_LOSS,
+    FAULT_BLACKOUT,
+    FAULT_PAUSE,
+    FAULT_ISOLATE,
+    FAULT_SPLIT,
+    FAULT_ONE_WAY,
+    FAULT_CLIENT_CUT,
+    FAULT_SKEW,
+    FAULT_DISK_FULL,
+    FAULT_SYNC,
+    FAULT_SLOW_DISK,
+    FAULT_SLOW_PLACE,
+    FAULT_LOST_LINK,
+    FAULT_COUNT
+};
+
+static void uncut(void *self, struct event *event)
+{
+    struct nemesis *nemesis = self;
+    nemesis->network->cut[event->a][event->b] = false;
+}
+
+static void cut(struct nemesis *nemesis, uint32_t from, uint32_t to, uint64_t duration_us)
+{
+    if (from == to || nemesis->network->cut[from][to])
+        return;
+    nemesis->network->cut[from][to] = true;
+    world_plan(nemesis->world, duration_us, uncut, nemesis, from, to);
+}
+
+static void isolate(struct nemesis *nemesis, uint32_t place, bool both_ways, uint64_t duration_us)
+{
+    bool is_in = world_chance(nemesis->world, 500);
+    for (uint32_t other = 0; other < nemesis->node_count; other++) {
+        if (both_ways || is_in)
+            cut(nemesis, other, place, duration_us);
+        if (both_ways || !is_in)
+            cut(nemesis, place, other, duration_us);
+    }
+}
+
+// Any bridge, ring or halves: each pair is cut or not.
+static void split(struct nemesis *nemesis, uint64_t duration_us)
+{
+    for (uint32_t a = 0; a < nemesis->node_count; a++) {
+        for (uint32_t b = 0; b < a; b++) {
+            if (world_chance(nemesis->world, 500))
+                continue;
+            cut(nemesis, a, b, duration_us);
+            cut(nemesis, b, a, duration_us);
+        }
+    }
+}
+
+static void end_slow_disk(void *self, struct event *event)
+{
+    ((struct nemesis *)self)->nodes[event->a].log_us = event->b;
+}
+
+static void end_slow_place(void *self, struct event *event)
+{
+    ((struct nemesis *)self)->network->extra_us[event->a] = 0;
+}
+
+static void slow_disk(struct nemesis *nemesis, struct node *node, uint64_t duration_us)
+{
+    if (node->log_us > 20 * WORLD_MS)
+        return;
+    world_plan(nemesis->world, duration_us, end_slow_disk, nemesis, node->index, node->log_us);
+    node->log_us = world_between(nemesis->world, 50, 4000) * WORLD_MS;
+}
+
+static enum memory_vfs_policy choose_policy(struct nemesis *nemesis)
+{
+    return (enum memory_vfs_policy)world_below(nemesis->world, MEMORY_VFS_POLICY_COUNT);
+}
+
+void nemesis_blackout(struct nemesis *nemesis)
+{
+    world_sometimes(nemesis->world, SOMETIMES_BLACKOUT, true);
+    for (uint32_t i = 0; i < nemesis->node_count; i++) {
+        node_lose_power(&nemesis->nodes[i], choose_policy(nemesis));
+        node_restart_after(&nemesis->nodes[i], world_between(nemesis->world, 10, 500) * WORLD_MS);
+    }
+}
+
+static void lose_link(struct nemesis *nemesis, struct node *node)
+{
+    uint32_t other = (uint32_t)world_below(nemesis->world, nemesis->node_count);
+    if (world_chance(nemesis->world, 700))
+        process_lose_link(&node->router_process, network_address(other));
+    else if (nemesis->client_count)
+        client_lose_link(&nemesis->clients[world_below(nemesis->world, nemesis->client_count)]);
+}
+
+static void fill_disk(struct nemesis *nemesis, struct node *node, uint64_t duration_us)
+{
+    node->disk.capacity = nodes_used(node->disk.nodes) + world_below(nemesis->world, 128 << 10) + 1;
+    node->full_until_us = nemesis->world->now_us + duration_us;
+}
+
+static void pause_process(struct nemesis *nemesis, struct node *node, uint64_t duration_us)
+{
+    world_sometimes(nemesis->world, SOMETIMES_PAUSED, true);
+    bool is_store = world_chance(nemesis->world, 500);
+    process_pause(is_store ? &node->store_process : &node->router_process, duration_us);
+}
+
+static void kill_process(struct nemesis *nemesis, struct node *node, enum fault_kind kind)
+{
+    if (kind == FAULT_KILL_STORE)
+        node_kill_store(node);
+    else if (kind == FAULT_KILL_ROUTER)
+        node_kill_router(node);
+    else
+        node_lose_power(node, choose_policy(nemesis));
+    uint64_t down_ms = world_chance(nemesis->world, 500) ? world_between(nemesis->world, 1, 50)
+                                                         : world_between(nemesis->world, 50, 2000);
+    node_restart_after(node, down_ms * WORLD_MS);
+}
+
+static void cut_some(struct nemesis *nemesis, struct node *node, enum fault_kind kind,
+                     uint64_t duration_us)
+{
+    world_sometimes(nemesis->world, SOMETIMES_PARTITION, true);
+    world_sometimes(nemesis->world, SOMETIMES_ONE_WAY, kind == FAULT_ONE_WAY);
+    if (kind == FAULT_SPLIT)
+        split(nemesis, duration_us);
+    else if (kind == FAULT_CLIENT_CUT && nemesis->client_count)
+        isolate(nemesis,
+                NETWORK_NODES_MAX + (uint32_t)world_below(nemesis->world, nemesis->client_count),
+                world_chance(nemesis->world, 500), duration_us);
+    else
+        isolate(nemesis, node->index, kind == FAULT_ISOLATE, duration_us);
+}
+
+static void strike(struct nemesis *nemesis, enum fault_kind kind, struct node *node)
+{
+    struct world *world = nemesis->world;
+    uint64_t duration_us = world_between(world, 20, 2500) * WORLD_MS;
+    world_note(world, "fault %d at n%u for %llu ms", kind, node->index,
+               (unsigned long long)duration_us / WORLD_MS);
+    switch (kind) {
+    case FAULT_KILL_STORE:
+    case FAULT_KILL_ROUTER:
+    case FAULT_POWER_LOSS:
+        kill_process(nemesis, node, kind);
+        break;
+    case FAULT_BLACKOUT:
+        nemesis_blackout(nemesis);
+        break;
+    case FAULT_PAUSE:
+        pause_process(nemesis, node, duration_us);
+        break;
+    case FAULT_SKEW:
+        node->skew_ms = (int64_t)world_below(world, 20000) - 10000;
+        break;
+    case FAULT_DISK_FULL:
+        fill_disk(nemesis, node, duration_us);
+        break;
+    case FAULT_SYNC:
+        memory_vfs_fail(&node->disk, MEMORY_VFS_SYNC, world_below(world, 5), STATUS_IO, false);
+        break;
+    case FAULT_SLOW_DISK:
+        slow_disk(nemesis, node, duration_us);
+        break;
+    case FAULT_SLOW_PLACE:
+        nemesis->network->extra_us[node->index] = world_below(world, 300) * WORLD_MS;
+        world_plan(world, duration_us, end_slow_place, nemesis, node->index, 0);
+        break;
+    case FAULT_LOST_LINK:
+        lose_link(nemesis, node);
+        break;
+    default:
+        cut_some(nemesis, node, kind, duration_us);
+        break;
+    }
+}
+
+static void next(void *self, struct event *event)
+{
+    struct nemesis *nemesis = self;
+    struct world *world = nemesis->world;
+    (void)event;
+    if (nemesis->is_over)
+        return;
+    enum fault_kind kind = (enum fault_kind)world_below(world, FAULT_COUNT);
+    struct node *node = &nemesis->nodes[world_below(world, nemesis->node_count)];
+    bool is_rare = kind == FAULT_BLACKOUT && world_chance(world, 700);
+    if ((nemesis->kinds & (1u << kind)) && !is_rare)
+        strike(nemesis, kind, node);
+    world_plan(world, world_below(world, nemesis->period_us), next, nemesis, 0, 0);
+}
+
+void nemesis_start(struct nemesis *nemesis)
+{
+    nemesis->kinds = (uint32_t)random_u64(&nemesis->world->random);
+    nemesis->period_us = world_between(nemesis->world, 40, 400) * WORLD_MS;
+    world_plan(nemesis->world, world_below(nemesis->world, 500 * WORLD_MS), next, nemesis, 0, 0);
+}
+
+void nemesis_stop(struct nemesis *nemesis)
+{
+    nemesis->is_over = true;
+    network_heal(nemesis->network);
+    for (uint32_t i = 0; i < nemesis->node_count; i++) {
+        struct node *node = &nemesis->nodes[i];
+        node->disk.capacity = node->full_until_us = 0;
+        node->log_us = 2 * WORLD_MS;
+        memory_vfs_fail(&node->disk, 0, 0, STATUS_OK, false);
+        node->store_process.paused_until_us = node->router_process.paused_until_us = 0;
+        node_restart_after(node, 1);
+    }
+}

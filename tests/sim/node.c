@@ -1,0 +1,525 @@
+#include "sim/node.h"
+
+#include "base/endian.h"
+#include "lsm/frame.h"
+
+static struct world *world_of(const struct node *node)
+{
+    return node->settings->world;
+}
+
+static struct moment now(void *self)
+{
+    const struct node *node = self;
+    uint64_t now_ms = world_of(node)->now_us / WORLD_MS;
+    uint64_t wall_ms = 1700000000000u + now_ms + (uint64_t)node->skew_ms;
+    return (struct moment){.mono_ms = node->mono_base_ms + now_ms, .wall_ms = wall_ms};
+}
+
+static bool peek(const struct node *node, uint32_t keyspace, struct bytes name,
+                 struct record *record, struct buf *bytes)
+{
+    struct buf key = {0};
+    uint8_t *prefix = buf_grow(&key, RING_ENGINE_PREFIX_SIZE);
+    store_u64_be(prefix, ring_token(keyspace, name));
+    store_u32_be(prefix + 8, keyspace);
+    buf_append(&key, name);
+    struct fault fault = {0};
+    record_clear(record);
+    enum status status = lsm_get(node->store.lsm, buf_bytes(&key), bytes, &fault);
+    buf_release(&key);
+    if (status == STATUS_NOT_FOUND)
+        buf_clear(bytes);
+    else if (status)
+        world_fail(world_of(node), "n%u cannot read: %s", node->index, fault.text);
+    else if (record_decode(record, name, buf_bytes(bytes)))
+        world_fail(world_of(node), "n%u: a record fails its checksum", node->index);
+    return true;
+}
+
+bool node_peek(const struct node *node, uint32_t key, struct record *record, struct buf *bytes)
+{
+    const struct history *history = node->settings->history;
+    return node->store_process.up &&
+           peek(node, history->keys[key].keyspace, history_key_bytes(history, key), record, bytes);
+}
+
+// ---- the store -----------------------------------------------------------------------
+
+// The last UPDATED of this turn for the link. False if there is none.
+static bool last_updated(const struct outbox *outbox, link_id link, struct op_updated *updated)
+{
+    for (uint32_t i = outbox->count; i > 0; i--) {
+        const struct outbox_message *message = &outbox->messages[i - 1];
+        if (message->link != link || message->type != MESSAGE_UPDATED)
+            continue;
+        struct reader reader = reader_of(buf_bytes(&message->bytes));
+        reader_bytes(&reader, MESSAGE_HEADER_SIZE);
+        for (unsigned op = 0; op < message->count; op++) {
+            if (op_decode_updated(updated, &reader))
+                return false;
+        }
+        return true;
+    }
+    return false;
+}
+
+static void record_minted(struct node *node, const struct op_update *update,
+                          const struct clock *held, const struct op_updated *updated)
+{
+    struct history *history = node->settings->history;
+    struct world *world = world_of(node);
+    int key = history_find_key(history, update->keyspace, update->key);
+    world_sometimes(world, SOMETIMES_DISK_FULL, updated->status == STATUS_DISK_FULL);
+    world_sometimes(world, SOMETIMES_BUSY, updated->status == STATUS_BUSY);
+    if (updated->status || key < 0)
+        return;
+    struct record made = {0};
+    struct clock context = {0};
+    struct reader reader = reader_of(update->context);
+    if (record_decode(&made, update->key, updated->record) ||
+        (update->context.size && clock_decode(&context, &reader)))
+        world_fail(world, "n%u: UPDATED carries no record", node->index);
+    bool is_blind = update->flags & UPDATE_BLIND;
+    history_on_minted(history, (uint32_t)key, &context, is_blind ? held : NULL, &made,
+                      updated->dot);
+    world_sometimes(world, SOMETIMES_STAND_IN, history->keys[key].owners[0] != node->index);
+    world_sometimes(world, SOMETIMES_NOT_READ_FIRST,
+                    is_blind && !update->context.size && held->count);
+    uint64_t stamp_ms = record_hlc_max(&made) >> 16;
+    world_sometimes(world, SOMETIMES_LWW_SKEWED,
+                    history->keys[key].is_lww && stamp_ms > now(node).wall_ms);
+    clock_release(&context);
+    record_release(&made);
+}
+
+// Updates are handed to the store one by one, so that what each was made on can be seen.
+static void deliver_updates(struct node *node, const struct arrival *arrival,
+                            const struct message_header *header, struct reader *body,
+                            struct moment moment, struct outbox *outbox)
+{
+    struct record held = {0};
+    struct buf bytes = {0}, single = {0};
+    struct op_update update;
+    struct op_updated updated;
+    for (unsigned i = 0; i < header->count && !op_decode_update(&update, body); i++) {
+        struct message_header alone = *header;
+        buf_clear(&single);
+        buf_grow(&single, MESSAGE_HEADER_SIZE);
+        op_encode_update(&update, &single);
+        alone.count = 1;
+        alone.body_size = (uint32_t)(single.size - MESSAGE_HEADER_SIZE);
+        message_header_encode(&alone, single.data);
+        peek(node, update.keyspace, update.key, &held, &bytes);
+        uint64_t served = node->store.counts.updates;
+        store_on_message(&node->store, arrival, buf_bytes(&single), moment, outbox);
+        if (node->store.counts.updates > served && last_updated(outbox, arrival->link, &updated))
+            record_minted(node, &update, &held.clock, &updated);
+    }
+    record_release(&held);
+    buf_release(&bytes);
+    buf_release(&single);
+}
+
+static void store_message(void *self, const struct arrival *arrival, struct bytes message,
+                          struct moment moment, struct outbox *outbox)
+{
+    struct node *node = self;
+    struct message_header header;
+    struct reader body;
+    if (!message_header_decode(&header, message, &body) && header.type == MESSAGE_UPDATE)
+        deliver_updates(node, arrival, &header, &body, moment, outbox);
+    else
+        store_on_message(&node->store, arrival, message, moment, outbox);
+    if (node->store.counts.lost_again)
+        world_fail(world_of(node), "n%u thinks that it lost a write that it had", node->index);
+}
+
+static void store_tick(void *self, struct moment moment, struct outbox *outbox)
+{
+    struct node *node = self;
+    if (node->full_until_us && node->full_until_us <= world_of(node)->now_us)
+        node->full_until_us = node->disk.capacity = 0;
+    store_on_tick(&node->store, moment, outbox);
+}
+
+static void store_turn_end(void *self, struct moment moment, struct outbox *outbox)
+{
+    struct node *node = self;
+    store_on_turn_end(&node->store, moment, outbox);
+    outbox->header.epoch = node->settings->ring->epoch;
+    outbox->header.boot = node->store.options.boot;
+}
+
+static void *next_job(void *self, unsigned worker)
+{
+    return store_next_job(&((struct node *)self)->store, (enum lsm_worker)worker);
+}
+
+static void run_job(void *job)
+{
+    lsm_job_run(job);
+}
+
+static enum status on_job_done(void *self, unsigned worker, void *job, struct fault *fault)
+{
+    (void)worker;
+    return store_on_job_done(&((struct node *)self)->store, job, fault);
+}
+
+static uint64_t durable(void *self)
+{
+    return lsm_durable(((struct node *)self)->store.lsm);
+}
+
+static uint64_t job_us(void *self, unsigned worker)
+{
+    const struct node *node = self;
+    uint64_t limit_us = worker == LSM_WORKER_LOG ? node->log_us : 4 * node->log_us;
+    return 50 + world_below(world_of(node), limit_us);
+}
+
+static void on_store_exit(void *self, const char *why)
+{
+    struct node *node = self;
+    world_note(world_of(node), "n%u: the store ends: %s", node->index, why);
+    world_sometimes(world_of(node), SOMETIMES_SYNC_FAILED, lsm_failed(node->store.lsm));
+    node_kill_store(node);
+    node_restart_after(node, world_between(world_of(node), 50 * WORLD_MS, WORLD_S));
+}
+
+static const struct process_brain store_brain = {
+    .on_message = store_message,
+    .on_tick = store_tick,
+    .on_turn_end = store_turn_end,
+    .worker_count = 2,
+    .next_job = next_job,
+    .run_job = run_job,
+    .on_job_done = on_job_done,
+    .durable = durable,
+    .job_us = job_us,
+    .now = now,
+    .on_exit = on_store_exit,
+};
+
+// ---- the router ----------------------------------------------------------------------
+
+// A put that is answered OK is held by W owners. One that is down may have it on its disk.
+static void check_copies(const struct node *node, const struct op_put_done *done)
+{
+    struct history *history = node->settings->history;
+    const struct act *act = history_act(history, done->id);
+    if (done->status || !act)
+        return;
+    const struct history_key *key = &history->keys[act->key];
+    struct act told = *act;
+    told.dot = done->dot;
+    struct record record = {0};
+    struct buf bytes = {0};
+    unsigned count = 0;
+    for (uint32_t i = 0; i < key->n; i++) {
+        if (!node_peek(&node->nodes[key->owners[i]], act->key, &record, &bytes) ||
+            history_is_covered(history, &told, &record.clock))
+            count++;
+    }
+    if (count < act->count)
+        world_fail(world_of(node), "%s: put %u is answered OK with W=%u, %u can have it", key->name,
+                   act->number, act->count, count);
+    record_release(&record);
+    buf_release(&bytes);
+}
+
+static void router_message(void *self, const struct arrival *arrival, struct bytes message,
+                           struct moment moment, struct outbox *outbox)
+{
+    router_on_message(&((struct node *)self)->router, arrival, message, moment, outbox);
+}
+
+static void router_lost(void *self, link_id link, struct moment moment, struct outbox *outbox)
+{
+    router_on_lost(&((struct node *)self)->router, link, moment, outbox);
+}
+
+static void router_tick(void *self, struct moment moment, struct outbox *outbox)
+{
+    struct node *node = self;
+    router_on_tick(&node->router, moment, outbox);
+    for (uint32_t i = 0; i < node->settings->ring->node_count; i++)
+        world_sometimes(world_of(node), SOMETIMES_SLOW, node->router.links.links[i].slow);
+}
+
+static void router_turn_end(void *self, struct moment moment, struct outbox *outbox)
+{
+    struct node *node = self;
+    (void)moment;
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        const struct outbox_message *message = &outbox->messages[i];
+        struct op_put_done done;
+        struct reader reader = reader_of(buf_bytes(&message->bytes));
+        reader_bytes(&reader, MESSAGE_HEADER_SIZE);
+        for (unsigned op = 0; message->type == MESSAGE_PUT_DONE && op < message->count; op++) {
+            if (!op_decode_put_done(&done, &reader))
+                check_copies(node, &done);
+        }
+    }
+    outbox->header.epoch = node->settings->ring->epoch;
+    outbox->header.boot = node->router.options.boot;
+}
+
+static const struct process_brain router_brain = {
+    .on_message = router_message,
+    .on_lost = router_lost,
+    .on_tick = router_tick,
+    .on_turn_end = router_turn_end,
+    .now = now,
+};
+
+// ---- life ----------------------------------------------------------------------------
+
+void node_init(struct node *node, const struct node_settings *settings, struct node *nodes,
+               uint32_t index)
+{
+    struct world *world = settings->world;
+    *node = (struct node){.settings = settings,
+                          .nodes = nodes,
+                          .index = index,
+                          .mono_base_ms = world_between(world, 1000, 100000),
+                          .log_us = world_between(world, 100, 5000)};
+    memory_vfs_init(&node->disk);
+    struct process *store = &node->store_process, *router = &node->router_process;
+    *store = (struct process){.network = settings->network,
+                              .brain = &store_brain,
+                              .self = node,
+                              .port = index,
+                              .tick_us = 100 * WORLD_MS};
+    *router = (struct process){.network = settings->network,
+                               .brain = &router_brain,
+                               .self = node,
+                               .port = NETWORK_ROUTER + index,
+                               .tick_us = 25 * WORLD_MS};
+}
+
+static void restart(void *self, struct event *event)
+{
+    struct node *node = self;
+    (void)event;
+    if (node->is_staying_down)
+        return;
+    if (!node->store_process.up)
+        node_start_store(node);
+    if (!node->router_process.up)
+        node_start_router(node);
+}
+
+void node_restart_after(struct node *node, uint64_t delay_us)
+{
+    world_plan(world_of(node), delay_us, restart, node, 0, 0);
+}
+
+static struct store_options store_options_of(const struct node *node)
+{
+    const struct node_settings *settings = node->settings;
+    struct store_options options = {
+        .ring = settings->ring,
+        .node = settings->ring->nodes[node->index].id,
+        .boot = random_u64(&settings->world->random),
+        .value_size_max = 1 << 20,
+        .record_size_max = settings->memtable_size / 4,
+        .request_memory_ms = settings->request_memory_ms,
+        .lsm = lsm_options_default(),
+        .software = bytes_of_text("sim"),
+    };
+    options.lsm.vfs = (struct vfs *)&node->disk.vfs;
+    options.lsm.dir = "store";
+    options.lsm.seed = random_u64(&settings->world->random);
+    options.lsm.memtable_size = settings->memtable_size;
+    options.lsm.log_segment_size = 64 << 10;
+    options.lsm.block_size = settings->block_size;
+    options.lsm.cache_size = settings->cache_size;
+    options.lsm.merge_run_count = settings->merge_run_count;
+    options.lsm.table_count_max = 8;
+    return options;
+}
+
+void node_start_store(struct node *node)
+{
+    struct world *world = world_of(node);
+    struct store_options options = store_options_of(node);
+    struct fault fault = {0};
+    uint64_t actor = random_u64(&world->random);
+    enum status status = store_open(&node->store, &options, actor, now(node), &fault);
+    world_note(world, "n%u: the store starts: %s %s", node->index, status_text(status),
+               status ? fault.text : "");
+    if (status == STATUS_OK) {
+        node->first_segment = frame_number(lsm_written(node->store.lsm));
+        process_start(&node->store_process);
+        return;
+    }
+    memory_vfs_kill(&node->disk); // its locks are gone with it
+    bool will_pass = status == STATUS_DISK_FULL || status == STATUS_IO;
+    if (!will_pass)
+        world_fail(world, "n%u: the store does not open: %s", node->index, fault.text);
+    if (node->full_until_us && node->full_until_us <= world->now_us)
+        node->full_until_us = node->disk.capacity = 0;
+    node_restart_after(node, 300 * WORLD_MS);
+}
+
+void node_start_router(struct node *node)
+{
+    const struct node_settings *settings = node->settings;
+    struct router_options options = {
+        .ring = settings->ring,
+        .ring_text = bytes_of_text("a ring"),
+        .node = settings->ring->nodes[node->index].id,
+        .boot = random_u64(&settings->world->random),
+        .value_size_max = 1 << 20,
+        .record_size_max = settings->memtable_size / 4,
+        .ping_interval_ms = 200,
+        .down_after_ms = 1000,
+        .timeout_ms = 2000,
+        .software = bytes_of_text("sim"),
+        .address = network_address,
+        .number = network_number,
+    };
+    struct fault fault = {0};
+    if (router_init(&node->router, &options, now(node), &fault))
+        world_fail(settings->world, "a router does not start: %s", fault.text);
+    process_start(&node->router_process);
+}
+
+static void collect_sometimes(struct node *node)
+{
+    struct world *world = world_of(node);
+    struct store *store = &node->store;
+    struct lsm_stats stats;
+    lsm_stats(store->lsm, &stats);
+    world_sometimes(world, SOMETIMES_FLUSH, stats.flush_count);
+    world_sometimes(world, SOMETIMES_MERGE, stats.merge_count);
+    world_sometimes(world, SOMETIMES_ROTATION,
+                    frame_number(lsm_written(store->lsm)) > node->first_segment);
+    world_sometimes(world, SOMETIMES_LWW_DROPPED, store->counts.lww_dropped);
+    world_sometimes(world, SOMETIMES_EXPIRED, store->counts.expired);
+}
+
+// A worker may have got somewhere with what it was at.
+static void finish_partly(struct node *node, void *const jobs[PROCESS_WORKERS_MAX])
+{
+    struct world *world = world_of(node);
+    for (unsigned i = 0; i < PROCESS_WORKERS_MAX; i++) {
+        if (!jobs[i] || world_chance(world, 500))
+            continue;
+        memory_vfs_power_off_after(&node->disk, world_below(world, 6));
+        lsm_job_run(jobs[i]);
+        world_sometimes(world, SOMETIMES_TORN_JOB, true);
+    }
+}
+
+// Routers and clients may notice; if not, silence tells them.
+static void tell_links(struct node *node)
+{
+    const struct ring *ring = node->settings->ring;
+    for (uint32_t i = 0; i < ring->node_count; i++) {
+        if (world_chance(world_of(node), 600))
+            process_lose_link(&node->nodes[i].router_process, network_address(node->index));
+    }
+}
+
+static void end_store(struct node *node)
+{
+    void *jobs[PROCESS_WORKERS_MAX];
+    collect_sometimes(node);
+    process_end(&node->store_process, jobs);
+    finish_partly(node, jobs);
+    memory_vfs_power_off(&node->disk);
+    store_close(&node->store);
+    tell_links(node);
+}
+
+void node_kill_store(struct node *node)
+{
+    if (!node->store_process.up)
+        return;
+    world_note(world_of(node), "n%u: the store is killed", node->index);
+    world_sometimes(world_of(node), SOMETIMES_KILL, true);
+    end_store(node);
+    memory_vfs_kill(&node->disk);
+}
+
+void node_kill_router(struct node *node)
+{
+    if (!node->router_process.up)
+        return;
+    world_note(world_of(node), "n%u: the router is killed", node->index);
+    const struct router_counts *counts = &node->router.counts;
+    struct world *world = world_of(node);
+    world_sometimes(world, SOMETIMES_READ_FIRST, counts->read_first);
+    world_sometimes(world, SOMETIMES_READ_REPAIR, counts->repairs);
+    world_sometimes(world, SOMETIMES_HEDGE, counts->hedges);
+    world_sometimes(world, SOMETIMES_LATE, counts->late);
+    process_end(&node->router_process, NULL);
+    router_release(&node->router);
+}
+
+void node_lose_power(struct node *node, enum memory_vfs_policy policy)
+{
+    struct world *world = world_of(node);
+    world_note(world, "n%u: power loss (%d)", node->index, policy);
+    world_sometimes(world, SOMETIMES_POWER_LOSS, true);
+    node_kill_router(node);
+    if (node->store_process.up) {
+        const struct lsm *lsm = node->store.lsm;
+        world_sometimes(world, SOMETIMES_UNSYNCED_LOST, lsm_durable(lsm) < lsm_written(lsm));
+        end_store(node);
+    }
+    memory_vfs_crash(&node->disk, policy, &world->random);
+}
+
+void node_release(struct node *node)
+{
+    if (node->store_process.up) {
+        collect_sometimes(node);
+        process_end(&node->store_process, NULL);
+        store_close(&node->store);
+    }
+    node_kill_router(node);
+    process_release(&node->store_process);
+    process_release(&node->router_process);
+    memory_vfs_release(&node->disk);
+}
+
+// ---- checks --------------------------------------------------------------------------
+
+static void check_roots(struct node *node, const uint64_t *roots, const uint64_t *entries)
+{
+    const struct ledger *ledger = &node->store.ledger;
+    for (uint32_t i = 0; i < ledger->partition_count; i++) {
+        if (ledger->partitions[i].root != roots[i] || ledger->partitions[i].entries != entries[i])
+            world_fail(world_of(node), "n%u: the ledger of partition %u is not that of its records",
+                       node->index, i);
+    }
+}
+
+void node_check(struct node *node)
+{
+    struct world *world = world_of(node);
+    const struct ring *ring = node->settings->ring;
+    uint64_t roots[RING_PARTITIONS_MIN] = {0}, entries[RING_PARTITIONS_MIN] = {0};
+    struct bytes key, value;
+    struct record record = {0};
+    struct fault fault = {0};
+    if (lsm_verify(node->store.lsm, &fault))
+        world_fail(world, "n%u: %s", node->index, fault.text);
+    struct lsm_scan *scan = lsm_scan_open(node->store.lsm, (struct bytes){0}, (struct bytes){0});
+    while (!lsm_scan_next(scan, &key, &value, &fault)) {
+        uint32_t partition = ring_partition(ring, load_u64_be(key.data));
+        struct bytes name =
+            bytes_of(key.data + RING_ENGINE_PREFIX_SIZE, key.size - RING_ENGINE_PREFIX_SIZE);
+        if (record_decode(&record, name, value))
+            world_fail(world, "n%u: a record fails its checksum", node->index);
+        roots[partition] += record_leaf_hash(&record, key);
+        entries[partition]++;
+    }
+    lsm_scan_close(scan);
+    record_release(&record);
+    check_roots(node, roots, entries);
+}

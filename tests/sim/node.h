@@ -1,0 +1,60 @@
+// node.h - one simulated machine: a disk, a clock, a store and a router.
+//
+// The brains are the real ones. What they are told and what they say is watched here: every
+// dot that a store gives goes into the history, and a router that answers OK is asked where
+// the copies are.
+#pragma once
+
+#include "dkv-router/router.h"
+#include "dkv-store/store.h"
+#include "sim/history.h"
+#include "sim/memory_vfs.h"
+#include "sim/process.h"
+
+// The same for all nodes of a run.
+struct node_settings {
+    const struct ring *ring;
+    struct network *network;
+    struct history *history;
+    struct world *world;
+    size_t memtable_size, block_size, cache_size;
+    unsigned merge_run_count;
+    uint64_t request_memory_ms;
+};
+
+struct node {
+    const struct node_settings *settings;
+    struct node *nodes; // all of them, by index in the ring
+    uint32_t index;
+    struct memory_vfs disk;
+    uint64_t mono_base_ms;
+    int64_t skew_ms; // of the wall clock
+    uint64_t log_us; // how long the log thread takes
+    uint64_t full_until_us;
+    bool is_staying_down; // until the nemesis lets it come back
+    struct store store;
+    struct router router;
+    struct process store_process, router_process;
+    uint64_t first_segment; // of the log, at the start of the store
+};
+
+void node_init(struct node *node, const struct node_settings *settings, struct node *nodes,
+               uint32_t index);
+void node_release(struct node *node);
+
+// The store opens its disk; if that fails for a reason that passes, it tries again later.
+void node_start_store(struct node *node);
+void node_start_router(struct node *node);
+
+// The process is gone. A power loss takes both processes and what the disk had not synced.
+void node_kill_store(struct node *node);
+void node_kill_router(struct node *node);
+void node_lose_power(struct node *node, enum memory_vfs_policy policy);
+void node_restart_after(struct node *node, uint64_t delay_us); // what is down then
+
+// What the store holds of a key now, whether or not it is durable. The record borrows from
+// `bytes`. False if the store is down.
+bool node_peek(const struct node *node, uint32_t key, struct record *record, struct buf *bytes);
+
+// The store agrees with itself: checksums, hash tree roots, entry counts.
+void node_check(struct node *node);

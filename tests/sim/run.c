@@ -1,0 +1,479 @@
+#include "sim/run.h"
+
+#include "base/endian.h"
+#include "base/xalloc.h"
+#include "ring/ring_plan.h"
+#include "sim/nemesis.h"
+
+#include <stdio.h>
+
+enum { LINKS_UP_US = 15 * WORLD_S, READ_US = 6 * WORLD_S, PASSES_MAX = 6 };
+
+struct run {
+    struct world world;
+    struct network network;
+    struct history history;
+    struct ring ring;
+    struct node_settings settings;
+    struct node nodes[NETWORK_NODES_MAX];
+    uint32_t node_count;
+    struct client clients[NETWORK_CLIENTS_MAX]; // the last one is the examiner's
+    uint32_t client_count;                      // without it
+    struct client *examiner;
+    struct nemesis nemesis;
+};
+
+// ---- making --------------------------------------------------------------------------
+
+static void make_ring(struct run *run)
+{
+    static const uint8_t counts[] = {2, 3, 3, 3, 3, 3, 3, 4, 4, 5};
+    struct world *world = &run->world;
+    struct ring_node nodes[NETWORK_NODES_MAX] = {0};
+    struct fault fault = {0};
+    run->node_count = counts[world_below(world, sizeof counts)];
+    for (uint32_t i = 0; i < run->node_count; i++) {
+        nodes[i] = (struct ring_node){
+            .id = random_u64(&world->random), .port = (uint16_t)(7400 + i), .weight = 100};
+        snprintf(nodes[i].name, sizeof nodes[i].name, "n%u", i);
+        snprintf(nodes[i].address, sizeof nodes[i].address, "10.0.0.%u", i + 1);
+    }
+    if (ring_create(&run->ring, random_u64(&world->random), RING_PARTITIONS_MIN, nodes,
+                    run->node_count, &fault))
+        world_fail(world, "no ring: %s", fault.text);
+}
+
+// A second keyspace beside "default".
+static void add_lww(struct run *run, struct ring_keyspace keyspaces[2])
+{
+    keyspaces[0] = run->ring.keyspaces[0];
+    keyspaces[1] = keyspaces[0];
+    keyspaces[1].id = 2;
+    keyspaces[1].conflict = RING_CONFLICT_LWW;
+    snprintf(keyspaces[1].name, sizeof keyspaces[1].name, "last");
+    run->ring.keyspaces = xrealloc(run->ring.keyspaces, 2 * sizeof *keyspaces);
+    memcpy(run->ring.keyspaces, keyspaces, 2 * sizeof *keyspaces);
+    run->ring.keyspace_count = 2;
+    struct fault fault = {0};
+    if (ring_check(&run->ring, &fault))
+        world_fail(&run->world, "no ring: %s", fault.text);
+}
+
+// Some keys share a partition, so that its counters and pages have more than one.
+static void make_keys(struct run *run)
+{
+    struct world *world = &run->world;
+    struct ring_keyspace keyspaces[2];
+    add_lww(run, keyspaces);
+    uint32_t count = (uint32_t)world_between(world, 1, 8);
+    bool is_crowded = world_chance(world, 400);
+    for (uint32_t i = 0; run->history.key_count < count && i < 1000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key-%llu", (unsigned long long)world_below(world, 1000000));
+        history_add_key(&run->history, &run->ring, &run->ring.keyspaces[world_chance(world, 250)],
+                        name);
+        const struct history_key *keys = run->history.keys;
+        uint32_t last = run->history.key_count - 1;
+        if (is_crowded && last && last % 3 && keys[last].partition != keys[last - 1].partition)
+            run->history.key_count--;
+    }
+}
+
+static void make_nodes(struct run *run)
+{
+    struct world *world = &run->world;
+    run->network.world = world;
+    run->network.faults = (struct network_faults){
+        .delay_us = world_between(world, 50, 3000),
+        .jitter_us = world_chance(world, 300) ? world_between(world, 1000, 60000) : 500,
+        .lost = world_chance(world, 500) ? world_below(world, 100) : 0,
+        .repeated = world_chance(world, 500) ? world_below(world, 100) : 0,
+        .reorders = world_chance(world, 500),
+    };
+    run->settings = (struct node_settings){
+        .ring = &run->ring,
+        .network = &run->network,
+        .history = &run->history,
+        .world = world,
+        .memtable_size = (size_t)world_between(world, 16, 96) << 10,
+        .block_size = (size_t)512 << world_below(world, 4),
+        .cache_size = world_chance(world, 500) ? 64 << 10 : 0,
+        .merge_run_count = (unsigned)world_between(world, 2, 4),
+        .request_memory_ms = 600 * 1000,
+    };
+    for (uint32_t i = 0; i < run->node_count; i++) {
+        node_init(&run->nodes[i], &run->settings, run->nodes, i);
+        node_restart_after(&run->nodes[i], world_below(world, 200 * WORLD_MS));
+    }
+}
+
+static void make_clients(struct run *run)
+{
+    struct world *world = &run->world;
+    run->client_count = (uint32_t)world_between(world, 2, 8);
+    uint32_t acts = (uint32_t)world_between(world, 40, 400);
+    uint32_t value_size_max = world_chance(world, 400) ? 3500 : 60;
+    for (uint32_t i = 0; i <= run->client_count; i++) {
+        struct client *client = &run->clients[i];
+        client_init(client, i, world, &run->network, &run->history, &run->ring);
+        client->value_size_max = value_size_max;
+        if (i == run->client_count)
+            break;
+        client->acts_left = acts / run->client_count + 1;
+        client_begin(client);
+    }
+    run->examiner = &run->clients[run->client_count];
+    run->examiner->is_patient = true;
+}
+
+static void release(struct run *run)
+{
+    for (uint32_t i = 0; i < run->node_count; i++)
+        node_release(&run->nodes[i]);
+    for (uint32_t i = 0; i <= run->client_count; i++)
+        client_release(&run->clients[i]);
+    history_release(&run->history);
+    ring_release(&run->ring);
+    world_release(&run->world);
+}
+
+// ---- waiting -------------------------------------------------------------------------
+
+static void wait_ms(struct run *run, uint64_t duration_ms)
+{
+    world_run(&run->world, run->world.now_us + duration_ms * WORLD_MS);
+}
+
+static bool is_link_up(const struct run *run, uint32_t router, uint32_t store)
+{
+    return run->nodes[router].router_process.up &&
+           links_can_ask(&run->nodes[router].router.links, store);
+}
+
+// And no worker hangs at a job that it began when its disk was slow.
+static bool is_whole(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->node_count; i++) {
+        for (uint32_t j = 0; j < run->node_count; j++) {
+            if (!is_link_up(run, i, j) || !run->nodes[j].store_process.up)
+                return false;
+        }
+        for (unsigned worker = 0; worker < PROCESS_WORKERS_MAX; worker++) {
+            if (run->nodes[i].store_process.jobs[worker])
+                return false;
+        }
+    }
+    return true;
+}
+
+static void wait_until_whole(struct run *run)
+{
+    uint64_t end_us = run->world.now_us + LINKS_UP_US;
+    while (!run->world.failed && !is_whole(run) && run->world.now_us < end_us)
+        wait_ms(run, 50);
+    if (!is_whole(run))
+        world_fail(&run->world,
+                   "faults are over, but a router does not reach a store, or a disk hangs");
+}
+
+// The examiner does this until it succeeds: a router may just have learnt that a store is
+// another one than before. False if that takes too long.
+static bool perform(struct run *run, const struct client_request *request)
+{
+    uint64_t end_us = run->world.now_us + request->timeout_us;
+    for (;;) {
+        client_start(run->examiner, request);
+        while (!run->world.failed && run->examiner->act)
+            wait_ms(run, 1);
+        enum status status = run->examiner->status;
+        if (run->world.failed || !status || status == STATUS_NOT_FOUND)
+            return !run->world.failed;
+        if (status == STATUS_INDETERMINATE || run->world.now_us >= end_us)
+            return false;
+        wait_ms(run, 20);
+    }
+}
+
+static struct act *last_act(const struct run *run)
+{
+    return run->history.acts[run->history.act_count - 1];
+}
+
+// ---- the phases ----------------------------------------------------------------------
+
+static bool is_client_busy(const struct run *run)
+{
+    for (uint32_t i = 0; i < run->client_count; i++) {
+        if (run->clients[i].act)
+            return true;
+    }
+    return false;
+}
+
+static void safety(struct run *run)
+{
+    nemesis_start(&run->nemesis);
+    wait_ms(run, world_between(&run->world, 500, 6000));
+    if (world_chance(&run->world, 300) && !run->world.failed)
+        nemesis_blackout(&run->nemesis);
+}
+
+static void liveness(struct run *run)
+{
+    nemesis_stop(&run->nemesis);
+    wait_ms(run, world_below(&run->world, 1000));
+    for (uint32_t i = 0; i < run->client_count; i++)
+        run->clients[i].acts_left = 0;
+    while (!run->world.failed && is_client_busy(run))
+        wait_ms(run, 20);
+    wait_until_whole(run);
+}
+
+static void read_all(struct run *run)
+{
+    for (uint32_t key = 0; key < run->history.key_count && !run->world.failed; key++) {
+        struct client_request request = {
+            .kind = ACT_GET, .key = key, .level = RING_LEVEL_ALL, .timeout_us = READ_US};
+        run->examiner->router = (uint32_t)world_below(&run->world, run->node_count);
+        if (!perform(run, &request))
+            world_fail(&run->world, "faults are over, but %s cannot be read: %s",
+                       run->history.keys[key].name, status_text(run->examiner->status));
+    }
+}
+
+// True if all owners hold the same bytes.
+static bool has_converged(struct run *run, uint32_t key)
+{
+    const struct history_key *at = &run->history.keys[key];
+    struct record record = {0};
+    struct buf first = {0}, bytes = {0};
+    bool is_same = true;
+    for (uint32_t i = 0; i < at->n; i++) {
+        node_peek(&run->nodes[at->owners[i]], key, &record, i ? &bytes : &first);
+        is_same &= !i || bytes_equal(buf_bytes(&first), buf_bytes(&bytes));
+        if (!is_same)
+            world_note(&run->world, "n%u holds %u values of %s", at->owners[i], record.count,
+                       at->name);
+    }
+    record_release(&record);
+    buf_release(&first);
+    buf_release(&bytes);
+    return is_same;
+}
+
+static void converge(struct run *run)
+{
+    for (unsigned pass = 0; pass < PASSES_MAX && !run->world.failed; pass++) {
+        read_all(run);
+        wait_ms(run, 300);
+        bool is_same = true;
+        for (uint32_t key = 0; key < run->history.key_count && !run->world.failed; key++)
+            is_same &= has_converged(run, key);
+        if (is_same)
+            return;
+    }
+    world_fail(&run->world, "everything was read with R=all, but owners differ");
+}
+
+static void verdict(struct run *run)
+{
+    struct record record = {0};
+    struct buf bytes = {0};
+    for (uint32_t key = 0; key < run->history.key_count && !run->world.failed; key++) {
+        const struct history_key *at = &run->history.keys[key];
+        node_peek(&run->nodes[at->owners[0]], key, &record, &bytes);
+        if (at->is_lww && record.count > 1)
+            world_fail(&run->world, "%s: siblings in a keyspace that has none", at->name);
+        history_check_last(&run->history, key, &record);
+    }
+    record_release(&record);
+    buf_release(&bytes);
+    for (uint32_t i = 0; i < run->node_count && !run->world.failed; i++)
+        node_check(&run->nodes[i]);
+}
+
+// ---- scenarios -----------------------------------------------------------------------
+
+// The examiner's blind put through this router must succeed.
+static struct act *put(struct run *run, uint32_t router, uint32_t key, uint8_t level)
+{
+    struct client_request request = {
+        .kind = ACT_PUT, .key = key, .level = level, .value_size = 40, .timeout_us = READ_US};
+    run->examiner->router = router;
+    if (!perform(run, &request))
+        world_fail(&run->world, "%s: a put fails though W owners are there: %s",
+                   run->history.keys[key].name, status_text(run->examiner->status));
+    return last_act(run);
+}
+
+// Everybody must now see this value, and beside it none but late ones: those of operations
+// whose end nobody knows.
+static bool is_alone(struct run *run, const struct record *record, const struct act *act)
+{
+    bool is_there = false;
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct act *other = history_act_of(&run->history, &record->siblings[i].request);
+        if (other == act)
+            is_there = true;
+        else if (!other || other->status == STATUS_OK)
+            return false;
+    }
+    return is_there;
+}
+
+static void expect_one(struct run *run, uint32_t key, const struct act *act, const char *when)
+{
+    struct client_request request = {
+        .kind = ACT_GET, .key = key, .level = RING_LEVEL_ALL, .timeout_us = READ_US};
+    if (!perform(run, &request)) {
+        world_fail(&run->world, "%s: no read %s", run->history.keys[key].name, when);
+        return;
+    }
+    struct record record = {0};
+    if (record_decode(&record, history_key_bytes(&run->history, key),
+                      buf_bytes(&run->examiner->record)) ||
+        !is_alone(run, &record, act))
+        world_fail(&run->world, "%s: %u values %s, one expected", run->history.keys[key].name,
+                   record.count, when);
+    record_release(&record);
+}
+
+static uint32_t any_node(struct run *run)
+{
+    return (uint32_t)world_below(&run->world, run->node_count);
+}
+
+static void write_twice(struct run *run, uint32_t key)
+{
+    put(run, any_node(run), key, RING_LEVEL_QUORUM);
+    if (!run->world.failed)
+        expect_one(run, key, put(run, any_node(run), key, RING_LEVEL_QUORUM),
+                   "after two blind puts, one after the other");
+}
+
+static void stay_down(struct run *run, uint32_t index)
+{
+    struct node *node = &run->nodes[index];
+    node->is_staying_down = true;
+    node_kill_store(node);
+}
+
+// The first owner misses a write; the next blind one must not be made without it.
+static void miss_a_write(struct run *run, uint32_t key)
+{
+    const struct history_key *at = &run->history.keys[key];
+    uint32_t owner = at->owners[0];
+    uint32_t router = at->owners[1 + world_below(&run->world, at->n - 1)];
+    uint64_t end_us = run->world.now_us + LINKS_UP_US;
+    stay_down(run, owner);
+    while (!run->world.failed && is_link_up(run, router, owner) && run->world.now_us < end_us)
+        wait_ms(run, 10);
+    if (!run->world.failed)
+        put(run, router, key, RING_LEVEL_QUORUM);
+    run->nodes[owner].is_staying_down = false;
+    node_restart_after(&run->nodes[owner], 1);
+    while (!run->world.failed && !is_link_up(run, router, owner) && run->world.now_us < end_us)
+        wait_ms(run, 1);
+    if (run->world.failed)
+        return;
+    const struct act *last = put(run, router, key, RING_LEVEL_QUORUM);
+    if (!run->world.failed)
+        expect_one(run, key, last, "after the first owner came back");
+    wait_until_whole(run);
+}
+
+// A put that was superseded is asked for again, perhaps after its coordinator restarted.
+static void repeat_a_request(struct run *run, uint32_t key)
+{
+    struct act *first = put(run, any_node(run), key, RING_LEVEL_ALL);
+    if (run->world.failed)
+        return;
+    struct act *second = put(run, any_node(run), key, RING_LEVEL_ALL);
+    if (!run->world.failed && world_chance(&run->world, 500)) {
+        node_kill_store(&run->nodes[run->history.keys[key].owners[0]]);
+        node_restart_after(&run->nodes[run->history.keys[key].owners[0]], WORLD_MS);
+        wait_ms(run, 2000);
+        wait_until_whole(run);
+    }
+    if (run->world.failed)
+        return;
+    struct client_request request = {.kind = ACT_PUT,
+                                     .key = key,
+                                     .value_size = first->value_size,
+                                     .timeout_us = READ_US,
+                                     .repeats = first};
+    run->examiner->router = any_node(run);
+    if (!perform(run, &request))
+        world_fail(&run->world, "a repeated put fails on a cluster that is whole");
+    else if (first->mint_count > 1)
+        world_fail(&run->world, "a repeated put was made a second time");
+    else
+        expect_one(run, key, second, "after an older request was repeated");
+}
+
+// The moment a put is answered the lights go out everywhere.
+static void lose_everything(struct run *run, uint32_t key)
+{
+    uint8_t level = (uint8_t)world_between(&run->world, 1, run->history.keys[key].n);
+    put(run, any_node(run), key, level);
+    if (run->world.failed)
+        return;
+    nemesis_blackout(&run->nemesis);
+    wait_ms(run, 600);
+    wait_until_whole(run);
+    if (!run->world.failed)
+        read_all(run);
+}
+
+static void scenarios(struct run *run)
+{
+    uint32_t key = (uint32_t)world_below(&run->world, run->history.key_count);
+    const struct history_key *at = &run->history.keys[key];
+    uint64_t dice = world_below(&run->world, 4);
+    if (dice == 0)
+        write_twice(run, key);
+    else if (dice == 1 && at->n >= 3)
+        miss_a_write(run, key);
+    else if (dice == 2)
+        repeat_a_request(run, key);
+    else
+        lose_everything(run, key);
+    if (run->world.failed)
+        return;
+    converge(run);
+    if (!run->world.failed)
+        verdict(run);
+    bool is_settled = true;
+    for (uint32_t i = 0; i < run->node_count; i++)
+        is_settled &= run->nodes[i].router_process.up && !run->nodes[i].router.unsettled_count;
+    world_sometimes(&run->world, SOMETIMES_SETTLED_AFTER_FAULTS, is_settled);
+}
+
+void run(uint64_t seed, bool verbose, struct run_result *result)
+{
+    static struct run state; // too large for the stack
+    struct run *run = &state;
+    *run = (struct run){0};
+    world_init(&run->world, seed, verbose);
+    history_init(&run->history, &run->world);
+    make_ring(run);
+    make_keys(run);
+    make_nodes(run);
+    make_clients(run);
+    run->nemesis = (struct nemesis){.world = &run->world,
+                                    .network = &run->network,
+                                    .nodes = run->nodes,
+                                    .node_count = run->node_count,
+                                    .clients = run->clients,
+                                    .client_count = run->client_count};
+    void (*const phases[])(struct run *) = {safety, liveness, converge, verdict, scenarios};
+    for (unsigned i = 0; i < sizeof phases / sizeof *phases && !run->world.failed; i++)
+        phases[i](run);
+    result->trace = run->world.trace;
+    result->event_count = run->world.event_count;
+    result->failed = run->world.failed;
+    memcpy(result->reason, run->world.reason, sizeof result->reason);
+    release(run);
+    for (int i = 0; i < SOMETIMES_COUNT; i++)
+        result->sometimes[i] += run->world.sometimes[i];
+}

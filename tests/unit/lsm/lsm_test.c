@@ -1,0 +1,433 @@
+// What lsm.h promises beyond "it is a map": positions, limits, refusals, scans, notes, jobs.
+#include "unit/unit.h"
+
+#include "lsm/lsm.h"
+#include "sim/memory_vfs.h"
+
+#include <stdio.h>
+
+static struct memory_vfs disk;
+static struct lsm *lsm;
+static struct lsm_options options;
+static struct fault fault;
+static struct buf notes, snapshot_seen;
+
+static void snapshot(void *context, struct buf *out)
+{
+    (void)context;
+    buf_append(out, buf_bytes(&notes));
+}
+
+static enum status restore(void *context, struct bytes bytes)
+{
+    (void)context;
+    buf_set(&notes, bytes);
+    buf_set(&snapshot_seen, bytes);
+    return STATUS_OK;
+}
+
+static enum status replay(void *context, struct bytes note)
+{
+    (void)context;
+    buf_append(&notes, note);
+    return STATUS_OK;
+}
+
+static void open_again(void)
+{
+    if (lsm)
+        lsm_close(lsm);
+    buf_clear(&notes);
+    buf_clear(&snapshot_seen);
+    assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
+}
+
+static void start(void)
+{
+    memory_vfs_init(&disk);
+    options = lsm_options_default();
+    options.vfs = &disk.vfs;
+    options.dir = "db";
+    options.memtable_size = 64 << 10;
+    options.log_segment_size = 64 << 10;
+    options.merge_run_count = 4;
+    options.owner = (struct lsm_owner){NULL, snapshot, restore, replay};
+    open_again();
+}
+
+static void stop(void)
+{
+    lsm_close(lsm);
+    lsm = NULL;
+    buf_release(&notes);
+    buf_release(&snapshot_seen);
+    memory_vfs_release(&disk);
+}
+
+// Runs the next job; false if there is none.
+static bool work(enum lsm_worker worker)
+{
+    struct lsm_job *job = lsm_next_job(lsm, worker);
+    if (!job)
+        return false;
+    lsm_job_run(job);
+    assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
+    return true;
+}
+
+static void work_all(void)
+{
+    while (work(LSM_WORKER_LOG) || work(LSM_WORKER_BACKGROUND))
+        continue;
+}
+
+static enum status put(const char *key, struct bytes value, const char *note)
+{
+    struct lsm_batch batch = {0};
+    uint64_t position;
+    lsm_batch_put(&batch, bytes_of_text(key), value);
+    if (note)
+        lsm_batch_note(&batch, bytes_of_text(note));
+    enum status status = lsm_write(lsm, &batch, &position);
+    if (!status && note)
+        buf_append_text(&notes, note);
+    lsm_batch_release(&batch);
+    return status;
+}
+
+static void must_put(const char *key, const char *value, const char *note)
+{
+    assert_int_equal(put(key, bytes_of_text(value), note), STATUS_OK);
+}
+
+static void check(const char *key, const char *value)
+{
+    struct buf found = {0};
+    enum status status = lsm_get(lsm, bytes_of_text(key), &found, &fault);
+    assert_int_equal(status, value ? STATUS_OK : STATUS_NOT_FOUND);
+    if (value)
+        assert_true(bytes_equal(buf_bytes(&found), bytes_of_text(value)));
+    buf_release(&found);
+}
+
+// Writes about `size` bytes to many keys, with jobs in between.
+static void churn(size_t size)
+{
+    static uint8_t value[500];
+    for (size_t at = 0; at < size; at += sizeof value) {
+        char key[32];
+        snprintf(key, sizeof key, "churn %05zu", at * 31 % 9973);
+        enum status status = put(key, bytes_of(value, sizeof value), NULL);
+        if (status == STATUS_BUSY)
+            work_all();
+        else
+            assert_int_equal(status, STATUS_OK);
+    }
+}
+
+TEST(a_write_is_visible_at_once_and_durable_after_a_job)
+{
+    start();
+    uint64_t before = lsm_written(lsm);
+    must_put("key", "value", NULL);
+    assert_true(lsm_written(lsm) > before);
+    assert_true(lsm_durable(lsm) < lsm_written(lsm));
+    check("key", "value");
+    assert_true(work(LSM_WORKER_LOG));
+    assert_true(lsm_durable(lsm) == lsm_written(lsm));
+    assert_false(work(LSM_WORKER_LOG));
+    stop();
+}
+
+TEST(there_is_one_job_of_a_kind_at_a_time)
+{
+    start();
+    must_put("a", "1", NULL);
+    struct lsm_job *job = lsm_next_job(lsm, LSM_WORKER_LOG);
+    assert_non_null(job);
+    must_put("b", "2", NULL);
+    assert_null(lsm_next_job(lsm, LSM_WORKER_LOG));
+    lsm_job_run(job);
+    assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
+    assert_true(lsm_durable(lsm) < lsm_written(lsm));
+    assert_true(work(LSM_WORKER_LOG));
+    stop();
+}
+
+TEST(a_database_is_open_once)
+{
+    struct lsm *second;
+    start();
+    assert_int_equal(lsm_open(&second, &options, &fault), STATUS_LOCKED);
+    stop();
+}
+
+TEST(limits_are_refused_and_leave_nothing)
+{
+    static uint8_t large[70000];
+    start();
+    assert_int_equal(put("key", bytes_of(large, sizeof large), NULL), STATUS_TOO_LARGE);
+    assert_int_equal(put("key", bytes_of(large, 33000), NULL), STATUS_TOO_LARGE);
+    assert_int_equal(put("key", bytes_of(large, 32000), NULL), STATUS_OK);
+    assert_int_equal(put("", bytes_of(large, 1), NULL), STATUS_INVALID);
+    struct lsm_batch batch = {0};
+    uint64_t position;
+    lsm_batch_put(&batch, bytes_of_text("good"), bytes_of_text("1"));
+    lsm_batch_put(&batch, bytes_of(large, LSM_KEY_SIZE_MAX + 1), (struct bytes){0});
+    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_TOO_LARGE);
+    lsm_batch_release(&batch);
+    check("good", NULL);
+    stop();
+}
+
+TEST(when_nothing_is_flushed_writes_are_refused_as_busy)
+{
+    static uint8_t value[1000];
+    start();
+    enum status status = STATUS_OK;
+    unsigned count = 0;
+    for (; !status && count < 1000; count++)
+        status = put("key", bytes_of(value, sizeof value), NULL);
+    assert_int_equal(status, STATUS_BUSY);
+    work_all();
+    assert_int_equal(put("key", bytes_of(value, sizeof value), NULL), STATUS_OK);
+    stop();
+}
+
+TEST(notes_and_snapshots_make_up_the_whole_history)
+{
+    start();
+    must_put("a", "1", "one ");
+    lsm_flush(lsm);
+    must_put("a", "2", "two ");
+    work_all();
+    must_put("a", "3", "three");
+    work_all();
+    open_again();
+    assert_true(bytes_equal(buf_bytes(&snapshot_seen), bytes_of_text("one ")));
+    assert_true(bytes_equal(buf_bytes(&notes), bytes_of_text("one two three")));
+    check("a", "3");
+    stop();
+}
+
+TEST(notes_alone_do_not_make_the_log_grow_for_ever)
+{
+    static uint8_t note[4000];
+    start();
+    for (unsigned i = 0; i < 1000; i++) {
+        struct lsm_batch batch = {0};
+        uint64_t position;
+        lsm_batch_note(&batch, bytes_of(note, sizeof note));
+        if (lsm_write(lsm, &batch, &position))
+            work_all();
+        lsm_batch_release(&batch);
+    }
+    work_all();
+    struct lsm_stats stats;
+    lsm_stats(lsm, &stats);
+    assert_true(stats.log_bytes < 12 * options.log_segment_size);
+    assert_int_equal(stats.table_count, 0);
+    stop();
+}
+
+TEST(a_scan_sees_what_was_there_when_it_was_opened)
+{
+    start();
+    must_put("a", "1", NULL);
+    must_put("b", "1", NULL);
+    lsm_flush(lsm);
+    work_all();
+    must_put("c", "1", NULL);
+    struct lsm_scan *scan = lsm_scan_open(lsm, (struct bytes){0}, (struct bytes){0});
+    struct lsm_batch batch = {0};
+    uint64_t position;
+    lsm_batch_delete(&batch, bytes_of_text("b"));
+    lsm_batch_put(&batch, bytes_of_text("c"), bytes_of_text("2"));
+    lsm_batch_put(&batch, bytes_of_text("d"), bytes_of_text("2"));
+    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK);
+    lsm_batch_release(&batch);
+    churn(600 << 10); // flushes and merges move everything underneath
+    work_all();
+    static const char *const keys[] = {"a", "b", "c"};
+    struct bytes key, value;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(lsm_scan_next(scan, &key, &value, &fault), STATUS_OK);
+        assert_true(bytes_equal(key, bytes_of_text(keys[i])));
+        assert_true(bytes_equal(value, bytes_of_text("1")));
+    }
+    assert_int_equal(lsm_scan_next(scan, &key, &value, &fault), STATUS_END);
+    lsm_scan_close(scan);
+    check("b", NULL);
+    check("c", "2");
+    stop();
+}
+
+TEST(a_scan_keeps_its_bounds)
+{
+    start();
+    must_put("a", "1", NULL);
+    must_put("b", "1", NULL);
+    must_put("c", "1", NULL);
+    for (unsigned flushed = 0; flushed < 2; flushed++) {
+        struct bytes key, value;
+        struct lsm_scan *scan = lsm_scan_open(lsm, bytes_of_text("aa"), bytes_of_text("c"));
+        assert_int_equal(lsm_scan_next(scan, &key, &value, &fault), STATUS_OK);
+        assert_true(bytes_equal(key, bytes_of_text("b")));
+        assert_int_equal(lsm_scan_next(scan, &key, &value, &fault), STATUS_END);
+        assert_int_equal(lsm_scan_next(scan, &key, &value, &fault), STATUS_END);
+        lsm_scan_close(scan);
+        lsm_flush(lsm);
+        work_all();
+    }
+    stop();
+}
+
+static void count_name(void *context, const char *name)
+{
+    (void)name;
+    ++*(size_t *)context;
+}
+
+TEST(the_directory_holds_only_what_is_needed)
+{
+    start();
+    churn(3 << 20);
+    lsm_flush(lsm);
+    work_all();
+    struct lsm_stats stats;
+    lsm_stats(lsm, &stats);
+    assert_true(stats.flush_count > 20 && stats.merge_count > 3);
+    assert_true(stats.table_count < 8);
+    size_t count = 0;
+    disk.vfs.list(&disk.vfs, "db", count_name, &count, NULL);
+    assert_true(count <= stats.table_count + 8); // LOCK, CURRENT, manifest, a few segments
+    assert_int_equal(lsm_verify(lsm, &fault), STATUS_OK);
+    stop();
+}
+
+TEST(many_short_lives_do_not_leave_a_long_log)
+{
+    start();
+    for (unsigned i = 0; i < 40; i++) {
+        must_put("key", "value", NULL);
+        work(LSM_WORKER_LOG);
+        open_again();
+        work(LSM_WORKER_BACKGROUND);
+    }
+    struct lsm_stats stats;
+    lsm_stats(lsm, &stats);
+    assert_true(stats.log_bytes <= 6 * options.log_segment_size);
+    stop();
+}
+
+TEST(a_full_disk_refuses_writes_and_loses_none)
+{
+    start();
+    disk.capacity = 500 << 10;
+    static uint8_t value[1000]; // that does not compress
+    struct random random;
+    random_init(&random, 1);
+    char key[32];
+    unsigned accepted = 0;
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < 2000 && status != STATUS_DISK_FULL; i++) {
+        snprintf(key, sizeof key, "key %04u", accepted);
+        for (size_t b = 0; b < sizeof value; b++)
+            value[b] = (uint8_t)random_u64(&random);
+        status = put(key, bytes_of(value, sizeof value), NULL);
+        accepted += !status;
+        for (size_t worker = 0; worker < 2; worker++) {
+            struct lsm_job *job = lsm_next_job(lsm, (enum lsm_worker)worker);
+            if (!job)
+                continue;
+            lsm_job_run(job);
+            enum status done = lsm_on_done(lsm, job, &fault);
+            assert_true(done == STATUS_OK || done == STATUS_DISK_FULL);
+        }
+    }
+    assert_int_equal(status, STATUS_DISK_FULL);
+    assert_false(lsm_failed(lsm));
+    disk.capacity = 0;
+    lsm_tick(lsm, 5000);
+    work_all();
+    assert_true(lsm_durable(lsm) == lsm_written(lsm));
+    must_put("again", "1", NULL);
+    work_all();
+    open_again();
+    check("again", "1");
+    for (unsigned i = 0; i < accepted; i++) {
+        struct buf found = {0};
+        snprintf(key, sizeof key, "key %04u", i);
+        assert_int_equal(lsm_get(lsm, bytes_of_text(key), &found, &fault), STATUS_OK);
+        buf_release(&found);
+    }
+    stop();
+}
+
+TEST(a_failed_sync_stops_the_engine)
+{
+    start();
+    must_put("a", "1", NULL);
+    memory_vfs_fail(&disk, MEMORY_VFS_SYNC, 0, STATUS_IO, false);
+    struct lsm_job *job = lsm_next_job(lsm, LSM_WORKER_LOG);
+    lsm_job_run(job);
+    assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_IO);
+    assert_true(lsm_failed(lsm));
+    assert_true(lsm_durable(lsm) < lsm_written(lsm));
+    assert_int_equal(put("b", bytes_of_text("1"), NULL), STATUS_IO);
+    assert_null(lsm_next_job(lsm, LSM_WORKER_LOG));
+    check("a", "1");
+    stop();
+}
+
+TEST(an_interval_passes_between_syncs)
+{
+    start();
+    options.durability = LSM_DURABILITY_INTERVAL;
+    options.interval_ms = 100;
+    open_again();
+    struct lsm_stats before, after;
+    lsm_tick(lsm, 1000);
+    must_put("a", "1", NULL);
+    work(LSM_WORKER_LOG);
+    lsm_stats(lsm, &before);
+    lsm_tick(lsm, 1050);
+    must_put("b", "1", NULL);
+    work(LSM_WORKER_LOG);
+    assert_true(lsm_durable(lsm) == lsm_written(lsm));
+    lsm_stats(lsm, &after);
+    assert_int_equal(after.log_sync_count, before.log_sync_count);
+    lsm_tick(lsm, 1200);
+    assert_true(work(LSM_WORKER_LOG)); // a sync alone
+    assert_false(work(LSM_WORKER_LOG));
+    lsm_stats(lsm, &after);
+    assert_int_equal(after.log_sync_count, before.log_sync_count + 1);
+    stop();
+}
+
+TEST(a_lost_current_is_not_taken_for_a_new_database)
+{
+    start();
+    must_put("a", "1", NULL);
+    work_all();
+    lsm_close(lsm);
+    lsm = NULL;
+    disk.vfs.remove(&disk.vfs, "db/CURRENT", NULL);
+    assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_CORRUPT);
+    assert_string_equal(fault.text, "db/CURRENT: missing at offset 0");
+    memory_vfs_store(&disk, "db/CURRENT", bytes_of_text("MANIFEST-000001\n"));
+    open_again();
+    check("a", "1");
+    stop();
+}
+
+TESTS(RUN(a_write_is_visible_at_once_and_durable_after_a_job),
+      RUN(there_is_one_job_of_a_kind_at_a_time), RUN(a_database_is_open_once),
+      RUN(limits_are_refused_and_leave_nothing),
+      RUN(when_nothing_is_flushed_writes_are_refused_as_busy),
+      RUN(notes_and_snapshots_make_up_the_whole_history),
+      RUN(notes_alone_do_not_make_the_log_grow_for_ever),
+      RUN(a_scan_sees_what_was_there_when_it_was_opened), RUN(a_scan_keeps_its_bounds),
+      RUN(the_directory_holds_only_what_is_needed), RUN(many_short_lives_do_not_leave_a_long_log),
+      RUN(a_full_disk_refuses_writes_and_loses_none), RUN(a_failed_sync_stops_the_engine),
+      RUN(an_interval_passes_between_syncs), RUN(a_lost_current_is_not_taken_for_a_new_database))
