@@ -33,6 +33,10 @@ void ledger_start_actor(struct ledger *ledger, uint64_t actor, uint64_t wall_ms,
     ledger->actor = actor;
     for (uint32_t i = 0; i < ledger->partition_count; i++)
         ledger->partitions[i].counter = 0;
+#if DKV_MUTANT == 3
+    for (uint32_t i = 0; i < ledger->partition_count; i++)
+        ledger->partitions[i].counter = seen_high(&ledger->partitions[i].seen, actor);
+#endif
     buf_append_u8(note, NOTE_ACTOR);
     buf_append_u64(note, actor);
     buf_append_u64(note, wall_ms);

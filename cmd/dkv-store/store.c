@@ -47,6 +47,9 @@ static enum status start_actor(struct store *store, uint64_t actor, struct momen
                                struct fault *fault)
 {
     buf_clear(&store->note);
+#if DKV_MUTANT == 3
+    actor = store->ledger.actor ? store->ledger.actor : actor;
+#endif
     ledger_start_actor(&store->ledger, actor, now.wall_ms, &store->note);
     lsm_batch_clear(&store->batch);
     lsm_batch_note(&store->batch, buf_bytes(&store->note));

@@ -7,6 +7,7 @@
 #include "ring/ring.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 enum status argument_key(const char *key_file, struct operands *operands, struct buf *key,
@@ -80,6 +81,11 @@ enum status argument_read(int fd, size_t size_max, struct buf *out, struct fault
 uint64_t argument_deadline_ms(const struct globals *globals)
 {
     return clock_mono_ms() + globals->timeout_ms;
+}
+
+bool print_bytes(struct bytes bytes)
+{
+    return !bytes.size || fwrite(bytes.data, 1, bytes.size, stdout) == bytes.size;
 }
 
 int argument_report(const struct globals *globals, const char *verb, enum status status,

@@ -1,5 +1,5 @@
 // arguments.h - what the verbs that read and write data take: keys, levels, contexts,
-// values; and how they say what went wrong.
+// values; and how they print, and say what went wrong.
 //
 // Failures are INVALID or TOO_LARGE with the reason in the fault.
 #pragma once
@@ -22,6 +22,9 @@ enum status argument_read(int fd, size_t size_max, struct buf *out, struct fault
 
 // Monotonic time at which a single-key operation that begins now is to be over.
 uint64_t argument_deadline_ms(const struct globals *globals);
+
+// Writes to standard output. False if that failed; main says why at the end.
+bool print_bytes(struct bytes bytes);
 
 // Says on stderr how an operation failed, in the router's words if there are any, and
 // returns the exit status.

@@ -50,14 +50,6 @@ struct client {
     struct op_welcome welcome;
 };
 
-static void fail_all(struct client *client, enum status status)
-{
-    struct pending *pending = &client->pending;
-    for (uint32_t i = 0; i < pending->slot_count; i++)
-        if (pending->requests[i].state != REQUEST_FREE)
-            pending_fail(pending, &pending->requests[i], status, (struct bytes){0});
-}
-
 // ---- another try ------------------------------------------------------------------
 
 static void pause_request(struct client *client, struct request *request, uint64_t now_ms)
@@ -82,25 +74,6 @@ static void requeue_sent(struct client *client)
     }
 }
 
-// A refusal is final, unless an earlier try may have been applied: then only time can
-// tell, and until the deadline we ask again.
-static bool is_worth_a_retry(const struct request *request, enum status status)
-{
-    switch (status) {
-    case STATUS_BUSY:
-    case STATUS_STALE:
-        return true;
-    case STATUS_INDETERMINATE:
-    case STATUS_TIMEOUT:
-        return request->deadline_ms != 0;
-    case STATUS_UNAVAILABLE:
-    case STATUS_NOT_OWNER:
-        return request->maybe_applied && request->deadline_ms;
-    default:
-        return false;
-    }
-}
-
 // True if the request goes on in spite of this reply.
 static bool try_again(struct client *client, struct request *request, enum status status)
 {
@@ -108,7 +81,7 @@ static bool try_again(struct client *client, struct request *request, enum statu
         return false;
     uint64_t now_ms = clock_mono_ms();
     bool is_late = request->deadline_ms && now_ms + PAUSE_FIRST_MS >= request->deadline_ms;
-    bool again = is_worth_a_retry(request, status) && !is_late;
+    bool again = request_goes_on(request, status) && !is_late;
     if (status == STATUS_INDETERMINATE || status == STATUS_TIMEOUT)
         pending_mark_retry(request);
     if (again)
@@ -406,7 +379,7 @@ static void check_unconnected(struct client *client, uint64_t now_ms)
     if (limit_ms < GIVE_UP_MS)
         limit_ms = GIVE_UP_MS;
     if (!client->ever_connected && now_ms - client->opened_ms >= limit_ms)
-        fail_all(client, STATUS_UNREACHABLE);
+        pending_fail_all(&client->pending, STATUS_UNREACHABLE);
     else
         fail_over(client);
 }

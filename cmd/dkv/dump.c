@@ -71,7 +71,7 @@ struct dump {
 
 static bool flush(struct dump *dump)
 {
-    bool is_ok = fwrite(dump->out.data, 1, dump->out.size, stdout) == dump->out.size;
+    bool is_ok = print_bytes(buf_bytes(&dump->out));
     dump->size += dump->out.size;
     buf_clear(&dump->out);
     return is_ok;

@@ -64,7 +64,7 @@ static int print_all(struct bytes key, const struct sibling *const *visible, uin
         json_object_update_new(json, jsonl_sibling(visible[i]));
         jsonl_append(json, &out);
     }
-    fwrite(out.data, 1, out.size, stdout);
+    print_bytes(buf_bytes(&out));
     buf_release(&out);
     return 0;
 }
@@ -97,13 +97,13 @@ static int print_value(const struct read *read, uint32_t keyspace, const struct 
     if (read->globals->json) {
         struct buf out = {0};
         jsonl_append(jsonl_record(keyspace, key, record, clock_wall_ms()), &out);
-        fwrite(out.data, 1, out.size, stdout);
+        print_bytes(buf_bytes(&out));
         buf_release(&out);
         return 0;
     }
     if (count > 1)
         return print_siblings(visible, count);
-    fwrite(visible[0]->value.data, 1, visible[0]->value.size, stdout);
+    print_bytes(visible[0]->value);
     if (read->options.newline)
         putchar('\n');
     return 0;
@@ -159,17 +159,17 @@ int verb_get(struct globals *globals, int argc, char **argv)
         status = argument_level(read.options.level, &op.level, &fault);
     if (!status && operands.count)
         status = fault_set(&fault, STATUS_INVALID, "unexpected argument '%s'", operands.values[0]);
-    if (status == STATUS_INVALID)
-        return usage_error("get", "%s", fault.text);
-    if (!status)
-        status = client_open(&client, globals, &fault);
-    if (status)
-        return report(globals, "get", status, "%s", fault.text);
     op.keyspace = bytes_of_text(globals->keyspace);
     op.key = buf_bytes(&read.key);
-    client_get(client, &op, argument_deadline_ms(globals), on_got, &read);
-    client_drain(client);
-    client_close(client);
+    if (status == STATUS_INVALID) {
+        read.exit_status = usage_error("get", "%s", fault.text);
+    } else if (status || (status = client_open(&client, globals, &fault))) {
+        read.exit_status = report(globals, "get", status, "%s", fault.text);
+    } else {
+        client_get(client, &op, argument_deadline_ms(globals), on_got, &read);
+        client_drain(client);
+        client_close(client);
+    }
     buf_release(&read.key);
     return read.exit_status;
 }

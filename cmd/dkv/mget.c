@@ -116,7 +116,7 @@ static void run_client(struct mget *mget, bool wants_input)
     while (mget->oldest < mget->newest && mget->lookups[mget->oldest % LOOKUPS_MAX].ended)
         print_oldest(mget);
     // What is there is shown before we wait again: mget may be one end of a conversation.
-    fwrite(mget->out.data, 1, mget->out.size, stdout);
+    print_bytes(buf_bytes(&mget->out));
     fflush(stdout);
     buf_clear(&mget->out);
     if (ferror(stdout) || intake_interrupted(&mget->intake))
@@ -179,7 +179,7 @@ static void run(struct mget *mget)
     }
     if (!mget->exit_status)
         format_write_end(mget->format, &mget->out);
-    fwrite(mget->out.data, 1, mget->out.size, stdout);
+    print_bytes(buf_bytes(&mget->out));
     if (!mget->exit_status && mget->failed_count)
         mget->exit_status = report(mget->globals, "mget", STATUS_PARTIAL,
                                    "%" PRIu64 " keys have no pair", mget->failed_count);

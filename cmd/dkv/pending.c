@@ -172,3 +172,27 @@ void pending_fail(struct pending *pending, struct request *request, enum status 
     else
         on_done.answer(context, &(struct op_answer){.status = (uint8_t)status, .text = text});
 }
+
+void pending_fail_all(struct pending *pending, enum status status)
+{
+    for (uint32_t i = 0; i < pending->slot_count; i++)
+        if (pending->requests[i].state != REQUEST_FREE)
+            pending_fail(pending, &pending->requests[i], status, (struct bytes){0});
+}
+
+bool request_goes_on(const struct request *request, enum status status)
+{
+    switch (status) {
+    case STATUS_BUSY:
+    case STATUS_STALE:
+        return true;
+    case STATUS_INDETERMINATE:
+    case STATUS_TIMEOUT:
+        return request->deadline_ms != 0;
+    case STATUS_UNAVAILABLE:
+    case STATUS_NOT_OWNER:
+        return request->maybe_applied && request->deadline_ms;
+    default:
+        return false;
+    }
+}

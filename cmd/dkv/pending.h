@@ -78,3 +78,8 @@ void pending_end(struct pending *pending, struct request *request); // the slot 
 // whatever the status.
 void pending_fail(struct pending *pending, struct request *request, enum status status,
                   struct bytes text);
+void pending_fail_all(struct pending *pending, enum status status);
+
+// True if a reply with this status is not the end. A refusal is final, unless an earlier
+// try may have been applied: then only time can tell, and until the deadline we ask again.
+bool request_goes_on(const struct request *request, enum status status);

@@ -122,7 +122,7 @@ static bool next_line(struct shell *shell, struct bytes *line)
 
 static void flush(struct shell *shell)
 {
-    fwrite(shell->out.data, 1, shell->out.size, stdout);
+    print_bytes(buf_bytes(&shell->out));
     fflush(stdout);
     buf_clear(&shell->out);
 }

@@ -32,8 +32,10 @@ static struct put_step end(struct put *put, struct put_step step)
 static struct put_step give_up(struct put *put)
 {
     enum status status = put->refusal ? (enum status)put->refusal : STATUS_UNAVAILABLE;
+#if DKV_MUTANT != 8
     if (put->sent)
         status = STATUS_INDETERMINATE;
+#endif
     struct put_step step = nothing();
     if (!put->answered)
         step = answer(put, step, status);
@@ -75,6 +77,9 @@ static struct put_step start_reading_or_updating(struct put *put)
     if (put->coordinator < 0)
         return give_up(put);
     bool read = put->must_read || (put->must_read_elsewhere && put->coordinator != 0);
+#if DKV_MUTANT == 9
+    read = false;
+#endif
     // The coordinator adds its own record, so it is one of the R without being asked.
     owner_mask itself = bit((unsigned)put->coordinator);
     owner_mask ask = first_live(put, itself, put->r - 1u);
@@ -156,6 +161,9 @@ struct put_step put_on_found(struct put *put, uint8_t owner, bool found)
     if (put->phase != PUT_FINDING || !(put->asked & bit(owner)))
         return nothing();
     put->asked &= (owner_mask)~bit(owner);
+#if DKV_MUTANT == 7
+    found = false;
+#endif
     if (found)
         return judge(put, start_merging(put, (owner_mask)(bit(put->n) - 1)));
     if (put->asked)
@@ -200,6 +208,11 @@ struct put_step put_on_updated(struct put *put, uint8_t owner, enum status statu
 
 struct put_step put_on_acked(struct put *put, uint8_t owner, enum status status)
 {
+#if DKV_MUTANT == 4
+    if (put->phase == PUT_MERGING && status == STATUS_OK && (put->acked & bit(owner)) &&
+        !put->answered)
+        return answer(put, nothing(), STATUS_OK);
+#endif
     if (put->phase != PUT_MERGING || !(put->merging & bit(owner)))
         return nothing();
     put->merging &= (owner_mask)~bit(owner);

@@ -44,8 +44,9 @@ static void make_ring(struct run *run)
 }
 
 // A second keyspace beside "default".
-static void add_lww(struct run *run, struct ring_keyspace keyspaces[2])
+static void add_lww(struct run *run)
 {
+    struct ring_keyspace keyspaces[2];
     keyspaces[0] = run->ring.keyspaces[0];
     keyspaces[1] = keyspaces[0];
     keyspaces[1].id = 2;
@@ -63,18 +64,20 @@ static void add_lww(struct run *run, struct ring_keyspace keyspaces[2])
 static void make_keys(struct run *run)
 {
     struct world *world = &run->world;
-    struct ring_keyspace keyspaces[2];
-    add_lww(run, keyspaces);
+    add_lww(run);
+    const struct ring_keyspace *keyspaces = run->ring.keyspaces;
     uint32_t count = (uint32_t)world_between(world, 1, 8);
     bool is_crowded = world_chance(world, 400);
     for (uint32_t i = 0; run->history.key_count < count && i < 1000; i++) {
         char name[32];
+        const struct ring_keyspace *keyspace = &keyspaces[world_chance(world, 250)];
         snprintf(name, sizeof name, "key-%llu", (unsigned long long)world_below(world, 1000000));
-        history_add_key(&run->history, &run->ring, &run->ring.keyspaces[world_chance(world, 250)],
-                        name);
+        if (history_find_key(&run->history, keyspace->id, bytes_of_text(name)) >= 0)
+            continue;
+        history_add_key(&run->history, &run->ring, keyspace, name);
         const struct history_key *keys = run->history.keys;
         uint32_t last = run->history.key_count - 1;
-        if (is_crowded && last && last % 3 && keys[last].partition != keys[last - 1].partition)
+        if (is_crowded && last % 3 && keys[last].partition != keys[last - 1].partition)
             run->history.key_count--;
     }
 }
