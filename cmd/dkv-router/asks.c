@@ -8,12 +8,11 @@ static void add_node(const struct router *router, uint32_t index, struct buf *te
     const struct link *peer = &router->links.links[LINKS_ROUTER + index];
     bool router_up = index == router->self || peer->up;
     const char *state = !store->up || !router_up ? "down"
-                        : store->slow             ? "slow"
-                        : store->disk_full        ? "full"
-                                                  : "up";
-    const char *software = index == router->self
-                               ? (const char *)router->options.software.data
-                               : (store->software[0] ? store->software : "");
+                        : store->slow            ? "slow"
+                        : store->disk_full       ? "full"
+                                                 : "up";
+    const char *software = index == router->self ? (const char *)router->options.software.data
+                                                 : (store->software[0] ? store->software : "");
     buf_printf(text,
                "{\"v\":1,\"node\":\"%s\",\"state\":\"%s\",\"dc\":\"%s\",\"rack\":\"%s\","
                "\"router\":\"%s\",\"store\":\"%s\",\"epoch\":\"%llu\",\"keys\":%llu,"
@@ -24,8 +23,8 @@ static void add_node(const struct router *router, uint32_t index, struct buf *te
                store->unsynced_age_ms, store->disk_full ? "true" : "false", software);
 }
 
-enum status asks_on_ask(struct router *router, const struct arrival *arrival,
-                        struct reader *body, struct outbox *outbox)
+enum status asks_on_ask(struct router *router, const struct arrival *arrival, struct reader *body,
+                        struct outbox *outbox)
 {
     struct op_ask ask;
     if (op_decode_ask(&ask, body))

@@ -3,5 +3,5 @@
 
 #include "dkv-router/router.h"
 
-enum status asks_on_ask(struct router *router, const struct arrival *arrival,
-                        struct reader *body, struct outbox *outbox) MUST_USE;
+enum status asks_on_ask(struct router *router, const struct arrival *arrival, struct reader *body,
+                        struct outbox *outbox) MUST_USE;

@@ -27,8 +27,8 @@ enum flight_kind {
 };
 
 struct flight {
-    uint8_t kind; // enum flight_kind
-    uint8_t n;    // owners
+    uint8_t kind;                     // enum flight_kind
+    uint8_t n;                        // owners
     uint16_t owners[RING_OWNERS_MAX]; // node indexes, in order of preference
     uint32_t slot;
     uint32_t life;

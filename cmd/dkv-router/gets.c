@@ -73,16 +73,14 @@ static void repair(struct router *router, const struct flight *flight, struct by
             record_includes(&router->record, &router->joined))
             continue;
         router->counts.repairs++;
-        struct op_merge merge = {.keyspace = flight->keyspace,
-                                 .key = buf_bytes(&flight->key),
-                                 .record = encoded};
-        op_encode_merge(&merge, outbox_add(outbox, owner_link(router, flight, owner),
-                                           MESSAGE_MERGE, 0));
+        struct op_merge merge = {
+            .keyspace = flight->keyspace, .key = buf_bytes(&flight->key), .record = encoded};
+        op_encode_merge(&merge,
+                        outbox_add(outbox, owner_link(router, flight, owner), MESSAGE_MERGE, 0));
     }
 }
 
-static void answer_joined(struct router *router, const struct flight *flight,
-                          struct outbox *outbox)
+static void answer_joined(struct router *router, const struct flight *flight, struct outbox *outbox)
 {
     uint8_t replied = mask_count(flight->get.replied);
     join_full(router, flight);
@@ -191,8 +189,8 @@ static void narrow_to_self(const struct router *router, struct placing *placing)
 }
 
 enum status gets_on_get(struct router *router, const struct arrival *arrival,
-                        const struct message_header *header, struct reader *body,
-                        struct moment now, struct outbox *outbox)
+                        const struct message_header *header, struct reader *body, struct moment now,
+                        struct outbox *outbox)
 {
     struct op_get get;
     if (op_decode_get(&get, body))
@@ -214,8 +212,7 @@ enum status gets_on_get(struct router *router, const struct arrival *arrival,
         if (r)
             start(router, arrival, header, &get, &placing, r, now, outbox);
         else
-            refuse(arrival, &get, STATUS_INVALID, "R is greater than the number of owners",
-                   outbox);
+            refuse(arrival, &get, STATUS_INVALID, "R is greater than the number of owners", outbox);
     }
     return STATUS_OK;
 }
@@ -247,8 +244,8 @@ void gets_on_fetched(struct router *router, struct flight *flight, unsigned owne
     take_step(router, flight, get_on_reply(&flight->get, (uint8_t)owner, full), now, outbox);
 }
 
-void gets_on_failed(struct router *router, struct flight *flight, unsigned owner,
-                    struct moment now, struct outbox *outbox)
+void gets_on_failed(struct router *router, struct flight *flight, unsigned owner, struct moment now,
+                    struct outbox *outbox)
 {
     take_step(router, flight, get_on_failed(&flight->get, (uint8_t)owner), now, outbox);
 }

@@ -4,14 +4,14 @@
 #include "dkv-router/placing.h"
 
 enum status gets_on_get(struct router *router, const struct arrival *arrival,
-                        const struct message_header *header, struct reader *body,
-                        struct moment now, struct outbox *outbox) MUST_USE;
+                        const struct message_header *header, struct reader *body, struct moment now,
+                        struct outbox *outbox) MUST_USE;
 
 // A record or a head that was asked for with the flight's id.
 void gets_on_fetched(struct router *router, struct flight *flight, unsigned owner,
                      const struct op_fetched *fetched, struct moment now, struct outbox *outbox);
-void gets_on_failed(struct router *router, struct flight *flight, unsigned owner,
-                    struct moment now, struct outbox *outbox);
+void gets_on_failed(struct router *router, struct flight *flight, unsigned owner, struct moment now,
+                    struct outbox *outbox);
 // The hedge or the deadline.
 void gets_on_wake(struct router *router, struct flight *flight, struct moment now,
                   struct outbox *outbox);

@@ -9,6 +9,7 @@ enum {
     RESET_AFTER_MS = 2000,   // of silence while down
     SLOW_UNSYNCED_MS = 2000, // a disk that hangs this long counts as down
     STALL_MS = 300,
+    ROUTER_PATIENCE = 5, // nothing waits for other routers: they are pinged less
 };
 
 void links_init(struct links *links, uint32_t node_count, uint32_t self)
@@ -84,9 +85,8 @@ enum link_change links_on_lost(struct links *links, uint32_t number, struct mome
 
 static void send_hello(const struct links *links, uint32_t number, struct outbox *outbox)
 {
-    struct op_hello hello = {.version_min = MESSAGE_VERSION,
-                             .version_max = MESSAGE_VERSION,
-                             .node = links->node};
+    struct op_hello hello = {
+        .version_min = MESSAGE_VERSION, .version_max = MESSAGE_VERSION, .node = links->node};
     op_encode_hello(&hello, outbox_add(outbox, links->address(number), MESSAGE_HELLO, 0));
 }
 
@@ -110,11 +110,14 @@ enum link_change links_on_tick(struct links *links, uint32_t number, struct mome
         }
         return LINK_UNCHANGED;
     }
-    if (now.mono_ms > link->heard_ms + links->down_after_ms)
+    unsigned patience = number < LINKS_ROUTER ? 1 : ROUTER_PATIENCE;
+    if (now.mono_ms > link->heard_ms + patience * links->down_after_ms)
         return go_down(link, now);
     // A PING also when others talk, but seldom: its answer carries the state of the store.
-    bool silent = now.mono_ms >= link->heard_ms + links->ping_interval_ms;
-    uint64_t interval = silent ? links->ping_interval_ms : 2 * links->ping_interval_ms;
+    uint64_t interval = patience * links->ping_interval_ms;
+    bool silent = now.mono_ms >= link->heard_ms + interval;
+    if (!silent)
+        interval *= 2;
     if (now.mono_ms >= link->pinged_ms + interval) {
         link->pinged_ms = now.mono_ms;
         send_ping(links, number, outbox);

@@ -23,7 +23,7 @@ struct link {
     bool exists;
     bool up;
     bool slow;
-    uint64_t boot;      // of the peer's life, from its messages
+    uint64_t boot; // of the peer's life, from its messages
     uint64_t actor;
     uint64_t heard_ms;  // last message
     uint64_t pinged_ms; // last PING or HELLO

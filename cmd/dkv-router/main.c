@@ -15,15 +15,13 @@ enum {
     CLIENT_PORT_OFFSET = 0,
     PEER_PORT_OFFSET = 1,
     STORE_PORT_OFFSET = 2,
-    TICK_MS = 20,
-    REFRESH_MS = 1000,
+    TICK_MS = 100,
     TIMEOUT_MS = 5000,
 };
 
 struct shell {
     struct router router;
     struct node node;
-    uint64_t refreshed_ms;
 };
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
@@ -46,12 +44,12 @@ static void on_unsent(void *self, link_id link, struct bytes message, struct mom
 
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
-    struct shell *shell = self;
-    router_on_tick(&shell->router, now, outbox);
-    if (now.mono_ms >= shell->refreshed_ms + REFRESH_MS) {
-        shell->refreshed_ms = now.mono_ms;
-        node_refresh(&shell->node);
-    }
+    router_on_tick(&((struct shell *)self)->router, now, outbox);
+}
+
+static unsigned tick_within_ms(void *self)
+{
+    return router_tick_within_ms(&((struct shell *)self)->router);
 }
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
@@ -114,8 +112,7 @@ int main(int argc, char **argv)
 {
     static struct shell shell;
     char client[NODE_PATH_SIZE], peer[NODE_PATH_SIZE], local[NODE_PATH_SIZE];
-    arguments_parse(&shell.node.settings, "dkv-router", "answers clients for one node", argc,
-                    argv);
+    arguments_parse(&shell.node.settings, "dkv-router", "answers clients for one node", argc, argv);
     node_open(&shell.node);
     open_router(&shell);
     connect_all(&shell.node);
@@ -125,14 +122,18 @@ int main(int argc, char **argv)
         node_tcp(self, PEER_PORT_OFFSET, peer),
         node_ipc(&shell.node, "run/router.sock", local),
     };
-    const struct daemon_options options = {
-        .name = "dkv-router", .tick_ms = TICK_MS, .listen = listen, .listen_count = 3};
+    const struct daemon_options options = {.name = "dkv-router",
+                                           .tick_ms = TICK_MS,
+                                           .listen = listen,
+                                           .listen_count = 3,
+                                           .keys = shell.node.clients};
     const struct daemon_brain brain = {
         .self = &shell,
         .on_message = on_message,
         .on_lost = on_lost,
         .on_unsent = on_unsent,
         .on_tick = on_tick,
+        .tick_within_ms = tick_within_ms,
         .on_turn_end = on_turn_end,
     };
     int status = daemon_run(&options, &brain, shell.node.net);

@@ -36,8 +36,7 @@ static struct page_source *smallest(struct page_source *sources, unsigned count)
 {
     struct page_source *best = NULL;
     for (unsigned i = 0; i < count; i++) {
-        if (sources[i].key.size &&
-            (!best || compare(sources[i].token, sources[i].key, best) < 0))
+        if (sources[i].key.size && (!best || compare(sources[i].token, sources[i].key, best) < 0))
             best = &sources[i];
     }
     return best;
@@ -70,14 +69,14 @@ static bool is_behind(const struct page *page, uint32_t keyspace, const struct p
     int order = memcmp(prefix, last.data, sizeof prefix);
     if (order)
         return order > 0;
-    return bytes_compare(item->key, bytes_of(last.data + sizeof prefix,
-                                             last.size - sizeof prefix)) > 0;
+    return bytes_compare(item->key,
+                         bytes_of(last.data + sizeof prefix, last.size - sizeof prefix)) > 0;
 }
 
 // Appends the join of all front items with this key, and moves those sources on.
 static enum status take(struct page *page, struct page_source *sources, unsigned count,
-                        const struct page_source *first, uint32_t keyspace,
-                        struct record *joined, struct record *scratch)
+                        const struct page_source *first, uint32_t keyspace, struct record *joined,
+                        struct record *scratch)
 {
     struct bytes key = first->key, record = first->record;
     uint64_t token = first->token;

@@ -11,7 +11,7 @@
 struct page_source {
     struct op_scanned scanned; // borrows
     struct reader items;
-    struct bytes key;    // of the item in front, borrowed; empty = no more
+    struct bytes key; // of the item in front, borrowed; empty = no more
     struct bytes record;
     uint64_t token;
 };

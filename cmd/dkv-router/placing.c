@@ -19,8 +19,7 @@ enum status placing_find_partition(const struct router *router, struct bytes key
     if (!placing->keyspace || partition >= router->ring->partition_count)
         return STATUS_INVALID;
     placing->partition = partition;
-    placing->n =
-        (uint8_t)ring_owners(router->ring, partition, placing->keyspace, placing->owners);
+    placing->n = (uint8_t)ring_owners(router->ring, partition, placing->keyspace, placing->owners);
     find_live(router, placing);
     return STATUS_OK;
 }
@@ -33,8 +32,8 @@ enum status placing_find(const struct router *router, struct bytes keyspace, str
     if (!placing->keyspace || key.size < 1 || key.size > RECORD_KEY_SIZE_MAX)
         return STATUS_INVALID;
     placing->partition = ring_partition(router->ring, ring_token(placing->keyspace->id, key));
-    placing->n = (uint8_t)ring_owners(router->ring, placing->partition, placing->keyspace,
-                                      placing->owners);
+    placing->n =
+        (uint8_t)ring_owners(router->ring, placing->partition, placing->keyspace, placing->owners);
     find_live(router, placing);
     return STATUS_OK;
 }

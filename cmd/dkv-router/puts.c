@@ -61,8 +61,8 @@ static void send_find(struct router *router, struct flight *flight, unsigned own
                            .request = flight->request,
                            .keyspace = flight->keyspace,
                            .key = buf_bytes(&flight->key)};
-    op_encode_find(&find, outbox_add_timed(outbox, owner_link(router, flight, owner),
-                                           MESSAGE_FIND, budget(flight, now)));
+    op_encode_find(&find, outbox_add_timed(outbox, owner_link(router, flight, owner), MESSAGE_FIND,
+                                           budget(flight, now)));
 }
 
 static void send_read(struct router *router, struct flight *flight, unsigned owner,
@@ -84,12 +84,11 @@ static void send_merge(struct router *router, struct flight *flight, unsigned ow
                              .keyspace = flight->keyspace,
                              .key = buf_bytes(&flight->key),
                              .record = record};
-    op_encode_merge(&merge, outbox_add(outbox, owner_link(router, flight, owner), MESSAGE_MERGE,
-                                       0));
+    op_encode_merge(&merge,
+                    outbox_add(outbox, owner_link(router, flight, owner), MESSAGE_MERGE, 0));
 }
 
-static struct bytes explain(struct router *router, const struct flight *flight,
-                            enum status status)
+static struct bytes explain(struct router *router, const struct flight *flight, enum status status)
 {
     struct placing placing = {.n = flight->n};
     memcpy(placing.owners, flight->owners, sizeof placing.owners);
@@ -207,8 +206,8 @@ static void start(struct router *router, const struct arrival *arrival,
                   const struct placing *placing, uint8_t w, struct moment now,
                   struct outbox *outbox)
 {
-    struct flight *flight = add_flight(router, arrival, placing, put,
-                                       placing_deadline(router, header, now), now);
+    struct flight *flight =
+        add_flight(router, arrival, placing, put, placing_deadline(router, header, now), now);
     if (!flight) {
         router->counts.busy++;
         refuse(arrival, put, STATUS_BUSY, "too many operations in flight", outbox);
@@ -235,8 +234,8 @@ static void start(struct router *router, const struct arrival *arrival,
 }
 
 enum status puts_on_put(struct router *router, const struct arrival *arrival,
-                        const struct message_header *header, struct reader *body,
-                        struct moment now, struct outbox *outbox)
+                        const struct message_header *header, struct reader *body, struct moment now,
+                        struct outbox *outbox)
 {
     struct op_put put;
     if (op_decode_put(&put, body))
@@ -365,8 +364,8 @@ void puts_on_head(struct router *router, struct flight *flight, unsigned owner,
     take_step(router, flight, step, (struct bytes){0}, now, outbox);
 }
 
-void puts_on_failed(struct router *router, struct flight *flight, unsigned owner,
-                    struct moment now, struct outbox *outbox)
+void puts_on_failed(struct router *router, struct flight *flight, unsigned owner, struct moment now,
+                    struct outbox *outbox)
 {
     struct put_step step = put_on_failed(&flight->put, (uint8_t)owner);
     take_step(router, flight, step, (struct bytes){0}, now, outbox);

@@ -6,14 +6,13 @@
 #include "dkv-router/scans.h"
 #include "dkv-router/settling.h"
 
-enum { CREDIT_OPS = 4096, CREDIT_KIB = 8192, GET_P99_FIRST_US = 20000 };
+enum { CREDIT_OPS = 4096, CREDIT_KIB = 8192, GET_P99_FIRST_US = 20000, IDLE_TICK_MS = 50 };
 
 enum status router_init(struct router *router, const struct router_options *options,
                         struct moment now, struct fault *fault)
 {
-    *router = (struct router){.options = *options,
-                              .ring = options->ring,
-                              .get_p99_us = GET_P99_FIRST_US};
+    *router =
+        (struct router){.options = *options, .ring = options->ring, .get_p99_us = GET_P99_FIRST_US};
     int self = ring_find_node(options->ring, options->node);
     if (self < 0)
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
@@ -129,8 +128,7 @@ static void on_link_message(struct router *router, uint32_t number,
 {
     if (number >= router->links.count || !router->links.links[number].exists)
         return;
-    take_change(router, number, links_on_message(&router->links, number, header, now), now,
-                outbox);
+    take_change(router, number, links_on_message(&router->links, number, header, now), now, outbox);
     for (unsigned i = 0; i < header->count; i++) {
         if (take_answer(router, number, header->type, body, now, outbox))
             return;
@@ -144,8 +142,8 @@ static void refuse(struct outbox *outbox, const struct arrival *arrival, enum st
     op_encode_error(&error, outbox_add(outbox, arrival->link, MESSAGE_ERROR, 0));
 }
 
-static enum status greet(struct router *router, const struct arrival *arrival,
-                         struct reader *body, struct outbox *outbox)
+static enum status greet(struct router *router, const struct arrival *arrival, struct reader *body,
+                         struct outbox *outbox)
 {
     struct op_hello hello;
     if (op_decode_hello(&hello, body))
@@ -221,8 +219,7 @@ void router_on_message(struct router *router, const struct arrival *arrival, str
     }
 }
 
-void router_on_lost(struct router *router, link_id link, struct moment now,
-                    struct outbox *outbox)
+void router_on_lost(struct router *router, link_id link, struct moment now, struct outbox *outbox)
 {
     uint32_t number = router->options.number(link);
     if (number < router->links.count && router->links.links[number].exists)
@@ -252,4 +249,12 @@ void router_on_tick(struct router *router, struct moment now, struct outbox *out
     while ((flight = flights_next_due(&router->flights, now.mono_ms)))
         wake(router, flight, now, outbox);
     settling_on_tick(router, now, outbox);
+}
+
+unsigned router_tick_within_ms(const struct router *router)
+{
+    if (router->flights.count)
+        return FLIGHTS_TICK_MS;
+    uint64_t interval = router->options.ping_interval_ms / 4 + 1;
+    return interval < IDLE_TICK_MS ? (unsigned)interval : IDLE_TICK_MS;
 }

@@ -28,7 +28,7 @@ struct router_options {
     uint64_t record_size_max;
     uint64_t ping_interval_ms;
     uint64_t down_after_ms;
-    uint64_t timeout_ms;     // of an operation whose client named no budget
+    uint64_t timeout_ms; // of an operation whose client named no budget
     struct bytes software;
     link_id (*address)(uint32_t number); // how the shell calls link `number` (links.h)
     uint32_t (*number)(link_id link);    // and back; UINT32_MAX if it is a client's
@@ -37,10 +37,10 @@ struct router_options {
 struct router_counts { // since the start
     uint64_t puts, gets, scans;
     uint64_t unavailable, indeterminate, timeouts, busy;
-    uint64_t read_first;   // blind puts that asked for clocks before
-    uint64_t repairs;      // records sent to owners that answered with less
+    uint64_t read_first; // blind puts that asked for clocks before
+    uint64_t repairs;    // records sent to owners that answered with less
     uint64_t hedges;
-    uint64_t late;         // answers to operations that were over
+    uint64_t late; // answers to operations that were over
     uint64_t refused;
 };
 
@@ -52,12 +52,12 @@ struct router {
     struct flights flights;
     uint64_t get_p99_us; // estimate that decides when to hedge
     // Settling (settling.h).
-    uint8_t *settled;    // per partition
+    uint8_t *settled; // per partition
     uint32_t unsettled_count;
     uint64_t roots_asked_ms;
     uint64_t roots_round;
-    uint64_t *roots;       // partition × owner, of the present round
-    uint8_t *roots_known;  // partition × owner
+    uint64_t *roots;      // partition × owner, of the present round
+    uint8_t *roots_known; // partition × owner
     struct router_counts counts;
     // Scratch, kept between operations.
     struct record record, joined;
@@ -73,6 +73,7 @@ void router_release(struct router *router);
 void router_on_message(struct router *router, const struct arrival *arrival, struct bytes message,
                        struct moment now, struct outbox *outbox);
 // The connection of a link was lost, or a message to it could not be queued.
-void router_on_lost(struct router *router, link_id link, struct moment now,
-                    struct outbox *outbox);
+void router_on_lost(struct router *router, link_id link, struct moment now, struct outbox *outbox);
 void router_on_tick(struct router *router, struct moment now, struct outbox *outbox);
+// How long the next tick may wait: flights have hedges and deadlines, links only pings.
+unsigned router_tick_within_ms(const struct router *router);

@@ -19,8 +19,8 @@ static void send_scan(struct router *router, struct flight *flight, unsigned own
                                  .after = buf_bytes(&flight->after),
                                  .prefix = buf_bytes(&flight->key)};
     flight->scan.asked |= bit(owner);
-    op_encode_scan_local(&scan, outbox_add(outbox, owner_link(router, flight, owner),
-                                           MESSAGE_SCAN_LOCAL, 0));
+    op_encode_scan_local(
+        &scan, outbox_add(outbox, owner_link(router, flight, owner), MESSAGE_SCAN_LOCAL, 0));
 }
 
 static void answer(const struct flight *flight, enum status status, const struct page *page,
@@ -130,8 +130,7 @@ enum status scans_on_scan(struct router *router, const struct arrival *arrival,
         placing.live = links_can_ask(&router->links, router->self);
         r = 1;
     }
-    struct flight *flight =
-        r ? add_flight(router, arrival, header, &scan, &placing, r, now) : NULL;
+    struct flight *flight = r ? add_flight(router, arrival, header, &scan, &placing, r, now) : NULL;
     if (flight)
         ask(router, flight, outbox);
     else if (r)
@@ -156,8 +155,8 @@ static void finish(struct router *router, struct flight *flight, struct outbox *
         count++;
     }
     struct page page = {0};
-    enum status status = page_join(&page, sources, count, flight->keyspace, &router->joined,
-                                   &router->record);
+    enum status status =
+        page_join(&page, sources, count, flight->keyspace, &router->joined, &router->record);
     if (status) {
         fail(router, flight, STATUS_CORRUPT, outbox);
     } else {

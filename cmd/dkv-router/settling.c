@@ -65,8 +65,8 @@ void settling_on_tick(struct router *router, struct moment now, struct outbox *o
              first += ROOTS_PER_MESSAGE) {
             struct op_roots roots = {
                 .id = router->roots_round, .first = first, .count = ROOTS_PER_MESSAGE};
-            op_encode_roots(&roots, outbox_add(outbox, router->options.address(node),
-                                               MESSAGE_ROOTS, 0));
+            op_encode_roots(&roots,
+                            outbox_add(outbox, router->options.address(node), MESSAGE_ROOTS, 0));
         }
     }
 }

@@ -11,5 +11,4 @@ void settling_unsettle_node(struct router *router, uint32_t node); // it came (b
 
 // Asks for roots if something is unsettled and it is time.
 void settling_on_tick(struct router *router, struct moment now, struct outbox *outbox);
-enum status settling_on_roots(struct router *router, uint32_t node,
-                              struct reader *body) MUST_USE;
+enum status settling_on_roots(struct router *router, uint32_t node, struct reader *body) MUST_USE;

@@ -47,7 +47,7 @@ struct ledger_dot {
 // What one applied record changes.
 struct ledger_entry {
     uint32_t partition;
-    uint64_t root_delta;   // new leaf hash minus old, modulo 2^64
+    uint64_t root_delta; // new leaf hash minus old, modulo 2^64
     bool is_new_key;
     uint64_t wall_ms;
     const struct ledger_dot *dots;

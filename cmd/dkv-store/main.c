@@ -12,13 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STORE_PORT_OFFSET = 2, TICK_MS = 100, REFRESH_MS = 1000 };
+enum { STORE_PORT_OFFSET = 2, TICK_MS = 100 };
 
 // The brain and what its shell needs beside it.
 struct shell {
     struct store store;
     struct node node;
-    uint64_t refreshed_ms;
 };
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
@@ -29,12 +28,7 @@ static void on_message(void *self, const struct arrival *arrival, struct bytes m
 
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
-    struct shell *shell = self;
-    store_on_tick(&shell->store, now, outbox);
-    if (now.mono_ms >= shell->refreshed_ms + REFRESH_MS) {
-        shell->refreshed_ms = now.mono_ms;
-        node_refresh(&shell->node);
-    }
+    store_on_tick(&((struct shell *)self)->store, now, outbox);
 }
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
@@ -140,8 +134,11 @@ int main(int argc, char **argv)
         node_tcp(&shell.node.ring.nodes[shell.node.index], STORE_PORT_OFFSET, remote),
         node_ipc(&shell.node, "run/store.sock", local),
     };
-    const struct daemon_options options = {
-        .name = "dkv-store", .tick_ms = TICK_MS, .listen = listen, .listen_count = 2};
+    const struct daemon_options options = {.name = "dkv-store",
+                                           .tick_ms = TICK_MS,
+                                           .listen = listen,
+                                           .listen_count = 2,
+                                           .keys = shell.node.clients};
     const struct daemon_brain brain = {
         .self = &shell,
         .on_message = on_message,

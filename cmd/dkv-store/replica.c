@@ -34,7 +34,8 @@ enum status replica_locate(struct store *store, uint32_t keyspace_id, struct byt
     store_u64_be(prefix, token);
     store_u32_be(prefix + 8, keyspace_id);
     buf_append(&store->key, key);
-    *place = (struct place){keyspace_id, partition, keyspace->conflict, key, buf_bytes(&store->key)};
+    *place =
+        (struct place){keyspace_id, partition, keyspace->conflict, key, buf_bytes(&store->key)};
     return STATUS_OK;
 }
 

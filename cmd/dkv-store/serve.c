@@ -84,8 +84,7 @@ static enum status serve_update(struct store *store, const struct arrival *arriv
     store->counts.updates++;
     struct place place;
     struct op_updated updated = {.id = update.id};
-    enum status status =
-        locate_and_read(store, header, update.keyspace, update.key, &place);
+    enum status status = locate_and_read(store, header, update.keyspace, update.key, &place);
     if (!status)
         status = replica_update(store, &place, &update, now, &updated.dot);
     updated.status = (uint8_t)status;
@@ -94,8 +93,7 @@ static enum status serve_update(struct store *store, const struct arrival *arriv
     op_encode_updated(&updated, outbox_add(outbox, arrival->link, MESSAGE_UPDATED, 0));
     if (!status) {
         struct op_done durable = {.id = update.id, .status = STATUS_OK};
-        op_encode_done(&durable,
-                       outbox_add(outbox, arrival->link, MESSAGE_DURABLE, gate(store)));
+        op_encode_done(&durable, outbox_add(outbox, arrival->link, MESSAGE_DURABLE, gate(store)));
     }
     return STATUS_OK;
 }
@@ -117,8 +115,8 @@ static enum status serve_merge(struct store *store, const struct arrival *arriva
     if (!status)
         status = replica_merge(store, &place, merge.record, now);
     struct op_done merged = {.id = merge.id, .status = (uint8_t)status};
-    op_encode_done(&merged, outbox_add(outbox, arrival->link, MESSAGE_MERGED,
-                                       status ? 0 : gate(store)));
+    op_encode_done(&merged,
+                   outbox_add(outbox, arrival->link, MESSAGE_MERGED, status ? 0 : gate(store)));
     return STATUS_OK;
 }
 
@@ -180,8 +178,8 @@ static void partition_range(const struct store *store, uint32_t partition, struc
         store_u64_be(buf_grow(to, 8), (uint64_t)(partition + 1) << shift);
 }
 
-static enum status add_item(struct store *store, const struct op_scan_local *scan,
-                            struct bytes key, struct bytes value)
+static enum status add_item(struct store *store, const struct op_scan_local *scan, struct bytes key,
+                            struct bytes value)
 {
     if (!scan->heads) {
         buf_append_short(&store->items, key);
@@ -199,8 +197,7 @@ static enum status add_item(struct store *store, const struct op_scan_local *sca
 
 // Collects one page into store->items.
 static enum status collect_page(struct store *store, const struct op_scan_local *scan,
-                                struct lsm_scan *walk, struct op_scanned *scanned,
-                                struct buf *last)
+                                struct lsm_scan *walk, struct op_scanned *scanned, struct buf *last)
 {
     uint32_t size_max = scan->size_max < SCAN_SIZE_MAX ? scan->size_max : SCAN_SIZE_MAX;
     buf_clear(&store->items);

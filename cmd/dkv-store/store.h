@@ -27,16 +27,16 @@ struct store_options {
     uint64_t value_size_max;
     uint64_t record_size_max;
     uint64_t request_memory_ms;
-    struct lsm_options lsm;  // vfs, dir, sizes; its owner is set by the store
-    struct bytes software;   // version, borrowed
+    struct lsm_options lsm; // vfs, dir, sizes; its owner is set by the store
+    struct bytes software;  // version, borrowed
 };
 
 struct store_counts { // since the start
     uint64_t updates, merges, fetches, finds, scans;
-    uint64_t repeated;     // requests that had been applied before
-    uint64_t lww_dropped;  // values lost to a greater hlc
-    uint64_t lost_again;   // dots that this store had known and lost: taken back
-    uint64_t expired;      // operations dropped because their time was over
+    uint64_t repeated;    // requests that had been applied before
+    uint64_t lww_dropped; // values lost to a greater hlc
+    uint64_t lost_again;  // dots that this store had known and lost: taken back
+    uint64_t expired;     // operations dropped because their time was over
     uint64_t refused;
 };
 

@@ -16,7 +16,8 @@ struct reader {
 
 static inline struct reader reader_of(struct bytes bytes)
 {
-    return (struct reader){bytes.data, bytes.data + bytes.size, false};
+    // No arithmetic on a null pointer, which empty bytes may have.
+    return (struct reader){bytes.data, bytes.size ? bytes.data + bytes.size : bytes.data, false};
 }
 
 static inline size_t reader_left(const struct reader *reader)

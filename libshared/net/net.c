@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zmq.h>
@@ -24,6 +25,7 @@ struct listener {
     void *socket;
     enum door door;
     char *endpoint;
+    bool is_unsure; // see struct source
 };
 
 struct link {
@@ -33,12 +35,20 @@ struct link {
     char server_key[41];
     bool is_connected; // as far as the monitor said
     bool is_lost;      // not yet told to the caller
+    bool is_unsure;    // see struct source
 };
 
 // What one poll item is: a listener, a link, or the monitor of a link.
+//
+// zmq_poll() asks every socket at every turn, which costs more than all else while little
+// happens. So we poll() the sockets' descriptors (ZMQ_FD) and ask only those that moved.
+// Such a descriptor speaks of commands, not of messages, and any call on the socket may
+// swallow what it had to say: after a send, or a receive that was not the last, the socket
+// is `unsure` and is asked (ZMQ_EVENTS) before the next wait.
 struct source {
     enum source_kind { SOURCE_LISTENER, SOURCE_LINK, SOURCE_MONITOR } kind;
     uint32_t index;
+    void *socket;
 };
 
 struct net {
@@ -52,8 +62,8 @@ struct net {
     uint32_t lost_count;
     uint64_t monitor_serial; // names of monitors are never used again
 
-    // Poll items: the ZAP handler, one for each source, the caller's descriptors.
-    zmq_pollitem_t *items;
+    // Descriptors: of the ZAP handler, of each source, and the caller's.
+    struct pollfd *items;
     struct source *sources;
     uint32_t source_count;
     uint32_t source_capacity;
@@ -214,10 +224,26 @@ enum status net_reconnect(struct net *net, uint32_t number, struct fault *fault)
     return status;
 }
 
+static struct pollfd item_of(void *socket)
+{
+    int fd = -1; // poll() passes over it
+    size_t size = sizeof fd;
+    if (socket)
+        zmq_getsockopt(socket, ZMQ_FD, &fd, &size);
+    return (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
 static void add_source(struct net *net, enum source_kind kind, uint32_t index, void *socket)
 {
-    net->items[1 + net->source_count] = (zmq_pollitem_t){.socket = socket, .events = ZMQ_POLLIN};
-    net->sources[net->source_count++] = (struct source){kind, index};
+    net->items[1 + net->source_count] = item_of(socket);
+    net->sources[net->source_count++] = (struct source){kind, index, socket};
+}
+
+// Whether the socket of this source may have messages that its descriptor does not show.
+static bool *unsure_of(struct net *net, const struct source *source)
+{
+    return source->kind == SOURCE_LISTENER ? &net->listeners[source->index].is_unsure
+                                           : &net->links[source->index].is_unsure;
 }
 
 static void list_sources(struct net *net)
@@ -232,16 +258,18 @@ static void list_sources(struct net *net)
         net->items = xrealloc(net->items, (2 * count + 1 + NET_FDS_MAX) * sizeof *net->items);
     }
     net->source_count = 0;
-    for (uint32_t i = 0; i < net->listener_count; i++)
+    for (uint32_t i = 0; i < net->listener_count; i++) {
+        net->listeners[i].is_unsure = true;
         add_source(net, SOURCE_LISTENER, i, net->listeners[i].socket);
+    }
     for (uint32_t i = 0; i < net->link_count; i++) {
         if (!net->links[i].socket)
             continue;
+        net->links[i].is_unsure = true;
         add_source(net, SOURCE_LINK, i, net->links[i].socket);
         add_source(net, SOURCE_MONITOR, i, net->links[i].monitor);
     }
-    // A client has no handler: then the item is a descriptor that poll() passes over.
-    net->items[0] = (zmq_pollitem_t){.socket = net->zap.socket, .fd = -1, .events = ZMQ_POLLIN};
+    net->items[0] = item_of(net->zap.socket); // a client has none
     net->is_stale = false;
 }
 
@@ -255,27 +283,60 @@ static void read_monitor(struct net *net, struct link *link)
     }
 }
 
+static bool has_message(void *socket)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
+}
+
+// Asks those that are unsure. What is ready stays unsure until it was drained.
+static void ask_unsure(struct net *net)
+{
+    for (uint32_t i = 0; i < net->source_count; i++) {
+        const struct source *source = &net->sources[i];
+        if (source->kind == SOURCE_MONITOR || !*unsure_of(net, source))
+            continue;
+        if (has_message(source->socket))
+            net->ready[net->ready_count++] = *source;
+        else
+            *unsure_of(net, source) = false;
+    }
+}
+
+static void ask_moved(struct net *net)
+{
+    for (uint32_t i = 0; i < net->source_count; i++) {
+        const struct source *source = &net->sources[i];
+        if (!net->items[1 + i].revents)
+            continue;
+        if (source->kind == SOURCE_MONITOR) {
+            read_monitor(net, &net->links[source->index]);
+        } else if (!*unsure_of(net, source) && has_message(source->socket)) {
+            *unsure_of(net, source) = true;
+            net->ready[net->ready_count++] = *source;
+        }
+    }
+}
+
 enum status net_wait(struct net *net, const int *fds, uint32_t fd_count, int timeout_ms)
 {
     assert(fd_count <= NET_FDS_MAX);
     if (net->is_stale)
         list_sources(net);
-    zmq_pollitem_t *item = net->items + 1 + net->source_count;
     for (uint32_t i = 0; i < fd_count; i++)
-        item[i] = (zmq_pollitem_t){.fd = fds[i], .events = ZMQ_POLLIN};
+        net->items[1 + net->source_count + i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
     net->ready_count = net->ready_next = 0;
-    if (zmq_poll(net->items, (int)(1 + net->source_count + fd_count), timeout_ms) < 0)
+    ask_unsure(net);
+    if (net->ready_count)
+        timeout_ms = 0;
+    int moved = poll(net->items, 1 + net->source_count + fd_count, timeout_ms);
+    if (moved < 0)
         return errno == EINTR ? STATUS_OK : STATUS_IO;
-    for (uint32_t i = 0; i < net->source_count; i++) {
-        if (!(net->items[1 + i].revents & ZMQ_POLLIN))
-            continue;
-        struct source source = net->sources[i];
-        if (source.kind == SOURCE_MONITOR)
-            read_monitor(net, &net->links[source.index]);
-        else
-            net->ready[net->ready_count++] = source;
-    }
-    zap_serve(&net->zap);
+    if (moved)
+        ask_moved(net);
+    if (net->items[0].revents)
+        zap_serve(&net->zap);
     return STATUS_OK;
 }
 
@@ -365,6 +426,7 @@ bool net_receive(struct net *net, struct arrival *arrival, struct bytes *message
                                    ? receive_at_listener(net, source.index, arrival)
                                    : receive_on_link(net, source.index, arrival);
         if (outcome == OUTCOME_EMPTY) {
+            *unsure_of(net, &source) = false;
             net->ready[net->ready_next] = net->ready[--net->ready_count];
             continue;
         }
@@ -391,9 +453,10 @@ bool net_next_lost(struct net *net, uint32_t *number)
 
 static enum status send_on_link(struct net *net, uint32_t number, struct bytes message)
 {
-    const struct link *link = find_link(net, number);
+    struct link *link = find_link(net, number);
     if (!link)
         return STATUS_UNREACHABLE;
+    link->is_unsure = true;
     if (zmq_send(link->socket, message.data, message.size, ZMQ_DONTWAIT) >= 0)
         return STATUS_OK;
     return errno == EAGAIN && link->is_connected ? STATUS_BUSY : STATUS_UNREACHABLE;
@@ -407,6 +470,7 @@ enum status net_send(struct net *net, link_id to, struct bytes message)
     if (index >= net->listener_count)
         return STATUS_UNREACHABLE;
     void *socket = net->listeners[index].socket;
+    net->listeners[index].is_unsure = true;
     uint8_t id[ROUTING_ID_SIZE] = {0};
     store_u32_be(id + 1, (uint32_t)to);
     if (zmq_send(socket, id, sizeof id, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)

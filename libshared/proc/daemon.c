@@ -217,6 +217,9 @@ static enum status think(struct daemon *daemon, struct moment now, struct fault 
         daemon->tick_due_ms = now.mono_ms + daemon->options->tick_ms;
         brain->on_tick(brain->self, now, &daemon->outbox);
     }
+    if (brain->tick_within_ms &&
+        now.mono_ms + brain->tick_within_ms(brain->self) < daemon->tick_due_ms)
+        daemon->tick_due_ms = now.mono_ms + brain->tick_within_ms(brain->self);
     if (brain->on_turn_end)
         brain->on_turn_end(brain->self, now, &daemon->outbox);
     return STATUS_OK;
@@ -375,7 +378,7 @@ int daemon_run(const struct daemon_options *options, const struct daemon_brain *
         log_line(LOG_LEVEL_ERROR, "%s", fault.text);
         return 2;
     }
-    log_line(LOG_LEVEL_INFO, "ready");
+    log_line(LOG_LEVEL_INFO, "ready; a stranger was refused on every tcp port");
     notify_send("READY=1");
     int exit_status = turn_until_stopped(&daemon);
     if (exit_status == 0) {

@@ -28,6 +28,8 @@ struct daemon_brain {
     void (*on_unsent)(void *self, link_id link, struct bytes message, struct moment now,
                       struct outbox *outbox); // a message that could not be queued; or NULL
     void (*on_tick)(void *self, struct moment now, struct outbox *outbox);
+    // How long the next tick may wait, at most daemon_options.tick_ms; or NULL.
+    unsigned (*tick_within_ms)(void *self);
     // At the end of every turn's thinking, before jobs and messages leave; or NULL.
     void (*on_turn_end)(void *self, struct moment now, struct outbox *outbox);
 
@@ -46,7 +48,7 @@ struct daemon_brain {
 
 struct daemon_options {
     const char *name;          // "dkv-store"
-    unsigned tick_ms;          // how often on_tick is called, at least
+    unsigned tick_ms;          // on_tick is called at least this often
     const char *const *listen; // endpoints to bind once everything is ready
     uint32_t listen_count;
     struct key_directory *keys; // re-read about once a second and at SIGHUP; or NULL

@@ -111,14 +111,3 @@ void node_close(struct node *node)
     ring_release(&node->ring);
     buf_release(&node->ring_text);
 }
-
-void node_refresh(struct node *node)
-{
-    if (!key_directory_refresh(node->clients))
-        return;
-    const char *fault = key_directory_fault(node->clients);
-    if (*fault)
-        log_line(LOG_LEVEL_WARNING, "%s", fault);
-    else
-        log_line(LOG_LEVEL_INFO, "authorized keys read again");
-}

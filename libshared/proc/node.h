@@ -18,7 +18,7 @@ struct node {
     struct buf ring_text;
     int index; // of this node in the ring
     struct key_file key;
-    struct key_directory *clients;
+    struct key_directory *clients; // for daemon_options.keys, which keeps it fresh
     struct net *net;
 };
 
@@ -34,6 +34,3 @@ const char *node_path(const struct node *node, const char *rest, char path[NODE_
 const char *node_ipc(const struct node *node, const char *rest, char endpoint[NODE_PATH_SIZE]);
 const char *node_tcp(const struct ring_node *ring_node, unsigned port_offset,
                      char endpoint[NODE_PATH_SIZE]);
-
-// Re-reads authorized keys; call about once a second. Logs what was turned away.
-void node_refresh(struct node *node);

@@ -45,7 +45,7 @@ kill_all() {
             client "$client" "$round" 3>&- &
             pids+=($!)
         done
-        sleep "0.$((RANDOM % 9))$((RANDOM % 10))"
+        sleep "$((RANDOM % 2)).$((3 + RANDOM % 7))"
         kill_all
         wait "${pids[@]}" || :
         dkv local up --dir "$CLUSTER" >/dev/null

@@ -31,7 +31,7 @@ rss_kib() {
 }
 
 @test "no key and a stranger's key are refused" {
-    fails_with 2 dkv --cluster "$TCP" --timeout 1000 get k
+    fails_with 7 dkv --cluster "$TCP" --timeout 1000 get k
     cp -r "$CLUSTER/n1/keys" "$BATS_TEST_TMPDIR/keys"
     rm "$BATS_TEST_TMPDIR/keys/client.key"
     dkv keygen "$BATS_TEST_TMPDIR/keys/client.key" --name stranger
@@ -45,10 +45,10 @@ rss_kib() {
     dkv keygen "$keys/client.key" --name reporter
     dkv authorize "$CLUSTER/n1" "$keys/client.key.pub" --role reader
     dkv put readable v
-    eventually dkv --cluster "$TCP" --key-dir "$keys" --timeout 500 get readable
+    eventually dkv --quiet --cluster "$TCP" --key-dir "$keys" --timeout 500 get readable
     fails_with 10 dkv --cluster "$TCP" --key-dir "$keys" put readable w
     assert_equal "$(dkv get readable)" v
-    rm "$CLUSTER"/n1/keys/authorized/reporter.pub
+    rm "$CLUSTER"/n1/keys/authorized/reporter*.pub
     refused() { ! dkv --cluster "$TCP" --key-dir "$keys" --timeout 300 get readable 2>/dev/null; }
     EVENTUALLY=3 eventually refused
 }

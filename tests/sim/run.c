@@ -361,7 +361,23 @@ static void stay_down(struct run *run, uint32_t index)
     node_kill_store(node);
 }
 
-// The first owner misses a write; the next blind one must not be made without it.
+// The same request once more: it must not be made a second time.
+static void repeat(struct run *run, uint32_t router, struct act *act)
+{
+    struct client_request request = {.kind = ACT_PUT,
+                                     .key = act->key,
+                                     .value_size = act->value_size,
+                                     .timeout_us = READ_US,
+                                     .repeats = act};
+    run->examiner->router = router;
+    if (!perform(run, &request))
+        world_fail(&run->world, "a repeated put fails on a cluster that is whole");
+    else if (act->mint_count > 1)
+        world_fail(&run->world, "a repeated put was made a second time");
+}
+
+// The first owner misses a write. The next blind one must not be made without that, and
+// the same one not once more.
 static void miss_a_write(struct run *run, uint32_t key)
 {
     const struct history_key *at = &run->history.keys[key];
@@ -371,46 +387,37 @@ static void miss_a_write(struct run *run, uint32_t key)
     stay_down(run, owner);
     while (!run->world.failed && is_link_up(run, router, owner) && run->world.now_us < end_us)
         wait_ms(run, 10);
-    if (!run->world.failed)
-        put(run, router, key, RING_LEVEL_QUORUM);
+    struct act *last = run->world.failed ? NULL : put(run, router, key, RING_LEVEL_QUORUM);
     run->nodes[owner].is_staying_down = false;
     node_restart_after(&run->nodes[owner], 1);
     while (!run->world.failed && !is_link_up(run, router, owner) && run->world.now_us < end_us)
         wait_ms(run, 1);
     if (run->world.failed)
         return;
-    const struct act *last = put(run, router, key, RING_LEVEL_QUORUM);
+    if (world_chance(&run->world, 500))
+        repeat(run, router, last);
+    else
+        last = put(run, router, key, RING_LEVEL_QUORUM);
     if (!run->world.failed)
         expect_one(run, key, last, "after the first owner came back");
     wait_until_whole(run);
 }
 
 // A put that was superseded is asked for again, perhaps after its coordinator restarted.
-static void repeat_a_request(struct run *run, uint32_t key)
+static void repeat_an_old_one(struct run *run, uint32_t key)
 {
+    uint32_t owner = run->history.keys[key].owners[0];
     struct act *first = put(run, any_node(run), key, RING_LEVEL_ALL);
-    if (run->world.failed)
-        return;
-    struct act *second = put(run, any_node(run), key, RING_LEVEL_ALL);
+    struct act *second = run->world.failed ? NULL : put(run, any_node(run), key, RING_LEVEL_ALL);
     if (!run->world.failed && world_chance(&run->world, 500)) {
-        node_kill_store(&run->nodes[run->history.keys[key].owners[0]]);
-        node_restart_after(&run->nodes[run->history.keys[key].owners[0]], WORLD_MS);
+        node_kill_store(&run->nodes[owner]);
+        node_restart_after(&run->nodes[owner], WORLD_MS);
         wait_ms(run, 2000);
         wait_until_whole(run);
     }
-    if (run->world.failed)
-        return;
-    struct client_request request = {.kind = ACT_PUT,
-                                     .key = key,
-                                     .value_size = first->value_size,
-                                     .timeout_us = READ_US,
-                                     .repeats = first};
-    run->examiner->router = any_node(run);
-    if (!perform(run, &request))
-        world_fail(&run->world, "a repeated put fails on a cluster that is whole");
-    else if (first->mint_count > 1)
-        world_fail(&run->world, "a repeated put was made a second time");
-    else
+    if (!run->world.failed)
+        repeat(run, any_node(run), first);
+    if (!run->world.failed)
         expect_one(run, key, second, "after an older request was repeated");
 }
 
@@ -438,7 +445,7 @@ static void scenarios(struct run *run)
     else if (dice == 1 && at->n >= 3)
         miss_a_write(run, key);
     else if (dice == 2)
-        repeat_a_request(run, key);
+        repeat_an_old_one(run, key);
     else
         lose_everything(run, key);
     if (run->world.failed)
