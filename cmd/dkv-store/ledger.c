@@ -8,8 +8,9 @@ enum { LEDGER_VERSION = 1 };
 
 enum note_kind {
     NOTE_ACTOR = 1, // u64 actor, u64 wall_ms
-    NOTE_ENTRY = 2, // varint partition, u64 root_delta, u8 is_new_key, u64 wall_ms,
-                    // varint count, per dot: u64 actor, varint counter, 16 bytes request
+    NOTE_ENTRY = 2, // varint partition, u64 root_delta, u8 is_new_key, u64 wall_ms;
+                    // varint count of dots, for each: u64 actor, varint counter;
+                    // varint count of superseded, for each: dot, 16 bytes request
 };
 
 void ledger_init(struct ledger *ledger, uint32_t partition_count, uint64_t request_memory_ms)
@@ -42,6 +43,18 @@ void ledger_start_actor(struct ledger *ledger, uint64_t actor, uint64_t wall_ms,
     buf_append_u64(note, wall_ms);
 }
 
+static void append_dot(struct dot dot, struct buf *out)
+{
+    buf_append_u64(out, dot.actor);
+    buf_append_varint(out, dot.counter);
+}
+
+static struct dot read_dot(struct reader *reader)
+{
+    uint64_t actor = reader_u64(reader);
+    return (struct dot){actor, reader_varint(reader)};
+}
+
 void ledger_note(const struct ledger_entry *entry, struct buf *note)
 {
     buf_append_u8(note, NOTE_ENTRY);
@@ -50,11 +63,13 @@ void ledger_note(const struct ledger_entry *entry, struct buf *note)
     buf_append_u8(note, entry->is_new_key);
     buf_append_u64(note, entry->wall_ms);
     buf_append_varint(note, entry->dot_count);
-    for (uint32_t i = 0; i < entry->dot_count; i++) {
-        const struct ledger_dot *dot = &entry->dots[i];
-        buf_append_u64(note, dot->dot.actor);
-        buf_append_varint(note, dot->dot.counter);
-        buf_append(note, bytes_of(dot->request.bytes, sizeof dot->request.bytes));
+    for (uint32_t i = 0; i < entry->dot_count; i++)
+        append_dot(entry->dots[i], note);
+    buf_append_varint(note, entry->superseded_count);
+    for (uint32_t i = 0; i < entry->superseded_count; i++) {
+        const struct ledger_superseded *superseded = &entry->superseded[i];
+        append_dot(superseded->dot, note);
+        buf_append(note, bytes_of(superseded->request.bytes, sizeof superseded->request.bytes));
     }
 }
 
@@ -64,11 +79,36 @@ void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry)
     partition->root += entry->root_delta;
     partition->entries += entry->is_new_key;
     ledger->entries += entry->is_new_key;
-    for (uint32_t i = 0; i < entry->dot_count; i++) {
-        const struct ledger_dot *dot = &entry->dots[i];
-        seen_add(&partition->seen, dot->dot);
-        requests_add(&ledger->requests, &dot->request, dot->dot, entry->wall_ms);
+    for (uint32_t i = 0; i < entry->dot_count; i++)
+        seen_add(&partition->seen, entry->dots[i]);
+    for (uint32_t i = 0; i < entry->superseded_count; i++)
+        requests_add(&ledger->requests, &entry->superseded[i].request, entry->superseded[i].dot,
+                     entry->wall_ms);
+}
+
+// The lists of an entry, in memory of the caller's entry until ledger_replay() frees it.
+static bool read_lists(struct reader *reader, struct dot **dots, uint32_t *dot_count,
+                       struct ledger_superseded **superseded, uint32_t *superseded_count)
+{
+    uint64_t count = reader_varint(reader);
+    if (count > reader_left(reader))
+        return false;
+    *dots = xmalloc(count * sizeof **dots);
+    *dot_count = (uint32_t)count;
+    for (uint64_t i = 0; i < count; i++)
+        (*dots)[i] = read_dot(reader);
+    count = reader_varint(reader);
+    if (count > reader_left(reader))
+        return false;
+    *superseded = xcalloc(count, sizeof **superseded);
+    *superseded_count = (uint32_t)count;
+    for (uint64_t i = 0; i < count; i++) {
+        (*superseded)[i].dot = read_dot(reader);
+        struct bytes request = reader_bytes(reader, sizeof(*superseded)[i].request.bytes);
+        if (request.size)
+            memcpy((*superseded)[i].request.bytes, request.data, request.size);
     }
+    return reader_done(reader);
 }
 
 static enum status replay_entry(struct ledger *ledger, struct reader *reader)
@@ -77,25 +117,17 @@ static enum status replay_entry(struct ledger *ledger, struct reader *reader)
     entry.root_delta = reader_u64(reader);
     entry.is_new_key = reader_u8(reader);
     entry.wall_ms = reader_u64(reader);
-    uint64_t dot_count = reader_varint(reader);
-    if (reader->bad || entry.partition >= ledger->partition_count ||
-        dot_count > reader_left(reader))
+    if (reader->bad || entry.partition >= ledger->partition_count)
         return STATUS_CORRUPT;
-    struct ledger_dot *dots = xmalloc(dot_count * sizeof *dots);
-    for (uint64_t i = 0; i < dot_count; i++) {
-        uint64_t actor = reader_u64(reader);
-        uint64_t counter = reader_varint(reader);
-        struct bytes request = reader_bytes(reader, sizeof dots[i].request.bytes);
-        dots[i] = (struct ledger_dot){.dot = {actor, counter}};
-        if (request.size)
-            memcpy(dots[i].request.bytes, request.data, request.size);
-    }
+    struct dot *dots = NULL;
+    struct ledger_superseded *superseded = NULL;
+    bool whole = read_lists(reader, &dots, &entry.dot_count, &superseded, &entry.superseded_count);
     entry.dots = dots;
-    entry.dot_count = (uint32_t)dot_count;
-    bool whole = reader_done(reader);
+    entry.superseded = superseded;
     if (whole)
         ledger_apply(ledger, &entry);
     free(dots);
+    free(superseded);
     return whole ? STATUS_OK : STATUS_CORRUPT;
 }
 

@@ -38,8 +38,9 @@ struct ledger {
 void ledger_init(struct ledger *ledger, uint32_t partition_count, uint64_t request_memory_ms);
 void ledger_release(struct ledger *ledger);
 
-// One dot that a write or a merge brought, and the request that it came from.
-struct ledger_dot {
+// A write that the record no longer shows, and the request that it came from. (What the
+// record shows carries its request id itself.)
+struct ledger_superseded {
     struct dot dot;
     struct request_id request;
 };
@@ -50,8 +51,10 @@ struct ledger_entry {
     uint64_t root_delta; // new leaf hash minus old, modulo 2^64
     bool is_new_key;
     uint64_t wall_ms;
-    const struct ledger_dot *dots;
+    const struct dot *dots; // new to the seen-clock
     uint32_t dot_count;
+    const struct ledger_superseded *superseded;
+    uint32_t superseded_count;
 };
 
 // Begins this life: the note to write before anything else.

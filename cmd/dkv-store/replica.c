@@ -78,22 +78,58 @@ static uint32_t collect_new_dots(struct store *store, const struct place *place,
     for (uint32_t i = 0; i < record->count; i++) {
         const struct sibling *sibling = &record->siblings[i];
         if (!seen_has(seen, sibling->dot))
-            store->dots[count++] =
-                (struct ledger_dot){sibling->dot, bind_request(place, &sibling->request)};
+            store->dots[count++] = sibling->dot;
     }
     return count;
 }
 
-// Writes `encoded` as the record of the place, with the ledger entry in the same batch.
+// The writes of `record`, which may be superseded by what happens next.
+static void add_candidates(struct store *store, const struct record *record)
+{
+    uint32_t count = store->superseded_count + record->count;
+    if (count > store->superseded_capacity) {
+        store->superseded_capacity = count + 8;
+        store->superseded =
+            xrealloc(store->superseded, store->superseded_capacity * sizeof *store->superseded);
+    }
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct sibling *sibling = &record->siblings[i];
+        if (!request_id_equal(&sibling->request, &no_request))
+            store->superseded[store->superseded_count++] =
+                (struct ledger_superseded){sibling->dot, sibling->request};
+    }
+}
+
+// Of the candidates, those that `result` does not show any more: their request ids are
+// remembered, since no record carries them now.
+static void keep_superseded(struct store *store, const struct place *place,
+                            const struct record *result)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < store->superseded_count; i++) {
+        struct ledger_superseded candidate = store->superseded[i];
+        if (record_find_dot(result, candidate.dot))
+            continue;
+        candidate.request = bind_request(place, &candidate.request);
+        store->superseded[kept++] = candidate;
+    }
+    store->superseded_count = kept;
+}
+
+// Writes `encoded` as the record of the place (nothing if it is empty), with the ledger
+// entry in the same batch.
 static enum status write(struct store *store, const struct place *place, struct bytes encoded,
                          struct ledger_entry *entry)
 {
     entry->partition = place->partition;
     entry->dots = store->dots;
+    entry->superseded = store->superseded;
+    entry->superseded_count = store->superseded_count;
     buf_clear(&store->note);
     ledger_note(entry, &store->note);
     lsm_batch_clear(&store->batch);
-    lsm_batch_put(&store->batch, place->engine_key, encoded);
+    if (encoded.size)
+        lsm_batch_put(&store->batch, place->engine_key, encoded);
     lsm_batch_note(&store->batch, buf_bytes(&store->note));
     uint64_t position;
     enum status status = lsm_write(store->lsm, &store->batch, &position);
@@ -153,6 +189,8 @@ enum status replica_update(struct store *store, const struct place *place,
     bool held = !record_is_empty(record);
     uint64_t leaf = record_leaf_hash(record, place->engine_key);
     uint64_t floor = record_hlc_max(record) + 1;
+    store->superseded_count = 0;
+    add_candidates(store, record);
     struct ledger_partition *partition = &store->ledger.partitions[place->partition];
     if (update->context.size && apply_context(store, partition, update->context))
         return STATUS_INVALID;
@@ -176,7 +214,8 @@ enum status replica_update(struct store *store, const struct place *place,
         return STATUS_TOO_LARGE;
     if (!store->dots)
         store->dots = xcalloc(store->dot_capacity = 8, sizeof *store->dots);
-    store->dots[0] = (struct ledger_dot){minted.dot, bind_request(place, &minted.request)};
+    store->dots[0] = minted.dot;
+    keep_superseded(store, place, record);
     struct ledger_entry entry = {
         .root_delta = record_leaf_hash(record, place->engine_key) - leaf,
         .is_new_key = !held,
@@ -203,35 +242,48 @@ static void count_lost_again(struct store *store, const struct place *place)
     }
 }
 
-enum status replica_merge(struct store *store, const struct place *place, struct bytes encoded,
-                          struct moment now)
+// Joins and encodes, if the incoming record cannot be stored as it came: its encoding is
+// canonical, so it can if it includes the local one. Returns the record that is the result.
+static const struct record *join(struct store *store, const struct place *place,
+                                 struct bytes *encoded)
 {
     struct record *local = &store->local;
     const struct record *incoming = &store->incoming;
-    if (record_includes(local, incoming))
+    bool one_value = place->conflict == RING_CONFLICT_LWW && incoming->count > 1;
+    if (!one_value && (record_is_empty(local) || record_includes(incoming, local)))
+        return incoming;
+    record_join(local, incoming);
+    settle_conflict(store, place, local);
+    buf_clear(&store->encoded);
+    record_encode(local, place->key, &store->encoded);
+    *encoded = buf_bytes(&store->encoded);
+    return local;
+}
+
+enum status replica_merge(struct store *store, const struct place *place, struct bytes encoded,
+                          struct moment now)
+{
+    const struct record *local = &store->local;
+    const struct record *incoming = &store->incoming;
+    // Even what is superseded already adds its dots to the seen-clock.
+    struct ledger_entry entry = {.wall_ms = now.wall_ms};
+    entry.dot_count = collect_new_dots(store, place, incoming);
+    bool is_known = record_includes(local, incoming);
+    if (is_known && !entry.dot_count)
         return STATUS_OK;
-    count_lost_again(store, place);
-    bool held = !record_is_empty(local);
-    uint64_t leaf = record_leaf_hash(local, place->engine_key);
-    uint32_t dot_count = collect_new_dots(store, place, incoming);
-    // What the incoming record includes is stored as it came: its encoding is canonical.
-    bool as_it_came = !held || record_includes(incoming, local);
-    if (as_it_came && place->conflict == RING_CONFLICT_LWW && incoming->count > 1)
-        as_it_came = false;
-    if (!as_it_came) {
-        record_join(local, incoming);
-        settle_conflict(store, place, local);
-        buf_clear(&store->encoded);
-        record_encode(local, place->key, &store->encoded);
-        encoded = buf_bytes(&store->encoded);
+    store->superseded_count = 0;
+    add_candidates(store, incoming);
+    if (is_known) {
+        keep_superseded(store, place, local);
+        return write(store, place, (struct bytes){0}, &entry);
     }
-    const struct record *result = as_it_came ? incoming : local;
-    struct ledger_entry entry = {
-        .root_delta = record_leaf_hash(result, place->engine_key) - leaf,
-        .is_new_key = !held,
-        .wall_ms = now.wall_ms,
-        .dot_count = dot_count,
-    };
+    count_lost_again(store, place);
+    add_candidates(store, local);
+    entry.is_new_key = record_is_empty(local);
+    uint64_t leaf = record_leaf_hash(local, place->engine_key);
+    const struct record *result = join(store, place, &encoded);
+    keep_superseded(store, place, result);
+    entry.root_delta = record_leaf_hash(result, place->engine_key) - leaf;
     uint64_t hlc = record_hlc_max(incoming);
     if (hlc > store->hlc_last)
         store->hlc_last = hlc;

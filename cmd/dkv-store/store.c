@@ -102,6 +102,7 @@ void store_close(struct store *store)
     buf_release(&store->note);
     buf_release(&store->items);
     free(store->dots);
+    free(store->superseded);
     *store = (struct store){0};
 }
 

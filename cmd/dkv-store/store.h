@@ -57,8 +57,10 @@ struct store {
     struct clock context;
     struct lsm_batch batch;
     struct buf key, local_bytes, encoded, note, items;
-    struct ledger_dot *dots;
+    struct dot *dots;
     uint32_t dot_capacity;
+    struct ledger_superseded *superseded;
+    uint32_t superseded_count, superseded_capacity;
 };
 
 // Opens the engine, recovers the ledger, starts a new actor and makes it durable by

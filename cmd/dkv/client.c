@@ -6,6 +6,7 @@
 #include "dkv/routers.h"
 #include "os/clock.h"
 #include "os/entropy.h"
+#include "ring/ring.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -431,6 +432,9 @@ enum status client_open(struct client **out, const struct globals *globals, stru
 {
     struct client *client = xcalloc(1, sizeof *client);
     enum status status = routers_parse(&client->routers, globals, fault);
+    if (!status && strlen(globals->keyspace) > RING_NAME_SIZE_MAX)
+        status = fault_set(fault, STATUS_INVALID, "no keyspace has a name of more than %d bytes",
+                           RING_NAME_SIZE_MAX);
     if (!status) {
         struct net_options options = {.keys = client->routers.keys,
                                       .plain = !globals->key_dir,
@@ -472,8 +476,8 @@ static struct request *new_request(struct client *client, enum message_type type
 
 static void start(struct client *client, struct request *request)
 {
-    if (!client->opened_ms)
-        client->opened_ms = clock_mono_ms();
+    if (!client->opened_ms) // the time before was nobody's to wait
+        client->opened_ms = client->link_ms = clock_mono_ms();
     if (request->deadline_ms)
         client->next_check_ms = least_ms(client->next_check_ms, request->deadline_ms);
     pending_start(&client->pending, request);

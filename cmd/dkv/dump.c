@@ -199,7 +199,9 @@ static int print_end(struct dump *dump, int exit_status)
     const struct scanner *scanner = &dump->scanner;
     uint32_t done = dump->is_cut ? scanner->partition + 1 : scanner->partition;
     progress_clear(&dump->progress);
-    fprintf(stderr, "%" PRIu64 " records, %" PRIu32 "/%" PRIu32 " partitions, epoch %" PRIu64 "\n",
+    if (!dump->globals->quiet)
+        fprintf(
+            stderr, "%" PRIu64 " records, %" PRIu32 "/%" PRIu32 " partitions, epoch %" PRIu64 "\n",
             dump->count, done - scanner->missing_count, scanner->partition_count, scanner->epoch);
     if (!exit_status && (scanner->missing_count || dump->left_out_count))
         return status_exit_code(STATUS_PARTIAL);

@@ -250,9 +250,9 @@ static enum status read_record(struct format_reader *reader, struct bytes raw, s
     if (pair->key.size > RECORD_KEY_SIZE_MAX)
         return fault_set(fault, STATUS_TOO_LARGE, "the key is longer than %d bytes",
                          RECORD_KEY_SIZE_MAX);
-    if (pair->value.size > FORMAT_VALUE_SIZE_MAX && !pair->is_record)
-        return fault_set(fault, STATUS_TOO_LARGE, "the value is longer than %d bytes",
-                         FORMAT_VALUE_SIZE_MAX);
+    size_t size_max = pair->is_record ? FORMAT_STORED_SIZE_MAX : FORMAT_VALUE_SIZE_MAX;
+    if (pair->value.size > size_max)
+        return fault_set(fault, STATUS_TOO_LARGE, "the value is longer than %zu bytes", size_max);
     return STATUS_OK;
 }
 

@@ -24,6 +24,7 @@
 enum {
     FORMAT_RECORD_SIZE_MAX = 40 * 1024 * 1024, // as it stands in the stream
     FORMAT_VALUE_SIZE_MAX = 16 * 1024 * 1024,
+    FORMAT_STORED_SIZE_MAX = 20 * 1024 * 1024, // of an encoded record: values and envelope
 };
 
 enum format { FORMAT_TSV, FORMAT_JSON, FORMAT_CDB, FORMAT_NULL };

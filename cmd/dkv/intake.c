@@ -122,14 +122,13 @@ enum status intake_feed(struct intake *intake, struct format_reader *reader, str
     return STATUS_OK;
 }
 
-bool intake_next(struct intake *intake, struct format_reader *reader)
+enum status intake_next(struct intake *intake, struct format_reader *reader, struct fault *fault)
 {
-    struct fault fault;
     leave(intake);
-    if (intake->next_path == intake->path_count || open_next(intake, &fault))
-        return false;
+    if (intake->next_path == intake->path_count)
+        return STATUS_END;
     format_reader_restart(reader);
-    return true;
+    return open_next(intake, fault);
 }
 
 int intake_wait_fd(const struct intake *intake, bool wants_input)

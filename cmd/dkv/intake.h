@@ -30,8 +30,10 @@ void intake_close(struct intake *intake);
 enum status intake_feed(struct intake *intake, struct format_reader *reader,
                         struct fault *fault) MUST_USE;
 
-// Behind FORMAT_END: goes on to the next file. False if that was the last.
-bool intake_next(struct intake *intake, struct format_reader *reader);
+// Behind FORMAT_END: goes on to the next file. END if that was the last, INVALID if the
+// next cannot be opened.
+enum status intake_next(struct intake *intake, struct format_reader *reader,
+                        struct fault *fault) MUST_USE;
 
 // A descriptor to wait on; for an interrupt alone if input is not wanted.
 int intake_wait_fd(const struct intake *intake, bool wants_input);

@@ -158,7 +158,9 @@ static enum status read_head(struct load *load, uint64_t *hash, struct fault *fa
         status = intake_feed(&load->intake, &load->reader, fault);
         if (status == STATUS_BUSY) {
             client_run(load->client, intake_wait_fd(&load->intake, true), 1000);
-            status = intake_interrupted(&load->intake) ? STATUS_END : STATUS_OK;
+            status = STATUS_OK;
+            if (intake_interrupted(&load->intake))
+                status = fault_set(fault, STATUS_PARTIAL, "interrupted");
         }
     }
     size_t size = load->reader.input.size;
@@ -179,12 +181,15 @@ static enum status skip_input(struct load *load, struct fault *fault)
         if (status == STATUS_BUSY) {
             client_run(load->client, intake_wait_fd(&load->intake, true), 1000);
             if (intake_interrupted(&load->intake))
-                return STATUS_OK;
-        } else if (status == STATUS_END && !intake_next(&load->intake, &load->reader)) {
-            return fault_set(fault, STATUS_INVALID, "the input ends before the journal does");
-        } else if (status && status != STATUS_END) {
-            return status;
+                return fault_set(fault, STATUS_PARTIAL, "interrupted");
+            continue;
         }
+        if (status == STATUS_END)
+            status = intake_next(&load->intake, &load->reader, fault);
+        if (status == STATUS_END)
+            return fault_set(fault, STATUS_INVALID, "the input ends before the journal does");
+        if (status)
+            return status;
     }
 }
 
@@ -413,6 +418,7 @@ static bool take_record(struct load *load)
 {
     struct pair pair;
     struct fault fault = {""};
+    enum status status;
     switch (format_next(&load->reader, &pair, &fault)) {
     case FORMAT_MORE:
         on_more(load);
@@ -431,7 +437,10 @@ static bool take_record(struct load *load)
         stop(load, status_exit_code(STATUS_PARTIAL));
         break;
     case FORMAT_END:
-        return intake_next(&load->intake, &load->reader);
+        status = intake_next(&load->intake, &load->reader, &fault);
+        if (status && status != STATUS_END)
+            fail(load, status, &fault);
+        return !status;
     }
     return true;
 }
@@ -472,6 +481,8 @@ static void say_end(struct load *load, uint64_t start_ms)
 {
     const struct journal_position *position = load->position;
     progress_clear(&load->progress);
+    if (load->globals->quiet)
+        return;
     if (load->stopping)
         fprintf(stderr,
                 "dkv: load: stopped behind record %" PRIu64 ", byte %" PRIu64 "; to go on: %s\n",

@@ -59,6 +59,7 @@ struct lsm {
     struct orders active_orders;
     uint64_t active_begin;   // its first log address
     struct memtable *sealed; // NULL: none
+    struct memtable *spare;  // empty, memory that the next one can have; NULL: none
     struct orders sealed_orders;
     uint64_t sealed_end;
     struct buf sealed_snapshot;

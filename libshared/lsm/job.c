@@ -307,9 +307,12 @@ static void on_flush(struct lsm *lsm, struct lsm_job *job)
     lsm->stats.flush_count++;
     lsm->stats.disk_written_bytes += job->flush.writer.size;
     lsm->merge_step_count = 0;
-    memtable_release(lsm->sealed);
+    orders_release(&lsm->sealed_orders); // they refer to the memtable
+    if (!lsm->spare && memtable_reuse(lsm->sealed, lsm->options.memtable_size))
+        lsm->spare = lsm->sealed;
+    else
+        memtable_release(lsm->sealed);
     lsm->sealed = NULL;
-    orders_release(&lsm->sealed_orders);
     lsm->flushed = job->flushed;
     lsm->has_snapshot = lsm->options.owner.snapshot;
     struct buf snapshot = lsm->snapshot;

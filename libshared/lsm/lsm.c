@@ -74,6 +74,7 @@ void lsm_close(struct lsm *lsm)
     orders_release(&lsm->sealed_orders);
     memtable_release(lsm->active);
     memtable_release(lsm->sealed);
+    memtable_release(lsm->spare);
     log_release(&lsm->log);
     manifest_close(&lsm->manifest);
     buf_release(&lsm->snapshot);
@@ -127,7 +128,8 @@ void engine_seal(struct lsm *lsm)
     const struct lsm_owner *owner = &lsm->options.owner;
     if (owner->snapshot)
         owner->snapshot(owner->context, &lsm->sealed_snapshot);
-    lsm->active = memtable_new(lsm->options.memtable_size, lsm->database);
+    lsm->active = lsm->spare ? lsm->spare : memtable_new(lsm->options.memtable_size, lsm->database);
+    lsm->spare = NULL;
     lsm->active_orders = (struct orders){0};
     lsm->active_begin = lsm->sealed_end;
     lsm->is_flush_wanted = false;

@@ -88,6 +88,16 @@ void memtable_release(struct memtable *memtable)
     free(memtable);
 }
 
+bool memtable_reuse(struct memtable *memtable, size_t size)
+{
+    if (memtable->ref_count > 1 || memtable->size != size + MEMTABLE_START)
+        return false;
+    memset(memtable->slots, 0, (memtable->slot_mask + 1) * sizeof *memtable->slots);
+    memtable->used = MEMTABLE_START;
+    memtable->key_count = 0;
+    return true;
+}
+
 size_t memtable_entry_size(size_t key_size, size_t value_size)
 {
     return (ENTRY_HEADER_SIZE + key_size + value_size + ENTRY_ALIGN - 1) / ENTRY_ALIGN *

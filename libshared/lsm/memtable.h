@@ -37,6 +37,10 @@ struct memtable *memtable_new(size_t size, uint64_t hash_seed);
 struct memtable *memtable_retain(struct memtable *memtable);
 void memtable_release(struct memtable *memtable); // NULL is allowed
 
+// Empties one that nobody else refers to, for another life in memory that is there already.
+// False if somebody does, or if its arena has another size.
+bool memtable_reuse(struct memtable *memtable, size_t size);
+
 // Bytes of the arena that an entry takes. All of a batch must fit before it is added.
 size_t memtable_entry_size(size_t key_size, size_t value_size);
 static inline size_t memtable_free_size(const struct memtable *memtable)

@@ -85,16 +85,16 @@ struct get_step get_on_failed(struct get *get, uint8_t owner)
     get->asked &= (owner_mask)~bit(owner);
     bool was_fetching = get->fetching & bit(owner);
     get->fetching &= (owner_mask)~bit(owner);
-    if (was_fetching) // what its head named cannot be had from it any more
+    if (was_fetching) { // what its head named cannot be had from it any more
         get->replied &= (owner_mask)~bit(owner);
+        get->phase = GET_ASKING; // R have to reply again, and to be compared
+    }
     if (mask_count(get->replied | get->asked) >= get->r)
         return check(get);
     // One more owner, for the full record: whatever it has needs no second question.
     for (unsigned i = 0; i < get->n; i++) {
         if ((get->live & bit(i)) && !((get->replied | get->asked) & bit(i))) {
             get->asked |= bit(i);
-            if (get->phase == GET_FETCHING)
-                get->fetching |= bit(i);
             return (struct get_step){.fetch = bit(i)};
         }
     }

@@ -18,7 +18,7 @@ enum {
 static const char *const scripts[] = {
     // Creation, one write, one sync.
     "", "pl", "bl", "nl", "Pl", "pplpl", "5p5l", "pl3pl3pl", "bnlpnbl", "60nl60nl",
-    "2ql9qlql", "9ql9ql9ql", "9qLqlql", "20qlql",
+    "2ql9qlql", "9ql9ql9ql", "9qLqlql", "20qlql", "2qlqfqlql", "qlqfqqlqfql",
     // Jobs late, and writes while they run.
     "pLppl", "bLbbll", "pLpplpLpl", "9pL9pll", "bLbcbl", "LbLbLb",
     // Flushes, also with nothing in memory, and interleaved with the log.
@@ -30,6 +30,8 @@ static const char *const scripts[] = {
     // Merges.
     "9bfm9bfm9bfm9bfm", "9Pm9Pm9Pm", "30bfm30bfm30bfm30bfm", "9bfm9bfm9bfG9blgm",
     "20Pm20bm20Pm",
+    // A manifest that grows until it is written anew.
+    "s9blfm9blfm9blfm9blfm9blfmbl",
     // Opened again.
     "r", "plr", "9bfrblr", "9blc", "9bLc9bLc", "blcblcblcblc", "12Pc12Pc12Pr", "9bfGc9bm",
     "fr9bfrfr", "blkblkblkbl", "12Pk12Pk12Pk", "9bfmk9bfmk9bfmk",
@@ -65,6 +67,7 @@ static void kill_and_crash(const struct subject *subject)
     snprintf(next.name, sizeof next.name, "%.100s, change %llu killed", subject->trial.name,
              (unsigned long long)subject->trial.disk->change_count);
     trial_must_open(&next);
+    trial_play(&next, "bl7Plgbl");
     trial_crash(&next, MEMORY_VFS_LOSE_ALL);
     trial_must_open(&next);
     crash_count++;

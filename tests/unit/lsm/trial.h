@@ -60,6 +60,7 @@ struct trial {
     uint64_t chain;
     uint64_t now_ms;
     uint64_t value_id;
+    size_t snapshot_more;      // bytes of a snapshot behind the chain
     size_t durable_before_job; // what was durable before the last LOG job
     struct lsm_job *jobs[2];   // taken, by worker
     bool ran[2];
@@ -125,6 +126,7 @@ static inline void trial_snapshot(void *context, struct buf *out)
 {
     struct trial *trial = context;
     buf_append_u64(out, trial->chain);
+    memset(buf_grow(out, trial->snapshot_more), 's', trial->snapshot_more);
 }
 
 static inline enum status trial_restore(void *context, struct bytes snapshot)
@@ -132,7 +134,7 @@ static inline enum status trial_restore(void *context, struct bytes snapshot)
     struct trial *trial = context;
     struct reader reader = reader_of(snapshot);
     trial->chain = reader_u64(&reader);
-    return reader_done(&reader) ? STATUS_OK : STATUS_CORRUPT;
+    return reader.bad ? STATUS_CORRUPT : STATUS_OK;
 }
 
 static inline enum status trial_replay(void *context, struct bytes note)
@@ -563,11 +565,12 @@ static inline enum status trial_write(struct trial *trial, unsigned count, size_
 //     l  a LOG job                      L  one run but not yet handed back
 //     g  a BACKGROUND job               G  one taken but not yet run
 //     f  ask for a flush                m  all work there is
-//     t  a second passes                r  drain, close, open
+//     s  snapshots of 300 KiB from now  t  a second passes
+//     r  drain, close, open
 //     c  kill -9, open                  k  power loss, open
 static inline void trial_step(struct trial *trial, char step)
 {
-    static const char *const steps = "pbnPqlLgGfmtrck";
+    static const char *const steps = "pbnPqlLgGfmstrck";
     assert_non_null(strchr(steps, step));
     switch (step) {
     case 'p':
@@ -602,6 +605,9 @@ static inline void trial_step(struct trial *trial, char step)
         break;
     case 'm':
         trial_drain(trial);
+        break;
+    case 's':
+        trial->snapshot_more = 300 << 10;
         break;
     case 't':
         lsm_tick(trial->lsm, trial->now_ms += 1000);

@@ -69,6 +69,19 @@ TEST(a_failed_owner_is_replaced_by_the_next)
     assert_true(get_on_reply(&get, 1, true).compare);
 }
 
+TEST(an_owner_that_fails_while_its_record_is_fetched_counts_no_more)
+{
+    struct get_step step;
+    struct get get = asking(&step);
+    get_on_reply(&get, 1, true);
+    get_on_hedge(&get); // owner 2 is asked too
+    get_on_reply(&get, 0, false);
+    assert_int_equal(get_on_compared(&get, 1).fetch, 1);
+    assert_false(get_on_failed(&get, 0).answer); // one reply is left
+    assert_true(get_on_reply(&get, 2, true).compare);
+    expect_answer(get_on_compared(&get, 0), STATUS_OK);
+}
+
 TEST(too_many_failures_are_unavailable)
 {
     struct get_step step;
@@ -118,6 +131,8 @@ TEST(the_deadline_ends_it_once)
 TESTS(RUN(the_nearest_owner_gives_the_record_and_the_others_a_head),
       RUN(owners_that_are_down_are_not_asked), RUN(fewer_than_r_live_owners_are_too_few),
       RUN(r_equal_replies_are_the_answer), RUN(what_a_head_names_and_no_record_has_is_fetched),
-      RUN(a_failed_owner_is_replaced_by_the_next), RUN(too_many_failures_are_unavailable),
-      RUN(heads_alone_are_no_answer), RUN(a_reply_that_comes_twice_counts_once),
-      RUN(a_slow_read_asks_one_more_owner), RUN(the_deadline_ends_it_once))
+      RUN(a_failed_owner_is_replaced_by_the_next),
+      RUN(an_owner_that_fails_while_its_record_is_fetched_counts_no_more),
+      RUN(too_many_failures_are_unavailable), RUN(heads_alone_are_no_answer),
+      RUN(a_reply_that_comes_twice_counts_once), RUN(a_slow_read_asks_one_more_owner),
+      RUN(the_deadline_ends_it_once))
