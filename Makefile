@@ -4,6 +4,7 @@
 #   make demo         a local cluster, a real file, a killed node (see README.md)
 #   make test         everything that must pass: lint, unit, simulator, bats, sanitizers
 #   make sim SEEDS=n  simulated clusters
+#   make mutants      planted bugs: some test must find each
 #   make fuzz SECONDS=n
 #   make bench        measured against peers; make bench-deps installs those
 #   make asan tsan    programs and unit tests under the sanitizers, in build/asan, build/tsan
@@ -111,6 +112,9 @@ $(BUILD)/tests/sim/sim: $(call object,$(SIM)) $(BUILD)/libbrain.a $(PURE_LIBS)
 sim: $(SIM_PROGRAM)
 	$< $(SEEDS)
 
+mutants:
+	@tests/mutants
+
 # A fuzz target is one object; libFuzzer drives it, or replay.c with a stored corpus.
 REPLAY = $(FUZZ:%_fuzz.c=$(BUILD)/%_replay)
 fuzz_parts = $(call object,$(wildcard tests/sim/*_vfs.c)) $(BUILD)/libbrain.a \
@@ -194,4 +198,4 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all unit sim fuzz programs deps test asan tsan lint format demo install clean
+.PHONY: all unit sim mutants fuzz programs deps test asan tsan lint format demo install clean

@@ -67,7 +67,7 @@ struct flight {
     struct buf after;
 };
 
-enum { FLIGHT_NONE = UINT32_MAX };
+#define FLIGHT_NONE UINT32_MAX
 
 struct flights {
     struct flight **slots;

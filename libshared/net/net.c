@@ -246,6 +246,16 @@ static bool *unsure_of(struct net *net, const struct source *source)
                                            : &net->links[source->index].is_unsure;
 }
 
+static void read_monitor(struct net *net, struct link *link)
+{
+    int event;
+    while ((event = monitor_next(link->monitor))) {
+        link->is_connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+        if (!link->is_connected)
+            set_lost(net, link, true); // stays so if it is connected again by now
+    }
+}
+
 static void list_sources(struct net *net)
 {
     uint32_t count = net->listener_count;
@@ -268,19 +278,11 @@ static void list_sources(struct net *net)
         net->links[i].is_unsure = true;
         add_source(net, SOURCE_LINK, i, net->links[i].socket);
         add_source(net, SOURCE_MONITOR, i, net->links[i].monitor);
+        // A pipe wakes only a reader that once found it empty.
+        read_monitor(net, &net->links[i]);
     }
     net->items[0] = item_of(net->zap.socket); // a client has none
     net->is_stale = false;
-}
-
-static void read_monitor(struct net *net, struct link *link)
-{
-    int event;
-    while ((event = monitor_next(link->monitor))) {
-        link->is_connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
-        if (!link->is_connected)
-            set_lost(net, link, true); // stays so if it is connected again by now
-    }
 }
 
 static bool has_message(void *socket)

@@ -30,7 +30,7 @@ small_disk() { # SIZE
     eval "$(dkv local up --dir "$CLUSTER" --nodes 1 --set store/memtable=1MiB --set store/log_segment=1MiB)"
     dd if=/dev/zero of="$SANDBOX/mnt/ballast" bs=1M count=24 status=none
     local i status=0 written=0
-    head -c 20000 /dev/urandom >"$SANDBOX/value"
+    head -c 60000 /dev/urandom >"$SANDBOX/value"
     for i in $(seq 3000); do
         status=0
         dkv put "k$i" <"$SANDBOX/value" 2>"$SANDBOX/err" || status=$?
@@ -39,7 +39,7 @@ small_disk() { # SIZE
     done
     assert_equal "$status" 10
     assert_regex "$(cat "$SANDBOX/err")" 'disk full'
-    ((written > 100))
+    ((written > 20))
     for i in 1 $((written / 2)) "$written"; do
         dkv get "k$i" | cmp - "$SANDBOX/value"
     done
@@ -62,23 +62,28 @@ small_disk() { # SIZE
     dkv local stop n1 store --dir "$CLUSTER"
     local store
     store=$(dirname "$(command -v dkv)")/dkv-store
-    strace -f -qqq -o "$SANDBOX/trace" -e trace=fdatasync -e inject=fdatasync:error=EIO:when=6+ \
-        "$store" --config "$CLUSTER/n1/dkv.conf" 2>"$SANDBOX/log" 3>&- &
-    local pid=$! i code last=0
+    timeout 30 strace -f -qqq -o "$SANDBOX/trace" -e trace=fdatasync \
+        -e inject=fdatasync:error=EIO:when=6+ \
+        "$store" --config "$CLUSTER/n1/dkv.conf" >"$SANDBOX/log" 2>&1 3>&- &
+    local pid=$! i code written=()
     eventually dkv status
-    for i in $(seq 20); do
+    for i in $(seq 40); do
         code=0
-        dkv --timeout 1000 put "k$i" v 2>/dev/null || code=$?
-        ((code == 0)) && last=$i || break
+        dkv --timeout 2000 put "k$i" v 2>/dev/null || code=$?
+        case $code in
+        0) written+=("k$i") ;;
+        5) break ;; # the store is gone
+        *) assert_equal "$code" 6 ;;
+        esac
     done
-    [[ $code == 5 || $code == 6 ]]
+    assert_equal "$code" 5
     code=0
     wait $pid || code=$?
     assert_equal "$code" 1
     assert_regex "$(cat "$SANDBOX/log")" 'unable to sync'
     dkv local start n1 store --dir "$CLUSTER"
     assert_equal "$(dkv get before)" v
-    for i in $(seq "$last"); do
-        assert_equal "$(dkv get "k$i")" v
+    for i in "${written[@]}"; do
+        assert_equal "$(dkv get "$i")" v
     done
 }

@@ -152,6 +152,20 @@ static void durable_some(struct memory_node *node, const struct sectors *write,
             durable_sector(node, write, i);
 }
 
+// Loses one sector, or each with even chances.
+static void durable_torn(struct memory_node *node, const struct sectors *write,
+                         struct random *random)
+{
+    if (random_below(random, 2)) {
+        durable_some(node, write, random, 32);
+        return;
+    }
+    uint64_t lost = random_below(random, write->count);
+    for (uint64_t i = 0; i < write->count; i++)
+        if (i != lost)
+            durable_sector(node, write, i);
+}
+
 void node_sync(struct memory_node *node)
 {
     for (size_t i = 0; i < node->write_count; i++) {
@@ -332,17 +346,20 @@ static void node_survive(struct memory_node *node, const struct survival *surviv
 {
     struct random *random = survival->random;
     bool any = survival->policy == MEMORY_VFS_RANDOM;
-    for (size_t i = 0; i < node->change_count; i++) {
+    bool latest = survival->policy == MEMORY_VFS_LATEST;
+    for (size_t i = latest && node->change_count ? node->change_count - 1 : 0;
+         i < node->change_count; i++) {
         const struct name_change *change = &node->changes[i];
         if (any ? random_below(random, 64) < survival->odds : change->sequence < survival->cut)
             entries_apply(&node->durable_names, change);
     }
-    for (size_t i = 0; i < node->write_count; i++) {
+    for (size_t i = latest && node->write_count ? node->write_count - 1 : 0; i < node->write_count;
+         i++) {
         const struct sectors *write = &node->writes[i];
         if (any)
             durable_some(node, write, random, survival->odds);
         else if (write->sequence == survival->torn)
-            durable_some(node, write, random, 32);
+            durable_torn(node, write, random);
         else if (write->sequence < survival->cut)
             durable_write(node, write);
     }

@@ -114,9 +114,10 @@ static enum status file_call_begin(struct memory_vfs *vfs, struct vfs_file *file
     return file->generation == vfs->generation ? call_begin(vfs, kind) : STATUS_IO;
 }
 
-static void changed(struct memory_vfs *vfs)
+static void changed(struct memory_vfs *vfs, enum memory_vfs_kind kind)
 {
     vfs->change_count++;
+    vfs->change_kind = kind;
     if (vfs->change_count == vfs->power_off_at)
         vfs->off = true;
     if (vfs->after_change)
@@ -150,7 +151,7 @@ static enum status memory_open(struct vfs *table, const char *path, int flags,
     **file = (struct vfs_file){node_hold(node), xstrdup(path), vfs->generation, flags, false};
     node->open_count++;
     if (create)
-        changed(vfs);
+        changed(vfs, MEMORY_VFS_NAME);
     return STATUS_OK;
 }
 
@@ -206,7 +207,7 @@ static enum status memory_write(struct vfs *table, struct vfs_file *file, uint64
     }
     if (!dead && size) {
         node_write(node, vfs->sequence++, offset, bytes_of(bytes.data, size));
-        changed(vfs);
+        changed(vfs, MEMORY_VFS_WRITE);
     }
     return status ? failed(fault, status, file->path, "write") : STATUS_OK;
 }
@@ -221,7 +222,7 @@ static enum status memory_sync(struct vfs *table, struct vfs_file *file, struct 
     if (status)
         return failed(fault, status, file->path, "sync");
     node_sync(file->node);
-    changed(vfs);
+    changed(vfs, MEMORY_VFS_SYNC);
     return STATUS_OK;
 }
 
@@ -255,7 +256,7 @@ static enum status memory_make_dir(struct vfs *table, const char *path, struct f
     if (!parent)
         return failed(fault, STATUS_NOT_FOUND, path, "create directory");
     node_rename(parent, vfs->sequence++, NULL, name, node_new(&vfs->nodes, true));
-    changed(vfs);
+    changed(vfs, MEMORY_VFS_NAME);
     return STATUS_OK;
 }
 
@@ -270,7 +271,7 @@ static enum status memory_sync_dir(struct vfs *table, const char *path, struct f
         return failed(fault, status, path, "sync directory");
     node_sync_names(node);
     nodes_sweep(&vfs->nodes);
-    changed(vfs);
+    changed(vfs, MEMORY_VFS_SYNC_DIR);
     return STATUS_OK;
 }
 
@@ -289,7 +290,7 @@ static enum status memory_rename(struct vfs *table, const char *from, const char
         return failed(fault, status, from, "rename");
     assert(parent == to_parent && strcmp(from_name, to_name) != 0);
     node_rename(parent, vfs->sequence++, from_name, to_name, node);
-    changed(vfs);
+    changed(vfs, MEMORY_VFS_NAME);
     return STATUS_OK;
 }
 
@@ -308,7 +309,7 @@ static enum status memory_link(struct vfs *table, const char *from, const char *
     if (status)
         return failed(fault, status, to, "link");
     node_rename(parent, vfs->sequence++, NULL, name, node);
-    changed(vfs);
+    changed(vfs, MEMORY_VFS_NAME);
     return STATUS_OK;
 }
 
@@ -325,7 +326,7 @@ static enum status memory_remove(struct vfs *table, const char *path, struct fau
     char name[256];
     struct memory_node *parent = parent_find(vfs, path, name);
     node_rename(parent, vfs->sequence++, name, NULL, NULL);
-    changed(vfs);
+    changed(vfs, MEMORY_VFS_NAME);
     return STATUS_OK;
 }
 

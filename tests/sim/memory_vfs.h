@@ -29,6 +29,7 @@ enum memory_vfs_policy {
     MEMORY_VFS_RANDOM,   // any sectors, any names
     MEMORY_VFS_PREFIX,   // everything up to some moment, in order, and nothing later
     MEMORY_VFS_TORN,     // everything but some sectors of the last write
+    MEMORY_VFS_LATEST,   // of each file and directory the last change, and none before
     MEMORY_VFS_POLICY_COUNT
 };
 
@@ -58,6 +59,7 @@ struct memory_vfs {
     uint64_t change_count; // those that changed something: create, write, sync, rename, ...
     uint64_t fault_count;  // those that failed as planned
     unsigned fault_kinds;  // of which kinds they were
+    unsigned change_kind;  // the kind of the last change
 
     struct memory_node *nodes; // all, linked; the root is the last
     uint64_t sequence;         // of the next unsynced change

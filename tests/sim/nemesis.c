@@ -100,10 +100,17 @@ static void lose_link(struct nemesis *nemesis, struct node *node)
         client_lose_link(&nemesis->clients[world_below(nemesis->world, nemesis->client_count)]);
 }
 
-static void fill_disk(struct nemesis *nemesis, struct node *node, uint64_t duration_us)
+// Machines that were bought together fill up together.
+static void fill_disks(struct nemesis *nemesis, struct node *node, uint64_t duration_us)
 {
-    node->disk.capacity = nodes_used(node->disk.nodes) + world_below(nemesis->world, 128 << 10) + 1;
-    node->full_until_us = nemesis->world->now_us + duration_us;
+    bool is_everywhere = world_chance(nemesis->world, 300);
+    for (uint32_t i = 0; i < nemesis->node_count; i++) {
+        struct node *at = &nemesis->nodes[i];
+        if (at != node && !is_everywhere)
+            continue;
+        at->disk.capacity = nodes_used(at->disk.nodes) + world_below(nemesis->world, 96 << 10) + 1;
+        at->full_until_us = nemesis->world->now_us + duration_us;
+    }
 }
 
 static void pause_process(struct nemesis *nemesis, struct node *node, uint64_t duration_us)
@@ -163,7 +170,7 @@ static void strike(struct nemesis *nemesis, enum fault_kind kind, struct node *n
         node->skew_ms = (int64_t)world_below(world, 20000) - 10000;
         break;
     case FAULT_DISK_FULL:
-        fill_disk(nemesis, node, duration_us);
+        fill_disks(nemesis, node, duration_us);
         break;
     case FAULT_SYNC:
         memory_vfs_fail(&node->disk, MEMORY_VFS_SYNC, world_below(world, 5), STATUS_IO, false);

@@ -23,6 +23,11 @@ void network_stop(struct network *network, uint32_t port)
     network->ports[port].up = false;
 }
 
+static bool is_write(const struct buf *message)
+{
+    return message->data[3] == MESSAGE_PUT || message->data[3] == MESSAGE_UPDATE;
+}
+
 // A letter: `a` is the port, `b` the link by which the receiver knows the sender. The life
 // that it was meant for is in the upper half of `a`.
 static void arrive(void *self, struct event *event)
@@ -30,6 +35,7 @@ static void arrive(void *self, struct event *event)
     struct network *network = self;
     struct port *port = &network->ports[(uint32_t)event->a];
     bool is_bound = event->b & way_back >> 1;
+    network->writes_on_way -= is_write(&event->bytes);
     bool is_old = port->life != (uint32_t)(event->a >> 32);
     if (!port->up || (is_bound && is_old))
         return;
@@ -62,6 +68,7 @@ static void post(struct network *network, uint32_t from, uint32_t to, uint32_t l
         at_us = *last_us + 1;
     if (at_us > *last_us)
         *last_us = at_us;
+    network->writes_on_way += is_write(bytes);
     struct event event = {.at_us = at_us,
                           .fire = arrive,
                           .self = network,

@@ -42,6 +42,7 @@ struct network {
     struct port ports[NETWORK_PORTS_MAX];
     bool cut[NETWORK_PLACES_MAX][NETWORK_PLACES_MAX];          // from, to
     uint64_t extra_us[NETWORK_PLACES_MAX];                     // a slow place
+    uint32_t writes_on_way;                                    // PUT, UPDATE
     uint64_t arrives_us[NETWORK_PORTS_MAX][NETWORK_PORTS_MAX]; // the last one on its way
 };
 

@@ -153,16 +153,25 @@ static bool is_link_up(const struct run *run, uint32_t router, uint32_t store)
            links_can_ask(&run->nodes[router].router.links, store);
 }
 
-// And no worker hangs at a job that it began when its disk was slow.
+static bool is_node_idle(const struct node *node)
+{
+    return node->store_process.up && node->router_process.up && !node->store_process.inbox_count &&
+           !node->router_process.inbox_count && !node->router.flights.count &&
+           !node->store_process.jobs[LSM_WORKER_LOG] &&
+           !node->store_process.jobs[LSM_WORKER_BACKGROUND];
+}
+
+// Every router sees every store, and nothing from the time of the faults is still under way:
+// no write in the network, no job that a worker began when its disk was slow.
 static bool is_whole(const struct run *run)
 {
+    if (run->network.writes_on_way)
+        return false;
     for (uint32_t i = 0; i < run->node_count; i++) {
+        if (!is_node_idle(&run->nodes[i]))
+            return false;
         for (uint32_t j = 0; j < run->node_count; j++) {
-            if (!is_link_up(run, i, j) || !run->nodes[j].store_process.up)
-                return false;
-        }
-        for (unsigned worker = 0; worker < PROCESS_WORKERS_MAX; worker++) {
-            if (run->nodes[i].store_process.jobs[worker])
+            if (!is_link_up(run, i, j))
                 return false;
         }
     }
@@ -175,8 +184,7 @@ static void wait_until_whole(struct run *run)
     while (!run->world.failed && !is_whole(run) && run->world.now_us < end_us)
         wait_ms(run, 50);
     if (!is_whole(run))
-        world_fail(&run->world,
-                   "faults are over, but a router does not reach a store, or a disk hangs");
+        world_fail(&run->world, "faults are over, but a link stays down or something hangs");
 }
 
 // The examiner does this until it succeeds: a router may just have learnt that a store is

@@ -18,7 +18,8 @@ enum {
 static const char *const scripts[] = {
     // Creation, one write, one sync.
     "", "pl", "bl", "nl", "Pl", "pplpl", "5p5l", "pl3pl3pl", "bnlpnbl", "60nl60nl",
-    "2ql9qlql", "9ql9ql9ql", "9qLqlql", "20qlql", "2qlqfqlql", "qlqfqqlqfql",
+    "2ql9qlql", "9ql9ql9ql", "9qLqlql", "20qlql", "2qlqfqlql",
+    "qlqfqlmqfqlmqfqlmqfqlmqfqlmqfqlmqfqlmqfqlm",
     // Jobs late, and writes while they run.
     "pLppl", "bLbbll", "pLpplpLpl", "9pL9pll", "bLbcbl", "LbLbLb",
     // Flushes, also with nothing in memory, and interleaved with the log.
@@ -66,8 +67,10 @@ static void kill_and_crash(const struct subject *subject)
     trial_fork(&next, &subject->trial, &disk);
     snprintf(next.name, sizeof next.name, "%.100s, change %llu killed", subject->trial.name,
              (unsigned long long)subject->trial.disk->change_count);
+    next.options.memtable_size = 1 << 20;
     trial_must_open(&next);
-    trial_play(&next, "bl7Plgbl");
+    // Enough memory that no flush syncs the directory in passing.
+    trial_play(&next, "bl7Pl");
     trial_crash(&next, MEMORY_VFS_LOSE_ALL);
     trial_must_open(&next);
     crash_count++;
@@ -104,9 +107,10 @@ static void crash_by(const struct subject *subject, unsigned way)
         trial_play(&next.trial, "blpLbfgl");
     disk.after_change = NULL;
     if (subject->depth == 0 && !deep) {
-        // Writes of one size: what is left of older ones would fit behind them.
-        static const char *const lives[] = {"bLb", "nlnL", "qlqL"};
-        trial_play(&next.trial, lives[(moment + way / 2) % 3]);
+        // After writes of one size others of that size: what is left of older ones would
+        // fit behind them.
+        bool equal = strchr(scripts[subject->script], 'q');
+        trial_play(&next.trial, equal ? "ql" : moment % 2 ? "bLb" : "nlnL");
         trial_crash(&next.trial, MEMORY_VFS_RANDOM);
         trial_must_open(&next.trial);
         crash_count++;
@@ -125,7 +129,8 @@ static void crash_now(void *context)
         crash_by(subject, (unsigned)(moment % MEMORY_VFS_POLICY_COUNT));
         return;
     }
-    if ((moment + subject->script) % stride)
+    // Names are where the order matters most, and change seldom.
+    if ((moment + subject->script) % stride && subject->trial.disk->change_kind != MEMORY_VFS_NAME)
         return;
     for (unsigned i = 0; i < MEMORY_VFS_POLICY_COUNT + RANDOM_MORE; i++)
         crash_by(subject, i);

@@ -140,6 +140,51 @@ TEST(a_prefix_never_has_a_later_change_without_an_earlier_one)
     }
 }
 
+TEST(the_latest_change_may_survive_without_those_before)
+{
+    disk_init();
+    struct vfs_file *file = file_open("db/a", VFS_WRITE | VFS_CREATE);
+    assert_int_equal(file_write(file, 0, "1"), STATUS_OK);
+    assert_int_equal(file_write(file, 512, "2"), STATUS_OK);
+    assert_int_equal(disk.vfs.link(&disk.vfs, "db/a", "db/b", NULL), STATUS_OK);
+    file_close(file);
+    memory_vfs_crash(&disk, MEMORY_VFS_LATEST, &dice);
+    assert_false(memory_vfs_has(&disk, "db/a"));
+    struct buf content = {0};
+    memory_vfs_load(&disk, "db/b", &content);
+    assert_int_equal(content.size, 513);
+    assert_int_equal(content.data[0], 0);
+    assert_int_equal(content.data[512], '2');
+    buf_release(&content);
+    memory_vfs_release(&disk);
+}
+
+TEST(only_the_last_write_is_torn)
+{
+    bool torn = false;
+    for (int i = 0; i < 32; i++) {
+        uint8_t data[2048];
+        memset(data, 'x', sizeof data);
+        disk_init();
+        random_init(&dice, (uint64_t)i);
+        memory_vfs_store(&disk, "db/a", bytes_of_text(""));
+        struct vfs_file *file = file_open("db/a", VFS_WRITE);
+        assert_int_equal(disk.vfs.write(&disk.vfs, file, 0, bytes_of(data, 2048), NULL), STATUS_OK);
+        assert_int_equal(disk.vfs.write(&disk.vfs, file, 2048, bytes_of(data, 2048), NULL),
+                         STATUS_OK);
+        file_close(file);
+        memory_vfs_crash(&disk, MEMORY_VFS_TORN, &dice);
+        struct buf content = {0};
+        memory_vfs_load(&disk, "db/a", &content);
+        assert_true(content.size >= 2048);
+        assert_memory_equal(content.data, data, 2048);
+        torn = torn || content.size < 4096 || content.data[2048] == 0;
+        buf_release(&content);
+        memory_vfs_release(&disk);
+    }
+    assert_true(torn);
+}
+
 TEST(a_killed_process_loses_nothing_until_the_power_goes)
 {
     disk_init();
@@ -287,6 +332,7 @@ TESTS(RUN(a_synced_file_in_a_synced_directory_survives),
       RUN(an_unsynced_rename_leaves_the_old_or_the_new_name),
       RUN(unsynced_sectors_survive_independently),
       RUN(a_prefix_never_has_a_later_change_without_an_earlier_one),
+      RUN(the_latest_change_may_survive_without_those_before), RUN(only_the_last_write_is_torn),
       RUN(a_killed_process_loses_nothing_until_the_power_goes),
       RUN(a_lock_excludes_until_it_is_closed_or_the_process_dies),
       RUN(after_a_failed_sync_a_later_one_makes_only_later_writes_durable),

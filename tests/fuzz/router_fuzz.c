@@ -1,0 +1,333 @@
+// Any order of requests, answers, losses and time: a router answers every request of a
+// client exactly once, by its deadline, and never falls over.
+//
+// The input is a list of events, one byte for the kind and a few for its details. Answers
+// of stores are made from what the router asked, right or wrong; some are arbitrary bytes.
+#include "base/hash.h"
+#include "base/xalloc.h"
+#include "dkv-router/router.h"
+#include "ring/ring_plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { NODES = 3, ASKED_MAX = 64, REQUESTS_MAX = 64, CLIENT = 1 << 20, STRANGER };
+
+struct asked {       // by the router, of a store
+    uint32_t number; // of the link
+    uint8_t type;
+    uint64_t id;
+};
+
+struct bench {
+    struct ring ring;
+    struct router router;
+    struct outbox outbox;
+    struct moment now;
+    struct asked asked[ASKED_MAX];
+    unsigned asked_count;
+    bool waiting[REQUESTS_MAX];
+    unsigned request_count;
+};
+
+static link_id address(uint32_t number)
+{
+    return number;
+}
+
+static uint32_t number(link_id link)
+{
+    return link >= CLIENT ? UINT32_MAX : (uint32_t)link;
+}
+
+static void must(bool is_true, const char *what)
+{
+    if (!is_true) {
+        fprintf(stderr, "%s\n", what);
+        abort();
+    }
+}
+
+static void make_ring(struct ring *ring)
+{
+    struct ring_node nodes[NODES] = {0};
+    struct fault fault;
+    for (unsigned i = 0; i < NODES; i++) {
+        nodes[i] = (struct ring_node){.id = i + 1, .port = 7400, .weight = 100};
+        snprintf(nodes[i].name, sizeof nodes[i].name, "n%u", i);
+        snprintf(nodes[i].address, sizeof nodes[i].address, "10.0.0.%u", i + 1);
+    }
+    must(!ring_create(ring, 1, RING_PARTITIONS_MIN, nodes, NODES, &fault), "no ring");
+}
+
+// ---- what the router says ------------------------------------------------------------
+
+static void take_answer(struct bench *bench, uint64_t id)
+{
+    must(id < bench->request_count, "an answer to nothing");
+    must(bench->waiting[id], "a second answer");
+    bench->waiting[id] = false;
+}
+
+static void read_message(struct bench *bench, const struct outbox_message *message)
+{
+    struct reader body = reader_of(buf_bytes(&message->bytes));
+    reader_bytes(&body, MESSAGE_HEADER_SIZE);
+    for (unsigned i = 0; i < message->count; i++) {
+        // Every operation begins with its id; only what goes to the client is read further.
+        struct op_put_done put_done;
+        struct op_got got;
+        struct op_scanned scanned;
+        if (message->link == CLIENT && message->type == MESSAGE_PUT_DONE) {
+            must(!op_decode_put_done(&put_done, &body), "PUT_DONE");
+            take_answer(bench, put_done.id);
+        } else if (message->link == CLIENT && message->type == MESSAGE_GOT) {
+            must(!op_decode_got(&got, &body), "GOT");
+            take_answer(bench, got.id);
+        } else if (message->link == CLIENT && message->type == MESSAGE_SCANNED) {
+            must(!op_decode_scanned(&scanned, &body), "SCANNED");
+            take_answer(bench, scanned.id);
+        } else {
+            must(message->link != CLIENT, "a message that a client cannot use");
+            if (i == 0 && message->link < NODES)
+                bench->asked[bench->asked_count++ % ASKED_MAX] =
+                    (struct asked){(uint32_t)message->link, message->type, reader_u64(&body)};
+        }
+    }
+}
+
+static void read_outbox(struct bench *bench)
+{
+    for (uint32_t i = 0; i < bench->outbox.count; i++)
+        read_message(bench, &bench->outbox.messages[i]);
+    outbox_clear(&bench->outbox);
+}
+
+// ---- what it is told -----------------------------------------------------------------
+
+static void tell(struct bench *bench, link_id link, enum role role, enum message_type type,
+                 uint32_t budget_ms, uint64_t boot, struct buf *message)
+{
+    struct message_header header = {.type = (uint8_t)type,
+                                    .count = 1,
+                                    .body_size = (uint32_t)(message->size - MESSAGE_HEADER_SIZE),
+                                    .boot = boot,
+                                    .epoch = bench->ring.epoch,
+                                    .budget_ms = budget_ms};
+    message_header_encode(&header, message->data);
+    struct arrival arrival = {.link = link, .role = role};
+    router_on_message(&bench->router, &arrival, buf_bytes(message), bench->now, &bench->outbox);
+    read_outbox(bench);
+}
+
+static struct bytes key_of(uint8_t byte)
+{
+    static const char *const keys[] = {"a", "b", "a longer key", ""};
+    return bytes_of_text(keys[byte % 4]);
+}
+
+static void request(struct bench *bench, struct reader *input)
+{
+    if (bench->request_count == REQUESTS_MAX)
+        return;
+    struct buf message = {0};
+    buf_grow(&message, MESSAGE_HEADER_SIZE);
+    uint64_t id = bench->request_count++;
+    uint8_t kind = reader_u8(input), flags = reader_u8(input);
+    uint8_t level = reader_u8(input), details = reader_u8(input);
+    enum message_type type = MESSAGE_GET;
+    bench->waiting[id] = true;
+    if (kind % 3 == 0) {
+        struct op_put put = {.id = id,
+                             .level = level % 40,
+                             .flags = flags,
+                             .key = key_of(details),
+                             .value = bytes_of_text("value")};
+        memset(put.request.bytes, (int)id + 1, sizeof put.request.bytes);
+        op_encode_put(&put, &message);
+        type = MESSAGE_PUT;
+    } else if (kind % 3 == 1) {
+        struct op_get get = {.id = id, .level = level % 40, .flags = flags, .key = key_of(details)};
+        op_encode_get(&get, &message);
+    } else {
+        struct op_scan scan = {.id = id,
+                               .level = level % 40,
+                               .flags = flags,
+                               .partition = details % 70,
+                               .size_max = 100};
+        op_encode_scan(&scan, &message);
+        type = MESSAGE_SCAN;
+    }
+    tell(bench, CLIENT, ROLE_CLIENT, type, kind * 8u, 0, &message);
+    buf_release(&message);
+}
+
+// A record of one or two siblings, or bytes that are none.
+static void make_record(uint8_t byte, struct bytes key, struct buf *out)
+{
+    struct record record = {0};
+    struct clock context = {0};
+    for (unsigned i = 0; i <= (byte & 1); i++) {
+        struct record_write write = {.dot = {1 + (byte >> 4) + i, 1 + (byte & 3)},
+                                     .hlc = byte,
+                                     .context = &context,
+                                     .value = bytes_of_text("value")};
+        record_update(&record, &write, false);
+    }
+    if (byte & 4)
+        buf_append_text(out, "no record");
+    else if (byte & 8)
+        record_encode_head(&record, key, out);
+    else
+        record_encode(&record, key, out);
+    record_release(&record);
+}
+
+static void encode_reply(const struct asked *asked, uint8_t status, uint8_t details,
+                         struct bytes record, enum message_type *type, struct buf *message)
+{
+    struct op_updated updated = {
+        .id = asked->id, .status = status, .dot = {details, 1}, .record = record};
+    struct op_done done = {.id = asked->id, .status = status};
+    struct op_fetched fetched = {.id = asked->id, .status = status, .record = record};
+    struct op_scanned scanned = {.id = asked->id, .status = status, .done = details & 1};
+    uint64_t roots[64] = {details};
+    struct op_roots_are are = {
+        .id = asked->id, .status = status, .roots = bytes_of(roots, sizeof roots)};
+    switch (asked->type) {
+    case MESSAGE_UPDATE:
+        *type = details & 64 ? MESSAGE_DURABLE : MESSAGE_UPDATED;
+        if (*type == MESSAGE_UPDATED)
+            op_encode_updated(&updated, message);
+        else
+            op_encode_done(&done, message);
+        break;
+    case MESSAGE_MERGE:
+        *type = MESSAGE_MERGED;
+        op_encode_done(&done, message);
+        break;
+    case MESSAGE_SCAN_LOCAL:
+        *type = MESSAGE_SCANNED_LOCAL;
+        op_encode_scanned(&scanned, message);
+        break;
+    case MESSAGE_ROOTS:
+        *type = MESSAGE_ROOTS_ARE;
+        op_encode_roots_are(&are, message);
+        break;
+    default:
+        *type = asked->type == MESSAGE_FIND ? MESSAGE_FOUND : MESSAGE_FETCHED;
+        op_encode_fetched(&fetched, message);
+    }
+}
+
+static void reply(struct bench *bench, struct reader *input)
+{
+    static const uint8_t statuses[] = {STATUS_OK,        STATUS_OK,       STATUS_OK,
+                                       STATUS_NOT_FOUND, STATUS_BUSY,     STATUS_DISK_FULL,
+                                       STATUS_STALE,     STATUS_TOO_LARGE};
+    unsigned known = bench->asked_count < ASKED_MAX ? bench->asked_count : ASKED_MAX;
+    uint8_t which = reader_u8(input), how = reader_u8(input), details = reader_u8(input);
+    if (!known)
+        return;
+    const struct asked *asked = &bench->asked[which % known];
+    struct buf message = {0}, record = {0};
+    enum message_type type;
+    buf_grow(&message, MESSAGE_HEADER_SIZE);
+    make_record(details, key_of(how >> 3), &record);
+    encode_reply(asked, statuses[how % 8], details, buf_bytes(&record), &type, &message);
+    tell(bench, asked->number, ROLE_PEER, type, 0, asked->number + 1, &message);
+    buf_release(&message);
+    buf_release(&record);
+}
+
+static void welcome(struct bench *bench, uint32_t link, uint64_t boot)
+{
+    struct buf message = {0};
+    struct op_welcome welcome = {.version = MESSAGE_VERSION, .node = link + 1};
+    buf_grow(&message, MESSAGE_HEADER_SIZE);
+    op_encode_welcome(&welcome, &message);
+    tell(bench, link, ROLE_PEER, MESSAGE_WELCOME, 0, boot, &message);
+    buf_release(&message);
+}
+
+static void tell_anything(struct bench *bench, struct reader *input)
+{
+    struct buf message = {0};
+    uint8_t type = reader_u8(input), from = reader_u8(input);
+    buf_grow(&message, MESSAGE_HEADER_SIZE);
+    buf_append(&message, reader_short(input));
+    link_id link = from % 4 < NODES ? from % 4 : STRANGER;
+    tell(bench, link, from & 64 ? ROLE_PEER : ROLE_READER, (enum message_type)type, 0, 1, &message);
+    buf_release(&message);
+}
+
+static void pass_time(struct bench *bench, uint64_t duration_ms)
+{
+    bench->now.mono_ms += duration_ms;
+    router_on_tick(&bench->router, bench->now, &bench->outbox);
+    read_outbox(bench);
+}
+
+static void happen(struct bench *bench, struct reader *input)
+{
+    switch (reader_u8(input) % 8) {
+    case 0:
+    case 1:
+        request(bench, input);
+        break;
+    case 2:
+    case 3:
+    case 4:
+        reply(bench, input);
+        break;
+    case 5:
+        pass_time(bench, reader_u8(input));
+        break;
+    case 6:
+        router_on_lost(&bench->router, reader_u8(input) % 4, bench->now, &bench->outbox);
+        read_outbox(bench);
+        break;
+    default:
+        if (reader_u8(input) & 1)
+            tell_anything(bench, input);
+        else
+            welcome(bench, reader_u8(input) % NODES, reader_u8(input) % 4);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bench *bench = xcalloc(1, sizeof *bench);
+    make_ring(&bench->ring);
+    bench->now = (struct moment){1000, 1700000000000};
+    struct router_options options = {.ring = &bench->ring,
+                                     .ring_text = bytes_of_text("a ring"),
+                                     .node = 1,
+                                     .boot = 9,
+                                     .value_size_max = 1000,
+                                     .record_size_max = 10000,
+                                     .ping_interval_ms = 100,
+                                     .down_after_ms = 500,
+                                     .timeout_ms = 1000,
+                                     .software = bytes_of_text("fuzz"),
+                                     .address = address,
+                                     .number = number};
+    struct fault fault;
+    must(!router_init(&bench->router, &options, bench->now, &fault), "no router");
+    for (uint32_t i = 0; i < NODES; i++)
+        welcome(bench, i, i + 1);
+    struct reader input = reader_of(bytes_of(data, size));
+    while (reader_left(&input) && !input.bad)
+        happen(bench, &input);
+    for (unsigned i = 0; i < 10; i++)
+        pass_time(bench, 300);
+    for (unsigned i = 0; i < bench->request_count; i++)
+        must(!bench->waiting[i], "a request that is never answered");
+    router_release(&bench->router);
+    outbox_release(&bench->outbox);
+    ring_release(&bench->ring);
+    free(bench);
+    return 0;
+}

@@ -1,0 +1,291 @@
+// Any order of requests, jobs, time and restarts: a store answers every request exactly
+// once, promises only what its log can keep, and its ledger is that of its records.
+//
+// The input is a list of events, one byte for the kind and a few for its details.
+#include "base/endian.h"
+#include "base/xalloc.h"
+#include "dkv-store/store.h"
+#include "ring/ring_plan.h"
+#include "sim/memory_vfs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct bench {
+    struct ring ring;
+    struct memory_vfs disk;
+    struct store_options options;
+    struct store store;
+    struct outbox outbox;
+    struct moment now;
+    uint64_t lives;
+    uint64_t asked, answered; // requests whose bytes were right
+    uint64_t promised;        // updates that were accepted
+    uint64_t kept;            // DURABLE of them
+};
+
+static void must(bool is_true, const char *what)
+{
+    if (!is_true) {
+        fprintf(stderr, "%s\n", what);
+        abort();
+    }
+}
+
+// ---- what the store says -------------------------------------------------------------
+
+static void read_message(struct bench *bench, const struct outbox_message *message)
+{
+    struct reader body = reader_of(buf_bytes(&message->bytes));
+    reader_bytes(&body, MESSAGE_HEADER_SIZE);
+    must(message->gate <= lsm_written(bench->store.lsm), "a gate that nothing opens");
+    for (unsigned i = 0; i < message->count; i++) {
+        struct op_updated updated;
+        if (message->type == MESSAGE_UPDATED) {
+            must(!op_decode_updated(&updated, &body), "UPDATED");
+            bench->promised += updated.status == STATUS_OK;
+        }
+        bench->kept += message->type == MESSAGE_DURABLE;
+        bench->answered += message->type != MESSAGE_DURABLE && message->type != MESSAGE_ERROR;
+    }
+}
+
+static void end_turn(struct bench *bench)
+{
+    store_on_turn_end(&bench->store, bench->now, &bench->outbox);
+    for (uint32_t i = 0; i < bench->outbox.count; i++)
+        read_message(bench, &bench->outbox.messages[i]);
+    outbox_clear(&bench->outbox);
+    must(bench->promised == bench->kept, "UPDATED without DURABLE");
+}
+
+// ---- what it is told -----------------------------------------------------------------
+
+static void tell(struct bench *bench, enum message_type type, uint64_t epoch, struct buf *message)
+{
+    struct message_header header = {.type = (uint8_t)type,
+                                    .count = 1,
+                                    .body_size = (uint32_t)(message->size - MESSAGE_HEADER_SIZE),
+                                    .epoch = epoch};
+    message_header_encode(&header, message->data);
+    struct arrival arrival = {.link = 1, .role = ROLE_PEER};
+    store_on_message(&bench->store, &arrival, buf_bytes(message), bench->now, &bench->outbox);
+}
+
+static struct bytes key_of(uint8_t byte)
+{
+    static const char *const keys[] = {"a", "b", "a longer key", "d"};
+    return bytes_of_text(keys[byte % 4]);
+}
+
+static void make_clock(uint8_t byte, struct clock *clock)
+{
+    clock_clear(clock);
+    if (byte & 7)
+        clock_add(clock, (struct interval){1 + (byte >> 6), 1, byte & 7});
+}
+
+static void make_record(uint8_t byte, struct bytes key, struct buf *out)
+{
+    struct record record = {0};
+    struct clock context = {0};
+    make_clock(byte, &context);
+    struct record_write write = {.dot = {1 + (byte >> 6), 8 + (byte & 15)},
+                                 .hlc = byte,
+                                 .flags = byte & 16 ? SIBLING_TOMBSTONE : 0,
+                                 .context = &context,
+                                 .value = bytes_of_text(byte & 16 ? "" : "merged")};
+    record_update(&record, &write, false);
+    if (byte & 32)
+        record_encode_head(&record, key, out);
+    else
+        record_encode(&record, key, out);
+    clock_release(&context);
+    record_release(&record);
+}
+
+static void update(struct reader *input, struct buf *message)
+{
+    uint8_t key = reader_u8(input), flags = reader_u8(input), details = reader_u8(input);
+    struct clock context = {0};
+    struct buf encoded = {0};
+    make_clock(details, &context);
+    clock_encode(&context, &encoded);
+    struct op_update op = {.flags = flags,
+                           .keyspace = key & 64 ? 1 : key >> 7,
+                           .hlc_floor = details,
+                           .key = key_of(key),
+                           .context = context.count ? buf_bytes(&encoded) : (struct bytes){0},
+                           .value = bytes_of_text(flags & UPDATE_DELETE ? "" : "updated")};
+    memset(op.request.bytes, details % 16, sizeof op.request.bytes);
+    op_encode_update(&op, message);
+    clock_release(&context);
+    buf_release(&encoded);
+}
+
+static enum message_type encode(uint8_t kind, struct reader *input, struct buf *message)
+{
+    uint8_t key = kind == 0 ? 0 : reader_u8(input), details = kind == 0 ? 0 : reader_u8(input);
+    struct buf record = {0};
+    struct op_merge merge = {.keyspace = 1, .key = key_of(key)};
+    struct op_fetch fetch = {.head = details & 1, .keyspace = 1, .key = key_of(key)};
+    struct op_find find = {.keyspace = 1, .key = key_of(key)};
+    struct op_scan_local scan = {
+        .heads = details & 1, .partition = key, .keyspace = 1, .size_max = details};
+    struct op_roots roots = {.first = key, .count = details};
+    memset(find.request.bytes, details % 16, sizeof find.request.bytes);
+    switch (kind) {
+    case 0:
+        update(input, message);
+        return MESSAGE_UPDATE;
+    case 1:
+        make_record(details, merge.key, &record);
+        merge.record = buf_bytes(&record);
+        op_encode_merge(&merge, message);
+        buf_release(&record);
+        return MESSAGE_MERGE;
+    case 2:
+        op_encode_fetch(&fetch, message);
+        return MESSAGE_FETCH;
+    case 3:
+        op_encode_find(&find, message);
+        return MESSAGE_FIND;
+    case 4:
+        op_encode_scan_local(&scan, message);
+        return MESSAGE_SCAN_LOCAL;
+    default:
+        op_encode_roots(&roots, message);
+        return MESSAGE_ROOTS;
+    }
+}
+
+static void request(struct bench *bench, uint8_t kind, struct reader *input)
+{
+    struct buf message = {0};
+    buf_grow(&message, MESSAGE_HEADER_SIZE);
+    enum message_type type = encode(kind, input, &message);
+    bench->asked++;
+    tell(bench, type, bench->ring.epoch, &message);
+    end_turn(bench);
+    must(bench->asked == bench->answered, "not one answer to one request");
+    buf_release(&message);
+}
+
+static void tell_anything(struct bench *bench, struct reader *input)
+{
+    struct buf message = {0};
+    uint8_t type = reader_u8(input);
+    buf_grow(&message, MESSAGE_HEADER_SIZE);
+    buf_append(&message, reader_short(input));
+    tell(bench, (enum message_type)type, 1, &message);
+    end_turn(bench);
+    bench->asked = bench->answered; // it may have been right
+    buf_release(&message);
+}
+
+static void work(struct bench *bench, enum lsm_worker worker)
+{
+    struct fault fault;
+    struct lsm_job *job = store_next_job(&bench->store, worker);
+    if (!job)
+        return;
+    lsm_job_run(job);
+    must(!store_on_job_done(&bench->store, job, &fault), "a job fails on a good disk");
+}
+
+// ---- life ----------------------------------------------------------------------------
+
+static void start(struct bench *bench)
+{
+    struct fault fault = {0};
+    if (store_open(&bench->store, &bench->options, (uint64_t)1 << 40 | ++bench->lives, bench->now,
+                   &fault))
+        must(false, fault.text);
+}
+
+static void restart(struct bench *bench, uint8_t how)
+{
+    struct random random;
+    random_init(&random, how);
+    memory_vfs_power_off(&bench->disk);
+    store_close(&bench->store);
+    memory_vfs_crash(&bench->disk, (enum memory_vfs_policy)(how % MEMORY_VFS_POLICY_COUNT),
+                     &random);
+    start(bench);
+}
+
+static void check(struct bench *bench)
+{
+    uint64_t roots[RING_PARTITIONS_MIN] = {0};
+    struct bytes key, value;
+    struct record record = {0};
+    struct lsm_scan *scan = lsm_scan_open(bench->store.lsm, (struct bytes){0}, (struct bytes){0});
+    while (!lsm_scan_next(scan, &key, &value, NULL)) {
+        struct bytes name =
+            bytes_of(key.data + RING_ENGINE_PREFIX_SIZE, key.size - RING_ENGINE_PREFIX_SIZE);
+        must(!record_decode(&record, name, value), "a record is damaged");
+        roots[ring_partition(&bench->ring, load_u64_be(key.data))] +=
+            record_leaf_hash(&record, key);
+    }
+    lsm_scan_close(scan);
+    record_release(&record);
+    for (unsigned i = 0; i < RING_PARTITIONS_MIN; i++)
+        must(bench->store.ledger.partitions[i].root == roots[i], "a root of other records");
+}
+
+static void happen(struct bench *bench, struct reader *input)
+{
+    uint8_t kind = reader_u8(input) % 16;
+    if (kind < 12) {
+        request(bench, kind / 2, input);
+    } else if (kind == 12) {
+        bench->now.mono_ms += 100;
+        store_on_tick(&bench->store, bench->now, &bench->outbox);
+        end_turn(bench);
+    } else if (kind == 13) {
+        work(bench, reader_u8(input) & 1 ? LSM_WORKER_LOG : LSM_WORKER_BACKGROUND);
+    } else if (kind == 14) {
+        tell_anything(bench, input);
+    } else {
+        restart(bench, reader_u8(input));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bench *bench = xcalloc(1, sizeof *bench);
+    struct ring_node node = {
+        .id = 1, .name = "n1", .address = "10.0.0.1", .port = 7400, .weight = 100};
+    struct fault fault;
+    must(!ring_create(&bench->ring, 1, RING_PARTITIONS_MIN, &node, 1, &fault), "no ring");
+    memory_vfs_init(&bench->disk);
+    bench->now = (struct moment){1000, 1700000000000};
+    bench->options = (struct store_options){.ring = &bench->ring,
+                                            .node = 1,
+                                            .boot = 1,
+                                            .value_size_max = 100,
+                                            .record_size_max = 2000,
+                                            .request_memory_ms = 60000,
+                                            .lsm = lsm_options_default(),
+                                            .software = bytes_of_text("fuzz")};
+    bench->options.lsm.vfs = &bench->disk.vfs;
+    bench->options.lsm.dir = "store";
+    bench->options.lsm.memtable_size = 16 << 10;
+    bench->options.lsm.log_segment_size = 64 << 10;
+    bench->options.lsm.cache_size = 0;
+    start(bench);
+    struct reader input = reader_of(bytes_of(data, size));
+    while (reader_left(&input) && !input.bad)
+        happen(bench, &input);
+    check(bench);
+    restart(bench, MEMORY_VFS_KEEP_ALL);
+    check(bench);
+    store_close(&bench->store);
+    outbox_release(&bench->outbox);
+    memory_vfs_release(&bench->disk);
+    ring_release(&bench->ring);
+    free(bench);
+    return 0;
+}

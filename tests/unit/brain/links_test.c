@@ -1,0 +1,159 @@
+#include "dkv-router/links.h"
+
+#include "unit/unit.h"
+
+static link_id address(uint32_t number)
+{
+    return number;
+}
+
+struct bench {
+    struct links links;
+    struct outbox outbox;
+};
+
+static void init(struct bench *bench)
+{
+    memset(bench, 0, sizeof *bench);
+    links_init(&bench->links, 3, 0);
+    bench->links.ping_interval_ms = 200;
+    bench->links.down_after_ms = 1000;
+    bench->links.address = address;
+}
+
+static void release(struct bench *bench)
+{
+    links_release(&bench->links);
+    outbox_release(&bench->outbox);
+}
+
+static struct moment at(uint64_t mono_ms)
+{
+    return (struct moment){.mono_ms = 10000 + mono_ms};
+}
+
+static enum link_change hear(struct bench *bench, uint64_t boot, uint64_t mono_ms)
+{
+    struct message_header header = {.boot = boot};
+    return links_on_message(&bench->links, 1, &header, at(mono_ms));
+}
+
+static void come_up(struct bench *bench, uint64_t boot, uint64_t mono_ms)
+{
+    struct op_welcome welcome = {.actor = 5, .software = bytes_of_text("1.0")};
+    hear(bench, boot, mono_ms);
+    assert_int_equal(links_on_welcome(&bench->links, 1, &welcome, at(mono_ms)), LINK_WENT_UP);
+}
+
+// The type of the message that a tick sends on link 1, 0 if none.
+static unsigned tick(struct bench *bench, uint64_t mono_ms)
+{
+    outbox_clear(&bench->outbox);
+    links_begin_tick(&bench->links, at(mono_ms));
+    links_on_tick(&bench->links, 1, at(mono_ms), &bench->outbox);
+    return bench->outbox.count ? bench->outbox.messages[0].type : 0;
+}
+
+TEST(a_link_that_is_down_says_hello_now_and_then)
+{
+    struct bench bench;
+    init(&bench);
+    bench.links.links[1].reset_ms = at(0).mono_ms;
+    assert_int_equal(tick(&bench, 0), MESSAGE_HELLO);
+    assert_int_equal(tick(&bench, 50), 0);
+    assert_int_equal(tick(&bench, 100), MESSAGE_HELLO);
+    release(&bench);
+}
+
+TEST(a_welcome_brings_it_up)
+{
+    struct bench bench;
+    init(&bench);
+    assert_false(links_can_ask(&bench.links, 1));
+    come_up(&bench, 1, 0);
+    assert_true(links_can_ask(&bench.links, 1));
+    assert_int_equal(bench.links.links[1].actor, 5);
+    release(&bench);
+}
+
+TEST(silence_takes_it_down_and_any_message_prevents_that)
+{
+    struct bench bench;
+    init(&bench);
+    come_up(&bench, 1, 0);
+    for (uint64_t ms = 0; ms <= 2000; ms += 100) {
+        tick(&bench, ms);
+        hear(&bench, 1, ms);
+    }
+    assert_true(links_can_ask(&bench.links, 1));
+    for (uint64_t ms = 2100; ms <= 3100; ms += 100)
+        tick(&bench, ms);
+    assert_false(links_can_ask(&bench.links, 1));
+    release(&bench);
+}
+
+TEST(silence_is_answered_with_a_ping)
+{
+    struct bench bench;
+    init(&bench);
+    come_up(&bench, 1, 0);
+    bench.links.links[1].pinged_ms = at(0).mono_ms;
+    assert_int_equal(tick(&bench, 100), 0);
+    assert_int_equal(tick(&bench, 200), MESSAGE_PING);
+    release(&bench);
+}
+
+TEST(our_own_standstill_is_not_the_others_silence)
+{
+    struct bench bench;
+    init(&bench);
+    come_up(&bench, 1, 0);
+    tick(&bench, 0);
+    tick(&bench, 60000);
+    assert_true(links_can_ask(&bench.links, 1));
+    release(&bench);
+}
+
+TEST(another_life_of_the_peer_takes_it_down)
+{
+    struct bench bench;
+    init(&bench);
+    come_up(&bench, 1, 0);
+    assert_int_equal(hear(&bench, 1, 10), LINK_UNCHANGED);
+    assert_int_equal(hear(&bench, 2, 20), LINK_WENT_DOWN);
+    come_up(&bench, 2, 30);
+    release(&bench);
+}
+
+TEST(a_store_whose_disk_hangs_is_not_asked)
+{
+    struct bench bench;
+    init(&bench);
+    come_up(&bench, 1, 0);
+    links_on_pong(&bench.links, 1, &(struct op_pong){.unsynced_age_ms = 2001});
+    assert_false(links_can_ask(&bench.links, 1));
+    links_on_pong(&bench.links, 1, &(struct op_pong){.unsynced_age_ms = 3});
+    assert_true(links_can_ask(&bench.links, 1));
+    release(&bench);
+}
+
+TEST(a_dead_connection_is_made_anew)
+{
+    struct bench bench;
+    init(&bench);
+    come_up(&bench, 1, 0);
+    links_on_lost(&bench.links, 1, at(0));
+    for (uint64_t ms = 100; ms < 2000; ms += 100) {
+        tick(&bench, ms);
+        assert_int_equal(bench.outbox.reset_count, 0);
+    }
+    tick(&bench, 2000);
+    assert_int_equal(bench.outbox.reset_count, 1);
+    release(&bench);
+}
+
+TESTS(RUN(a_link_that_is_down_says_hello_now_and_then), RUN(a_welcome_brings_it_up),
+      RUN(silence_takes_it_down_and_any_message_prevents_that),
+      RUN(silence_is_answered_with_a_ping), RUN(our_own_standstill_is_not_the_others_silence),
+      RUN(another_life_of_the_peer_takes_it_down), RUN(a_store_whose_disk_hangs_is_not_asked),
+      RUN(a_dead_connection_is_made_anew))

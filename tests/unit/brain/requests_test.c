@@ -1,0 +1,110 @@
+#include "dkv-store/requests.h"
+
+#include "base/endian.h"
+#include "unit/unit.h"
+
+static struct request_id id_of(uint64_t number)
+{
+    struct request_id id = {{0}};
+    store_u64(id.bytes, number);
+    store_u64(id.bytes + 8, ~number);
+    return id;
+}
+
+static void add(struct requests *requests, uint64_t number, uint64_t now_ms)
+{
+    struct request_id id = id_of(number);
+    requests_add(requests, &id, (struct dot){number, 1}, now_ms);
+}
+
+static bool has(const struct requests *requests, uint64_t number)
+{
+    struct request_id id = id_of(number);
+    const struct request_entry *entry = requests_find(requests, &id);
+    return entry && entry->dot.actor == number;
+}
+
+TEST(a_request_that_was_applied_is_found_with_its_dot)
+{
+    struct requests requests;
+    requests_init(&requests, 1000);
+    assert_false(has(&requests, 7));
+    add(&requests, 7, 0);
+    assert_true(has(&requests, 7));
+    assert_false(has(&requests, 8));
+    requests_release(&requests);
+}
+
+TEST(the_first_dot_of_a_request_stays)
+{
+    struct requests requests;
+    requests_init(&requests, 1000);
+    add(&requests, 7, 0);
+    struct request_id id = id_of(7);
+    requests_add(&requests, &id, (struct dot){99, 99}, 1);
+    assert_true(has(&requests, 7));
+    assert_int_equal(requests.count, 1);
+    requests_release(&requests);
+}
+
+TEST(no_request_id_is_not_remembered)
+{
+    struct requests requests;
+    struct request_id none = {{0}};
+    requests_init(&requests, 1000);
+    requests_add(&requests, &none, (struct dot){1, 1}, 0);
+    assert_int_equal(requests.count, 0);
+    requests_release(&requests);
+}
+
+TEST(what_is_older_than_the_memory_is_forgotten)
+{
+    struct requests requests;
+    requests_init(&requests, 1000);
+    for (uint64_t i = 1; i <= 5000; i++)
+        add(&requests, i, i);
+    requests_forget_old(&requests, 3001);
+    assert_false(has(&requests, 2000));
+    assert_true(has(&requests, 2001));
+    assert_true(has(&requests, 5000));
+    assert_int_equal(requests.count, 3000);
+    requests_release(&requests);
+}
+
+TEST(beyond_the_limit_the_oldest_goes)
+{
+    struct requests requests;
+    requests_init(&requests, UINT32_MAX);
+    for (uint64_t i = 1; i <= REQUESTS_COUNT_MAX + 10u; i++)
+        add(&requests, i, i);
+    assert_int_equal(requests.count, REQUESTS_COUNT_MAX);
+    assert_false(has(&requests, 10));
+    for (uint64_t i = 11; i < REQUESTS_COUNT_MAX + 10u; i += 997)
+        assert_true(has(&requests, i));
+    requests_release(&requests);
+}
+
+TEST(a_snapshot_keeps_the_newest)
+{
+    struct requests requests, again;
+    struct buf snapshot = {0};
+    requests_init(&requests, 1000);
+    requests_init(&again, 1000);
+    for (uint64_t i = 1; i <= 100; i++)
+        add(&requests, i, i);
+    requests_encode(&requests, 40, &snapshot);
+    struct reader reader = reader_of(buf_bytes(&snapshot));
+    assert_int_equal(requests_decode(&again, &reader), STATUS_OK);
+    assert_true(reader_done(&reader));
+    assert_false(has(&again, 60));
+    assert_true(has(&again, 61));
+    reader = reader_of(bytes_of(snapshot.data, snapshot.size - 1));
+    assert_int_equal(requests_decode(&again, &reader), STATUS_CORRUPT);
+    buf_release(&snapshot);
+    requests_release(&requests);
+    requests_release(&again);
+}
+
+TESTS(RUN(a_request_that_was_applied_is_found_with_its_dot), RUN(the_first_dot_of_a_request_stays),
+      RUN(no_request_id_is_not_remembered), RUN(what_is_older_than_the_memory_is_forgotten),
+      RUN(beyond_the_limit_the_oldest_goes), RUN(a_snapshot_keeps_the_newest))
