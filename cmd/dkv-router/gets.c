@@ -220,6 +220,11 @@ enum status gets_on_get(struct router *router, const struct arrival *arrival,
 void gets_on_fetched(struct router *router, struct flight *flight, unsigned owner,
                      const struct op_fetched *fetched, struct moment now, struct outbox *outbox)
 {
+    // A head that comes again must not replace the record that came since.
+    if (!((flight->get.asked | flight->get.fetching) & (1u << owner))) {
+        router->counts.late++;
+        return;
+    }
     if (fetched->status && fetched->status != STATUS_NOT_FOUND) {
         if (flight->flags & GET_LOCAL) { // there is nobody else to ask
             enum status status = (enum status)fetched->status;
@@ -232,15 +237,17 @@ void gets_on_fetched(struct router *router, struct flight *flight, unsigned owne
         return;
     }
     bool full = true;
+    struct bytes record = {0}; // with NOT_FOUND there is none
     if (!fetched->status) {
-        if (record_decode(&router->record, buf_bytes(&flight->key), fetched->record)) {
+        record = fetched->record;
+        if (record_decode(&router->record, buf_bytes(&flight->key), record)) {
             gets_on_failed(router, flight, owner, now, outbox);
             return;
         }
         full = !router->record.head;
     }
-    buf_set(&flight->replies[owner], fetched->record);
-    flights_hold(&router->flights, flight, fetched->record.size);
+    buf_set(&flight->replies[owner], record);
+    flights_hold(&router->flights, flight, record.size);
     take_step(router, flight, get_on_reply(&flight->get, (uint8_t)owner, full), now, outbox);
 }
 

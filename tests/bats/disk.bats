@@ -82,6 +82,7 @@ small_disk() { # SIZE
     assert_equal "$code" 1
     assert_regex "$(cat "$SANDBOX/log")" 'unable to sync'
     dkv local start n1 store --dir "$CLUSTER"
+    eventually dkv status
     assert_equal "$(dkv get before)" v
     for i in "${written[@]}"; do
         assert_equal "$(dkv get "$i")" v

@@ -6,7 +6,7 @@
 // Only the end of the log may go without a word: nobody can tell a frame that was
 // torn by a crash from one that rotted, until a later frame promises that it was
 // synced. So what is lost can only be what the last LOG job wrote.
-#include "unit/lsm/trial.h"
+#include "unit/lsm/script.h"
 
 enum { FILES_MAX = 64 };
 

@@ -7,7 +7,7 @@
 // (1: every one), for each way to lose power: clones the disk, takes its power, opens
 // the database there and checks it. Of these states some are recovered under more
 // power losses, some live on for a while and lose power again.
-#include "unit/lsm/trial.h"
+#include "unit/lsm/script.h"
 
 enum {
     STRIDE_DEFAULT = 3,
@@ -71,6 +71,8 @@ static void kill_and_crash(const struct subject *subject)
     trial_must_open(&next);
     // Enough memory that no flush syncs the directory in passing.
     trial_play(&next, "bl7Pl");
+    if (next.failure)
+        fail_msg("%s, lived on: %s", next.name, next.fault.text);
     trial_crash(&next, MEMORY_VFS_LOSE_ALL);
     trial_must_open(&next);
     crash_count++;

@@ -2,7 +2,7 @@
 // what was refused is not.
 //
 //     fault_test [STRIDE]
-#include "unit/lsm/trial.h"
+#include "unit/lsm/script.h"
 
 static const char *const scripts[] = {
     "9blfGplg9bLplfgm6Pm6Pm9bfm9bl",

@@ -5,7 +5,7 @@
 // A round is one database with random small sizes and a few hundred random steps.
 // Scans are held open across writes, flushes, merges; each remembers what the array
 // held when it was opened.
-#include "unit/lsm/trial.h"
+#include "unit/lsm/script.h"
 
 enum { SCANS_MAX = 4, STEP_COUNT = 400 };
 

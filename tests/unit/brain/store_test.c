@@ -1,0 +1,357 @@
+#include "dkv-store/store.h"
+
+#include "ring/ring_plan.h"
+#include "sim/memory_vfs.h"
+#include "unit/unit.h"
+
+#include <stdio.h>
+
+enum { NODES = 4 };
+
+// A store of a cluster of four, three of which own a key.
+struct bench {
+    struct ring ring;
+    struct memory_vfs disk;
+    struct store_options options;
+    struct store store;
+    struct outbox outbox;
+    struct moment now;
+    char key[16]; // one that the store owns
+};
+
+static void start(struct bench *bench, uint64_t actor)
+{
+    struct fault fault = {0};
+    assert_int_equal(store_open(&bench->store, &bench->options, actor, bench->now, &fault),
+                     STATUS_OK);
+}
+
+// A key that node `index` owns, or does not.
+static void choose_key(struct bench *bench, int index, bool owned)
+{
+    for (unsigned i = 0;; i++) {
+        uint16_t owners[RING_OWNERS_MAX];
+        snprintf(bench->key, sizeof bench->key, "key %u", i);
+        uint64_t token = ring_token(RING_DEFAULT_KEYSPACE, bytes_of_text(bench->key));
+        uint32_t count = ring_owners(&bench->ring, ring_partition(&bench->ring, token),
+                                     &bench->ring.keyspaces[0], owners);
+        bool is_owner = false;
+        for (uint32_t owner = 0; owner < count; owner++)
+            is_owner |= owners[owner] == index;
+        if (is_owner == owned)
+            return;
+    }
+}
+
+static void init(struct bench *bench)
+{
+    struct ring_node nodes[NODES] = {0};
+    struct fault fault;
+    memset(bench, 0, sizeof *bench);
+    for (unsigned i = 0; i < NODES; i++) {
+        nodes[i] = (struct ring_node){.id = i + 1, .port = 7400, .weight = 100};
+        snprintf(nodes[i].name, sizeof nodes[i].name, "n%u", i);
+        snprintf(nodes[i].address, sizeof nodes[i].address, "10.0.0.%u", i + 1);
+    }
+    assert_int_equal(ring_create(&bench->ring, 1, 64, nodes, NODES, &fault), STATUS_OK);
+    memory_vfs_init(&bench->disk);
+    bench->now = (struct moment){1000, 1700000000000};
+    bench->options = (struct store_options){.ring = &bench->ring,
+                                            .node = 1,
+                                            .boot = 5,
+                                            .value_size_max = 1000,
+                                            .record_size_max = 10000,
+                                            .request_memory_ms = 600000,
+                                            .lsm = lsm_options_default(),
+                                            .software = bytes_of_text("test")};
+    bench->options.lsm.vfs = &bench->disk.vfs;
+    bench->options.lsm.dir = "store";
+    bench->options.lsm.memtable_size = 64 << 10;
+    bench->options.lsm.log_segment_size = 64 << 10;
+    choose_key(bench, ring_find_node(&bench->ring, 1), true);
+    start(bench, 100);
+}
+
+static void release(struct bench *bench)
+{
+    store_close(&bench->store);
+    outbox_release(&bench->outbox);
+    memory_vfs_release(&bench->disk);
+    ring_release(&bench->ring);
+}
+
+static void lose_power(struct bench *bench, uint64_t new_actor)
+{
+    struct random random;
+    random_init(&random, 1);
+    memory_vfs_power_off(&bench->disk);
+    store_close(&bench->store);
+    memory_vfs_crash(&bench->disk, MEMORY_VFS_LOSE_ALL, &random);
+    start(bench, new_actor);
+}
+
+static void sync_log(struct bench *bench)
+{
+    struct fault fault;
+    struct lsm_job *job;
+    while ((job = store_next_job(&bench->store, LSM_WORKER_LOG))) {
+        lsm_job_run(job);
+        assert_int_equal(store_on_job_done(&bench->store, job, &fault), STATUS_OK);
+    }
+}
+
+static void tell(struct bench *bench, enum message_type type, uint64_t epoch, uint32_t budget_ms,
+                 struct buf *body)
+{
+    struct buf message = {0};
+    struct message_header header = {.type = (uint8_t)type,
+                                    .count = 1,
+                                    .body_size = (uint32_t)body->size,
+                                    .epoch = epoch,
+                                    .budget_ms = budget_ms};
+    message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
+    buf_append(&message, buf_bytes(body));
+    struct arrival arrival = {.link = 1, .role = ROLE_PEER};
+    outbox_clear(&bench->outbox);
+    store_on_message(&bench->store, &arrival, buf_bytes(&message), bench->now, &bench->outbox);
+    buf_release(&message);
+    buf_release(body);
+}
+
+// The body of the i-th message of the outbox, which must have this type.
+static struct reader said(const struct bench *bench, uint32_t i, enum message_type type)
+{
+    assert_true(i < bench->outbox.count);
+    assert_int_equal(bench->outbox.messages[i].type, type);
+    struct reader body = reader_of(buf_bytes(&bench->outbox.messages[i].bytes));
+    reader_bytes(&body, MESSAGE_HEADER_SIZE);
+    return body;
+}
+
+static struct op_update update_of(const struct bench *bench, uint8_t request, const char *value)
+{
+    struct op_update update = {.id = 1,
+                               .flags = UPDATE_BLIND,
+                               .keyspace = RING_DEFAULT_KEYSPACE,
+                               .key = bytes_of_text(bench->key),
+                               .value = bytes_of_text(value)};
+    memset(update.request.bytes, request, sizeof update.request.bytes);
+    return update;
+}
+
+static struct op_updated update(struct bench *bench, const struct op_update *op)
+{
+    struct buf body = {0};
+    struct op_updated updated;
+    op_encode_update(op, &body);
+    tell(bench, MESSAGE_UPDATE, bench->ring.epoch, 0, &body);
+    struct reader reader = said(bench, 0, MESSAGE_UPDATED);
+    assert_int_equal(op_decode_updated(&updated, &reader), STATUS_OK);
+    return updated;
+}
+
+static struct op_fetched fetch(struct bench *bench, struct record *record)
+{
+    struct buf body = {0};
+    struct op_fetched fetched;
+    struct op_fetch op = {.keyspace = RING_DEFAULT_KEYSPACE, .key = bytes_of_text(bench->key)};
+    op_encode_fetch(&op, &body);
+    tell(bench, MESSAGE_FETCH, bench->ring.epoch, 0, &body);
+    struct reader reader = said(bench, 0, MESSAGE_FETCHED);
+    assert_int_equal(op_decode_fetched(&fetched, &reader), STATUS_OK);
+    if (!fetched.status)
+        assert_int_equal(record_decode(record, op.key, fetched.record), STATUS_OK);
+    return fetched;
+}
+
+static enum status merge(struct bench *bench, const struct record *record)
+{
+    struct buf body = {0}, encoded = {0};
+    struct op_done done;
+    record_encode(record, bytes_of_text(bench->key), &encoded);
+    struct op_merge op = {.keyspace = RING_DEFAULT_KEYSPACE,
+                          .key = bytes_of_text(bench->key),
+                          .record = buf_bytes(&encoded)};
+    op_encode_merge(&op, &body);
+    tell(bench, MESSAGE_MERGE, bench->ring.epoch, 0, &body);
+    struct reader reader = said(bench, 0, MESSAGE_MERGED);
+    assert_int_equal(op_decode_done(&done, &reader), STATUS_OK);
+    buf_release(&encoded);
+    return done.status;
+}
+
+TEST(updated_leaves_at_once_and_durable_waits_for_the_log)
+{
+    struct bench bench;
+    init(&bench);
+    struct op_update op = update_of(&bench, 1, "value");
+    assert_int_equal(update(&bench, &op).status, STATUS_OK);
+    assert_int_equal(bench.outbox.messages[0].gate, 0);
+    said(&bench, 1, MESSAGE_DURABLE);
+    assert_true(bench.outbox.messages[1].gate > lsm_durable(bench.store.lsm));
+    sync_log(&bench);
+    assert_true(bench.outbox.messages[1].gate <= lsm_durable(bench.store.lsm));
+    release(&bench);
+}
+
+TEST(merged_waits_for_the_log_even_if_nothing_changed)
+{
+    struct bench bench;
+    struct record record = {0};
+    init(&bench);
+    struct op_update op = update_of(&bench, 1, "value");
+    update(&bench, &op);
+    fetch(&bench, &record);
+    assert_int_equal(merge(&bench, &record), STATUS_OK); // it holds that, but not durably
+    assert_true(bench.outbox.messages[0].gate > lsm_durable(bench.store.lsm));
+    record_release(&record);
+    release(&bench);
+}
+
+TEST(what_was_synced_survives_a_power_loss_and_the_rest_is_not_promised)
+{
+    struct bench bench;
+    struct record record = {0};
+    init(&bench);
+    struct op_update op = update_of(&bench, 1, "first");
+    struct dot dot = update(&bench, &op).dot;
+    sync_log(&bench);
+    op = update_of(&bench, 2, "second");
+    update(&bench, &op);
+    lose_power(&bench, 101);
+    assert_int_equal(fetch(&bench, &record).status, STATUS_OK);
+    assert_int_equal(record.count, 1);
+    assert_true(dot_equal(record.siblings[0].dot, dot));
+    record_release(&record);
+    release(&bench);
+}
+
+TEST(a_new_life_gives_dots_of_a_new_actor)
+{
+    struct bench bench;
+    init(&bench);
+    struct op_update op = update_of(&bench, 1, "value");
+    assert_int_equal(update(&bench, &op).dot.actor, 100);
+    sync_log(&bench);
+    lose_power(&bench, 101);
+    op = update_of(&bench, 2, "value");
+    assert_int_equal(update(&bench, &op).dot.actor, 101);
+    release(&bench);
+}
+
+TEST(a_repeated_request_is_applied_once_even_when_superseded_and_after_a_restart)
+{
+    struct bench bench;
+    struct record record = {0};
+    init(&bench);
+    struct op_update first = update_of(&bench, 1, "first"), second = update_of(&bench, 2, "second");
+    struct dot dot = update(&bench, &first).dot;
+    assert_true(dot_equal(update(&bench, &first).dot, dot));
+    update(&bench, &second);
+    sync_log(&bench);
+    assert_true(dot_equal(update(&bench, &first).dot, dot));
+    lose_power(&bench, 101);
+    assert_true(dot_equal(update(&bench, &first).dot, dot));
+    fetch(&bench, &record);
+    assert_int_equal(record.count, 1);
+    assert_true(bytes_equal(record.siblings[0].value, bytes_of_text("second")));
+    record_release(&record);
+    release(&bench);
+}
+
+TEST(a_merge_keeps_concurrent_values_and_repeats_do_nothing)
+{
+    struct bench bench;
+    struct record other = {0}, record = {0};
+    struct clock nothing = {0};
+    init(&bench);
+    struct op_update op = update_of(&bench, 1, "ours");
+    update(&bench, &op);
+    struct record_write write = {
+        .dot = {7, 1}, .hlc = 9, .context = &nothing, .value = bytes_of_text("theirs")};
+    record_update(&other, &write, false);
+    assert_int_equal(merge(&bench, &other), STATUS_OK);
+    uint64_t written = lsm_written(bench.store.lsm);
+    assert_int_equal(merge(&bench, &other), STATUS_OK);
+    assert_int_equal(lsm_written(bench.store.lsm), written);
+    fetch(&bench, &record);
+    assert_int_equal(record.count, 2);
+    record_release(&record);
+    record_release(&other);
+    release(&bench);
+}
+
+TEST(a_context_that_names_dots_not_given_yet_is_refused)
+{
+    struct bench bench;
+    struct clock forged = {0};
+    struct buf context = {0};
+    init(&bench);
+    clock_add(&forged, (struct interval){100, 1, 50});
+    clock_encode(&forged, &context);
+    struct op_update op = update_of(&bench, 1, "value");
+    op.context = buf_bytes(&context);
+    assert_int_equal(update(&bench, &op).status, STATUS_INVALID);
+    clock_release(&forged);
+    buf_release(&context);
+    release(&bench);
+}
+
+TEST(values_beyond_the_limit_are_refused_whole)
+{
+    struct bench bench;
+    char large[1002];
+    struct record record = {0};
+    init(&bench);
+    memset(large, 'x', sizeof large);
+    large[1001] = 0;
+    struct op_update op = update_of(&bench, 1, large);
+    assert_int_equal(update(&bench, &op).status, STATUS_TOO_LARGE);
+    assert_int_equal(fetch(&bench, &record).status, STATUS_NOT_FOUND);
+    record_release(&record);
+    release(&bench);
+}
+
+TEST(another_epoch_and_keys_of_others_are_refused)
+{
+    struct bench bench;
+    struct buf body = {0};
+    struct op_updated updated;
+    init(&bench);
+    struct op_update op = update_of(&bench, 1, "value");
+    op_encode_update(&op, &body);
+    tell(&bench, MESSAGE_UPDATE, bench.ring.epoch + 1, 0, &body);
+    struct reader reader = said(&bench, 0, MESSAGE_UPDATED);
+    assert_int_equal(op_decode_updated(&updated, &reader), STATUS_OK);
+    assert_int_equal(updated.status, STATUS_STALE);
+    choose_key(&bench, ring_find_node(&bench.ring, 1), false);
+    op = update_of(&bench, 1, "value");
+    assert_int_equal(update(&bench, &op).status, STATUS_NOT_OWNER);
+    release(&bench);
+}
+
+TEST(after_a_standstill_work_whose_time_is_over_is_dropped)
+{
+    struct bench bench;
+    struct buf body = {0};
+    init(&bench);
+    struct op_update op = update_of(&bench, 1, "value");
+    op_encode_update(&op, &body);
+    bench.now.mono_ms += 5000;
+    tell(&bench, MESSAGE_UPDATE, bench.ring.epoch, 3000, &body);
+    assert_int_equal(bench.outbox.count, 0);
+    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    assert_int_equal(update(&bench, &op).status, STATUS_OK);
+    release(&bench);
+}
+
+TESTS(RUN(updated_leaves_at_once_and_durable_waits_for_the_log),
+      RUN(merged_waits_for_the_log_even_if_nothing_changed),
+      RUN(what_was_synced_survives_a_power_loss_and_the_rest_is_not_promised),
+      RUN(a_new_life_gives_dots_of_a_new_actor),
+      RUN(a_repeated_request_is_applied_once_even_when_superseded_and_after_a_restart),
+      RUN(a_merge_keeps_concurrent_values_and_repeats_do_nothing),
+      RUN(a_context_that_names_dots_not_given_yet_is_refused),
+      RUN(values_beyond_the_limit_are_refused_whole),
+      RUN(another_epoch_and_keys_of_others_are_refused),
+      RUN(after_a_standstill_work_whose_time_is_over_is_dropped))

@@ -1,0 +1,167 @@
+// script.h - what a trial does, as a word.
+//
+// A letter is a step, a number before it repeats it:
+//
+//     p  a write of one operation       b  of nine, with a note
+//     n  a note alone                   P  a put of 12 KiB, q of 1000 bytes
+//     l  a LOG job                      L  one run but not yet handed back
+//     g  a BACKGROUND job               G  one taken but not yet run
+//     f  ask for a flush                m  all work there is
+//     s  snapshots of 300 KiB from now  t  a second passes
+//     r  drain, close, open
+//     c  kill -9, open                  k  power loss, open
+//
+// "9blfgLp" is nine batches, all durable, a flush, and a put whose LOG job is late.
+#pragma once
+
+#include "unit/lsm/trial.h"
+
+// ---- Writing -----------------------------------------------------------------------
+
+static inline void trial_batch_op(struct trial *trial, struct lsm_batch *batch, bool put,
+                                  size_t size)
+{
+    char text[300];
+    unsigned key = (unsigned)random_below(&trial->random, trial->key_count);
+    if (!put) {
+        lsm_batch_delete(batch, trial_key(key, text));
+        trace_add_op(&trial->trace, key, (struct trial_value){0});
+        return;
+    }
+    struct buf value = {0};
+    trial_value_make(trial, size, &value);
+    lsm_batch_put(batch, trial_key(key, text), buf_bytes(&value));
+    trace_add_op(&trial->trace, key, trial_value_of(buf_bytes(&value)));
+    buf_release(&value);
+}
+
+// Writes what is in the batch and the trace. BUSY makes room; other refusals leave
+// nothing behind.
+static inline enum status trial_submit(struct trial *trial, struct lsm_batch *batch, uint64_t chain)
+{
+    struct trace *trace = &trial->trace;
+    uint64_t position = 0;
+    enum status status = STATUS_BUSY;
+    trace_add_write(trace, chain); // before the call: a crash within it may keep it
+    for (int i = 0; i < 100 && status == STATUS_BUSY && !trial->failure; i++) {
+        status = lsm_write(trial->lsm, batch, &position);
+        if (status == STATUS_BUSY) {
+            trial_finish(trial, LSM_WORKER_LOG);
+            trial_finish(trial, LSM_WORKER_BACKGROUND);
+        }
+    }
+    if (status) {
+        trace_cut(trace, trace->write_count - 1);
+        return status;
+    }
+    trace->writes[trace->write_count - 1].position = position;
+    trial->chain = chain;
+    trial_note_durable(trial);
+    return STATUS_OK;
+}
+
+// One write of `count` operations, a fourth of them deletes, and maybe a note.
+static inline enum status trial_write(struct trial *trial, unsigned count, size_t size, bool note)
+{
+    struct lsm_batch batch = {0};
+    uint64_t chain = trial->chain;
+    for (unsigned i = 0; i < count; i++) {
+        bool put = size || random_below(&trial->random, 4) != 0;
+        trial_batch_op(trial, &batch, put, size ? size : trial_size(&trial->random));
+    }
+    if (note) {
+        uint64_t number = ++trial->value_id;
+        lsm_batch_note(&batch, bytes_of(&number, sizeof number));
+        chain = trial_chain(chain, bytes_of(&number, sizeof number));
+    }
+    enum status status = trial_submit(trial, &batch, chain);
+    // The limit is half a memtable; what the engine adds to each operation counts too.
+    bool large = batch.ops.size > trial->options.memtable_size / 3;
+    lsm_batch_release(&batch);
+    if (status != STATUS_BUSY && !(status == STATUS_TOO_LARGE && large))
+        trial_fail(trial, status);
+    return status;
+}
+
+// ---- Scripts -------------------------------------------------------------------------
+
+// Writes have no more to them than these numbers.
+struct script_write {
+    char letter;
+    unsigned count;
+    size_t size; // 0: any
+    bool note;
+};
+
+static inline bool script_write(struct trial *trial, char step)
+{
+    static const struct script_write writes[] = {
+        {'p', 1, 0, false},        {'b', 9, 0, true},     {'n', 0, 0, true},
+        {'P', 1, 12 << 10, false}, {'q', 1, 1000, false},
+    };
+    for (size_t i = 0; i < sizeof writes / sizeof writes[0]; i++)
+        if (writes[i].letter == step) {
+            // A refusal is in trial->failure.
+            (void)!trial_write(trial, writes[i].count, writes[i].size, writes[i].note);
+            return true;
+        }
+    return false;
+}
+
+static inline void trial_step(struct trial *trial, char step)
+{
+    switch (step) {
+    case 'l':
+        trial_finish(trial, LSM_WORKER_LOG);
+        break;
+    case 'L':
+        trial_run(trial, LSM_WORKER_LOG);
+        break;
+    case 'g':
+        trial_finish(trial, LSM_WORKER_BACKGROUND);
+        break;
+    case 'G':
+        trial_take(trial, LSM_WORKER_BACKGROUND);
+        break;
+    case 'f':
+        lsm_flush(trial->lsm);
+        break;
+    case 'm':
+        trial_drain(trial);
+        break;
+    case 's':
+        trial->snapshot_more = 300 << 10;
+        break;
+    case 't':
+        lsm_tick(trial->lsm, trial->now_ms += 1000);
+        break;
+    case 'r':
+        trial_drain(trial);
+        trial_close(trial);
+        break;
+    case 'c':
+        trial_kill(trial);
+        break;
+    case 'k':
+        trial_crash(trial,
+                    (enum memory_vfs_policy)random_below(&trial->random, MEMORY_VFS_POLICY_COUNT));
+        break;
+    default:
+        assert_true(script_write(trial, step));
+    }
+    if (!trial->lsm && !trial->failure)
+        trial_fail(trial, trial_open(trial));
+}
+
+// Stops early when the engine fails.
+static inline void trial_play(struct trial *trial, const char *script)
+{
+    while (*script && trial->lsm && !trial->failure) {
+        unsigned count = 0;
+        while (*script >= '0' && *script <= '9')
+            count = count * 10 + (unsigned)(*script++ - '0');
+        for (unsigned i = 0; i < (count ? count : 1) && !trial->failure; i++)
+            trial_step(trial, *script);
+        script++;
+    }
+}
