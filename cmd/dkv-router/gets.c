@@ -38,7 +38,8 @@ static bool decode_reply(const struct flight *flight, unsigned owner, struct rec
     return !reply.size || !record_decode(record, buf_bytes(&flight->key), reply);
 }
 
-// The join of all full replies, into router->joined. Replies were checked on arrival.
+// The join of all full replies, into router->joined, as a store of the keyspace would keep
+// it. Replies were checked on arrival.
 static void join_full(struct router *router, const struct flight *flight)
 {
     record_clear(&router->joined);
@@ -46,6 +47,8 @@ static void join_full(struct router *router, const struct flight *flight)
         if ((flight->get.full & (1u << owner)) && decode_reply(flight, owner, &router->record))
             record_join(&router->joined, &router->record);
     }
+    if (ring_keyspace(router->ring, flight->keyspace)->conflict == RING_CONFLICT_LWW)
+        record_keep_greatest(&router->joined);
 }
 
 static owner_mask find_differing(struct router *router, const struct flight *flight)

@@ -75,8 +75,8 @@ static bool is_behind(const struct page *page, uint32_t keyspace, const struct p
 
 // Appends the join of all front items with this key, and moves those sources on.
 static enum status take(struct page *page, struct page_source *sources, unsigned count,
-                        const struct page_source *first, uint32_t keyspace, struct record *joined,
-                        struct record *scratch)
+                        const struct page_source *first, const struct ring_keyspace *keyspace,
+                        struct record *joined, struct record *scratch)
 {
     struct bytes key = first->key, record = first->record;
     uint64_t token = first->token;
@@ -97,10 +97,12 @@ static enum status take(struct page *page, struct page_source *sources, unsigned
                 return STATUS_INVALID;
             record_join(joined, scratch);
         }
-        enum status status = next(source, keyspace);
+        enum status status = next(source, keyspace->id);
         if (status)
             return status;
     }
+    if (keyspace->conflict == RING_CONFLICT_LWW)
+        record_keep_greatest(joined);
     if (differs) {
         size_t at = page->items.size;
         buf_append_u32(&page->items, 0);
@@ -115,7 +117,8 @@ static enum status take(struct page *page, struct page_source *sources, unsigned
 }
 
 enum status page_join(struct page *page, struct page_source *sources, unsigned count,
-                      uint32_t keyspace, struct record *joined, struct record *scratch)
+                      const struct ring_keyspace *keyspace, struct record *joined,
+                      struct record *scratch)
 {
     page->item_count = 0;
     buf_clear(&page->items);
@@ -123,12 +126,12 @@ enum status page_join(struct page *page, struct page_source *sources, unsigned c
     find_end(page, sources, count);
     for (unsigned i = 0; i < count; i++) {
         sources[i].items = reader_of(sources[i].scanned.items);
-        enum status status = next(&sources[i], keyspace);
+        enum status status = next(&sources[i], keyspace->id);
         if (status)
             return status;
     }
     const struct page_source *first;
-    while ((first = smallest(sources, count)) && !is_behind(page, keyspace, first)) {
+    while ((first = smallest(sources, count)) && !is_behind(page, keyspace->id, first)) {
         enum status status = take(page, sources, count, first, keyspace, joined, scratch);
         if (status)
             return status;

@@ -2,10 +2,12 @@
 //
 // Every page is complete up to its last key (or to the end of the partition). What lies
 // behind the smallest such end is not known of every owner yet and is left for the next
-// page. Items up to there are merged in key order; records of one key are joined.
+// page. Items up to there are merged in key order; records of one key are joined,
+// and of an lww keyspace the greatest sibling is left.
 #pragma once
 
 #include "causal/record.h"
+#include "ring/ring.h"
 #include "wire/message.h"
 
 struct page_source {
@@ -27,4 +29,5 @@ void page_release(struct page *page);
 
 // Joins `count` pages. INVALID: one of them is malformed, or a record is damaged.
 enum status page_join(struct page *page, struct page_source *sources, unsigned count,
-                      uint32_t keyspace, struct record *joined, struct record *scratch) MUST_USE;
+                      const struct ring_keyspace *keyspace, struct record *joined,
+                      struct record *scratch) MUST_USE;

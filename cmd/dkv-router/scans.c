@@ -156,7 +156,8 @@ static void finish(struct router *router, struct flight *flight, struct outbox *
     }
     struct page page = {0};
     enum status status =
-        page_join(&page, sources, count, flight->keyspace, &router->joined, &router->record);
+        page_join(&page, sources, count, ring_keyspace(router->ring, flight->keyspace),
+                  &router->joined, &router->record);
     if (status) {
         fail(router, flight, STATUS_CORRUPT, outbox);
     } else {

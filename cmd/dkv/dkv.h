@@ -16,7 +16,7 @@ struct globals {
     bool timeout_given;   // a verb without a limit uses timeout_ms only then
     bool json;
     bool quiet;
-    const char *key_dir;  // with client.key and cluster.pub; NULL = none
+    const char *key_dir; // with client.key and cluster.pub; NULL = none
 };
 
 struct verb {
@@ -33,8 +33,8 @@ extern const struct verb verbs[];
 extern const unsigned verb_count;
 
 // "dkv: put: sentence" on stderr (unless quiet) and the exit status for `status`.
-int report(const struct globals *globals, const char *verb, enum status status,
-           const char *format, ...) __attribute__((format(printf, 4, 5)));
+int report(const struct globals *globals, const char *verb, enum status status, const char *format,
+           ...) __attribute__((format(printf, 4, 5)));
 
 int verb_put(struct globals *globals, int argc, char **argv);
 int verb_get(struct globals *globals, int argc, char **argv);

@@ -133,16 +133,24 @@ bool file_is_dir(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-bool file_is_empty_dir(const char *path)
+static bool is_one_of(const char *name, const char *const *names, unsigned count)
+{
+    bool is_one = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    for (unsigned i = 0; !is_one && i < count; i++)
+        is_one = strcmp(name, names[i]) == 0;
+    return is_one;
+}
+
+bool file_is_dir_of(const char *path, const char *const *names, unsigned count)
 {
     DIR *dir = opendir(path);
     if (!dir)
         return false;
-    bool is_empty = true;
-    for (struct dirent *entry; is_empty && (entry = readdir(dir));)
-        is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    bool is_one = true;
+    for (struct dirent *entry; is_one && (entry = readdir(dir));)
+        is_one = is_one_of(entry->d_name, names, count);
     closedir(dir);
-    return is_empty;
+    return is_one;
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at)

@@ -23,7 +23,7 @@ enum status file_make_dir(const char *path, unsigned mode, struct fault *fault) 
 
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
-bool file_is_empty_dir(const char *path);
+bool file_is_dir_of(const char *path, const char *const *names, unsigned count); // and nothing else
 
 // Removes a directory and all below it, without following links or leaving the file system.
 enum status file_remove_tree(const char *path, struct fault *fault) MUST_USE;

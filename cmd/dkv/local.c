@@ -142,7 +142,8 @@ static enum status prepare(struct local *local, const struct local_options *opti
                            struct fault *fault)
 {
     enum status status = local_open(local, options->dir, fault);
-    if (!status && !is_ours(local) && file_exists(local->dir) && !file_is_empty_dir(local->dir))
+    if (!status && !is_ours(local) && file_exists(local->dir) &&
+        !file_is_dir_of(local->dir, NULL, 0))
         status = fault_set(fault, STATUS_EXISTS, "%s: holds something else", local->dir);
     if (!status)
         status = file_make_dir(local->dir, 0700, fault);

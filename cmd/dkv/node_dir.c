@@ -67,7 +67,7 @@ static enum status make_dirs(const char *dir, struct fault *fault)
         const char *name;
         unsigned mode;
     } dirs[] = {{"keys", 0700},       {"keys/authorized", 0700}, {"data", 0700},
-                {"data/store", 0700}, {"data/ring", 0700},       {"run", 0750}};
+                {"data/store", 0700}, {"data/ring", 0700},       {"run", 0700}};
     enum status status = file_make_dir(dir, 0755, fault);
     for (unsigned i = 0; !status && i < sizeof dirs / sizeof *dirs; i++) {
         char path[FILE_PATH_SIZE];
@@ -155,13 +155,19 @@ static enum status write_conf(const char *dir, const struct ring_node *node, boo
     return write_text(dir, "dkv.conf", &text, fault);
 }
 
+// An installed /etc/dkv is empty but for the ways to /var/lib/dkv and /run/dkv.
+static bool is_free(const char *dir)
+{
+    return file_is_dir_of(dir, (const char *const[]){"data", "run"}, 2);
+}
+
 enum status node_dir_create(const char *dir, struct ring_node *node, bool plain,
                             const struct option_list *settings, struct fault *fault)
 {
     enum status status = check_node(node, fault);
     if (!status)
         status = check_settings(settings, fault);
-    if (!status && file_exists(dir) && !file_is_empty_dir(dir))
+    if (!status && file_exists(dir) && !is_free(dir))
         status = fault_set(fault, STATUS_EXISTS, "%s: exists and is not an empty directory", dir);
     if (status)
         return status;

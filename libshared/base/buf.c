@@ -27,6 +27,8 @@ void buf_reserve(struct buf *buf, size_t more)
 
 uint8_t *buf_grow(struct buf *buf, size_t size)
 {
+    if (!size)
+        return buf->data;
     buf_reserve(buf, size);
     uint8_t *at = buf->data + buf->size;
     buf->size += size;

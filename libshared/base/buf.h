@@ -19,7 +19,7 @@ void buf_append(struct buf *buf, struct bytes bytes);
 void buf_append_text(struct buf *buf, const char *text);
 void buf_set(struct buf *buf, struct bytes bytes); // replace the content
 
-// Grows by `size` uninitialised bytes and returns where they begin.
+// Grows by `size` uninitialised bytes and returns where they begin (nowhere if size is 0).
 uint8_t *buf_grow(struct buf *buf, size_t size);
 
 // Appends formatted text, without its terminator.
@@ -42,6 +42,6 @@ void buf_append_u8(struct buf *buf, uint8_t value);
 void buf_append_u16(struct buf *buf, uint16_t value);
 void buf_append_u32(struct buf *buf, uint32_t value);
 void buf_append_u64(struct buf *buf, uint64_t value);
-void buf_append_varint(struct buf *buf, uint64_t value); // LEB128, 1 to 10 bytes
-void buf_append_short(struct buf *buf, struct bytes bytes);  // u16 size, bytes; size < 65536
-void buf_append_sized(struct buf *buf, struct bytes bytes);  // u32 size, bytes; size < 2^32
+void buf_append_varint(struct buf *buf, uint64_t value);    // LEB128, 1 to 10 bytes
+void buf_append_short(struct buf *buf, struct bytes bytes); // u16 size, bytes; size < 65536
+void buf_append_sized(struct buf *buf, struct bytes bytes); // u32 size, bytes; size < 2^32

@@ -35,7 +35,8 @@ uint8_t reader_u8(struct reader *reader);
 uint16_t reader_u16(struct reader *reader);
 uint32_t reader_u32(struct reader *reader);
 uint64_t reader_u64(struct reader *reader);
-uint64_t reader_varint(struct reader *reader); // bad if longer than needed (one encoding per number)
+uint64_t reader_varint(
+    struct reader *reader); // bad if longer than needed (one encoding per number)
 struct bytes reader_bytes(struct reader *reader, size_t size); // borrowed from the source
 struct bytes reader_short(struct reader *reader);              // u16 size, bytes
 struct bytes reader_sized(struct reader *reader);              // u32 size, bytes

@@ -55,8 +55,9 @@ struct vfs {
     enum status (*remove)(struct vfs *vfs, const char *path, struct fault *fault);
 
     // Calls `each` for every name in the directory, in no order.
-    enum status (*list)(struct vfs *vfs, const char *path, void (*each)(void *context, const char *name),
-                        void *context, struct fault *fault);
+    enum status (*list)(struct vfs *vfs, const char *path,
+                        void (*each)(void *context, const char *name), void *context,
+                        struct fault *fault);
 
     // Creates the file if needed and locks it for this process until `close`.
     // LOCKED if another process holds it.

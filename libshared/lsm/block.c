@@ -248,7 +248,8 @@ uint32_t block_find(const struct block *block, struct bytes key, bool *is_equal)
     if (order > 0)
         return block->count;
 
-    struct bytes rest = bytes_of(key.data + size, key.size - size);
+    struct bytes rest =
+        size < key.size ? bytes_of(key.data + size, key.size - size) : (struct bytes){0};
     uint8_t head[HEAD_SIZE] = {0};
     if (rest.size)
         memcpy(head, rest.data, rest.size < HEAD_SIZE ? rest.size : HEAD_SIZE);

@@ -163,7 +163,8 @@ static enum status read_footer(struct sstable *table, struct footer *footer, str
         .filter_offset = load_u64(bytes + 48),
         .filter_size = load_u64(bytes + 56),
     };
-    if (footer->index_offset + footer->index_size != footer->filter_offset ||
+    if (footer->index_size > size || footer->filter_size > size ||
+        footer->index_offset + footer->index_size != footer->filter_offset ||
         footer->filter_offset + footer->filter_size != offset || footer->index_offset > offset ||
         footer->filter_offset > offset)
         return corrupt(table, "footer that makes no sense", offset, fault);

@@ -185,8 +185,8 @@ struct put_step put_on_read(struct put *put, uint8_t owner)
 // Refusals that another owner would repeat.
 static bool is_final(enum status status)
 {
-    return status == STATUS_TOO_LARGE || status == STATUS_INVALID ||
-           status == STATUS_SIBLING_CAP || status == STATUS_REFUSED || status == STATUS_STALE;
+    return status == STATUS_TOO_LARGE || status == STATUS_INVALID || status == STATUS_SIBLING_CAP ||
+           status == STATUS_REFUSED || status == STATUS_STALE;
 }
 
 struct put_step put_on_updated(struct put *put, uint8_t owner, enum status status)

@@ -40,40 +40,40 @@ enum put_phase {
 };
 
 struct put_start {
-    uint8_t n;          // owners
-    uint8_t w;          // acknowledgements asked for, 1..n
-    uint8_t r;          // clocks asked for when READING, 1..n
-    owner_mask live;    // owners that can be reached now
-    bool retry;         // FINDING first
-    bool must_read;     // READING before UPDATING
+    uint8_t n;                // owners
+    uint8_t w;                // acknowledgements asked for, 1..n
+    uint8_t r;                // clocks asked for when READING, 1..n
+    owner_mask live;          // owners that can be reached now
+    bool retry;               // FINDING first
+    bool must_read;           // READING before UPDATING
     bool must_read_elsewhere; // READING if the coordinator is not owner 0
 };
 
 struct put {
     uint8_t n, w, r;
-    uint8_t phase;       // enum put_phase
-    int8_t coordinator;  // -1 = none yet
+    uint8_t phase;      // enum put_phase
+    int8_t coordinator; // -1 = none yet
     bool must_read, must_read_elsewhere;
-    bool sent;           // an UPDATE or MERGE may have left: never again "not written"
+    bool sent; // an UPDATE or MERGE may have left: never again "not written"
     bool answered;
-    uint8_t refusal;     // enum status of the last owner that refused, OK = none
-    owner_mask live;     // still worth asking
-    owner_mask refused;  // refused to coordinate
-    owner_mask asked;    // in this phase (FIND, READ), reply outstanding
-    owner_mask replied;  // in this phase
-    owner_mask merging;  // MERGE or DURABLE outstanding
-    owner_mask acked;    // durable
-    owner_mask failed;   // will not acknowledge any more
+    uint8_t refusal;    // enum status of the last owner that refused, OK = none
+    owner_mask live;    // still worth asking
+    owner_mask refused; // refused to coordinate
+    owner_mask asked;   // in this phase (FIND, READ), reply outstanding
+    owner_mask replied; // in this phase
+    owner_mask merging; // MERGE or DURABLE outstanding
+    owner_mask acked;   // durable
+    owner_mask failed;  // will not acknowledge any more
 };
 
 struct put_step {
-    owner_mask find;   // send FIND to these
-    owner_mask read;   // send FETCH (head) to these
-    int8_t update;     // send UPDATE to this one; -1 = none
-    owner_mask merge;  // send MERGE of the record to these
-    bool answer;       // answer the client with `status`
+    owner_mask find;  // send FIND to these
+    owner_mask read;  // send FETCH (head) to these
+    int8_t update;    // send UPDATE to this one; -1 = none
+    owner_mask merge; // send MERGE of the record to these
+    bool answer;      // answer the client with `status`
     enum status status;
-    bool ended;        // nothing is outstanding: forget this put
+    bool ended; // nothing is outstanding: forget this put
 };
 
 struct put_step put_start(struct put *put, const struct put_start *start);

@@ -233,6 +233,9 @@ static void check_item(struct client *client, uint32_t key, struct bytes encoded
     if (is_damaged)
         world_fail(client->world, "%s: a record arrives damaged", client->history->keys[key].name);
     history_check_read(client->history, client->act, key, &record);
+    if (client->history->keys[key].is_lww && record.count > 1)
+        world_fail(client->world, "%s: a read returned siblings in a keyspace that has none",
+                   client->history->keys[key].name);
     if (client->act->kind == ACT_GET)
         keep_context(client, key, &record);
     record_release(&record);

@@ -65,11 +65,14 @@ static void end(struct source *source, int last)
     source->page.scanned.items = buf_bytes(&source->items);
 }
 
+static enum ring_conflict conflict = RING_CONFLICT_VERSIONS;
+
 static enum status join(struct page *page, struct source *a, struct source *b)
 {
+    const struct ring_keyspace keyspace = {.id = KEYSPACE, .conflict = conflict};
     struct page_source sources[] = {a->page, b->page};
     struct record joined = {0}, scratch = {0};
-    enum status status = page_join(page, sources, 2, KEYSPACE, &joined, &scratch);
+    enum status status = page_join(page, sources, 2, &keyspace, &joined, &scratch);
     record_release(&joined);
     record_release(&scratch);
     buf_release(&a->items);
@@ -109,6 +112,23 @@ TEST(records_of_one_key_are_joined_and_keys_come_in_order)
     expect_item(&items, 1, 1);
     expect_item(&items, 2, 2);
     assert_true(reader_done(&items));
+    page_release(&page);
+}
+
+TEST(an_lww_keyspace_shows_the_greatest_sibling_alone)
+{
+    struct source a = {0}, b = {0};
+    struct page page = {0};
+    make_names();
+    add(&a, 2, 1);
+    add(&b, 2, 2);
+    end(&a, -1);
+    end(&b, -1);
+    conflict = RING_CONFLICT_LWW;
+    assert_int_equal(join(&page, &a, &b), STATUS_OK);
+    conflict = RING_CONFLICT_VERSIONS;
+    struct reader items = reader_of(buf_bytes(&page.items));
+    expect_item(&items, 2, 1);
     page_release(&page);
 }
 
@@ -162,5 +182,6 @@ TEST(a_malformed_page_is_refused)
 }
 
 TESTS(RUN(records_of_one_key_are_joined_and_keys_come_in_order),
+      RUN(an_lww_keyspace_shows_the_greatest_sibling_alone),
       RUN(what_lies_behind_the_shortest_page_waits_for_the_next),
       RUN(a_page_without_items_still_moves_on), RUN(a_malformed_page_is_refused))
