@@ -167,8 +167,7 @@ int verb_get(struct globals *globals, int argc, char **argv)
         read.exit_status = report(globals, "get", status, "%s", fault.text);
     } else {
         client_get(client, &op, argument_deadline_ms(globals), on_got, &read);
-        client_drain(client);
-        client_close(client);
+        client_drain(client); // and not closed: the process ends (main.c)
     }
     buf_release(&read.key);
     return read.exit_status;

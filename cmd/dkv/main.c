@@ -58,7 +58,9 @@ int main(int argc, char **argv)
     if (is_lost) {
         fprintf(stderr, "dkv: unable to write the output: %s\n",
                 errno ? strerror(errno) : "write error");
-        return exit_status ? exit_status : 1;
+        exit_status = exit_status ? exit_status : 1;
     }
-    return exit_status;
+    // The kernel tears down faster than ZeroMQ, which stops its threads one by one.
+    fflush(stderr);
+    _exit(exit_status);
 }

@@ -182,8 +182,7 @@ static int write_one(struct globals *globals, const struct option_spec *specs, u
         write.exit_status = report(globals, write.verb, status, "%s", fault.text);
     else
         client_put(client, &write.op, argument_deadline_ms(globals), on_done, &write);
-    client_drain(client);
-    client_close(client);
+    client_drain(client); // and not closed: the process ends (main.c)
     release(&write);
     return write.exit_status;
 }

@@ -143,10 +143,24 @@ static void store_tick(void *self, struct moment moment, struct outbox *outbox)
     store_on_tick(&node->store, moment, outbox);
 }
 
+static void note_refusals(struct node *node, const struct outbox_message *message)
+{
+    struct op_done done;
+    struct reader reader = reader_of(buf_bytes(&message->bytes));
+    reader_bytes(&reader, MESSAGE_HEADER_SIZE);
+    for (unsigned op = 0; message->type == MESSAGE_MERGED && op < message->count; op++) {
+        if (!op_decode_done(&done, &reader) && done.status)
+            world_note(world_of(node), "n%u refuses a merge: %s", node->index,
+                       status_text(done.status));
+    }
+}
+
 static void store_turn_end(void *self, struct moment moment, struct outbox *outbox)
 {
     struct node *node = self;
     store_on_turn_end(&node->store, moment, outbox);
+    for (uint32_t i = 0; i < outbox->count; i++)
+        note_refusals(node, &outbox->messages[i]);
     outbox->header.epoch = node->settings->ring->epoch;
     outbox->header.boot = node->store.options.boot;
 }

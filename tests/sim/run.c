@@ -115,7 +115,9 @@ static void make_clients(struct run *run)
     struct world *world = &run->world;
     run->client_count = (uint32_t)world_between(world, 2, 8);
     uint32_t acts = (uint32_t)world_between(world, 40, 400);
-    uint32_t value_size_max = world_chance(world, 400) ? 3500 : 60;
+    // A record must fit half a memtable, however many siblings it gets.
+    uint32_t fitting = (uint32_t)run->settings.memtable_size / 40;
+    uint32_t value_size_max = world_chance(world, 500) ? fitting : 60;
     for (uint32_t i = 0; i <= run->client_count; i++) {
         struct client *client = &run->clients[i];
         client_init(client, i, world, &run->network, &run->history, &run->ring);
