@@ -155,7 +155,8 @@ Try 'dkv status --help'."
 }
 
 @test "config --json has an object a line" {
-    run bash -c 'dkv config --json | jq -r "select(.option == \"timeout\") | [.v, .value, .source, .environment] | @tsv"'
+    run bash -c 'dkv config --json |
+        jq -r "select(.option == \"timeout\") | [.v, .value, .source, .environment] | @tsv"'
     assert_output "$(printf '1\t5000\tdefault\tDKV_TIMEOUT')"
 }
 
