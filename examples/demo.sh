@@ -9,8 +9,12 @@ command -v dkv >/dev/null || PATH=$(cd "$(dirname "$0")/../build/bin" && pwd):$P
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-say() {
-    printf '\n\033[1m%s\033[0m\n' "$*"
+say() { # bold on a terminal
+    if [[ -t 1 ]]; then
+        printf '\n\033[1m%s\033[0m\n' "$*"
+    else
+        printf '\n%s\n' "$*"
+    fi
 }
 
 if dkv local status >/dev/null 2>&1; then

@@ -3,6 +3,8 @@
 #include "base/endian.h"
 #include "lsm/frame.h"
 
+enum { BACKGROUND_US_MAX = 4 * WORLD_S };
+
 static struct world *world_of(const struct node *node)
 {
     return node->settings->world;
@@ -189,7 +191,9 @@ static uint64_t durable(void *self)
 static uint64_t job_us(void *self, unsigned worker)
 {
     const struct node *node = self;
-    uint64_t limit_us = worker == LSM_WORKER_LOG ? node->log_us : 4 * node->log_us;
+    uint64_t limit_us = worker == LSM_WORKER_LOG ? node->log_us : 12 * node->log_us;
+    if (limit_us > BACKGROUND_US_MAX)
+        limit_us = BACKGROUND_US_MAX;
     return 50 + world_below(world_of(node), limit_us);
 }
 

@@ -98,7 +98,9 @@ static void make_nodes(struct run *run)
         .network = &run->network,
         .history = &run->history,
         .world = world,
-        .memtable_size = (size_t)world_between(world, 16, 96) << 10,
+        .memtable_size = (size_t)(world_chance(world, 500) ? world_between(world, 10, 24)
+                                                           : world_between(world, 24, 96))
+                         << 10,
         .block_size = (size_t)512 << world_below(world, 4),
         .cache_size = world_chance(world, 500) ? 64 << 10 : 0,
         .merge_run_count = (unsigned)world_between(world, 2, 4),
@@ -117,7 +119,7 @@ static void make_clients(struct run *run)
     uint32_t acts = (uint32_t)world_between(world, 40, 400);
     // A record must fit half a memtable, however many siblings it gets.
     uint32_t fitting = (uint32_t)run->settings.memtable_size / 40;
-    uint32_t value_size_max = world_chance(world, 500) ? fitting : 60;
+    uint32_t value_size_max = world_chance(world, 700) ? fitting : 60;
     for (uint32_t i = 0; i <= run->client_count; i++) {
         struct client *client = &run->clients[i];
         client_init(client, i, world, &run->network, &run->history, &run->ring);

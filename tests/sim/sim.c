@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { REPORTED_MAX = 10, ENOUGH_SEEDS = 500 };
+enum { REPORTED_MAX = 10, ENOUGH_SEEDS = 5000 };
 
 struct options {
     uint64_t first, count;
