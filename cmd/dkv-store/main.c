@@ -67,6 +67,18 @@ static bool is_drained(void *self)
     return lsm_durable(lsm) >= lsm_written(lsm);
 }
 
+// A join of concurrent records is greater than each; the engine must take it, too. So one
+// record may fill at most a quarter of what a batch of the engine goes into.
+static uint64_t record_size_max(const struct settings *settings)
+{
+    uint64_t max = settings->record_size_max;
+    if (max > settings->memtable_size / 4)
+        max = settings->memtable_size / 4;
+    if (max > settings->log_segment_size / 4)
+        max = settings->log_segment_size / 4;
+    return max;
+}
+
 static struct store_options options_of(const struct node *node, struct posix_vfs *vfs,
                                        const char *dir)
 {
@@ -76,7 +88,7 @@ static struct store_options options_of(const struct node *node, struct posix_vfs
         .node = settings->node_id,
         .boot = entropy_u64(),
         .value_size_max = settings->value_size_max,
-        .record_size_max = settings->record_size_max,
+        .record_size_max = record_size_max(settings),
         .request_memory_ms = settings->request_memory_ms,
         .lsm = lsm_options_default(),
         .software = bytes_of_text(DKV_VERSION),
