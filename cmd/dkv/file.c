@@ -77,9 +77,29 @@ static enum status sync_parent(const char *path, struct fault *fault)
     return status;
 }
 
+// A device, a pipe, a link such as /dev/stdout: written to, never replaced.
+static bool is_special(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && !S_ISREG(info.st_mode);
+}
+
+static enum status write_into(const char *path, struct bytes content, struct fault *fault)
+{
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (fd < 0)
+        return failed(path, "open", fault);
+    enum status status = write_all(fd, content) ? STATUS_OK : failed(path, "write", fault);
+    if (close(fd) && !status)
+        status = failed(path, "write", fault);
+    return status;
+}
+
 enum status file_write(const char *path, unsigned mode, bool exclusive, struct bytes content,
                        struct fault *fault)
 {
+    if (!exclusive && is_special(path))
+        return write_into(path, content, fault);
     char temporary[FILE_PATH_SIZE];
     int length = snprintf(temporary, sizeof temporary, "%s.new-%ld", path, (long)getpid());
     if (length < 0 || (size_t)length >= sizeof temporary)

@@ -173,3 +173,14 @@ same() { # KEY FILE: what is stored is the file, byte for byte
         assert_equal "$(dkv --cluster "$router" get --local local-key)" here
     done
 }
+
+@test "a context goes into a pipe or a device without replacing it" {
+    dkv put device v
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    cat "$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/read" &
+    dkv get --context-to "$BATS_TEST_TMPDIR/pipe" device
+    wait
+    [[ -p $BATS_TEST_TMPDIR/pipe && -s $BATS_TEST_TMPDIR/read ]]
+    dkv put --context "@$BATS_TEST_TMPDIR/read" device w
+    assert_equal "$(dkv get device)" w
+}
