@@ -10,6 +10,7 @@ enum {
     SLOW_UNSYNCED_MS = 2000, // a disk that hangs this long counts as down
     STALL_MS = 300,
     ROUTER_PATIENCE = 5, // nothing waits for other routers: they are pinged less
+    IDLE_PATIENCE = 10,  // and while no client wants anything, everybody is
 };
 
 void links_init(struct links *links, uint32_t node_count, uint32_t self)
@@ -33,6 +34,7 @@ static enum link_change go_down(struct link *link, struct moment now)
     if (!link->up)
         return LINK_UNCHANGED;
     link->pinged_ms = 0; // HELLO at once: it may be back already
+    link->asked_ms = 0;
     link->reset_ms = now.mono_ms;
     link->up = false;
     return LINK_WENT_DOWN;
@@ -96,6 +98,24 @@ static void send_ping(const struct links *links, uint32_t number, struct outbox 
     op_encode_ping(&ping, outbox_add(outbox, links->address(number), MESSAGE_PING, 0));
 }
 
+// Nothing came for down_after_ms, although it was asked.
+static bool is_silent(const struct links *links, const struct link *link, struct moment now)
+{
+    return link->asked_ms > link->heard_ms && now.mono_ms > link->heard_ms + links->down_after_ms &&
+           now.mono_ms > link->asked_ms + links->down_after_ms / 2;
+}
+
+// A PING also when others talk, but seldom: its answer carries the state of the store.
+static uint64_t ping_after(const struct links *links, uint32_t number, const struct link *link,
+                           struct moment now)
+{
+    unsigned patience = links->is_idle          ? IDLE_PATIENCE
+                        : number < LINKS_ROUTER ? 1
+                                                : ROUTER_PATIENCE;
+    uint64_t interval = patience * links->ping_interval_ms;
+    return now.mono_ms >= link->heard_ms + interval ? interval : 2 * interval;
+}
+
 enum link_change links_on_tick(struct links *links, uint32_t number, struct moment now,
                                struct outbox *outbox)
 {
@@ -110,16 +130,12 @@ enum link_change links_on_tick(struct links *links, uint32_t number, struct mome
         }
         return LINK_UNCHANGED;
     }
-    unsigned patience = number < LINKS_ROUTER ? 1 : ROUTER_PATIENCE;
-    if (now.mono_ms > link->heard_ms + patience * links->down_after_ms)
+    if (is_silent(links, link, now))
         return go_down(link, now);
-    // A PING also when others talk, but seldom: its answer carries the state of the store.
-    uint64_t interval = patience * links->ping_interval_ms;
-    bool silent = now.mono_ms >= link->heard_ms + interval;
-    if (!silent)
-        interval *= 2;
-    if (now.mono_ms >= link->pinged_ms + interval) {
+    if (now.mono_ms >= link->pinged_ms + ping_after(links, number, link, now)) {
         link->pinged_ms = now.mono_ms;
+        if (link->asked_ms <= link->heard_ms)
+            link->asked_ms = now.mono_ms;
         send_ping(links, number, outbox);
     }
     return LINK_UNCHANGED;

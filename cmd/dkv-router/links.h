@@ -6,6 +6,9 @@
 //      └─┘ HELLO now    └──► UP, but slow: not asked for new work
 //          and then; the connection is made anew when that does not help
 //
+// DOWN by silence needs a PING that was not answered: while no client wants anything, PINGs
+// are few, and the first operation after that brings one at once.
+//
 // Liveness is local judgement and only steers requests; nobody is ever evicted by it. Any
 // message from a link is a sign of life; PING goes out when there was none for a while.
 //
@@ -27,6 +30,7 @@ struct link {
     uint64_t actor;
     uint64_t heard_ms;  // last message
     uint64_t pinged_ms; // last PING or HELLO
+    uint64_t asked_ms;  // first PING since the last message
     uint64_t reset_ms;  // when the connection was last made anew
     uint64_t entry_count;
     uint64_t data_size;
@@ -40,6 +44,7 @@ struct links {
     uint32_t count;
     uint64_t ping_interval_ms;
     uint64_t down_after_ms;
+    bool is_idle; // no client wants anything: ping seldom
     uint64_t ticked_ms;
     link_id (*address)(uint32_t number); // how the shell calls link `number`
     uint64_t node;                       // ours, for HELLO

@@ -40,6 +40,8 @@ static void send_update(struct router *router, struct flight *flight, unsigned o
         .flags = (uint8_t)((flight->flags & PUT_DELETE ? UPDATE_DELETE : 0) |
                            (keeps ? UPDATE_KEEP_SIBLINGS : UPDATE_BLIND)),
         .keyspace = flight->keyspace,
+        // What is known of a coordinator's knowledge is known of this life of it.
+        .actor = keeps ? 0 : router->links.links[flight->owners[owner]].actor,
         .hlc_floor = flight->hlc_floor,
         .expires_ms = flight->expires_ms,
         .key = buf_bytes(&flight->key),

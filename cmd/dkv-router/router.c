@@ -6,7 +6,12 @@
 #include "dkv-router/scans.h"
 #include "dkv-router/settling.h"
 
-enum { CREDIT_OPS = 4096, CREDIT_KIB = 8192, GET_P99_FIRST_US = 20000, IDLE_TICK_MS = 50 };
+enum {
+    CREDIT_OPS = 4096,
+    CREDIT_KIB = 8192,
+    GET_P99_FIRST_US = 20000,
+    IDLE_AFTER_MS = 2000,
+};
 
 enum status router_init(struct router *router, const struct router_options *options,
                         struct moment now, struct fault *fault)
@@ -239,6 +244,9 @@ static void wake(struct router *router, struct flight *flight, struct moment now
 
 void router_on_tick(struct router *router, struct moment now, struct outbox *outbox)
 {
+    if (router->flights.count)
+        router->busy_ms = now.mono_ms;
+    router->links.is_idle = now.mono_ms > router->busy_ms + IDLE_AFTER_MS;
     links_begin_tick(&router->links, now);
     for (uint32_t number = 0; number < router->links.count; number++) {
         if (router->links.links[number].exists)
@@ -253,8 +261,6 @@ void router_on_tick(struct router *router, struct moment now, struct outbox *out
 
 unsigned router_tick_within_ms(const struct router *router)
 {
-    if (router->flights.count)
-        return FLIGHTS_TICK_MS;
-    uint64_t interval = router->options.ping_interval_ms / 4 + 1;
-    return interval < IDLE_TICK_MS ? (unsigned)interval : IDLE_TICK_MS;
+    return router->flights.count ? FLIGHTS_TICK_MS
+                                 : (unsigned)(router->options.ping_interval_ms / 2 + 1);
 }

@@ -50,6 +50,7 @@ struct router {
     uint32_t self; // our index in the ring's nodes
     struct links links;
     struct flights flights;
+    uint64_t busy_ms;    // when there was an operation last
     uint64_t get_p99_us; // estimate that decides when to hedge
     // Settling (settling.h).
     uint8_t *settled; // per partition

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STORE_PORT_OFFSET = 2, TICK_MS = 100 };
+enum { STORE_PORT_OFFSET = 2, TICK_MS = 200 };
 
 // The brain and what its shell needs beside it.
 struct shell {

@@ -85,6 +85,8 @@ static enum status serve_update(struct store *store, const struct arrival *arriv
     struct place place;
     struct op_updated updated = {.id = update.id};
     enum status status = locate_and_read(store, header, update.keyspace, update.key, &place);
+    if (!status && update.actor && update.actor != store->ledger.actor)
+        status = STATUS_BUSY; // meant for our last life, which knew more than we do
     if (!status)
         status = replica_update(store, &place, &update, now, &updated.dot);
     updated.status = (uint8_t)status;

@@ -349,6 +349,7 @@ void op_encode_update(const struct op_update *op, struct buf *out)
     append_request(out, op->request);
     buf_append_u8(out, op->flags);
     buf_append_u32(out, op->keyspace);
+    buf_append_u64(out, op->actor);
     buf_append_u64(out, op->hlc_floor);
     buf_append_u64(out, op->expires_ms);
     buf_append_short(out, op->key);
@@ -362,6 +363,7 @@ enum status op_decode_update(struct op_update *op, struct reader *body)
     op->request = read_request(body);
     op->flags = reader_u8(body);
     op->keyspace = reader_u32(body);
+    op->actor = reader_u64(body);
     op->hlc_floor = reader_u64(body);
     op->expires_ms = reader_u64(body);
     op->key = reader_short(body);

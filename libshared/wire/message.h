@@ -228,6 +228,7 @@ struct op_update { // to the coordinator's store, which gives the write its dot
     struct request_id request;
     uint8_t flags;
     uint32_t keyspace;
+    uint64_t actor;     // of the store that is meant, 0 = whoever it is: else BUSY
     uint64_t hlc_floor; // greater than any hlc in the context
     uint64_t expires_ms;
     struct bytes key;     // short

@@ -26,7 +26,8 @@
 #define FIELDS_scanned(F) F(u64, id) F(u8, status) F(u8, done) F(u8, replied) F(u32, keyspace) \
     F(u32, item_count) F(short, last) F(sized, items) F(short, text)
 #define FIELDS_update(F) F(u64, id) F(request, request) F(u8, flags) F(u32, keyspace) \
-    F(u64, hlc_floor) F(u64, expires_ms) F(short, key) F(short, context) F(sized, value)
+    F(u64, actor) F(u64, hlc_floor) F(u64, expires_ms) F(short, key) F(short, context) \
+    F(sized, value)
 #define FIELDS_updated(F) F(u64, id) F(u8, status) F(dot, dot) F(sized, record)
 #define FIELDS_done(F) F(u64, id) F(u8, status)
 #define FIELDS_merge(F) F(u64, id) F(u32, keyspace) F(short, key) F(sized, record)
