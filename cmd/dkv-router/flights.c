@@ -112,10 +112,13 @@ void flights_remove(struct flights *flights, struct flight *flight)
     flights->free_slots[flights->free_count++] = flight->slot;
 }
 
-void flights_hold(struct flights *flights, struct flight *flight, size_t more)
+bool flights_hold(struct flights *flights, struct flight *flight, size_t more)
 {
+    if (flights->held_size + more > FLIGHTS_SIZE_MAX)
+        return false;
     flight->held_size += more;
     flights->held_size += more;
+    return true;
 }
 
 struct flight *flights_find(struct flights *flights, uint64_t id)

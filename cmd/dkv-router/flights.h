@@ -87,7 +87,8 @@ void flights_release(struct flights *flights);
 struct flight *flights_add(struct flights *flights, enum flight_kind kind, size_t size,
                            uint64_t wake_ms);
 void flights_remove(struct flights *flights, struct flight *flight);
-void flights_hold(struct flights *flights, struct flight *flight, size_t more);
+// Counts what the flight holds besides. False if that is too much now.
+bool flights_hold(struct flights *flights, struct flight *flight, size_t more) MUST_USE;
 
 static inline uint64_t flight_id(const struct flight *flight)
 {

@@ -159,8 +159,11 @@ static void start(struct router *router, const struct arrival *arrival,
                   const struct placing *placing, uint8_t r, struct moment now,
                   struct outbox *outbox)
 {
-    struct flight *flight = flights_add(&router->flights, FLIGHT_GET, get->key.size + 512,
-                                        now.mono_ms + hedge_ms(router));
+    uint64_t deadline_ms = placing_deadline(router, header, now);
+    uint64_t wake_ms = now.mono_ms + hedge_ms(router);
+    if (wake_ms > deadline_ms - LINGER_MS)
+        wake_ms = deadline_ms - LINGER_MS;
+    struct flight *flight = flights_add(&router->flights, FLIGHT_GET, get->key.size + 512, wake_ms);
     if (!flight) {
         router->counts.busy++;
         refuse(arrival, get, STATUS_BUSY, "too many operations in flight", outbox);
@@ -174,7 +177,7 @@ static void start(struct router *router, const struct arrival *arrival,
     flight->partition = placing->partition;
     flight->flags = get->flags;
     flight->started_ms = now.mono_ms;
-    flight->deadline_ms = placing_deadline(router, header, now);
+    flight->deadline_ms = deadline_ms;
     buf_set(&flight->key, get->key);
     uint8_t order[RING_OWNERS_MAX];
     placing_order(router, placing, order);
@@ -249,8 +252,14 @@ void gets_on_fetched(struct router *router, struct flight *flight, unsigned owne
         }
         full = !router->record.head;
     }
+    if (!flights_hold(&router->flights, flight, record.size)) {
+        router->counts.busy++;
+        answer(flight, STATUS_BUSY, 0, (struct bytes){0}, bytes_of_text("too much in flight"),
+               outbox);
+        flights_remove(&router->flights, flight);
+        return;
+    }
     buf_set(&flight->replies[owner], record);
-    flights_hold(&router->flights, flight, record.size);
     take_step(router, flight, get_on_reply(&flight->get, (uint8_t)owner, full), now, outbox);
 }
 

@@ -69,7 +69,7 @@ enum link_change links_on_welcome(struct links *links, uint32_t number,
     return LINK_WENT_UP;
 }
 
-void links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong)
+enum link_change links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong)
 {
     struct link *link = &links->links[number];
     link->actor = pong->actor;
@@ -77,7 +77,9 @@ void links_on_pong(struct links *links, uint32_t number, const struct op_pong *p
     link->data_size = pong->data_size;
     link->unsynced_age_ms = pong->unsynced_age_ms;
     link->disk_full = pong->disk_full;
+    bool was_slow = link->slow;
     link->slow = pong->unsynced_age_ms > SLOW_UNSYNCED_MS;
+    return link->up && was_slow && !link->slow ? LINK_WENT_UP : LINK_UNCHANGED;
 }
 
 enum link_change links_on_lost(struct links *links, uint32_t number, struct moment now)

@@ -71,7 +71,8 @@ enum link_change links_on_message(struct links *links, uint32_t number,
                                   const struct message_header *header, struct moment now);
 enum link_change links_on_welcome(struct links *links, uint32_t number,
                                   const struct op_welcome *welcome, struct moment now);
-void links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong);
+// WENT_UP also when a slow store has caught up: others wrote without it meanwhile.
+enum link_change links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong);
 // The connection was lost or a message could not be queued.
 enum link_change links_on_lost(struct links *links, uint32_t number, struct moment now);
 

@@ -303,11 +303,11 @@ enum status puts_on_updated(struct router *router, uint32_t node, struct reader 
     struct flight *flight = find(router, updated.id, node, &owner);
     if (!flight)
         return STATUS_OK;
-    if (!updated.status && !keep_context(router, flight, updated.record))
-        updated.status = STATUS_INDETERMINATE;
     flight->dot = updated.dot;
+    bool is_damaged = !updated.status && !keep_context(router, flight, updated.record);
     struct put_step step =
-        put_on_updated(&flight->put, (uint8_t)owner, (enum status)updated.status);
+        is_damaged ? put_on_failed(&flight->put, (uint8_t)owner) // it exists, we cannot go on
+                   : put_on_updated(&flight->put, (uint8_t)owner, (enum status)updated.status);
     take_step(router, flight, step, updated.record, now, outbox);
     return STATUS_OK;
 }
@@ -339,8 +339,9 @@ enum status puts_on_found(struct router *router, uint32_t node, struct reader *b
     struct flight *flight = find(router, found.id, node, &owner);
     if (!flight || flight->put.phase != PUT_FINDING)
         return STATUS_OK;
-    bool is_known = !found.status && keep_context(router, flight, found.record);
-    struct put_step step = put_on_found(&flight->put, (uint8_t)owner, is_known);
+    if (!found.status && !keep_context(router, flight, found.record))
+        found.status = STATUS_CORRUPT;
+    struct put_step step = put_on_found(&flight->put, (uint8_t)owner, (enum status)found.status);
     take_step(router, flight, step, found.record, now, outbox);
     return STATUS_OK;
 }
@@ -348,6 +349,8 @@ enum status puts_on_found(struct router *router, uint32_t node, struct reader *b
 void puts_on_head(struct router *router, struct flight *flight, unsigned owner,
                   const struct op_fetched *fetched, struct moment now, struct outbox *outbox)
 {
+    if (flight->put.phase != PUT_READING || !(flight->put.asked & (1u << owner)))
+        return; // late
     if (fetched->status && fetched->status != STATUS_NOT_FOUND) {
         puts_on_failed(router, flight, owner, now, outbox);
         return;

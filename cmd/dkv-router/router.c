@@ -103,7 +103,7 @@ static enum status take_answer(struct router *router, uint32_t number, uint8_t t
     case MESSAGE_PONG:
         if (op_decode_pong(&pong, body))
             return STATUS_INVALID;
-        links_on_pong(&router->links, number, &pong);
+        take_change(router, number, links_on_pong(&router->links, number, &pong), now, outbox);
         return STATUS_OK;
     case MESSAGE_UPDATED:
         return puts_on_updated(router, number, body, now, outbox);
@@ -140,10 +140,12 @@ static void on_link_message(struct router *router, uint32_t number,
     }
 }
 
-static void refuse(struct outbox *outbox, const struct arrival *arrival, enum status status,
-                   const char *why)
+// Every operation begins with its id; the error carries that of the first one.
+static void refuse(struct outbox *outbox, const struct arrival *arrival, struct reader body,
+                   enum status status, const char *why)
 {
-    struct op_error error = {.status = (uint8_t)status, .text = bytes_of_text(why)};
+    struct op_error error = {
+        .id = reader_u64(&body), .status = (uint8_t)status, .text = bytes_of_text(why)};
     op_encode_error(&error, outbox_add(outbox, arrival->link, MESSAGE_ERROR, 0));
 }
 
@@ -204,7 +206,8 @@ void router_on_message(struct router *router, const struct arrival *arrival, str
     outbox->header.credit_kib = CREDIT_KIB;
     if (message_header_decode(&header, message, &body)) {
         if (number == UINT32_MAX)
-            refuse(outbox, arrival, STATUS_INVALID, "not a message of this version");
+            refuse(outbox, arrival, (struct reader){0}, STATUS_INVALID,
+                   "not a message of this version");
         return;
     }
     if (number != UINT32_MAX) {
@@ -213,12 +216,13 @@ void router_on_message(struct router *router, const struct arrival *arrival, str
     }
     if (!role_allows(arrival->role, (enum message_type)header.type, false)) {
         router->counts.refused++;
-        refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "the key's role does not allow this");
+        refuse(outbox, arrival, body, STATUS_NOT_AUTHORISED, "the key's role does not allow this");
         return;
     }
+    struct reader first = body;
     for (unsigned i = 0; i < header.count; i++) {
         if (take_request(router, arrival, &header, &body, now, outbox)) {
-            refuse(outbox, arrival, STATUS_INVALID, "malformed operation");
+            refuse(outbox, arrival, first, STATUS_INVALID, "malformed operation");
             return;
         }
     }

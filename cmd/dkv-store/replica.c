@@ -208,6 +208,8 @@ enum status replica_update(struct store *store, const struct place *place,
     settle_conflict(store, place, record);
     if (record->count > RECORD_SIBLINGS_MAX)
         return STATUS_SIBLING_CAP;
+    if (record->clock.count > CLOCK_INTERVALS_MAX)
+        return STATUS_TOO_LARGE;
     buf_clear(&store->encoded);
     record_encode(record, place->key, &store->encoded);
     if (store->encoded.size > store->options.record_size_max)

@@ -8,7 +8,7 @@
 
 #include "causal/record.h"
 
-enum { REQUESTS_COUNT_MAX = 1 << 16 };
+enum { REQUESTS_COUNT_MAX = 1 << 18 };
 
 struct request_entry {
     struct request_id request;

@@ -161,10 +161,13 @@ void store_on_turn_end(struct store *store, struct moment now, struct outbox *ou
     (void)outbox;
     store->turn_ms = now.mono_ms;
     store->stall_ms = 0;
-    if (lsm_durable(store->lsm) >= lsm_written(store->lsm))
+    uint64_t durable = lsm_durable(store->lsm), written = lsm_written(store->lsm);
+    if (durable >= written) {
         store->unsynced_since_ms = 0;
-    else if (!store->unsynced_since_ms)
+    } else if (!store->unsynced_since_ms || durable >= store->unsynced_mark) {
         store->unsynced_since_ms = now.mono_ms;
+        store->unsynced_mark = written;
+    }
 }
 
 struct lsm_job *store_next_job(struct store *store, enum lsm_worker worker)

@@ -48,7 +48,8 @@ struct store {
     struct lsm *lsm;
     struct ledger ledger;
     uint64_t hlc_last;
-    uint64_t unsynced_since_ms; // 0 = everything is durable
+    uint64_t unsynced_since_ms; // no later than the oldest write that is not durable; 0 = all is
+    uint64_t unsynced_mark;     // what was written when that was set
     uint64_t turn_ms;           // when the last turn was
     uint64_t stall_ms;          // how long this process stood still before this turn
     struct store_counts counts;

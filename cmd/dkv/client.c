@@ -242,8 +242,12 @@ static void on_error(struct client *client, const struct op_error *error)
     uint32_t batch = first ? first->batch : 0;
     for (uint32_t i = 0; i < client->pending.slot_count; i++) {
         struct request *request = &client->pending.requests[i];
-        if (request->state == REQUEST_SENT && (!error->id || (first && request->batch == batch)) &&
-            !try_again(client, request, error->status))
+        if (request->state != REQUEST_SENT || (error->id && !(first && request->batch == batch)))
+            continue;
+        // Which operations it speaks of is not sure: some may have begun.
+        if (!error->id || error->status == STATUS_INVALID)
+            request->maybe_applied = true;
+        if (!try_again(client, request, error->status))
             pending_fail(&client->pending, request, error->status, error->text);
     }
 }
@@ -333,8 +337,11 @@ static void on_message(struct client *client, struct bytes message)
 
 static enum status late_status(const struct client *client, const struct request *request)
 {
-    if (!client->connected && request->state == REQUEST_QUEUED)
-        return STATUS_UNREACHABLE;
+    if (!client->connected && request->state == REQUEST_QUEUED) {
+        // Somebody listens, but there was not even the time to connect.
+        bool is_young = !client->ever_connected && current(client)->is_ipc;
+        return is_young && !router_is_dead(current(client)) ? STATUS_TIMEOUT : STATUS_UNREACHABLE;
+    }
     return request->type == MESSAGE_PUT ? STATUS_BUSY : STATUS_TIMEOUT;
 }
 

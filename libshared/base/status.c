@@ -13,7 +13,7 @@ static const struct {
     [STATUS_NOT_AUTHORISED] = {"not authorised", 10},
     [STATUS_DISK_FULL] = {"disk full", 10},
     [STATUS_SIBLING_CAP] = {"too many siblings", 10},
-    [STATUS_UNAVAILABLE] = {"unavailable, nothing was written", 5},
+    [STATUS_UNAVAILABLE] = {"unavailable", 5},
     [STATUS_INDETERMINATE] = {"indeterminate: sent, not confirmed", 6},
     [STATUS_TIMEOUT] = {"ran out of time", 7},
     [STATUS_UNREACHABLE] = {"no router reached", 7},

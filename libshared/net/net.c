@@ -169,6 +169,8 @@ static void set_lost(struct net *net, struct link *link, bool is_lost)
 
 static void disconnect_link(struct net *net, struct link *link)
 {
+    if (!link->socket)
+        return;
     zmq_socket_monitor(link->socket, NULL, 0);
     zmq_close(link->monitor);
     zmq_close(link->socket);
@@ -202,8 +204,8 @@ enum status net_connect(struct net *net, uint32_t number, const char *endpoint,
 
 void net_disconnect(struct net *net, uint32_t number)
 {
-    struct link *link = find_link(net, number);
-    if (!link)
+    struct link *link = number < net->link_count ? &net->links[number] : NULL;
+    if (!link || !link->endpoint)
         return;
     disconnect_link(net, link);
     free(link->endpoint);
@@ -212,16 +214,11 @@ void net_disconnect(struct net *net, uint32_t number)
 
 enum status net_reconnect(struct net *net, uint32_t number, struct fault *fault)
 {
-    struct link *link = find_link(net, number);
-    if (!link)
+    struct link *link = number < net->link_count ? &net->links[number] : NULL;
+    if (!link || !link->endpoint)
         return fault_set(fault, STATUS_NOT_FOUND, "there is no link %u", (unsigned)number);
     disconnect_link(net, link);
-    enum status status = connect_link(net, link, fault);
-    if (status) {
-        free(link->endpoint);
-        link->endpoint = NULL;
-    }
-    return status;
+    return connect_link(net, link, fault); // if that fails, a later call may succeed
 }
 
 static struct pollfd item_of(void *socket)

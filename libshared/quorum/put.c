@@ -33,7 +33,7 @@ static struct put_step give_up(struct put *put)
 {
     enum status status = put->refusal ? (enum status)put->refusal : STATUS_UNAVAILABLE;
 #if DKV_MUTANT != 8
-    if (put->sent)
+    if (put->sent || put->maybe_before)
         status = STATUS_INDETERMINATE;
 #endif
     struct put_step step = nothing();
@@ -80,17 +80,19 @@ static struct put_step start_reading_or_updating(struct put *put)
 #if DKV_MUTANT == 9
     read = false;
 #endif
-    // The coordinator adds its own record, so it is one of the R without being asked.
-    owner_mask itself = bit((unsigned)put->coordinator);
-    owner_mask ask = first_live(put, itself, put->r - 1u);
-    if (!read || put->phase == PUT_READING || !ask)
+    if (!read)
         return start_updating(put);
+    if (put->phase != PUT_READING)
+        put->asked = put->replied = 0;
     put->phase = PUT_READING;
-    put->replied = itself;
-    put->asked = ask;
+    // The coordinator adds its own record, so it is one of the R without being asked.
+    put->replied |= bit((unsigned)put->coordinator);
+    owner_mask busy = put->asked | put->replied;
+    unsigned missing = put->r > mask_count(busy) ? (unsigned)(put->r - mask_count(busy)) : 0;
     struct put_step step = nothing();
-    step.read = put->asked;
-    return step;
+    step.read = first_live(put, busy, missing);
+    put->asked |= step.read;
+    return put->asked ? step : start_updating(put);
 }
 
 static void init(struct put *put, const struct put_start *start)
@@ -103,6 +105,7 @@ static void init(struct put *put, const struct put_start *start)
                         .coordinator = -1,
                         .must_read = start->must_read,
                         .must_read_elsewhere = start->must_read_elsewhere,
+                        .maybe_before = start->retry,
                         .live = start->live};
 }
 
@@ -156,16 +159,20 @@ struct put_step put_start_merging(struct put *put, const struct put_start *start
     return judge(put, start_merging(put, (owner_mask)(bit(put->n) - 1)));
 }
 
-struct put_step put_on_found(struct put *put, uint8_t owner, bool found)
+struct put_step put_on_found(struct put *put, uint8_t owner, enum status status)
 {
     if (put->phase != PUT_FINDING || !(put->asked & bit(owner)))
         return nothing();
     put->asked &= (owner_mask)~bit(owner);
 #if DKV_MUTANT == 7
-    found = false;
+    status = STATUS_NOT_FOUND;
 #endif
-    if (found)
+    if (status == STATUS_OK)
         return judge(put, start_merging(put, (owner_mask)(bit(put->n) - 1)));
+    if (status == STATUS_NOT_FOUND)
+        put->denied |= bit(owner);
+    if (put->denied == (owner_mask)(bit(put->n) - 1))
+        put->maybe_before = false;
     if (put->asked)
         return nothing();
     return start_reading_or_updating(put);
@@ -194,7 +201,8 @@ struct put_step put_on_updated(struct put *put, uint8_t owner, enum status statu
     if (put->phase != PUT_UPDATING || owner != put->coordinator)
         return nothing();
     if (status == STATUS_OK) {
-        put->merging = bit(owner); // its DURABLE
+        put->acked |= put->early & bit(owner);
+        put->merging = (owner_mask)(bit(owner) & ~put->early); // its DURABLE
         return judge(put, start_merging(put, (owner_mask)((bit(put->n) - 1) & ~bit(owner))));
     }
     // An explicit no: this owner wrote nothing, so the write does not exist.
@@ -213,6 +221,8 @@ struct put_step put_on_acked(struct put *put, uint8_t owner, enum status status)
         !put->answered)
         return answer(put, nothing(), STATUS_OK);
 #endif
+    if (put->phase == PUT_UPDATING && owner == put->coordinator && status == STATUS_OK)
+        put->early |= bit(owner);
     if (put->phase != PUT_MERGING || !(put->merging & bit(owner)))
         return nothing();
     put->merging &= (owner_mask)~bit(owner);
@@ -228,18 +238,14 @@ struct put_step put_on_failed(struct put *put, uint8_t owner)
     put->live &= (owner_mask)~bit(owner);
     switch (put->phase) {
     case PUT_FINDING:
-        return put_on_found(put, owner, false);
-    case PUT_READING: {
-        if (!(put->asked & bit(owner)))
+        return put_on_found(put, owner, STATUS_UNREACHABLE);
+    case PUT_READING:
+        if (owner != put->coordinator && !(put->asked & bit(owner)))
             return nothing();
         put->asked &= (owner_mask)~bit(owner);
-        struct put_step step = nothing();
-        step.read = first_live(put, (owner_mask)(put->asked | put->replied), 1);
-        put->asked |= step.read;
-        if (put->asked)
-            return step;
+        if (owner == put->coordinator) // which was counted, but not asked
+            put->replied &= (owner_mask)~bit(owner);
         return start_reading_or_updating(put);
-    }
     case PUT_UPDATING:
         return owner == put->coordinator ? give_up(put) : nothing();
     case PUT_MERGING:
@@ -253,6 +259,7 @@ struct put_step put_on_deadline(struct put *put)
 {
     struct put_step step = nothing();
     if (!put->answered)
-        step = answer(put, step, put->sent ? STATUS_INDETERMINATE : STATUS_UNAVAILABLE);
+        step = answer(put, step,
+                      put->sent || put->maybe_before ? STATUS_INDETERMINATE : STATUS_UNAVAILABLE);
     return end(put, step);
 }

@@ -54,7 +54,8 @@ struct put {
     uint8_t phase;      // enum put_phase
     int8_t coordinator; // -1 = none yet
     bool must_read, must_read_elsewhere;
-    bool sent; // an UPDATE or MERGE may have left: never again "not written"
+    bool sent;         // an UPDATE or MERGE may have left: never again "not written"
+    bool maybe_before; // a retry whose first try not every owner has denied: the same holds
     bool answered;
     uint8_t refusal;    // enum status of the last owner that refused, OK = none
     owner_mask live;    // still worth asking
@@ -63,6 +64,8 @@ struct put {
     owner_mask replied; // in this phase
     owner_mask merging; // MERGE or DURABLE outstanding
     owner_mask acked;   // durable
+    owner_mask early;   // DURABLE overtook UPDATED
+    owner_mask denied;  // answered FIND: nothing known of this request
     owner_mask failed;  // will not acknowledge any more
 };
 
@@ -81,8 +84,9 @@ struct put_step put_start(struct put *put, const struct put_start *start);
 // A record that exists already (restored from a dump): goes to every owner at once.
 struct put_step put_start_merging(struct put *put, const struct put_start *start);
 
-// FOUND: `found` if the owner knew the request; its record is then the one to merge.
-struct put_step put_on_found(struct put *put, uint8_t owner, bool found);
+// FOUND: OK if the owner knew the request; its record is then the one to merge. NOT_FOUND if
+// it did not. Anything else is no answer.
+struct put_step put_on_found(struct put *put, uint8_t owner, enum status status);
 // FETCHED (head), already joined into the context by the caller.
 struct put_step put_on_read(struct put *put, uint8_t owner);
 // UPDATED with its status. OK: the record is the one to merge.

@@ -206,7 +206,7 @@ void op_encode_put(const struct op_put *op, struct buf *out)
     buf_append_u64(out, op->expires_ms);
     buf_append_short(out, op->keyspace);
     buf_append_short(out, op->key);
-    buf_append_short(out, op->context);
+    buf_append_sized(out, op->context);
     buf_append_sized(out, op->value);
 }
 
@@ -219,7 +219,7 @@ enum status op_decode_put(struct op_put *op, struct reader *body)
     op->expires_ms = reader_u64(body);
     op->keyspace = reader_short(body);
     op->key = reader_short(body);
-    op->context = reader_short(body);
+    op->context = reader_sized(body);
     op->value = reader_sized(body);
     return read_whole(body);
 }
@@ -233,7 +233,7 @@ void op_encode_put_done(const struct op_put_done *op, struct buf *out)
     buf_append_u32(out, op->keyspace);
     buf_append_u64(out, op->epoch);
     append_dot(out, op->dot);
-    buf_append_short(out, op->context);
+    buf_append_sized(out, op->context);
     buf_append_short(out, op->text);
 }
 
@@ -246,7 +246,7 @@ enum status op_decode_put_done(struct op_put_done *op, struct reader *body)
     op->keyspace = reader_u32(body);
     op->epoch = reader_u64(body);
     op->dot = read_dot(body);
-    op->context = reader_short(body);
+    op->context = reader_sized(body);
     op->text = reader_short(body);
     return read_whole(body);
 }
@@ -353,7 +353,7 @@ void op_encode_update(const struct op_update *op, struct buf *out)
     buf_append_u64(out, op->hlc_floor);
     buf_append_u64(out, op->expires_ms);
     buf_append_short(out, op->key);
-    buf_append_short(out, op->context);
+    buf_append_sized(out, op->context);
     buf_append_sized(out, op->value);
 }
 
@@ -367,7 +367,7 @@ enum status op_decode_update(struct op_update *op, struct reader *body)
     op->hlc_floor = reader_u64(body);
     op->expires_ms = reader_u64(body);
     op->key = reader_short(body);
-    op->context = reader_short(body);
+    op->context = reader_sized(body);
     op->value = reader_sized(body);
     return read_whole(body);
 }

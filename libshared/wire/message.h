@@ -150,7 +150,7 @@ struct op_put {
     uint64_t expires_ms;
     struct bytes keyspace; // short, its name
     struct bytes key;      // short
-    struct bytes context;  // short, binary context token; empty = blind
+    struct bytes context;  // sized, binary context token; empty = blind
     struct bytes value;    // sized
 };
 
@@ -162,7 +162,7 @@ struct op_put_done {
     uint32_t keyspace;
     uint64_t epoch;
     struct dot dot;       // counter 0 = not known
-    struct bytes context; // short, binary, only if wanted
+    struct bytes context; // sized, binary, only if wanted
     struct bytes text;    // short, why it is not OK
 };
 
@@ -232,7 +232,7 @@ struct op_update { // to the coordinator's store, which gives the write its dot
     uint64_t hlc_floor; // greater than any hlc in the context
     uint64_t expires_ms;
     struct bytes key;     // short
-    struct bytes context; // short, an encoded clock; empty = none
+    struct bytes context; // sized, an encoded clock; empty = none
     struct bytes value;   // sized
 };
 

@@ -194,6 +194,31 @@ TEST(updated_leaves_at_once_and_durable_waits_for_the_log)
     release(&bench);
 }
 
+TEST(a_disk_that_keeps_up_with_steady_writes_is_never_called_hanging)
+{
+    struct bench bench;
+    struct op_pong pong;
+    init(&bench);
+    for (uint8_t turn = 1; turn < 100; turn++) { // a write in every turn, synced in the next
+        struct lsm_job *job = store_next_job(&bench.store, LSM_WORKER_LOG);
+        if (job)
+            lsm_job_run(job);
+        struct op_update op = update_of(&bench, turn, "value");
+        assert_int_equal(update(&bench, &op).status, STATUS_OK);
+        if (job)
+            assert_int_equal(store_on_job_done(&bench.store, job, NULL), STATUS_OK);
+        store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+        bench.now.mono_ms += 100;
+    }
+    struct buf body = {0};
+    op_encode_ping(&(struct op_ping){.id = 1}, &body);
+    tell(&bench, MESSAGE_PING, bench.ring.epoch, 0, &body);
+    struct reader reader = said(&bench, 0, MESSAGE_PONG);
+    assert_int_equal(op_decode_pong(&pong, &reader), STATUS_OK);
+    assert_in_range(pong.unsynced_age_ms, 1, 300);
+    release(&bench);
+}
+
 TEST(merged_waits_for_the_log_even_if_nothing_changed)
 {
     struct bench bench;
@@ -346,6 +371,7 @@ TEST(after_a_standstill_work_whose_time_is_over_is_dropped)
 }
 
 TESTS(RUN(updated_leaves_at_once_and_durable_waits_for_the_log),
+      RUN(a_disk_that_keeps_up_with_steady_writes_is_never_called_hanging),
       RUN(merged_waits_for_the_log_even_if_nothing_changed),
       RUN(what_was_synced_survives_a_power_loss_and_the_rest_is_not_promised),
       RUN(a_new_life_gives_dots_of_a_new_actor),

@@ -196,8 +196,8 @@ TEST(a_first_try_that_is_found_is_merged_and_not_made_again)
     struct put_start start = plain();
     start.retry = true;
     put_start(&put, &start);
-    put_on_found(&put, 2, false);
-    struct put_step step = put_on_found(&put, 1, true);
+    put_on_found(&put, 2, STATUS_NOT_FOUND);
+    struct put_step step = put_on_found(&put, 1, STATUS_OK);
     assert_int_equal(step.merge, 7);
     assert_int_equal(step.update, -1);
     put_on_acked(&put, 0, STATUS_OK);
@@ -210,9 +210,9 @@ TEST(a_first_try_that_nobody_has_is_made_again)
     struct put_start start = plain();
     start.retry = true;
     put_start(&put, &start);
-    put_on_found(&put, 2, false);
+    put_on_found(&put, 2, STATUS_NOT_FOUND);
     put_on_failed(&put, 0);
-    assert_int_equal(put_on_found(&put, 1, false).update, 1);
+    assert_int_equal(put_on_found(&put, 1, STATUS_NOT_FOUND).update, 1);
 }
 
 TEST(a_restored_record_goes_to_every_owner)
@@ -224,11 +224,59 @@ TEST(a_restored_record_goes_to_every_owner)
     expect_answer(put_on_acked(&put, 0, STATUS_OK), STATUS_OK);
 }
 
+TEST(a_retry_is_called_not_written_only_if_every_owner_denies_the_first_try)
+{
+    struct put put;
+    struct put_start start = plain();
+    start.retry = true;
+    start.live = 1; // too few for W, and the other two may have it
+    expect_answer(put_start(&put, &start), STATUS_INDETERMINATE);
+
+    start.live = 7;
+    put_start(&put, &start);
+    put_on_found(&put, 0, STATUS_NOT_FOUND);
+    put_on_found(&put, 1, STATUS_NOT_FOUND);
+    put_on_found(&put, 2, STATUS_IO); // no answer: it may be there
+    expect_answer(put_on_updated(&put, 0, STATUS_TOO_LARGE), STATUS_INDETERMINATE);
+
+    put_start(&put, &start);
+    for (uint8_t owner = 0; owner < 3; owner++)
+        put_on_found(&put, owner, STATUS_NOT_FOUND);
+    expect_answer(put_on_updated(&put, 0, STATUS_TOO_LARGE), STATUS_TOO_LARGE);
+}
+
+TEST(a_durable_that_overtakes_its_updated_counts)
+{
+    struct put put;
+    struct put_start start = plain();
+    put_start(&put, &start);
+    put_on_acked(&put, 0, STATUS_OK);
+    assert_false(put_on_updated(&put, 0, STATUS_OK).answer);
+    expect_answer(put_on_acked(&put, 2, STATUS_OK), STATUS_OK);
+}
+
+TEST(a_coordinator_lost_while_reading_is_not_counted_among_the_r)
+{
+    struct put put;
+    struct put_start start = plain();
+    start.must_read = true;
+    assert_int_equal(put_start(&put, &start).read, 2);
+    // Owner 1 will coordinate and counts itself; owner 2 must be the second of the R.
+    assert_int_equal(put_on_failed(&put, 0).read, 4);
+    assert_int_equal(put_on_read(&put, 1).update, -1);
+    assert_int_equal(put_on_read(&put, 2).update, 1);
+    start.r = 3;
+    put_start(&put, &start);
+    put_on_failed(&put, 0);
+    assert_int_equal(put_on_read(&put, 1).update, -1); // owner 2 is still to come
+    assert_int_equal(put_on_read(&put, 2).update, 1);
+}
+
 TEST(late_and_stray_replies_change_nothing)
 {
     struct put put = merging();
     assert_false(put_on_updated(&put, 0, STATUS_DISK_FULL).answer);
-    assert_int_equal(put_on_found(&put, 1, true).merge, 0);
+    assert_int_equal(put_on_found(&put, 1, STATUS_OK).merge, 0);
     assert_int_equal(put_on_read(&put, 1).update, -1);
     put_on_acked(&put, 1, STATUS_OK);
     expect_answer(put_on_acked(&put, 2, STATUS_OK), STATUS_OK);
@@ -251,4 +299,7 @@ TESTS(RUN(the_first_live_owner_coordinates), RUN(what_was_minted_goes_to_all_oth
       RUN(a_repeated_request_asks_all_live_owners_for_the_first_try),
       RUN(a_first_try_that_is_found_is_merged_and_not_made_again),
       RUN(a_first_try_that_nobody_has_is_made_again), RUN(a_restored_record_goes_to_every_owner),
+      RUN(a_retry_is_called_not_written_only_if_every_owner_denies_the_first_try),
+      RUN(a_durable_that_overtakes_its_updated_counts),
+      RUN(a_coordinator_lost_while_reading_is_not_counted_among_the_r),
       RUN(late_and_stray_replies_change_nothing))

@@ -15,9 +15,9 @@
 #define FIELDS_answer(F) F(u64, id) F(u8, status) F(sized, text)
 #define FIELDS_error(F) F(u64, id) F(u8, status) F(short, text)
 #define FIELDS_put(F) F(u64, id) F(request, request) F(u8, level) F(u8, flags) \
-    F(u64, expires_ms) F(short, keyspace) F(short, key) F(short, context) F(sized, value)
+    F(u64, expires_ms) F(short, keyspace) F(short, key) F(sized, context) F(sized, value)
 #define FIELDS_put_done(F) F(u64, id) F(u8, status) F(u8, acked) F(u8, hinted) F(u32, keyspace) \
-    F(u64, epoch) F(dot, dot) F(short, context) F(short, text)
+    F(u64, epoch) F(dot, dot) F(sized, context) F(short, text)
 #define FIELDS_get(F) F(u64, id) F(u8, level) F(u8, flags) F(short, keyspace) F(short, key)
 #define FIELDS_got(F) F(u64, id) F(u8, status) F(u8, replied) F(u32, keyspace) F(sized, record) \
     F(short, text)
@@ -26,7 +26,7 @@
 #define FIELDS_scanned(F) F(u64, id) F(u8, status) F(u8, done) F(u8, replied) F(u32, keyspace) \
     F(u32, item_count) F(short, last) F(sized, items) F(short, text)
 #define FIELDS_update(F) F(u64, id) F(request, request) F(u8, flags) F(u32, keyspace) \
-    F(u64, actor) F(u64, hlc_floor) F(u64, expires_ms) F(short, key) F(short, context) \
+    F(u64, actor) F(u64, hlc_floor) F(u64, expires_ms) F(short, key) F(sized, context) \
     F(sized, value)
 #define FIELDS_updated(F) F(u64, id) F(u8, status) F(dot, dot) F(sized, record)
 #define FIELDS_done(F) F(u64, id) F(u8, status)
