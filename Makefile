@@ -167,6 +167,12 @@ lint: $(PURE_LIBS) $(BUILD)/libbrain.a
 format:
 	clang-format -i $(shell find libshared cmd tests -name '*.[ch]')
 
+bench-deps:
+	@tests/deps bench
+
+bench: all
+	@tests/bench/cluster
+
 # ---- demo, install -------------------------------------------------------------------
 demo:
 	@tests/deps build
@@ -198,4 +204,4 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all unit sim mutants fuzz programs deps test asan tsan lint format demo install clean
+.PHONY: all unit sim mutants fuzz programs deps test asan tsan lint format bench bench-deps demo install clean

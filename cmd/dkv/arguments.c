@@ -7,6 +7,7 @@
 #include "ring/ring.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -88,19 +89,64 @@ bool print_bytes(struct bytes bytes)
     return !bytes.size || fwrite(bytes.data, 1, bytes.size, stdout) == bytes.size;
 }
 
+static void explain(const char *outcome, struct bytes text, struct buf *out)
+{
+    buf_append_text(out, outcome);
+    if (!text.size || bytes_equal(text, bytes_of_text(outcome)))
+        return;
+    buf_append_text(out, ": ");
+    text_escape_log(text, out);
+}
+
+void argument_explain(enum status status, struct bytes text, struct buf *out)
+{
+    explain(status_text(status), text, out);
+}
+
+void argument_explain_write(enum status status, struct bytes text, struct buf *out)
+{
+    explain(status == STATUS_UNAVAILABLE ? "unavailable, nothing was written" : status_text(status),
+            text, out);
+}
+
+static int report_unreachable(const struct globals *globals, const char *verb)
+{
+    bool lacks_keys = !globals->key_dir && strstr(globals->cluster, "tcp://");
+    return report(globals, verb, STATUS_UNREACHABLE,
+                  "no router reached at %s; is the cluster running? "
+                  "('dkv local up' starts one, 'systemctl start dkv.target' a node%s)",
+                  globals->cluster, lacks_keys ? "; tcp needs --key-dir" : "");
+}
+
 int argument_report(const struct globals *globals, const char *verb, enum status status,
                     struct bytes text)
 {
     if (status == STATUS_UNREACHABLE)
-        return report(globals, verb, status,
-                      "no router reached at %s; is the cluster running? "
-                      "('dkv local up' starts one, 'systemctl start dkv.target' a node)",
-                      globals->cluster);
-    if (!text.size)
-        return report(globals, verb, status, "%s", status_text(status));
+        return report_unreachable(globals, verb);
+    if (status == STATUS_TIMEOUT && !text.size)
+        return report(globals, verb, status, "%s after %" PRIu64 " ms", status_text(status),
+                      globals->timeout_ms);
     struct buf line = {0};
-    text_escape_log(text, &line);
-    int exit_status = report(globals, verb, status, "%s: %s", status_text(status), buf_text(&line));
+    argument_explain(status, text, &line);
+    int exit_status = report(globals, verb, status, "%s", buf_text(&line));
     buf_release(&line);
     return exit_status;
+}
+
+int argument_report_write(const struct globals *globals, const char *verb, enum status status,
+                          struct bytes text)
+{
+    if (status != STATUS_UNAVAILABLE)
+        return argument_report(globals, verb, status, text);
+    struct buf line = {0};
+    argument_explain_write(status, text, &line);
+    int exit_status = report(globals, verb, status, "%s", buf_text(&line));
+    buf_release(&line);
+    return exit_status;
+}
+
+bool argument_is_hopeless(enum status status)
+{
+    return status == STATUS_UNREACHABLE || status == STATUS_NOT_AUTHORISED ||
+           status == STATUS_INVALID;
 }

@@ -26,7 +26,17 @@ uint64_t argument_deadline_ms(const struct globals *globals);
 // Writes to standard output. False if that failed; main says why at the end.
 bool print_bytes(struct bytes bytes);
 
-// Says on stderr how an operation failed, in the router's words if there are any, and
-// returns the exit status.
+// How an operation failed, in the router's words if there are any, escaped for a terminal:
+// "unavailable: R=2 of ..."; of a write "unavailable, nothing was written: W=2 of ...".
+// Both append.
+void argument_explain(enum status status, struct bytes text, struct buf *out);
+void argument_explain_write(enum status status, struct bytes text, struct buf *out);
+
+// Says so on stderr, with advice if there is some, and returns the exit status.
 int argument_report(const struct globals *globals, const char *verb, enum status status,
                     struct bytes text);
+int argument_report_write(const struct globals *globals, const char *verb, enum status status,
+                          struct bytes text);
+
+// True for what fails with every key: no router, no permission, a mistake in the options.
+bool argument_is_hopeless(enum status status);

@@ -51,9 +51,11 @@ int ask_ring(const struct globals *globals, const char *verb, const char *file, 
         status = ring_text_parse(ring, buf_bytes(&document), &fault);
         if (status && file) {
             struct fault reason = fault;
-            status = fault_set(&fault, status, "%s: %.250s", file, reason.text);
+            fault_set(&fault, status, "%s: %.250s", file, reason.text);
         }
     }
+    if (file)
+        status = file_status(status);
     if (!status && text)
         buf_append(text, buf_bytes(&document));
     buf_release(&document);

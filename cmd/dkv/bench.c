@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -64,6 +65,7 @@ struct bench {
     const struct workload *workload;
     uint8_t *value;
     uint64_t until_ms;
+    atomic_bool is_hopeless; // every operation would fail: all clients stop
 };
 
 struct slot { // one operation under way
@@ -81,28 +83,35 @@ struct bencher { // one client
     struct histogram reads, writes;
     uint64_t missing_count, failed_count;
     enum status failure; // the last one
+    struct buf reason;   // why it is hopeless, in the router's words
     struct slot *slots;
 };
 
 static void start_next(struct slot *slot);
 
-static void count(struct slot *slot, struct histogram *histogram, enum status status)
+static void count(struct slot *slot, struct histogram *histogram, enum status status,
+                  struct bytes text)
 {
     struct bencher *bencher = slot->bencher;
     if (status == STATUS_NOT_FOUND)
         bencher->missing_count++;
     else if (status)
         bencher->failed_count++;
-    if (status && status != STATUS_NOT_FOUND)
-        bencher->failure = status;
-    else
+    if (!status || status == STATUS_NOT_FOUND) {
         histogram_add(histogram, clock_mono_us() - slot->start_us);
+    } else if (!argument_is_hopeless(bencher->failure)) {
+        bencher->failure = status;
+        if (argument_is_hopeless(status)) {
+            buf_set(&bencher->reason, text);
+            bencher->bench->is_hopeless = true;
+        }
+    }
 }
 
 static void on_put(void *context, const struct op_put_done *done)
 {
     struct slot *slot = context;
-    count(slot, &slot->bencher->writes, done->status);
+    count(slot, &slot->bencher->writes, done->status, done->text);
     start_next(slot);
 }
 
@@ -120,7 +129,7 @@ static void put(struct slot *slot)
 static void on_got(void *context, const struct op_got *got)
 {
     struct slot *slot = context;
-    count(slot, &slot->bencher->reads, got->status);
+    count(slot, &slot->bencher->reads, got->status, got->text);
     if (slot->modifies)
         put(slot);
     else
@@ -141,7 +150,7 @@ static void start_next(struct slot *slot)
     struct bencher *bencher = slot->bencher;
     const struct bench *bench = bencher->bench;
     uint64_t number = random_below(&bencher->random, bench->options.keys);
-    if (clock_mono_ms() >= bench->until_ms)
+    if (bench->is_hopeless || clock_mono_ms() >= bench->until_ms)
         return;
     if (bench->workload->is_fill) {
         number = bencher->next_key;
@@ -217,6 +226,14 @@ static int print_result(const struct bench *bench, const struct bencher *all, do
     return exit_status;
 }
 
+static const struct bencher *find_hopeless(const struct bencher *benchers, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (argument_is_hopeless(benchers[i].failure))
+            return &benchers[i];
+    return NULL;
+}
+
 static int run(struct bench *bench, struct bencher *benchers)
 {
     pthread_t threads[CLIENTS_MAX];
@@ -238,7 +255,10 @@ static int run(struct bench *bench, struct bencher *benchers)
         if (benchers[i].failure)
             all->failure = benchers[i].failure;
     }
-    int exit_status = print_result(bench, all, seconds);
+    const struct bencher *hopeless = find_hopeless(benchers, started);
+    int exit_status = hopeless ? argument_report(bench->globals, "bench", hopeless->failure,
+                                                 buf_bytes(&hopeless->reason))
+                               : print_result(bench, all, seconds);
     free(all);
     if (started < client_count)
         exit_status = report(bench->globals, "bench", STATUS_INTERNAL, "no more threads");
@@ -282,6 +302,7 @@ int verb_bench(struct globals *globals, int argc, char **argv)
         status ? report(globals, "bench", status, "%s", fault.text) : run(&bench, benchers);
     for (uint64_t i = 0; i < bench.options.clients; i++) {
         client_close(benchers[i].client);
+        buf_release(&benchers[i].reason);
         free(benchers[i].slots);
     }
     free(benchers);

@@ -73,11 +73,9 @@ enum status client_conf_load(struct client_conf *conf, bool (*is_known)(const ch
                              struct fault *fault)
 {
     find_path(conf->path, sizeof conf->path);
-    if (!*conf->path)
+    if (!*conf->path || !file_exists(conf->path))
         return STATUS_OK;
     enum status status = file_read(conf->path, CLIENT_CONF_SIZE_MAX, &conf->text, fault);
-    if (status == STATUS_NOT_FOUND)
-        return STATUS_OK;
     if (status)
         return status;
     if (memchr(conf->text.data, '\0', conf->text.size))

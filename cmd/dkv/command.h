@@ -3,9 +3,11 @@
 //     put 'a key' "a\tvalue" --context TOKEN        quotes as in sh; \ as there
 //     {"id":7,"op":"put","key":"k","value":{"b64":"AAE="},"context":"TOKEN"}
 //
-// Options as words, with the same meaning as in dkv(1): --context TOKEN, --sibling,
-// --strict, -W or --write-quorum LEVEL, -R or --read-quorum LEVEL. In JSON they are the
-// members context, sibling, strict, write_quorum and read_quorum.
+// Options as words, with the same meaning as in dkv(1): --strict everywhere; --context TOKEN,
+// --sibling, -W or --write-quorum LEVEL of put and del; --local, -R or --read-quorum LEVEL
+// of get. Words that begin with - are options up to --. In JSON they are the members
+// strict, context, sibling, write_quorum, local and read_quorum. Nothing is ignored: what
+// is unknown or of a wrong type is INVALID.
 #pragma once
 
 #include "base/buf.h"
@@ -19,13 +21,14 @@ struct command {
     enum command_verb verb; // NONE: an empty line or a comment
     json_t *id;             // owned, NULL = none
     struct buf key, value, context;
-    bool sibling, strict;
-    uint8_t level;
+    bool sibling, strict, local;
+    uint8_t read_level, write_level;
 };
 
 void command_release(struct command *command);
 
-// INVALID with the reason in the fault; the id is there if it could be read.
+// Set before: strict, read_level and write_level for lines that do not say them. INVALID
+// or TOO_LARGE with the reason in the fault; the id is there if it could be read.
 enum status command_parse_words(struct command *command, struct bytes line,
                                 struct fault *fault) MUST_USE;
 enum status command_parse_json(struct command *command, struct bytes line,

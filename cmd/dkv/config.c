@@ -70,7 +70,7 @@ static int print_client(const struct globals *globals)
 // ---- a node's ----------------------------------------------------------------------
 
 // The value of the line `    name = "value"` inside `section` of a dkv.conf, into `value`.
-// The daemons check the file (--check-config); this only reads it.
+// settings_load() has checked the file; this only tells what is given from what is default.
 static bool find_value(const char *conf, const char *section, size_t section_size, const char *name,
                        char value[KEY_SIZE_MAX])
 {
@@ -120,7 +120,10 @@ static int print_node(const struct globals *globals, const char *file)
 {
     struct buf text = {0};
     struct fault fault;
-    enum status status = file ? file_read(file, CONF_SIZE_MAX, &text, &fault) : STATUS_OK;
+    struct settings settings;
+    enum status status = file ? settings_load(&settings, file, &fault) : STATUS_OK;
+    if (file && !status)
+        status = file_read(file, CONF_SIZE_MAX, &text, &fault);
     if (status) {
         buf_release(&text);
         return report(globals, "config", STATUS_INVALID, "%s", fault.text);

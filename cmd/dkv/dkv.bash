@@ -2,7 +2,13 @@
 
 # The long options that a help text lists.
 _dkv_options() {
-    dkv "$@" --help 2>/dev/null | sed -n 's/^ .*\(--[a-z][a-z-]*\).*/\1/p'
+    dkv "$@" --help 2>/dev/null | sed -En 's/^  (-[a-zA-Z],|   ) (--[a-z-]+).*/\2/p'
+}
+
+# Those, long and short, that the next word is the value of: its name follows theirs.
+_dkv_options_with_value() {
+    dkv "$@" --help 2>/dev/null |
+        sed -En 's/^  (-[a-zA-Z]), (--[a-z-]+) [A-Z].*/\1 \2/p; s/^      (--[a-z-]+) [A-Z].*/\1/p'
 }
 
 _dkv_verbs() {
@@ -11,14 +17,29 @@ _dkv_verbs() {
 
 _dkv() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-    local verb='' i candidates=''
+    local verb='' position=0 i candidates='' with_value
+    # Bash makes three words of --format=tsv.
+    if [[ $word == = ]]; then
+        word=''
+    elif [[ $before == = ]]; then
+        before=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    with_value=" $(_dkv_options_with_value | tr '\n' ' ')"
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --cluster | --keyspace | --timeout | --key-dir | -k) ((i++)) ;;
-        -*) ;;
+        -*)
+            if [[ ${COMP_WORDS[i + 1]} == = ]]; then
+                ((i += 2))
+            elif [[ $with_value == *" ${COMP_WORDS[i]} "* ]]; then
+                ((i++))
+            fi
+            ;;
         *)
-            verb=${COMP_WORDS[i]}
-            break
+            ((position++))
+            if [[ ! $verb ]]; then
+                verb=${COMP_WORDS[i]}
+                with_value+=$(_dkv_options_with_value "$verb" | tr '\n' ' ')
+            fi
             ;;
         esac
     done
@@ -29,6 +50,7 @@ _dkv() {
         candidates='1 2 3 one quorum all local-quorum each-quorum'
         ;;
     --format) candidates='tsv json cdb null' ;;
+    --workload) candidates='fill read a b c f' ;;
     --role) candidates='reader client admin' ;;
     --keyspace | -k) candidates=$(dkv --quiet --timeout 500 keyspace list 2>/dev/null | cut -f 1) ;;
     --cluster | --timeout) return ;;
@@ -39,7 +61,7 @@ _dkv() {
         elif [[ ! $verb ]]; then
             candidates=$(_dkv_verbs)
         else
-            case $verb:$((COMP_CWORD - i)) in
+            case $verb:$position in
             ring:1) candidates='init show export' ;;
             keyspace:1) candidates='list' ;;
             local:1) candidates='up down status start stop kill pause resume' ;;

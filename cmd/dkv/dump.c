@@ -151,7 +151,7 @@ static enum status print_one(struct dump *dump, struct bytes key, struct bytes e
 
 static bool reached_limit(struct dump *dump, struct bytes key)
 {
-    if (!dump->options.limit || dump->count < dump->options.limit)
+    if (dump->count < dump->options.limit)
         return false;
     struct buf cursor = {0};
     append_cursor(dump, key, &cursor);
@@ -167,7 +167,7 @@ static int print_all(struct dump *dump)
     struct bytes key, encoded;
     struct fault fault;
     uint64_t now_ms = clock_wall_ms();
-    for (;;) {
+    while (dump->options.limit) {
         enum status status = scanner_next(&dump->scanner, &key, &encoded, &fault);
         if (status == STATUS_END)
             break;
@@ -267,12 +267,12 @@ static int dump_all(struct dump *dump, const struct option_spec *specs, int argc
 
 int verb_dump(struct globals *globals, int argc, char **argv)
 {
-    struct dump dump = {.globals = globals};
+    struct dump dump = {.globals = globals, .options.limit = UINT64_MAX};
     return dump_all(&dump, options_dump, argc, argv);
 }
 
 int verb_scan(struct globals *globals, int argc, char **argv)
 {
-    struct dump dump = {.globals = globals, .keys_only = true};
+    struct dump dump = {.globals = globals, .options.limit = UINT64_MAX, .keys_only = true};
     return dump_all(&dump, options_scan, argc, argv);
 }

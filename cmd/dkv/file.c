@@ -8,13 +8,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+// A path that leads nowhere is a mistake of who gave it.
+static enum status status_of(int error)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+        return STATUS_INVALID;
+    case EEXIST:
+        return STATUS_EXISTS;
+    case ENOSPC:
+    case EDQUOT:
+        return STATUS_DISK_FULL;
+    default:
+        return STATUS_IO;
+    }
+}
+
 static enum status failed(const char *path, const char *what, struct fault *fault)
 {
-    enum status status = errno == ENOENT                      ? STATUS_NOT_FOUND
-                         : errno == EEXIST                    ? STATUS_EXISTS
-                         : errno == ENOSPC || errno == EDQUOT ? STATUS_DISK_FULL
-                                                              : STATUS_IO;
-    return fault_set(fault, status, "%s: unable to %s: %s", path, what, strerror(errno));
+    return fault_set(fault, status_of(errno), "%s: unable to %s: %s", path, what, strerror(errno));
+}
+
+enum status file_status(enum status status)
+{
+    bool is_mistake =
+        status == STATUS_NOT_FOUND || status == STATUS_TOO_LARGE || status == STATUS_CORRUPT;
+    return is_mistake ? STATUS_INVALID : status;
 }
 
 enum status file_read(const char *path, size_t size_max, struct buf *out, struct fault *fault)
@@ -107,10 +130,11 @@ enum status file_write(const char *path, unsigned mode, bool exclusive, struct b
 
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0)
-        return failed(temporary, "create", fault);
+        return failed(path, "create", fault);
     enum status status = STATUS_OK;
-    if (fchmod(fd, mode) || !write_all(fd, content) || fsync(fd))
-        status = failed(temporary, "write", fault);
+    bool is_exact = mode != FILE_MODE_ANY;
+    if ((is_exact && fchmod(fd, mode)) || !write_all(fd, content) || fsync(fd))
+        status = failed(path, "write", fault);
     close(fd);
     // A link, unlike a rename, never replaces what is there.
     if (!status && exclusive && link(temporary, path))

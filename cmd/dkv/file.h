@@ -7,9 +7,16 @@
 #include "base/buf.h"
 #include "base/fault.h"
 
-enum { FILE_PATH_SIZE = 1024 }; // bytes for a path and its terminator
+enum {
+    FILE_PATH_SIZE = 1024, // bytes for a path and its terminator
+    FILE_MODE_ANY = 0666,  // what the umask leaves of it; any other mode is meant exactly
+};
 
-// Appends the content. NOT_FOUND, TOO_LARGE beyond size_max, IO.
+// How a verb ends that failed at a file which its user named: NOT_FOUND, TOO_LARGE and
+// CORRUPT, which speak of keys to the reader of an exit status, become INVALID.
+enum status file_status(enum status status);
+
+// Appends the content. INVALID if there is no such file, TOO_LARGE beyond size_max, IO.
 enum status file_read(const char *path, size_t size_max, struct buf *out,
                       struct fault *fault) MUST_USE;
 

@@ -79,7 +79,7 @@ static int write_files(const struct read *read, const struct sibling *const *vis
         jsonl_dot_format(visible[i]->dot, dot);
         status = file_join(path, read->options.siblings, dot, &fault);
         if (!status)
-            status = file_write(path, 0666, false, visible[i]->value, &fault);
+            status = file_write(path, FILE_MODE_ANY, false, visible[i]->value, &fault);
     }
     return status ? report(read->globals, "get", status, "%s", fault.text) : 0;
 }
@@ -115,7 +115,8 @@ static enum status write_context(const struct read *read, uint32_t keyspace,
     struct buf text = {0};
     jsonl_context_format(keyspace, buf_bytes(&read->key), record, &text);
     buf_append_u8(&text, '\n');
-    enum status status = file_write(read->options.context_to, 0666, false, buf_bytes(&text), fault);
+    enum status status =
+        file_write(read->options.context_to, FILE_MODE_ANY, false, buf_bytes(&text), fault);
     buf_release(&text);
     return status;
 }

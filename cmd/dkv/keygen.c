@@ -28,6 +28,18 @@ const struct option_spec options_authorize[] = {
      .help = "reader: get, scan; client: and put, del; admin: and all else"},
     {0}};
 
+static enum status check_place(const char *path, struct fault *fault)
+{
+    char dir[FILE_PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    if (!file_is_dir(dir))
+        return fault_set(fault, STATUS_INVALID, "%s: there is no directory %s", path, dir);
+    if (file_exists(path))
+        return fault_set(fault, STATUS_EXISTS, "%s: exists already", path);
+    return STATUS_OK;
+}
+
 int verb_keygen(struct globals *globals, int argc, char **argv)
 {
     struct keygen_options options = {0};
@@ -46,11 +58,10 @@ int verb_keygen(struct globals *globals, int argc, char **argv)
         return usage_error("keygen", "the name of the file is too long");
     snprintf(key.name, sizeof key.name, "%s", options.name);
     net_keys_generate(&key.keys);
+    enum status status = check_place(operands.values[0], &fault);
     // The public file first: a secret is never left without it.
-    enum status status =
-        file_exists(operands.values[0])
-            ? fault_set(&fault, STATUS_EXISTS, "%s: exists already", operands.values[0])
-            : key_file_save(public, false, &key, &fault);
+    if (!status)
+        status = key_file_save(public, false, &key, &fault);
     if (!status && (status = key_file_save(operands.values[0], true, &key, &fault)))
         unlink(public);
     return status ? report(globals, "keygen", status, "%s", fault.text) : 0;
@@ -71,7 +82,7 @@ int verb_authorize(struct globals *globals, int argc, char **argv)
                            options.role);
     struct key_file key;
     struct fault fault;
-    enum status status = key_file_load(operands.values[1], false, &key, &fault);
+    enum status status = file_status(key_file_load(operands.values[1], false, &key, &fault));
     if (!status) {
         key.role = role;
         key.node = 0;

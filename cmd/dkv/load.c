@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -136,12 +137,37 @@ static enum status checkpoint(struct load *load, struct fault *fault)
     return status;
 }
 
+static bool is_same_file(const char *left, const char *right)
+{
+    struct stat a, b;
+    return !stat(left, &a) && !stat(right, &b) && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+// Rejects are written from the start, over whatever else the file was given for.
+static enum status check_rejects(const struct load *load, struct fault *fault)
+{
+    const char *path = load->options.rejects, *journal = load->options.journal;
+    if (!path)
+        return STATUS_OK;
+    if (journal && (!strcmp(path, journal) || is_same_file(path, journal)))
+        return fault_set(fault, STATUS_INVALID, "%s: is the journal, too", path);
+    for (uint32_t i = 0; i < load->intake.path_count; i++) {
+        const char *input = load->intake.paths[i];
+        if (is_same_file(path, strcmp(input, "-") ? input : "/dev/stdin"))
+            return fault_set(fault, STATUS_INVALID, "%s: is an input, too", path);
+    }
+    return STATUS_OK;
+}
+
 static enum status open_rejects(struct load *load, struct fault *fault)
 {
     const char *path = load->options.rejects;
     if (!path)
         return STATUS_OK;
     load->rejects_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (load->rejects_fd >= 0 && check_rejects(load, fault)) // by another name, and new
+        return STATUS_INVALID;
     // What an earlier run wrote behind its last checkpoint will be written again.
     if (load->rejects_fd < 0 ||
         (ftruncate(load->rejects_fd, (off_t)load->position->rejects_size) && errno != EINVAL))
@@ -224,7 +250,7 @@ static enum status open_journal(struct load *load, struct fault *fault)
         uint64_t id[2] = {entropy_u64(), entropy_u64()};
         journal_init(&load->journal, id, &input, &text);
         // EXISTS: another load was quicker; its journal is read below.
-        status = file_write(path, 0666, true, buf_bytes(&text), fault);
+        status = file_write(path, FILE_MODE_ANY, true, buf_bytes(&text), fault);
         if (status == STATUS_EXISTS)
             status = STATUS_OK;
     }
@@ -235,7 +261,7 @@ static enum status open_journal(struct load *load, struct fault *fault)
     else if (!status && flock(load->journal_fd, LOCK_EX | LOCK_NB))
         status = fault_set(fault, STATUS_INVALID, "%s: another load uses it", path);
     if (!status)
-        status = file_read(path, JOURNAL_SIZE_MAX, &text, fault);
+        status = file_status(file_read(path, JOURNAL_SIZE_MAX, &text, fault));
     if (!status)
         status = journal_parse(&load->journal, &input, buf_bytes(&text), fault);
     if (!status && ftruncate(load->journal_fd, (off_t)load->journal.size))
@@ -315,9 +341,8 @@ static bool settle_one(struct load *load)
             return false;               // it stays ahead of the position, for the next run
         if (record->op.keyspace.size) { // otherwise it was never sent, and the reason was said
             struct buf text = {0};
-            text_escape_log(buf_bytes(&record->text), &text);
-            complain(load, record->number, record->status,
-                     text.size ? buf_text(&text) : status_text(record->status));
+            argument_explain_write(record->status, buf_bytes(&record->text), &text);
+            complain(load, record->number, record->status, buf_text(&text));
             buf_release(&text);
         }
         if (!goes_on)
@@ -503,6 +528,8 @@ static enum status open_all(struct load *load, const struct operands *operands, 
     if (!status)
         status = intake_open(&load->intake, (const char *const *)operands->values,
                              (uint32_t)operands->count, fault);
+    if (!status)
+        status = check_rejects(load, fault);
     if (!status)
         status = client_open(&load->client, load->globals, fault);
     if (status)

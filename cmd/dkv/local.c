@@ -180,7 +180,7 @@ static int up(const struct globals *globals, struct local *local,
     if (status == STATUS_LOCKED) // it is being used: a usage error like a second up
         status = STATUS_EXISTS;
     if (status)
-        return report(globals, "local", status, "%s", fault.text);
+        return report(globals, "local", file_status(status), "%s", fault.text);
     uint64_t wait_ms = globals->timeout_given ? globals->timeout_ms : LOCAL_START_WAIT_MS;
     uint64_t deadline_ms = clock_mono_ms() + wait_ms;
     for (const char *const *name = local_daemon_names; !status && *name; name++)
@@ -197,7 +197,7 @@ static int up(const struct globals *globals, struct local *local,
         status = local_wait_well(globals, local, deadline_ms, &fault);
     if (status) {
         (void)!local_wait_stopped(local, NULL, NULL, NULL); // so that it can be tried again
-        return report(globals, "local", status, "%s", fault.text);
+        return report(globals, "local", file_status(status), "%s", fault.text);
     }
     print_export(local);
     return 0;
@@ -217,7 +217,9 @@ static int down(const struct globals *globals, struct local *local,
     if (!is_ours(local))
         return report(globals, "local", STATUS_INVALID, "there is no local cluster in %s",
                       local->dir);
-    if (options->wipe && !options->yes && isatty(STDIN_FILENO) && !confirm(local))
+    if (options->wipe && !options->yes && !isatty(STDIN_FILENO))
+        return usage_error("local", "down: --wipe needs --yes when nobody can be asked");
+    if (options->wipe && !options->yes && !confirm(local))
         return report(globals, "local", STATUS_INVALID, "nothing was done");
     enum status status = lock(local, &fault);
     if (!status)

@@ -1,6 +1,7 @@
 #include "dkv/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -49,12 +50,23 @@ static int run(int argc, char **argv)
     return unknown_verb(argv[at]);
 }
 
+// The first file that is opened must not become a closed standard stream. What stands in
+// for input cannot be read and for output not be written, so that neither looks empty or done.
+static void fill_streams(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+            _exit(1);
+}
+
 int main(int argc, char **argv)
 {
+    fill_streams();
     int exit_status = run(argc, argv);
     // Output that did not arrive (a full disk) must not look like success.
     errno = 0;
-    bool is_lost = ferror(stdout) || fflush(stdout) || (close(STDOUT_FILENO) && errno != EBADF);
+    bool is_lost = ferror(stdout) || fflush(stdout) || close(STDOUT_FILENO);
     if (is_lost) {
         fprintf(stderr, "dkv: unable to write the output: %s\n",
                 errno ? strerror(errno) : "write error");

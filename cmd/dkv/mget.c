@@ -44,7 +44,8 @@ struct lookup {
     bool ended;
     enum status status;
     uint32_t sibling_count;
-    struct buf key, value;
+    struct buf key;
+    struct buf value; // or why there is none, in the router's words
 };
 
 struct mget {
@@ -72,24 +73,26 @@ static void on_got(void *context, const struct op_got *got)
     const struct sibling *visible;
     lookup->ended = true;
     lookup->status = got->status;
-    if (got->status)
-        return;
-    if (record_decode(record, buf_bytes(&lookup->key), got->record)) {
+    if (got->status) {
+        buf_set(&lookup->value, got->text);
+    } else if (record_decode(record, buf_bytes(&lookup->key), got->record)) {
         lookup->status = STATUS_CORRUPT;
-        return;
+    } else {
+        uint32_t count = record_visible(record, clock_wall_ms(), &visible, 1);
+        if (count == 1)
+            buf_set(&lookup->value, visible->value);
+        lookup->status = !count ? STATUS_NOT_FOUND : count > 1 ? STATUS_SIBLINGS : STATUS_OK;
     }
-    uint32_t count = record_visible(record, clock_wall_ms(), &visible, 1);
-    if (count == 1)
-        buf_set(&lookup->value, visible->value);
-    lookup->status = !count ? STATUS_NOT_FOUND : count > 1 ? STATUS_SIBLINGS : STATUS_OK;
     lookup->mget->waiting_size += lookup->value.size;
 }
 
-static void complain(struct mget *mget, struct bytes key, enum status status)
+static void complain(struct mget *mget, struct bytes key, enum status status, struct bytes reason)
 {
-    struct buf text = {0};
-    text_escape_tsv(key, &text);
-    report(mget->globals, "mget", status, "%s: %s", status_text(status), buf_text(&text));
+    struct buf shown = {0}, text = {0};
+    text_escape_tsv(key, &shown);
+    argument_explain(status, reason, &text);
+    report(mget->globals, "mget", status, "%s: %s", buf_text(&text), buf_text(&shown));
+    buf_release(&shown);
     buf_release(&text);
     mget->failed_count++;
 }
@@ -99,12 +102,15 @@ static void print_oldest(struct mget *mget)
     struct lookup *lookup = &mget->lookups[mget->oldest++ % LOOKUPS_MAX];
     struct bytes key = buf_bytes(&lookup->key);
     enum status status = lookup->status;
-    if (!status)
-        status = format_write(mget->format, key, buf_bytes(&lookup->value), &mget->out);
+    struct bytes reason = {0};
     if (status)
-        complain(mget, key, status);
-    if (status == STATUS_UNREACHABLE || status == STATUS_NOT_AUTHORISED)
-        mget->exit_status = status_exit_code(status);
+        reason = buf_bytes(&lookup->value);
+    else
+        status = format_write(mget->format, key, buf_bytes(&lookup->value), &mget->out);
+    if (argument_is_hopeless(lookup->status))
+        mget->exit_status = argument_report(mget->globals, "mget", lookup->status, reason);
+    else if (status)
+        complain(mget, key, status, reason);
     mget->waiting_size -= lookup->value.size;
     buf_clear(&lookup->key);
     buf_release(&lookup->value);
@@ -113,7 +119,8 @@ static void print_oldest(struct mget *mget)
 static void run_client(struct mget *mget, bool wants_input)
 {
     client_run(mget->client, intake_wait_fd(&mget->intake, wants_input), 1000);
-    while (mget->oldest < mget->newest && mget->lookups[mget->oldest % LOOKUPS_MAX].ended)
+    while (!mget->exit_status && mget->oldest < mget->newest &&
+           mget->lookups[mget->oldest % LOOKUPS_MAX].ended)
         print_oldest(mget);
     // What is there is shown before we wait again: mget may be one end of a conversation.
     print_bytes(buf_bytes(&mget->out));

@@ -196,6 +196,10 @@ enum status node_dir_authorize(const char *dir, const struct key_file *key, stru
              hash64(bytes_of_text(key->keys.public_key)));
     enum status status = file_join(path, dir, name, fault);
     if (!status)
+        status = file_join(temporary, dir, "keys/authorized", fault);
+    if (!status && !file_is_dir(temporary))
+        return fault_set(fault, STATUS_INVALID, "%s: there is no such directory", temporary);
+    if (!status)
         status = file_join(temporary, dir, "keys/authorized/.new", fault);
     if (status)
         return status;

@@ -1,6 +1,7 @@
 #include "dkv/options.h"
 
 #include "base/xalloc.h"
+#include "dkv/arguments.h"
 #include "dkv/client_conf.h"
 #include "dkv/local.h"
 
@@ -49,6 +50,10 @@ const struct option_spec options_global[] = {
 // Global options given on the command line, for options_source().
 static const char *given_globally[sizeof options_global / sizeof *options_global];
 
+// What is wrong with client.conf or the environment, "" if nothing. Said when a verb is about
+// to run, not before --help and --version.
+static struct fault bad_default;
+
 struct parse {
     const char *verb; // "" for the options before it
     const struct option_spec *specs;
@@ -93,16 +98,13 @@ static bool is_known(const char *name)
     return false;
 }
 
-// Read once. NULL after a report if the file is bad.
+// Read once. What stands before a mistake in it counts until the mistake is said.
 static const struct client_conf *client_conf(void)
 {
     static struct client_conf conf;
     static bool is_loaded;
-    struct fault fault;
-    if (!is_loaded && client_conf_load(&conf, is_known, &fault)) {
-        fprintf(stderr, "dkv: %s\n", fault.text);
-        return NULL;
-    }
+    if (!is_loaded)
+        (void)!client_conf_load(&conf, is_known, &bad_default);
     is_loaded = true;
     return &conf;
 }
@@ -168,16 +170,39 @@ static void clear_list(const struct option_spec *spec, void *values)
     *list = (struct option_list){0};
 }
 
+static void explain(const char *where, const struct option_spec *spec, const char *text,
+                    struct fault *fault)
+{
+    if (spec->kind == OPTION_FLAG)
+        fault_set(fault, STATUS_INVALID, "%s: \"%s\" is neither yes nor no", where, text);
+    else if (spec->max)
+        fault_set(fault, STATUS_INVALID, "%s: \"%s\" is not a number from %llu to %llu", where,
+                  text, (unsigned long long)spec->min, (unsigned long long)spec->max);
+    else
+        fault_set(fault, STATUS_INVALID, "%s: \"%s\" is not a number from %llu", where, text,
+                  (unsigned long long)spec->min);
+}
+
 static int bad_value(const char *verb, const char *where, const struct option_spec *spec,
                      const char *text)
 {
-    if (spec->kind == OPTION_FLAG)
-        return usage_error(verb, "%s: \"%s\" is neither yes nor no", where, text);
-    if (spec->max)
-        return usage_error(verb, "%s: \"%s\" is not a number from %llu to %llu", where, text,
-                           (unsigned long long)spec->min, (unsigned long long)spec->max);
-    return usage_error(verb, "%s: \"%s\" is not a number from %llu", where, text,
-                       (unsigned long long)spec->min);
+    struct fault fault;
+    explain(where, spec, text, &fault);
+    return usage_error(verb, "%s", fault.text);
+}
+
+// A level is plain text until its verb reads it, which no longer knows where it is from.
+static bool is_bad_level(const char *where, const struct option_spec *spec, const char *text,
+                         struct fault *fault)
+{
+    uint8_t level;
+    struct fault reason;
+    if (strcmp(spec->name, "read-quorum") && strcmp(spec->name, "write-quorum"))
+        return false;
+    if (!argument_level(text, &level, &reason))
+        return false;
+    fault_set(fault, STATUS_INVALID, "%s: %.250s", where, reason.text);
+    return true;
 }
 
 static bool is_timeout(const struct parse *parse, const struct option_spec *spec)
@@ -185,14 +210,12 @@ static bool is_timeout(const struct parse *parse, const struct option_spec *spec
     return parse->specs == options_global && spec->offset == offsetof(struct globals, timeout_ms);
 }
 
-// Default, file, environment. 0, or 2 after a report.
-static int set_defaults(struct parse *parse)
+// Default, file, environment.
+static void set_defaults(struct parse *parse)
 {
     const struct client_conf *conf = client_conf();
-    if (!conf)
-        return 2;
     for (const struct option_spec *spec = parse->specs; spec->name; spec++) {
-        char name[64], where[1100];
+        char name[64], where[1100] = "";
         options_environment_name(spec, name);
         const char *environment = getenv(name);
         const struct client_conf_entry *entry = client_conf_find(conf, spec->name);
@@ -202,14 +225,14 @@ static int set_defaults(struct parse *parse)
             snprintf(where, sizeof where, "%s", name);
         } else if (entry) {
             text = entry->value;
-            snprintf(where, sizeof where, "%s:%u", conf->path, entry->line);
+            snprintf(where, sizeof where, "%.1023s:%u", conf->path, entry->line);
         }
-        if (text && !set_value(spec, parse->values, text))
-            return bad_value(parse->verb, where, spec, text);
+        if (text && !*bad_default.text && !is_bad_level(where, spec, text, &bad_default) &&
+            !set_value(spec, parse->values, text))
+            explain(where, spec, text, &bad_default);
         if (is_timeout(parse, spec))
             parse->globals->timeout_given = text != spec->value;
     }
-    return 0;
 }
 
 static const struct option_spec *find_name(const struct option_spec *specs, const char *name,
@@ -366,9 +389,10 @@ bool options_parse(struct globals *globals, const struct option_spec *specs, voi
                    char **argv, struct operands *operands)
 {
     struct parse parse = {.verb = argv[0], .specs = specs, .values = values, .globals = globals};
-    int stop = set_defaults(&parse);
-    if (!stop)
-        stop = parse_words(&parse, argc, argv, operands);
+    set_defaults(&parse);
+    int stop = parse_words(&parse, argc, argv, operands);
+    if (!stop && *bad_default.text)
+        stop = usage_error(parse.verb, "%s", bad_default.text);
     operands->exit_status = stop > 0 ? stop : 0;
     if (stop)
         options_release(specs, values);
@@ -388,7 +412,8 @@ bool options_parse_globals(struct globals *globals, int argc, char **argv, int *
 {
     struct parse parse = {
         .verb = "", .specs = options_global, .values = globals, .globals = globals};
-    *exit_status = set_defaults(&parse);
+    *exit_status = 0;
+    set_defaults(&parse);
     int at = 1;
     while (!*exit_status && at < argc && argv[at][0] == '-' && argv[at][1]) {
         if (strcmp(argv[at], "--") == 0) {
@@ -446,7 +471,7 @@ const char *options_source(const struct option_spec *spec, const char **value)
     if (*value && **value)
         return "environment";
     const struct client_conf *conf = client_conf();
-    const struct client_conf_entry *entry = conf ? client_conf_find(conf, spec->name) : NULL;
+    const struct client_conf_entry *entry = client_conf_find(conf, spec->name);
     *value = entry ? entry->value : spec->value;
     return entry ? "file" : "default";
 }

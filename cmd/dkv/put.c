@@ -104,7 +104,7 @@ static void on_done(void *context, const struct op_put_done *done)
     if (write->options.receipt && (!status || status == STATUS_INDETERMINATE))
         print_receipt(write, done);
     write->exit_status =
-        status ? argument_report(write->globals, write->verb, status, done->text) : 0;
+        status ? argument_report_write(write->globals, write->verb, status, done->text) : 0;
 }
 
 static enum status read_value(struct write *write, struct operands *operands, struct fault *fault)

@@ -112,7 +112,7 @@ static int init(const struct globals *globals, struct ring_options *options, cha
     free(nodes);
     ring_release(&ring);
     buf_release(&document);
-    return status ? report(globals, "ring", status, "%s", fault.text) : 0;
+    return status ? report(globals, "ring", file_status(status), "%s", fault.text) : 0;
 }
 
 // For each node: in how many lists it is first, and in how many it is at all.

@@ -121,7 +121,7 @@ enum status routers_parse(struct routers *routers, const struct globals *globals
     }
     if (!routers->count)
         return fault_set(fault, STATUS_INVALID, "no endpoint of a router is given");
-    return needs_keys ? find_keys(routers, globals->key_dir, fault) : STATUS_OK;
+    return needs_keys ? file_status(find_keys(routers, globals->key_dir, fault)) : STATUS_OK;
 }
 
 bool router_is_dead(const struct router *router)

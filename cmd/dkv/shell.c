@@ -19,6 +19,8 @@ enum { LINE_SIZE_MAX = 40 * 1024 * 1024, READ_SIZE = 64 * 1024, PIPELINE_MAX = 4
 
 struct shell_options {
     uint64_t pipeline;
+    const char *read_level, *write_level;
+    bool strict;
 };
 
 const struct option_spec options_shell[] = {
@@ -29,6 +31,22 @@ const struct option_spec options_shell[] = {
      .min = 1,
      .max = PIPELINE_MAX,
      .help = "with --json: N lines under way at once, answers as they come"},
+    {.letter = 'W',
+     .name = "write-quorum",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(struct shell_options, write_level),
+     .argument = "LEVEL",
+     .help = "of lines that do not say it: durable copies to wait for"},
+    {.letter = 'R',
+     .name = "read-quorum",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(struct shell_options, read_level),
+     .argument = "LEVEL",
+     .help = "of lines that do not say it: replicas to ask"},
+    {.name = "strict",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct shell_options, strict),
+     .help = "in every line: only owners of a key count"},
     {0},
 };
 
@@ -41,6 +59,7 @@ struct editor {
 struct shell {
     struct globals *globals;
     struct shell_options options;
+    uint8_t read_level, write_level; // of the options
     struct client *client;
     struct editor editor;
     struct buf input;
@@ -144,22 +163,27 @@ static void answer_json(struct call *call, json_t *more, int exit_code)
     jsonl_append(json, &call->shell->out);
 }
 
-static void answer_failure(struct call *call, enum status status, struct bytes text)
+// Takes the text.
+static void answer_error(struct call *call, enum status status, struct buf *text)
 {
     struct shell *shell = call->shell;
     int exit_code = status_exit_code(status);
-    struct buf words = {0};
-    buf_append_text(&words, status_text(status));
-    if (text.size) {
-        buf_append_text(&words, ": ");
-        text_escape_log(text, &words);
-    }
     note(shell, exit_code);
     if (shell->globals->json)
-        answer_json(call, json_pack("{s:s}", "error", buf_text(&words)), exit_code);
+        answer_json(call, json_pack("{s:s}", "error", buf_text(text)), exit_code);
     else
-        buf_printf(&shell->out, "! %d %s\n", exit_code, buf_text(&words));
-    buf_release(&words);
+        buf_printf(&shell->out, "! %d %s\n", exit_code, buf_text(text));
+    buf_release(text);
+}
+
+static void answer_failure(struct call *call, enum status status, struct bytes reason)
+{
+    struct buf text = {0};
+    if (call->command.verb == COMMAND_GET)
+        argument_explain(status, reason, &text);
+    else
+        argument_explain_write(status, reason, &text);
+    answer_error(call, status, &text);
 }
 
 static void end_call(struct call *call)
@@ -231,15 +255,16 @@ static void send_call(struct call *call)
     struct bytes keyspace = bytes_of_text(shell->globals->keyspace);
     uint64_t deadline_ms = argument_deadline_ms(shell->globals);
     if (command->verb == COMMAND_GET) {
-        struct op_get op = {.level = command->level,
-                            .flags = command->strict ? GET_STRICT : 0,
+        struct op_get op = {.level = command->read_level,
+                            .flags = (uint8_t)((command->strict ? GET_STRICT : 0) |
+                                               (command->local ? GET_LOCAL : 0)),
                             .keyspace = keyspace,
                             .key = buf_bytes(&command->key)};
         client_get(shell->client, &op, deadline_ms, on_got, call);
         return;
     }
     struct op_put op = {.request = client_new_request_id(shell->client),
-                        .level = command->level,
+                        .level = command->write_level,
                         .flags = (uint8_t)((command->verb == COMMAND_DEL ? PUT_DELETE : 0) |
                                            (command->strict ? PUT_STRICT : 0) |
                                            (command->sibling ? PUT_KEEP_SIBLINGS : 0) |
@@ -256,10 +281,15 @@ static void take_line(struct shell *shell, struct bytes line)
     struct fault fault = {""};
     struct call *call = xcalloc(1, sizeof *call);
     call->shell = shell;
+    call->command.strict = shell->options.strict;
+    call->command.read_level = shell->read_level;
+    call->command.write_level = shell->write_level;
     enum status status = shell->globals->json ? command_parse_json(&call->command, line, &fault)
                                               : command_parse_words(&call->command, line, &fault);
     if (status) {
-        answer_failure(call, status, bytes_of_text(fault.text));
+        struct buf text = {0};
+        text_escape_log(bytes_of_text(fault.text), &text);
+        answer_error(call, status, &text);
         end_call(call);
     } else if (call->command.verb == COMMAND_GET || call->command.verb == COMMAND_PUT ||
                call->command.verb == COMMAND_DEL) {
@@ -311,6 +341,9 @@ int verb_shell(struct globals *globals, int argc, char **argv)
         return usage_error("shell", "unexpected argument '%s'", operands.values[0]);
     if (shell.options.pipeline && !globals->json)
         return usage_error("shell", "--pipeline needs --json: answers are told apart by their id");
+    if (argument_level(shell.options.read_level, &shell.read_level, &fault) ||
+        argument_level(shell.options.write_level, &shell.write_level, &fault))
+        return usage_error("shell", "%s", fault.text);
     enum status status = client_open(&shell.client, globals, &fault);
     if (status)
         return report(globals, "shell", status, "%s", fault.text);

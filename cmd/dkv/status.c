@@ -1,8 +1,8 @@
 #include "dkv/node_status.h"
 
+#include "dkv/arguments.h"
 #include "dkv/columns.h"
 #include "dkv/json.h"
-#include "dkv/options.h"
 
 #include <stdio.h>
 
@@ -65,6 +65,8 @@ int verb_status(struct globals *globals, int argc, char **argv)
     struct node_status status = {0};
     struct fault fault;
     enum status failed = node_status_ask(globals, &status, &fault);
+    if (failed == STATUS_UNREACHABLE || failed == STATUS_TIMEOUT)
+        return argument_report(globals, "status", failed, (struct bytes){0});
     if (failed)
         return report(globals, "status", failed, "%s", fault.text);
     if (globals->json)

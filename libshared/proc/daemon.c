@@ -7,6 +7,7 @@
 #include "proc/notify.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -68,6 +69,10 @@ void daemon_init(void)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    // Buffers of a turn come and go by the hundred KiB: keep their pages instead of giving
+    // them back and faulting them in again.
+    mallopt(M_MMAP_THRESHOLD, 16 << 20);
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
     if (!getenv("DKV_DUMPABLE"))
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }

@@ -25,7 +25,7 @@ enum {
     MESSAGE_HEADER_SIZE = 40,
     MESSAGE_OPS_MAX = 256,
     MESSAGE_SIZE_SOFT_MAX = 64 * 1024,
-    MESSAGE_SIZE_MAX = 24 * 1024 * 1024, // one record of the greatest size and its envelope
+    MESSAGE_SIZE_MAX = 36 * 1024 * 1024, // the join of two greatest records, and its envelope
 };
 
 enum message_type {

@@ -170,3 +170,62 @@ Try 'dkv status --help'."
     assert_line --regexp $'^node/name\tn1\tfile\t.'
     fails_with 2 dkv config --file "$SANDBOX/none"
 }
+
+@test "a mistake in client.conf or the environment does not hide --help and --version" {
+    write_conf 'rubbish'
+    export DKV_TIMEOUT=soon
+    fails_with 0 dkv --help
+    fails_with 0 dkv --version
+    fails_with 0 dkv get --help
+    fails_with 2 dkv get k
+}
+
+@test "a quorum that is none names the variable, or file and line" {
+    DKV_WRITE_QUORUM=foo fails_with 2 dkv put k v
+    assert_regex "$stderr" "DKV_WRITE_QUORUM: 'foo' is no quorum"
+    write_conf 'timeout = 100' 'read-quorum = foo'
+    fails_with 2 dkv get k
+    assert_regex "$stderr" "client.conf:2: 'foo' is no quorum"
+}
+
+@test "a local file that is missing, too large or damaged is exit 2, never 3" {
+    cd "$SANDBOX"
+    head -c 9000 /dev/zero >big
+    echo 'k	v' >pairs
+    fails_with 2 dkv --key-dir missing --cluster tcp://127.0.0.1:1 get k
+    fails_with 2 dkv load --journal missing/journal pairs
+    fails_with 2 dkv ring init missing.node
+    fails_with 2 dkv ring init big
+    fails_with 2 dkv ring show --file missing
+    fails_with 2 dkv where --file big k
+}
+
+@test "a closed standard stream is an error where it is used, and never another file" {
+    local journal=$SANDBOX/journal
+    fails_with 1 bash -c 'dkv --version >&-'
+    assert_regex "$stderr" 'unable to write the output'
+    fails_with 1 timeout 5 bash -c 'dkv load <&-'
+    fails_with 1 timeout 5 bash -c 'dkv load --journal "$1" <&- >&- 2>&-' - "$journal"
+    fails_with 0 bash -c 'dkv --version <&- 2>&-'
+}
+
+@test "load refuses to write rejects over an input or its journal" {
+    cd "$SANDBOX"
+    echo 'k	v' >pairs
+    ln pairs twin
+    fails_with 2 dkv load --rejects ./pairs pairs
+    fails_with 2 dkv load --rejects twin pairs
+    fails_with 2 dkv load --rejects pairs <pairs
+    fails_with 2 dkv load --rejects journal --journal journal pairs
+    fails_with 2 dkv load --rejects ./new --journal new pairs
+    assert_equal "$(cat pairs)" 'k	v'
+    [[ ! -e journal ]]
+}
+
+@test "config --file refuses a dkv.conf that the daemons refuse, with file and line" {
+    dkv -q init "$SANDBOX/n1" --node n1 --address 127.0.0.1
+    sed -i 's/port = .*/port = "none"/' "$SANDBOX/n1/dkv.conf"
+    fails_with 2 dkv config --file "$SANDBOX/n1/dkv.conf"
+    assert_equal "$output" ''
+    assert_regex "$stderr" 'n1/dkv.conf:[0-9]+: '
+}

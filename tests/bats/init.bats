@@ -31,7 +31,7 @@ mode() {
     for secret in n1/keys/*.key; do
         secret=$(sed -n 's/.*secret-key = "\(.*\)"/\1/p' "$secret")
         [[ ${#secret} -eq 40 ]]
-        run grep -rlF "$secret" n1 --exclude='*.key'
+        run grep -rlF -e "$secret" n1 --exclude='*.key'
         assert_output ''
     done
 }
@@ -109,4 +109,14 @@ mode() {
     dkv authorize n1 me || true
     run grep -rl secret-key n1/keys/authorized
     assert_output ''
+}
+
+@test "a place that is not there is exit 2, named as it was given" {
+    dkv -q init n1 --node n1 --address 127.0.0.1
+    dkv keygen key --name joe
+    fails_with 2 dkv init /proc/n2 --node n2 --address 127.0.0.1
+    fails_with 2 dkv keygen missing/key --name joe
+    fails_with 2 dkv authorize n1 missing.pub
+    fails_with 2 dkv authorize missing key.pub
+    refute_regex "$stderr" '\.new'
 }

@@ -222,3 +222,30 @@ n3	dc1	r2	127.0.0.1:29420
 n4	dc2	r2	127.0.0.1:29430"
     dkv local down --dir "$dir" --wipe --yes
 }
+
+@test "down --wipe without --yes asks on a terminal and refuses elsewhere" {
+    fails_with 2 dkv local down --wipe --dir "$CLUSTER" </dev/null
+    assert_regex "$stderr" '--yes'
+    node status
+}
+
+@test "get writes its files with the umask of the user, and a bad place is exit 2" {
+    cd "$BATS_TEST_TMPDIR"
+    dkv put umask v
+    (umask 077 && dkv get umask --context-to token --siblings values)
+    assert_equal "$(stat -c %a token values values/* | sort -u)" $'600\n700'
+    fails_with 2 dkv get umask --context-to missing/token
+    refute_regex "$stderr" '\.new'
+    fails_with 2 dkv get umask --siblings /proc/values
+}
+
+@test "a closed standard output loses no value silently" {
+    dkv put closed v
+    fails_with 1 bash -c 'dkv get closed >&-'
+}
+
+@test "scan --limit 0 prints no key" {
+    dkv put scanned v
+    fails_with 0 dkv scan --limit 0
+    assert_equal "$output" ''
+}

@@ -88,7 +88,7 @@ make_nodes() {
 @test "a damaged ring document is refused" {
     make_nodes 1
     dkv ring init d1/n1.node | sed 's/epoch 1/epoch 2/' >ring
-    fails_with 1 dkv ring show --file ring
+    fails_with 2 dkv ring show --file ring
     assert_regex "$stderr" '^dkv: ring: ring: '
 }
 
@@ -116,4 +116,9 @@ make_nodes() {
     run bash -c 'dkv keyspace list --json --file ring | jq -c "[.v, .name, .n]"'
     assert_output '[1,"default","3"]'
     fails_with 2 dkv keyspace create x
+}
+
+@test "ring init --into a directory that is not there is exit 2" {
+    dkv -q init n1 --node n1 --address 127.0.0.1
+    fails_with 2 dkv ring init n1/n1.node --into missing
 }
