@@ -39,7 +39,7 @@ struct trial_op {
 struct trial_write {
     size_t op_end;     // its operations end here, those of the write before begin it
     uint64_t chain;    // the owner's memory after it
-    uint64_t position; // in the log, in this session
+    uint64_t position; // in the log, since it was opened
 };
 
 struct trace {
