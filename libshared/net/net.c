@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <nss.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,9 @@ struct net {
 
 enum status net_open(struct net **net, const struct net_options *options, struct fault *fault)
 {
+    // libzmq asks for the number of a protocol that we never use; where the system would
+    // look in a database first, that alone is a hundred system calls at every start.
+    __nss_configure_lookup("protocols", "files");
     void *context = zmq_ctx_new();
     if (!context)
         return fault_set(fault, STATUS_IO, "no ZeroMQ context: %s", zmq_strerror(errno));
