@@ -1,0 +1,141 @@
+#include "lsm/engine.h"
+
+#include "base/hash.h"
+#include "base/reader.h"
+#include "lsm/frame.h"
+#include "lsm/log_op.h"
+
+#include <assert.h>
+
+void lsm_batch_release(struct lsm_batch *batch)
+{
+    buf_release(&batch->ops);
+    batch->count = 0;
+}
+
+void lsm_batch_clear(struct lsm_batch *batch)
+{
+    buf_clear(&batch->ops);
+    batch->count = 0;
+}
+
+void lsm_batch_put(struct lsm_batch *batch, struct bytes key, struct bytes value)
+{
+    log_op_encode_put(&batch->ops, key, value);
+    batch->count++;
+}
+
+void lsm_batch_delete(struct lsm_batch *batch, struct bytes key)
+{
+    log_op_encode_delete(&batch->ops, key);
+    batch->count++;
+}
+
+void lsm_batch_note(struct lsm_batch *batch, struct bytes note)
+{
+    log_op_encode_note(&batch->ops, note);
+    batch->count++;
+}
+
+void engine_seal(struct lsm *lsm)
+{
+    assert(!lsm->sealed);
+    lsm->sealed = lsm->active;
+    lsm->sealed_orders = lsm->active_orders;
+    lsm->sealed_end = log_cut(&lsm->log);
+    buf_clear(&lsm->sealed_snapshot);
+    const struct lsm_owner *owner = &lsm->options.owner;
+    if (owner->snapshot)
+        owner->snapshot(owner->context, &lsm->sealed_snapshot);
+    lsm->active = lsm->spare ? lsm->spare : memtable_new(lsm->options.memtable_size, lsm->database);
+    lsm->spare = NULL;
+    lsm->active_orders = (struct orders){0};
+    lsm->active_begin = lsm->sealed_end;
+    lsm->is_flush_wanted = false;
+}
+
+// Checks the operations and says how much of the memtable they take.
+static enum status measure(const struct lsm *lsm, const struct lsm_batch *batch, size_t *size)
+{
+    struct reader reader = reader_of(buf_bytes(&batch->ops));
+    struct log_op op;
+    *size = 0;
+    while (log_op_decode(&reader, &op)) {
+        if (op.kind == OP_REFUSED)
+            return op.refusal;
+        if (op.kind != OP_NOTE)
+            *size += memtable_entry_size(op.key.size, op.value.size);
+    }
+    assert(!reader.bad);
+    return *size > lsm->options.memtable_size / 2 ? STATUS_TOO_LARGE : STATUS_OK;
+}
+
+// Whether what was written since the last seal is enough for a flush: memory is full, or
+// notes alone have made the log long.
+static bool is_full(const struct lsm *lsm, size_t more)
+{
+    uint64_t segment_size = lsm->options.log_segment_size;
+    uint64_t segments = frame_number(lsm->written) - frame_number(lsm->active_begin);
+    return memtable_free_size(lsm->active) < more ||
+           segments * segment_size > 2 * (lsm->options.memtable_size + segment_size);
+}
+
+static void apply(struct lsm *lsm, const struct lsm_batch *batch)
+{
+    struct reader reader = reader_of(buf_bytes(&batch->ops));
+    struct log_op op;
+    while (log_op_decode(&reader, &op)) {
+        if (op.kind == OP_NOTE)
+            continue;
+        memtable_add(lsm->active, hash64_seeded(op.key, lsm->database), op.key, op.value,
+                     op.kind == OP_DELETE);
+        lsm->stats.written_bytes += op.key.size + op.value.size;
+    }
+}
+
+enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *position)
+{
+    size_t size;
+    if (lsm->is_failed)
+        return STATUS_IO;
+    enum status status = measure(lsm, batch, &size);
+    if (status)
+        return status;
+    if (is_full(lsm, size)) {
+        if (lsm->sealed)
+            return lsm->is_disk_full ? STATUS_DISK_FULL : STATUS_BUSY;
+        engine_seal(lsm);
+    }
+    if (batch->ops.size)
+        status = log_append(&lsm->log, buf_bytes(&batch->ops), &lsm->written);
+    if (status)
+        return status == STATUS_BUSY && lsm->is_disk_full ? STATUS_DISK_FULL : status;
+    apply(lsm, batch);
+    *position = lsm->written;
+    return STATUS_OK;
+}
+
+uint64_t lsm_written(const struct lsm *lsm)
+{
+    return lsm->written;
+}
+
+uint64_t lsm_durable(const struct lsm *lsm)
+{
+    uint64_t durable = log_durable(&lsm->log); // where the last frame ends, padding included
+    return durable < lsm->written ? durable : lsm->written;
+}
+
+bool lsm_failed(const struct lsm *lsm)
+{
+    return lsm->is_failed;
+}
+
+void lsm_flush(struct lsm *lsm)
+{
+    if (lsm->written <= lsm->active_begin)
+        return;
+    lsm->is_flush_wanted = true;
+    if (!lsm->sealed)
+        engine_seal(lsm);
+}
