@@ -131,6 +131,7 @@ void sstable_unpin(struct sstable *table)
 struct footer {
     uint64_t index_offset, index_size;
     uint64_t filter_offset, filter_size;
+    uint64_t sample_offset, sample_size;
 };
 
 static enum status read_footer(struct sstable *table, struct footer *footer, struct fault *fault)
@@ -148,11 +149,11 @@ static enum status read_footer(struct sstable *table, struct footer *footer, str
     status = vfs->read(vfs, table->file, offset, bytes, sizeof bytes, &size_read, fault);
     if (status)
         return status;
-    if (size_read != sizeof bytes || memcmp(bytes + 80, SSTABLE_MAGIC, 8) ||
-        load_u64(bytes + 72) != hash64(bytes_of(bytes, 72)))
+    if (size_read != sizeof bytes || memcmp(bytes + 96, SSTABLE_MAGIC, 8) ||
+        load_u64(bytes + 88) != hash64(bytes_of(bytes, 88)))
         return corrupt(table, "damaged footer", offset, fault);
-    if (load_u32(bytes + 64) != SSTABLE_VERSION)
-        return corrupt(table, "unknown format version", offset + 64, fault);
+    if (load_u32(bytes + 80) != SSTABLE_VERSION)
+        return corrupt(table, "unknown format version", offset + 80, fault);
     if (load_u64(bytes) != table->database || load_u64(bytes + 8) != table->info.number ||
         load_u64(bytes + 16) != table->info.entry_count ||
         load_u64(bytes + 24) != table->info.deleted_count)
@@ -162,11 +163,14 @@ static enum status read_footer(struct sstable *table, struct footer *footer, str
         .index_size = load_u64(bytes + 40),
         .filter_offset = load_u64(bytes + 48),
         .filter_size = load_u64(bytes + 56),
+        .sample_offset = load_u64(bytes + 64),
+        .sample_size = load_u64(bytes + 72),
     };
-    if (footer->index_size > size || footer->filter_size > size ||
-        footer->index_offset + footer->index_size != footer->filter_offset ||
-        footer->filter_offset + footer->filter_size != offset || footer->index_offset > offset ||
-        footer->filter_offset > offset)
+    if (footer->index_offset > offset || footer->filter_offset < footer->index_offset ||
+        footer->sample_offset < footer->filter_offset || footer->sample_offset > offset ||
+        footer->filter_offset - footer->index_offset != footer->index_size ||
+        footer->sample_offset - footer->filter_offset != footer->filter_size ||
+        offset - footer->sample_offset != footer->sample_size)
         return corrupt(table, "footer that makes no sense", offset, fault);
     return STATUS_OK;
 }
@@ -196,6 +200,18 @@ static bool parse_index(struct sstable *table)
     return reader_done(&reader) && expected == table->blocks_end;
 }
 
+static bool is_sample_valid(const struct sstable *table)
+{
+    uint32_t before = 0;
+    for (size_t at = 0; at < table->sample.size; at += SSTABLE_SAMPLE_LINE_SIZE) {
+        uint32_t block = load_u32(table->sample.data + at);
+        if (block < before || block >= table->block_count)
+            return false;
+        before = block;
+    }
+    return table->sample.size % SSTABLE_SAMPLE_LINE_SIZE == 0;
+}
+
 static enum status load(struct sstable *table, struct fault *fault)
 {
     struct footer footer;
@@ -214,6 +230,11 @@ static enum status load(struct sstable *table, struct fault *fault)
                              &table->filter, fault);
     if (!status && table->filter.size % FILTER_LINE_SIZE)
         status = corrupt(table, "malformed filter", footer.filter_offset, fault);
+    if (!status)
+        status = read_stored(table, footer.sample_offset, (size_t)footer.sample_size,
+                             &table->sample, fault);
+    if (!status && !is_sample_valid(table))
+        status = corrupt(table, "malformed sample", footer.sample_offset, fault);
     return status;
 }
 
@@ -248,6 +269,7 @@ bool sstable_release(struct sstable *table)
     sstable_info_release(&table->info);
     buf_release(&table->index);
     buf_release(&table->filter);
+    buf_release(&table->sample);
     free(table->heads);
     free(table->lines);
     free(table);
@@ -314,6 +336,8 @@ enum status sstable_verify(const struct sstable *table, struct fault *fault)
         status = read_stored(table, footer.index_offset, (size_t)footer.index_size, &raw, fault);
     if (!status)
         status = read_stored(table, footer.filter_offset, (size_t)footer.filter_size, &raw, fault);
+    if (!status)
+        status = read_stored(table, footer.sample_offset, (size_t)footer.sample_size, &raw, fault);
     buf_release(&raw);
     uint64_t entry_count = 0;
     for (uint32_t i = 0; i < table->block_count && !status; i++) {

@@ -4,16 +4,19 @@
 //     index        one line for each data block, as a block of its own:
 //                  u32 count, then: u64 offset  u32 stored size  separator u16 size, bytes
 //     filter       one Bloom filter of all keys (filter.h), stored as a block
+//     sample       of every 256th key, by hash, stored as a block; in key order:
+//                  u32 data block   u64 hash of the key, its lowest byte 1 if deleted, else 0
 //     footer       SSTABLE_FOOTER_SIZE bytes:
 //                   0 u64 database    8 u64 file number
 //                  16 u64 entries    24 u64 deletions
 //                  32 u64 offset of the index    40 u64 its stored size
 //                  48 u64 offset of the filter   56 u64 its stored size
-//                  64 u32 format version         68 u32 0
-//                  72 u64 checksum of the bytes before    80 magic "dkvtable"
+//                  64 u64 offset of the sample   72 u64 its stored size
+//                  80 u32 format version         84 u32 0
+//                  88 u64 checksum of the bytes before    96 magic "dkvtable"
 //
 // A separator is not above the first key of its block and above the last key of the one
-// before, and as short as that allows. Index and filter stay in memory as long as the
+// before, and as short as that allows. Index, filter and sample stay in memory as long as the
 // table is open to the database; its file may be closed meanwhile (sstable_files).
 //
 // A table in memory is shared by the version, scans and merges through its reference
@@ -26,8 +29,9 @@
 #include "lsm/sstable_info.h"
 
 enum {
-    SSTABLE_FOOTER_SIZE = 88,
+    SSTABLE_FOOTER_SIZE = 104,
     SSTABLE_VERSION = 1,
+    SSTABLE_SAMPLE_LINE_SIZE = 12,
 };
 
 struct sstable {
@@ -42,6 +46,7 @@ struct sstable {
     uint64_t last_use;
     struct buf index; // as stored, uncompressed
     struct buf filter;
+    struct buf sample;
     uint32_t block_count;
     uint64_t *heads;     // of the separators, first eight bytes
     uint32_t *lines;     // offsets in the index

@@ -23,6 +23,7 @@ static void release(struct sstable_writer *writer)
     buf_release(&writer->last_key);
     buf_release(&writer->separator);
     buf_release(&writer->hashes);
+    buf_release(&writer->sample);
     sstable_info_release(&writer->info);
     *writer = (struct sstable_writer){0};
 }
@@ -96,7 +97,12 @@ enum status sstable_writer_add(struct sstable_writer *writer, struct bytes key, 
     if (!writer->info.entry_count)
         buf_set(&writer->info.smallest, key);
     block_builder_add(&writer->block, key, value, is_deleted);
-    buf_append_u64(&writer->hashes, hash64_seeded(key, writer->database));
+    uint64_t hash = hash64_seeded(key, writer->database);
+    buf_append_u64(&writer->hashes, hash);
+    if ((hash & UINT8_MAX) == 0) {
+        buf_append_u32(&writer->sample, writer->block_count);
+        buf_append_u64(&writer->sample, hash | is_deleted);
+    }
     writer->info.entry_count++;
     writer->info.deleted_count += is_deleted;
     if (block_builder_size(&writer->block) < writer->block_size)
@@ -109,6 +115,33 @@ uint64_t sstable_writer_size(const struct sstable_writer *writer)
     return writer->offset + writer->out.size;
 }
 
+// Index, filter and sample, then the footer that says where they are.
+static void store_footer(struct sstable_writer *writer)
+{
+    struct buf filter = {0};
+    filter_build(&filter, (const uint64_t *)(const void *)writer->hashes.data,
+                 writer->hashes.size / 8, writer->filter_bits);
+    store_u32(writer->index.data, writer->block_count);
+    const struct buf *parts[] = {&writer->index, &filter, &writer->sample};
+
+    uint8_t footer[SSTABLE_FOOTER_SIZE] = {0};
+    store_u64(footer, writer->database);
+    store_u64(footer + 8, writer->info.number);
+    store_u64(footer + 16, writer->info.entry_count);
+    store_u64(footer + 24, writer->info.deleted_count);
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t offset, size;
+        store(writer, buf_bytes(parts[i]), &offset, &size);
+        store_u64(footer + 32 + 16 * i, offset);
+        store_u64(footer + 40 + 16 * i, size);
+    }
+    store_u32(footer + 80, SSTABLE_VERSION);
+    store_u64(footer + 88, hash64(bytes_of(footer, 88)));
+    memcpy(footer + 96, SSTABLE_MAGIC, 8);
+    buf_append(&writer->out, bytes_of(footer, sizeof footer));
+    buf_release(&filter);
+}
+
 enum status sstable_writer_finish(struct sstable_writer *writer, struct sstable_info *info,
                                   struct fault *fault)
 {
@@ -118,28 +151,7 @@ enum status sstable_writer_finish(struct sstable_writer *writer, struct sstable_
         return status;
     buf_set(&writer->info.greatest, buf_bytes(&writer->last_key));
 
-    uint8_t footer[SSTABLE_FOOTER_SIZE] = {0};
-    uint64_t offset, size;
-    store_u64(footer, writer->database);
-    store_u64(footer + 8, writer->info.number);
-    store_u64(footer + 16, writer->info.entry_count);
-    store_u64(footer + 24, writer->info.deleted_count);
-    store_u32(writer->index.data, writer->block_count);
-    store(writer, buf_bytes(&writer->index), &offset, &size);
-    store_u64(footer + 32, offset);
-    store_u64(footer + 40, size);
-    struct buf filter = {0};
-    filter_build(&filter, (const uint64_t *)(const void *)writer->hashes.data,
-                 writer->hashes.size / 8, writer->filter_bits);
-    store(writer, buf_bytes(&filter), &offset, &size);
-    buf_release(&filter);
-    store_u64(footer + 48, offset);
-    store_u64(footer + 56, size);
-    store_u32(footer + 64, SSTABLE_VERSION);
-    store_u64(footer + 72, hash64(bytes_of(footer, 72)));
-    memcpy(footer + 80, SSTABLE_MAGIC, 8);
-    buf_append(&writer->out, bytes_of(footer, sizeof footer));
-
+    store_footer(writer);
     status = write_out(writer, fault);
     if (!status)
         status = writer->vfs->sync(writer->vfs, writer->file, fault);

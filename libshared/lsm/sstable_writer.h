@@ -25,6 +25,7 @@ struct sstable_writer {
     struct buf last_key;  // of the block before
     struct buf separator; // of the block being filled
     struct buf hashes;
+    struct buf sample;
     struct sstable_info info;
 };
 
