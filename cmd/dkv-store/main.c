@@ -156,7 +156,7 @@ int main(int argc, char **argv)
         .on_message = on_message,
         .on_tick = on_tick,
         .on_turn_end = on_turn_end,
-        .worker_count = 2,
+        .worker_count = LSM_WORKER_COUNT,
         .next_job = next_job,
         .run_job = run_job,
         .on_job_done = on_job_done,

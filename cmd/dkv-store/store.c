@@ -76,7 +76,12 @@ enum status store_open(struct store *store, const struct store_options *options,
     if (store->node_index < 0)
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
     ledger_init(&store->ledger, options->ring->partition_count, options->request_memory_ms);
-    store->options.lsm.owner = (struct lsm_owner){store, on_snapshot, on_restore, on_replay};
+    store->options.lsm.owner = (struct lsm_owner){
+        .context = store,
+        .snapshot = on_snapshot,
+        .restore = on_restore,
+        .replay = on_replay,
+    };
     enum status status = lsm_open(&store->lsm, &store->options.lsm, fault);
     if (!status)
         status = start_actor(store, actor, now, fault);

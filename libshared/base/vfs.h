@@ -48,6 +48,16 @@ struct vfs {
     void (*advise)(struct vfs *vfs, struct vfs_file *file, uint64_t offset, uint64_t size,
                    bool needed);
 
+    // The first `size` bytes of the file, which are there already and were synced, as
+    // memory. What is stored there is at once what `read` gives, lives on when the process
+    // is killed, and is durable by a later `sync`, in any order before, as after `write`.
+    // The pages are made ready, so that storing does not wait for the disk. It cannot
+    // fail either: where the system has no other way to report an error of the disk,
+    // the process dies. NULL if it cannot be done: write, then. `unmap` comes before
+    // `close`, on any thread.
+    uint8_t *(*map)(struct vfs *vfs, struct vfs_file *file, size_t size);
+    void (*unmap)(struct vfs *vfs, struct vfs_file *file, uint8_t *memory, size_t size);
+
     enum status (*make_dir)(struct vfs *vfs, const char *path, struct fault *fault); // EXISTS is OK
     enum status (*sync_dir)(struct vfs *vfs, const char *path, struct fault *fault);
     enum status (*rename)(struct vfs *vfs, const char *from, const char *to, struct fault *fault);

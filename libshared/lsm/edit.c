@@ -1,5 +1,6 @@
 #include "lsm/edit.h"
 
+#include "base/endian.h"
 #include "base/xalloc.h"
 
 #include <stdlib.h>
@@ -8,8 +9,11 @@ enum fact {
     FACT_FLUSHED = 1,
     FACT_NEXT_FILE = 2,
     FACT_ADD = 3,
-    FACT_REMOVE = 4,
+    FACT_RANGE = 4,
+    FACT_JOIN = 5,
 };
+
+// ---- Writing -----------------------------------------------------------------------
 
 void edit_encode_flushed(struct buf *out, uint64_t address, const struct buf *snapshot)
 {
@@ -25,46 +29,160 @@ void edit_encode_next_file(struct buf *out, uint64_t next_file)
     buf_append_u64(out, next_file);
 }
 
-void edit_encode_add(struct buf *out, const struct sstable_info *table)
+// Those of `after` that `before` has not.
+static void encode_new_tables(struct buf *out, const struct version *before,
+                              const struct version *after)
 {
-    buf_append_u8(out, FACT_ADD);
-    sstable_info_encode(out, table);
+    size_t old_count = 0, new_count, o = 0;
+    struct sstable **old = before ? version_tables(before, &old_count) : NULL;
+    struct sstable **new = version_tables(after, &new_count);
+    for (size_t n = 0; n < new_count; n++) {
+        while (o < old_count && old[o]->info.number < new[n]->info.number)
+            o++;
+        if (o < old_count && old[o] == new[n])
+            continue;
+        buf_append_u8(out, FACT_ADD);
+        sstable_info_encode(out, &new[n]->info);
+    }
+    free(old);
+    free(new);
 }
 
-void edit_encode_remove(struct buf *out, uint64_t number)
+static bool has_same_slices(const struct range *a, const struct range *b)
 {
-    buf_append_u8(out, FACT_REMOVE);
-    buf_append_u64(out, number);
+    bool is_same = a->count == b->count;
+    for (size_t s = 0; s < a->count && is_same; s++)
+        is_same = a->slices[s].table == b->slices[s].table;
+    return is_same;
 }
 
+static void encode_range(struct buf *out, const struct range *range)
+{
+    buf_append_u8(out, FACT_RANGE);
+    buf_append_short(out, buf_bytes(&range->begin));
+    buf_append_u32(out, (uint32_t)range->count);
+    for (size_t s = 0; s < range->count; s++)
+        buf_append_u64(out, range->slices[s].table->info.number);
+}
+
+void edit_encode_version(struct buf *out, const struct version *version)
+{
+    encode_new_tables(out, NULL, version);
+    for (size_t i = 0; i < version->count; i++)
+        encode_range(out, &version->ranges[i]);
+}
+
+void edit_encode_change(struct buf *out, const struct version *before, const struct version *after)
+{
+    encode_new_tables(out, before, after);
+    size_t o = 0, n = 0;
+    while (o < before->count || n < after->count) {
+        const struct range *old = o < before->count ? &before->ranges[o] : NULL;
+        const struct range *new = n < after->count ? &after->ranges[n] : NULL;
+        int order = !old ? 1 : -1;
+        if (old && new)
+            order = bytes_compare(buf_bytes(&old->begin), buf_bytes(&new->begin));
+        if (order < 0) {
+            buf_append_u8(out, FACT_JOIN);
+            buf_append_short(out, buf_bytes(&old->begin));
+        } else if (order > 0 || !has_same_slices(old, new)) {
+            encode_range(out, new);
+        }
+        o += order <= 0;
+        n += order >= 0;
+    }
+}
+
+// ---- Reading -----------------------------------------------------------------------
+
+// Index of the first table whose number is not below this one.
 static size_t find_table(const struct edit_state *state, uint64_t number)
 {
-    size_t i = 0;
-    while (i < state->table_count && state->tables[i].number != number)
-        i++;
-    return i;
+    size_t low = 0, high = state->table_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (state->tables[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const struct sstable_info *edit_find_table(const struct edit_state *state, uint64_t number)
+{
+    size_t i = find_table(state, number);
+    return i < state->table_count && state->tables[i].number == number ? &state->tables[i] : NULL;
 }
 
 static bool add_table(struct edit_state *state, struct reader *reader)
 {
     struct sstable_info info;
     sstable_info_decode(reader, &info);
-    if (reader->bad || find_table(state, info.number) < state->table_count) {
+    if (reader->bad || edit_find_table(state, info.number)) {
         sstable_info_release(&info);
         return false;
     }
+    size_t at = find_table(state, info.number);
     state->tables = xrealloc(state->tables, (state->table_count + 1) * sizeof *state->tables);
-    state->tables[state->table_count++] = info;
+    memmove(state->tables + at + 1, state->tables + at,
+            (state->table_count - at) * sizeof *state->tables);
+    state->tables[at] = info;
+    state->table_count++;
     return true;
 }
 
-static bool remove_table(struct edit_state *state, uint64_t number)
+// Index of the first range that does not begin before `begin`.
+static size_t find_range(const struct edit_state *state, struct bytes begin)
 {
-    size_t i = find_table(state, number);
-    if (i == state->table_count)
+    size_t low = 0, high = state->range_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (bytes_compare(buf_bytes(&state->ranges[middle].begin), begin) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool begins_at(const struct edit_state *state, size_t index, struct bytes begin)
+{
+    return index < state->range_count && bytes_equal(buf_bytes(&state->ranges[index].begin), begin);
+}
+
+static bool set_range(struct edit_state *state, struct reader *reader)
+{
+    struct bytes begin = reader_short(reader);
+    uint32_t count = reader_u32(reader);
+    struct bytes numbers = reader_bytes(reader, (size_t)count * 8);
+    for (uint32_t i = 0; i < count && !reader->bad; i++)
+        reader->bad |= !edit_find_table(state, load_u64(numbers.data + (size_t)i * 8));
+    if (reader->bad)
         return false;
-    sstable_info_release(&state->tables[i]);
-    state->tables[i] = state->tables[--state->table_count];
+    size_t at = find_range(state, begin);
+    if (!begins_at(state, at, begin)) {
+        state->ranges = xrealloc(state->ranges, (state->range_count + 1) * sizeof *state->ranges);
+        memmove(state->ranges + at + 1, state->ranges + at,
+                (state->range_count - at) * sizeof *state->ranges);
+        state->ranges[at] = (struct edit_range){0};
+        state->range_count++;
+        buf_set(&state->ranges[at].begin, begin);
+    }
+    buf_set(&state->ranges[at].numbers, numbers);
+    return true;
+}
+
+static bool join_range(struct edit_state *state, struct bytes begin)
+{
+    size_t at = find_range(state, begin);
+    if (!begin.size || !begins_at(state, at, begin))
+        return false;
+    buf_release(&state->ranges[at].begin);
+    buf_release(&state->ranges[at].numbers);
+    state->range_count--;
+    memmove(state->ranges + at, state->ranges + at + 1,
+            (state->range_count - at) * sizeof *state->ranges);
     return true;
 }
 
@@ -81,8 +199,10 @@ static bool apply_fact(struct edit_state *state, struct reader *reader)
         return true;
     case FACT_ADD:
         return add_table(state, reader);
-    case FACT_REMOVE:
-        return remove_table(state, reader_u64(reader));
+    case FACT_RANGE:
+        return set_range(state, reader);
+    case FACT_JOIN:
+        return join_range(state, reader_short(reader));
     default:
         return false;
     }
@@ -102,7 +222,12 @@ void edit_state_release(struct edit_state *state)
 {
     for (size_t i = 0; i < state->table_count; i++)
         sstable_info_release(&state->tables[i]);
+    for (size_t i = 0; i < state->range_count; i++) {
+        buf_release(&state->ranges[i].begin);
+        buf_release(&state->ranges[i].numbers);
+    }
     free(state->tables);
+    free(state->ranges);
     buf_release(&state->snapshot);
     *state = (struct edit_state){0};
 }

@@ -1,13 +1,20 @@
-// engine.h - what is behind `struct lsm`. For lsm.c, job.c and scan.c alone.
+// engine.h - what is behind `struct lsm`. For lsm.c and the files of its functions alone:
+// write.c, read.c, scan.c, opening.c, job.c, background.c, commit.c.
 //
 //     lsm_write ──> log.pending ──LOG job──> segments
-//         └──────> active memtable ──seal──> sealed ──flush──> run ──merge──> run
+//         └──────> active memtable ──seal──> sealed ──flush──┐
+//                                        slices ──merge──┐   │
+//                                                        ▼   ▼
+//                     version  <──commit (manifest)── new tables
 //
 // The owner's thread may touch everything here, except what a running job has: the LOG job
-// its log_write, the BACKGROUND job the manifest, the sealed memtable (read) and the merge.
+// its log_write, the job on the BACKGROUND worker the manifest and the flush, and a MERGE job
+// its merge. Tables and versions that a job reads are pinned and referenced.
 #pragma once
 
 #include "lsm/cache.h"
+#include "lsm/compaction.h"
+#include "lsm/edit.h"
 #include "lsm/file_name.h"
 #include "lsm/filter.h"
 #include "lsm/flush.h"
@@ -16,34 +23,51 @@
 #include "lsm/merge.h"
 #include "lsm/order.h"
 
+enum {
+    MERGE_COUNT = 2, // at a time: one of the BACKGROUND worker, one of the MERGE worker
+};
+
 enum job_kind {
     JOB_NONE, // this worker is idle
     JOB_LOG,
     JOB_PREPARE, // a log segment
-    JOB_FLUSH,
+    JOB_FLUSH,   // one step
     JOB_MERGE,   // one step
+    JOB_COMMIT,  // new tables come into force
     JOB_REWRITE, // the manifest
     JOB_REMOVE,  // files that nobody needs
 };
 
 struct lsm_job {
     enum job_kind kind;
+    enum lsm_worker worker;
     struct lsm *lsm;
     enum status status;
     struct fault fault;
     bool is_final;          // the failure must stop the writing
-    bool is_committing;     // the edit may have reached the manifest
     struct log_write write; // LOG
     struct segment segment; // PREPARE
     uint64_t recycled;
-    struct flush flush;
-    uint64_t flushed;
-    struct sstable **opened; // FLUSH, MERGE: the new tables
-    size_t opened_count;
-    struct buf edit;          // FLUSH, MERGE: its first part; REWRITE: all
+    struct merge *merge;      // MERGE
+    uint64_t size_before;     // FLUSH, MERGE: of the output
+    struct buf edit;          // COMMIT, REWRITE
     struct manifest manifest; // REWRITE: the new one
     struct buf paths;         // REMOVE: names, each with a terminator
-    uint64_t size_before;     // MERGE: of the output
+};
+
+// What comes into force together.
+struct commit {
+    struct version *draft; // NULL: no commit under way
+    bool has_flush;
+    bool has_merge[MERGE_COUNT];
+    bool has_drop;
+};
+
+// [begin, end) is to be dropped, once all that was written before is in tables.
+struct drop {
+    bool is_wanted;
+    struct buf begin, end;
+    uint64_t address; // of the log, before which the writes lie that it drops
 };
 
 struct lsm {
@@ -71,17 +95,30 @@ struct lsm {
     struct buf snapshot;
     uint64_t next_file;
 
-    struct version version;
+    struct version *version;
     struct sstable_files files;
     struct cache cache;
-    struct merge merge;        // under way if it has tables
-    unsigned merge_step_count; // since the last flush
-    bool is_merge_stopped;     // damaged input
-    uint64_t merge_retry_ms;
 
-    struct lsm_job jobs[2]; // by enum lsm_worker
-    bool is_log_retry;      // the LOG job must be run again: the disk was full
-    struct buf garbage;     // paths of files to remove, each with a terminator
+    struct flush flush;               // of the sealed memtable
+    struct merge merges[MERGE_COUNT]; // by the worker that does it; see job.c
+    struct commit commit;
+    struct drop drop;
+    uint64_t merge_retry_ms;
+    uint64_t merge_budget; // bytes that merges may still write in this tenth of a second
+    struct {               // what next_file was when, to tell old tombstones
+        uint64_t ms, file;
+    } purge_marks[8];
+    uint64_t purge_run;
+    uint64_t write_ms; // the last tick at which something had been written
+    uint64_t write_mark;
+
+    unsigned debt;          // of the version, see compaction.h
+    uint64_t unpaced_bytes; // written since lsm_delay_us() was asked
+    uint64_t delay_ns;      // that the owner has not waited yet
+
+    struct lsm_job jobs[LSM_WORKER_COUNT];
+    bool is_log_retry;  // the LOG job must be run again: the disk was full
+    struct buf garbage; // paths of files to remove, each with a terminator
     bool is_failed;
     bool is_disk_full;
     bool is_waiting; // for the next attempt after a full disk
@@ -91,8 +128,9 @@ struct lsm {
     struct lsm_stats stats;
 };
 
-// Drops a reference; the file goes when it was the last one.
-void engine_drop_table(struct lsm *lsm, struct sstable *table);
+// Drops a reference; the file goes when it was the last one. `lsm` is a struct lsm.
+void engine_drop_table(void *lsm, struct sstable *table);
+void engine_drop_version(struct lsm *lsm, struct version *version);
 void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number);
 
 // Makes the active memtable the sealed one. There must be none.
@@ -100,3 +138,22 @@ void engine_seal(struct lsm *lsm);
 
 // Gives back what a job holds.
 void engine_release_job(struct lsm_job *job);
+
+// After a full disk.
+void engine_wait_for_space(struct lsm *lsm);
+
+// ---- background.c: flushes and merges ------------------------------------------------
+
+// The next step, or JOB_NONE.
+enum job_kind flush_next(struct lsm *lsm, struct lsm_job *job);
+enum job_kind merge_next(struct lsm *lsm, struct lsm_job *job);
+void flush_run(struct lsm_job *job);
+void merge_run(struct lsm_job *job);
+void flush_on_done(struct lsm *lsm, struct lsm_job *job);
+void merge_on_done(struct lsm *lsm, struct lsm_job *job);
+
+// ---- commit.c: what they made comes into force -----------------------------------------
+
+enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job);
+void commit_run(struct lsm_job *job);
+void commit_on_done(struct lsm *lsm, struct lsm_job *job);

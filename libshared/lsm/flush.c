@@ -1,21 +1,29 @@
 #include "lsm/flush.h"
 
-#include "lsm/order.h"
-
-enum status flush_run(struct flush *flush, struct fault *fault)
+enum status flush_step(struct flush *flush, uint64_t size, struct fault *fault)
 {
     const struct memtable *memtable = flush->memtable;
-    struct order *order = order_new(memtable, MEMTABLE_START, memtable->used);
+    if (!flush->order)
+        flush->order = order_new(memtable, MEMTABLE_START, memtable->used);
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < order->count && !status; i++) {
-        struct entry entry = order_entry(order, memtable, i);
+    uint64_t end = run_writer_size(&flush->writer) + size;
+    while (!status && flush->at < flush->order->count && run_writer_size(&flush->writer) < end) {
+        struct entry entry = order_entry(flush->order, memtable, flush->at++);
         if (!entry.is_deleted || !flush->is_oldest)
             status = run_writer_add(&flush->writer, &entry, fault);
     }
-    order_release(order);
-    if (!status)
+    if (!status && flush->at == flush->order->count) {
+        flush->is_done = true;
         status = run_writer_finish(&flush->writer, fault);
+    }
     if (status)
         run_writer_abort(&flush->writer);
     return status;
+}
+
+void flush_release(struct flush *flush)
+{
+    order_release(flush->order);
+    run_writer_release(&flush->writer);
+    *flush = (struct flush){0};
 }

@@ -1,14 +1,21 @@
-// flush.h - a sealed memtable becomes a run. Any thread: the memtable is immutable.
+// flush.h - a sealed memtable becomes a run. By a worker: the memtable is immutable.
+//
+// In steps, so that the owner sees how far it is and can pace the writers by it.
 #pragma once
 
-#include "lsm/memtable.h"
+#include "lsm/order.h"
 #include "lsm/run_writer.h"
 
 struct flush {
-    const struct memtable *memtable;
-    bool is_oldest; // there are no runs below: deletions have nothing to hide
+    const struct memtable *memtable; // NULL: no flush
+    bool is_oldest;                  // there are no tables: deletions have nothing to hide
+    struct order *order;             // made by the first step
+    size_t at;                       // in the order
     struct run_writer writer;
+    bool is_done; // all was written and synced
 };
 
-// Writes and syncs the run. On failure nothing of it is left.
-enum status flush_run(struct flush *flush, struct fault *fault) MUST_USE;
+// Writes on until about `size` further bytes were written, or the end. On failure nothing of
+// the run is left.
+enum status flush_step(struct flush *flush, uint64_t size, struct fault *fault) MUST_USE;
+void flush_release(struct flush *flush); // keeps the files; may be repeated

@@ -122,9 +122,10 @@ static enum status seek(struct iterator *iterator, struct source *source, struct
         source->at = order_find(source->order, source->memtable, from);
         return show_order(source);
     }
-    struct run run = {.tables = (struct sstable **)(uintptr_t)source->tables,
-                      .count = source->table_count};
-    source->at = run_find_from(&run, from);
+    source->at = 0;
+    while (source->at < source->table_count &&
+           bytes_compare(buf_bytes(&source->tables[source->at]->info.greatest), from) < 0)
+        source->at++;
     if (source->at == source->table_count)
         return STATUS_END;
     source->block_at = sstable_find_block(source->tables[source->at], from);

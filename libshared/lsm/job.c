@@ -1,39 +1,17 @@
 #include "lsm/engine.h"
 
-#include "base/xalloc.h"
-
 #include <assert.h>
-#include <stdlib.h>
 
 enum {
-    MERGE_STEP_SIZE = 4 << 20,
-    TABLE_SIZE_MAX = 64 << 20,
-    FILTER_BITS = 10,       // a key in the oldest run
-    FILTER_BITS_UPPER = 14, // above it, where most look-ups find nothing
-    RETRY_MS = 1000,        // after a full disk
-    MERGE_RETRY_MS = 10000,
+    RETRY_MS = 1000, // after a full disk
+    BUFFER_SIZE_KEPT = 4 << 20,
 };
 
 // ---- What to do next -------------------------------------------------------------------
 
-static void init_writer(struct lsm *lsm, struct run_writer *writer, uint64_t run, bool is_oldest)
-{
-    *writer = (struct run_writer){
-        .vfs = lsm->vfs,
-        .dir = lsm->dir,
-        .database = lsm->database,
-        .block_size = lsm->options.block_size,
-        .filter_bits = is_oldest ? FILTER_BITS : FILTER_BITS_UPPER,
-        .table_size_max = TABLE_SIZE_MAX,
-        .next_file = lsm->next_file,
-        .run = run,
-    };
-}
-
 static enum job_kind next_prepare(struct lsm *lsm, struct lsm_job *job)
 {
-    job->segment = (struct segment){.size = lsm->log.segment_size};
-    if (!log_needs_segment(&lsm->log, &job->segment.number, &job->recycled))
+    if (!log_needs_segment(&lsm->log, &job->segment, &job->recycled))
         return JOB_NONE;
     return JOB_PREPARE;
 }
@@ -46,25 +24,8 @@ static enum job_kind next_rewrite(struct lsm *lsm, struct lsm_job *job)
     job->manifest = (struct manifest){.number = lsm->next_file++};
     edit_encode_flushed(&job->edit, lsm->flushed, lsm->has_snapshot ? &lsm->snapshot : NULL);
     edit_encode_next_file(&job->edit, lsm->next_file);
-    for (size_t i = 0; i < lsm->version.table_count; i++)
-        edit_encode_add(&job->edit, &lsm->version.tables[i]->info);
+    edit_encode_version(&job->edit, lsm->version);
     return JOB_REWRITE;
-}
-
-static enum job_kind next_flush(struct lsm *lsm, struct lsm_job *job)
-{
-    if (!lsm->sealed)
-        return JOB_NONE;
-    job->flush = (struct flush){
-        .memtable = lsm->sealed,
-        .is_oldest = !lsm->version.run_count,
-    };
-    // A run is numbered by its first file, so that a newer one has a greater number.
-    init_writer(lsm, &job->flush.writer, lsm->next_file, job->flush.is_oldest);
-    job->flushed = lsm->sealed_end;
-    edit_encode_flushed(&job->edit, lsm->sealed_end,
-                        lsm->options.owner.snapshot ? &lsm->sealed_snapshot : NULL);
-    return JOB_FLUSH;
 }
 
 static enum job_kind next_remove(struct lsm *lsm, struct lsm_job *job)
@@ -80,56 +41,17 @@ static enum job_kind next_remove(struct lsm *lsm, struct lsm_job *job)
     return JOB_REMOVE;
 }
 
-static enum job_kind next_merge(struct lsm *lsm, struct lsm_job *job)
-{
-    struct merge *merge = &lsm->merge;
-    if (lsm->is_merge_stopped || lsm->now_ms < lsm->merge_retry_ms)
-        return JOB_NONE;
-    if (!merge->table_count) {
-        size_t run_count = merge_choose(&lsm->version, lsm->options.merge_run_count);
-        if (!run_count)
-            return JOB_NONE;
-        if (merge_init(merge, &lsm->version, run_count, NULL)) {
-            lsm->is_merge_stopped = true;
-            return JOB_NONE;
-        }
-        init_writer(lsm, &merge->writer, lsm->version.runs[0].number, merge->is_oldest);
-    }
-    merge->writer.next_file = lsm->next_file; // flushes may have come between
-    job->size_before = run_writer_size(&merge->writer);
-    for (size_t i = 0; i < merge->table_count; i++)
-        edit_encode_remove(&job->edit, merge->tables[i]->info.number);
-    return JOB_MERGE;
-}
-
-// The further merges are behind, the more steps they get between two flushes: the writers
-// slow down gradually instead of stopping.
-static bool is_merge_first(const struct lsm *lsm)
-{
-    size_t run_count = lsm->version.run_count, limit = lsm->options.merge_run_count;
-    if (run_count <= limit)
-        return false;
-    size_t steps = (run_count - limit) * (1 + lsm->options.memtable_size / MERGE_STEP_SIZE);
-    return lsm->merge_step_count < steps;
-}
-
+// What lets writers go on comes first.
 static enum job_kind next_background(struct lsm *lsm, struct lsm_job *job)
 {
-    enum job_kind kind = JOB_NONE;
+    static enum job_kind (*const kinds[])(struct lsm *, struct lsm_job *) = {
+        next_prepare, next_rewrite, commit_next, flush_next, next_remove, merge_next,
+    };
     if (lsm->is_waiting)
         return next_remove(lsm, job);
-    if (!kind)
-        kind = next_prepare(lsm, job);
-    if (!kind)
-        kind = next_rewrite(lsm, job);
-    if (!kind && is_merge_first(lsm))
-        kind = next_merge(lsm, job);
-    if (!kind)
-        kind = next_flush(lsm, job);
-    if (!kind)
-        kind = next_remove(lsm, job);
-    if (!kind)
-        kind = next_merge(lsm, job);
+    enum job_kind kind = JOB_NONE;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && !kind; i++)
+        kind = kinds[i](lsm, job);
     return kind;
 }
 
@@ -146,101 +68,36 @@ struct lsm_job *lsm_next_job(struct lsm *lsm, enum lsm_worker worker)
     if (lsm->is_failed || job->kind)
         return NULL;
     job->lsm = lsm;
+    job->worker = worker;
     job->status = STATUS_OK;
-    job->is_final = job->is_committing = false;
+    job->is_final = false;
     buf_clear(&job->edit);
-    job->kind = worker == LSM_WORKER_LOG ? next_log(lsm, job) : next_background(lsm, job);
+    switch (worker) {
+    case LSM_WORKER_LOG:
+        job->kind = next_log(lsm, job);
+        break;
+    case LSM_WORKER_BACKGROUND:
+        job->kind = next_background(lsm, job);
+        break;
+    default:
+        job->kind = lsm->is_waiting ? JOB_NONE : merge_next(lsm, job);
+    }
     return job->kind ? job : NULL;
 }
 
 // ---- On the worker ---------------------------------------------------------------------
 
-static void release_opened(struct lsm_job *job)
-{
-    for (size_t i = 0; i < job->opened_count; i++)
-        sstable_release(job->opened[i]);
-    free(job->opened);
-    job->opened = NULL;
-    job->opened_count = 0;
-}
-
-// Opens the tables of a finished run, so that nothing can fail once they count.
-static enum status open_run(struct lsm_job *job, const struct run_writer *writer)
+static void run_rewrite(struct lsm_job *job)
 {
     struct lsm *lsm = job->lsm;
-    enum status status = STATUS_OK;
-    job->opened = xmalloc((writer->count + 1) * sizeof(struct sstable *));
-    for (size_t i = 0; i < writer->count && !status; i++) {
-        status = sstable_open(&job->opened[i], lsm->vfs, lsm->dir, lsm->database, &writer->infos[i],
-                              &job->fault);
-        job->opened_count += !status;
-    }
-    if (status)
-        release_opened(job);
-    return status;
-}
-
-// Puts a finished run in force: appends its tables to the edit, and that to the manifest.
-static enum status commit(struct lsm_job *job, struct run_writer *writer)
-{
-    enum status status = open_run(job, writer);
-    if (status) {
-        run_writer_abort(writer);
-        return status;
-    }
-    edit_encode_next_file(&job->edit, writer->next_file);
-    for (size_t i = 0; i < writer->count; i++)
-        edit_encode_add(&job->edit, &writer->infos[i]);
-    job->is_committing = true;
-    status = manifest_append(&job->lsm->manifest, buf_bytes(&job->edit), &job->fault);
-    job->is_final = status && status != STATUS_DISK_FULL;
-    return status;
-}
-
-static enum status run_flush(struct lsm_job *job)
-{
-    enum status status = flush_run(&job->flush, &job->fault);
-    if (!status)
-        status = commit(job, &job->flush.writer);
-    job->is_final = status && status != STATUS_DISK_FULL;
-    return status;
-}
-
-// A merge must leave the room that flushes and the log need.
-static enum status check_space(struct lsm *lsm, struct fault *fault)
-{
-    uint64_t free_bytes = 0;
-    enum status status = lsm->vfs->space(lsm->vfs, lsm->dir, &free_bytes, fault);
-    uint64_t needed =
-        lsm->merge.size + lsm->options.memtable_size + 2 * (uint64_t)lsm->options.log_segment_size;
-    if (!status && free_bytes < needed)
-        return fault_set(fault, STATUS_DISK_FULL, "%s: no room for a merge", lsm->dir);
-    return status;
-}
-
-static enum status run_merge(struct lsm_job *job)
-{
-    struct merge *merge = &job->lsm->merge;
-    enum status status = STATUS_OK;
-    if (!merge->is_started)
-        status = check_space(job->lsm, &job->fault);
-    if (!status)
-        status = merge_step(merge, MERGE_STEP_SIZE, &job->fault);
-    return status || !merge->is_done ? status : commit(job, &merge->writer);
-}
-
-static enum status run_rewrite(struct lsm_job *job)
-{
-    struct lsm *lsm = job->lsm;
-    enum status status = manifest_create(&job->manifest, lsm->vfs, lsm->dir, lsm->database,
-                                         job->manifest.number, buf_bytes(&job->edit), &job->fault);
-    if (!status) {
-        status = manifest_switch(&job->manifest, &job->fault);
-        if (status)
+    job->status = manifest_create(&job->manifest, lsm->vfs, lsm->dir, lsm->database,
+                                  job->manifest.number, buf_bytes(&job->edit), &job->fault);
+    if (!job->status) {
+        job->status = manifest_switch(&job->manifest, &job->fault);
+        if (job->status)
             manifest_close(&job->manifest); // the file stays until the next open
     }
-    job->is_final = status && status != STATUS_DISK_FULL;
-    return status;
+    job->is_final = job->status && job->status != STATUS_DISK_FULL;
 }
 
 static void run_remove(struct lsm_job *job)
@@ -258,6 +115,7 @@ void lsm_job_run(struct lsm_job *job)
     switch (job->kind) {
     case JOB_LOG:
         job->status = log_write_run(&job->write, lsm->vfs, lsm->database, &job->fault);
+        job->is_final = job->status && job->status != STATUS_DISK_FULL;
         break;
     case JOB_PREPARE:
         job->status = segment_prepare(&job->segment, lsm->vfs, lsm->dir, lsm->database,
@@ -265,13 +123,16 @@ void lsm_job_run(struct lsm_job *job)
         job->is_final = job->status && job->status != STATUS_DISK_FULL;
         break;
     case JOB_FLUSH:
-        job->status = run_flush(job);
+        flush_run(job);
         break;
     case JOB_MERGE:
-        job->status = run_merge(job);
+        merge_run(job);
+        break;
+    case JOB_COMMIT:
+        commit_run(job);
         break;
     case JOB_REWRITE:
-        job->status = run_rewrite(job);
+        run_rewrite(job);
         break;
     case JOB_REMOVE:
         run_remove(job);
@@ -283,170 +144,117 @@ void lsm_job_run(struct lsm_job *job)
 
 // ---- Taking the result in --------------------------------------------------------------
 
-static void wait_for_space(struct lsm *lsm)
+void engine_wait_for_space(struct lsm *lsm)
 {
     lsm->is_disk_full = true;
     lsm->is_waiting = true;
     lsm->retry_ms = lsm->now_ms + RETRY_MS;
 }
 
-// Lets the version have the tables that the job made.
-static void add_tables(struct lsm *lsm, struct lsm_job *job)
+static void on_log_done(struct lsm *lsm, struct lsm_job *job)
 {
-    for (size_t i = 0; i < job->opened_count; i++) {
-        sstable_adopt(job->opened[i], &lsm->files);
-        version_add_take(&lsm->version, job->opened[i]);
-    }
-    job->opened_count = 0;
-    version_update(&lsm->version);
-}
-
-static void on_flush(struct lsm *lsm, struct lsm_job *job)
-{
-    add_tables(lsm, job);
-    lsm->stats.flush_count++;
-    lsm->stats.disk_written_bytes += job->flush.writer.size;
-    lsm->merge_step_count = 0;
-    orders_release(&lsm->sealed_orders); // they refer to the memtable
-    if (!lsm->spare && memtable_reuse(lsm->sealed, lsm->options.memtable_size))
-        lsm->spare = lsm->sealed;
-    else
-        memtable_release(lsm->sealed);
-    lsm->sealed = NULL;
-    lsm->flushed = job->flushed;
-    lsm->has_snapshot = lsm->options.owner.snapshot;
-    struct buf snapshot = lsm->snapshot;
-    lsm->snapshot = lsm->sealed_snapshot;
-    lsm->sealed_snapshot = snapshot;
-    log_drop(&lsm->log, lsm->flushed);
-    if (lsm->is_flush_wanted)
-        engine_seal(lsm);
-}
-
-static void on_merge(struct lsm *lsm, struct lsm_job *job)
-{
-    struct merge *merge = &lsm->merge;
-    lsm->merge_step_count++;
-    lsm->stats.disk_written_bytes += run_writer_size(&merge->writer) - job->size_before;
-    if (!merge->is_done)
+    lsm->is_log_retry = job->status == STATUS_DISK_FULL;
+    if (job->status)
         return;
-    for (size_t i = 0; i < merge->table_count; i++) {
-        version_remove(&lsm->version, merge->tables[i]);
-        sstable_unpin(merge->tables[i]);
-        engine_drop_table(lsm, merge->tables[i]); // the version's reference
-        engine_drop_table(lsm, merge->tables[i]); // the merge's
-    }
-    merge->table_count = 0;
-    merge_release(merge);
-    add_tables(lsm, job);
-    lsm->stats.merge_count++;
+    lsm->stats.disk_written_bytes += job->write.size_written;
+    lsm->stats.log_sync_count += job->write.sync_count;
+    log_on_written(&lsm->log, &job->write);
+    log_drop(&lsm->log, lsm->flushed);
 }
 
-static void on_rewrite(struct lsm *lsm, struct lsm_job *job)
+static void on_prepare_done(struct lsm *lsm, struct lsm_job *job)
 {
+    if (job->status)
+        return;
+    log_add_segment(&lsm->log, &job->segment);
+    job->segment = (struct segment){0}; // the log's now
+    lsm->is_disk_full = lsm->is_disk_full && lsm->sealed;
+}
+
+static void on_rewrite_done(struct lsm *lsm, struct lsm_job *job)
+{
+    if (job->status)
+        return;
     manifest_close(&lsm->manifest);
     engine_add_garbage(lsm, FILE_MANIFEST, lsm->manifest.number);
     lsm->manifest = job->manifest;
     job->manifest = (struct manifest){0};
 }
 
-static void on_success(struct lsm *lsm, struct lsm_job *job)
+enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *fault)
 {
+    assert(job->kind && job->lsm == lsm);
     switch (job->kind) {
     case JOB_LOG:
-        lsm->is_log_retry = false;
-        lsm->stats.disk_written_bytes += job->write.size_written;
-        lsm->stats.log_sync_count += job->write.sync_count;
-        log_on_written(&lsm->log, &job->write);
-        log_drop(&lsm->log, lsm->flushed);
+        on_log_done(lsm, job);
         break;
     case JOB_PREPARE:
-        log_add_segment(&lsm->log, &job->segment);
-        job->segment.file = NULL;
-        lsm->is_disk_full = lsm->is_disk_full && lsm->sealed;
+        on_prepare_done(lsm, job);
         break;
     case JOB_FLUSH:
-        lsm->is_disk_full = false;
-        on_flush(lsm, job);
+        flush_on_done(lsm, job);
         break;
     case JOB_MERGE:
-        on_merge(lsm, job);
+        merge_on_done(lsm, job);
+        break;
+    case JOB_COMMIT:
+        commit_on_done(lsm, job);
         break;
     case JOB_REWRITE:
-        on_rewrite(lsm, job);
+        on_rewrite_done(lsm, job);
         break;
     default:
         break;
     }
-}
-
-static void on_failure(struct lsm *lsm, struct lsm_job *job)
-{
-    bool is_full = job->status == STATUS_DISK_FULL;
-    if (job->kind == JOB_LOG) {
-        lsm->is_log_retry = is_full;
-        job->is_final = !is_full;
-    }
-    if (job->kind == JOB_MERGE) {
-        // Its output is gone, or, if the edit may have been written, waits for the next
-        // open. Reading and writing go on without it.
-        merge_release(&lsm->merge);
-        lsm->merge_retry_ms = lsm->now_ms + MERGE_RETRY_MS;
-        lsm->is_merge_stopped = !is_full;
-        is_full = is_full && job->is_committing;
-    }
-    if (is_full)
-        wait_for_space(lsm);
     lsm->is_failed |= job->is_final;
-}
-
-enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *fault)
-{
-    assert(job->kind && job->lsm == lsm);
-    if (job->kind == JOB_FLUSH)
-        lsm->next_file = job->flush.writer.next_file;
-    if (job->kind == JOB_MERGE)
-        lsm->next_file = lsm->merge.writer.next_file;
-    enum status status = job->status;
-    if (status)
-        on_failure(lsm, job);
-    else
-        on_success(lsm, job);
-    if (status)
-        fault_set(fault, status, "%s", job->fault.text);
-    if (!lsm->is_log_retry || job->kind != JOB_LOG)
-        engine_release_job(job);
+    if (job->status == STATUS_DISK_FULL && job->kind != JOB_MERGE)
+        engine_wait_for_space(lsm);
+    if (job->status)
+        fault_set(fault, job->status, "%s", job->fault.text);
+    engine_release_job(job);
     job->kind = JOB_NONE;
-    return status;
+    return job->status;
 }
 
 void engine_release_job(struct lsm_job *job)
 {
-    struct lsm *lsm = job->lsm;
-    switch (job->kind) {
-    case JOB_PREPARE:
-        segment_close(&job->segment, lsm->vfs);
-        break;
-    case JOB_FLUSH:
-        run_writer_release(&job->flush.writer);
-        break;
-    case JOB_REWRITE:
+    if (job->kind == JOB_PREPARE)
+        segment_close(&job->segment, job->lsm->vfs);
+    if (job->kind == JOB_REWRITE)
         manifest_close(&job->manifest);
-        break;
-    default:
-        break; // a log_write is used again, a merge belongs to the engine
-    }
-    release_opened(job);
+    // A log_write is used again; flushes and merges belong to the engine.
     buf_release(&job->paths);
-    if (job->edit.capacity > MERGE_STEP_SIZE)
+    if (job->edit.capacity > BUFFER_SIZE_KEPT)
         buf_release(&job->edit);
+}
+
+// Tombstones of runs that are older than the owner wants them to be, go.
+static void mark_purge(struct lsm *lsm)
+{
+    const size_t count = sizeof lsm->purge_marks / sizeof lsm->purge_marks[0];
+    uint64_t age_ms = lsm->options.purge_age_ms, newest_ms = lsm->purge_marks[0].ms;
+    if (!age_ms || (newest_ms && lsm->now_ms - newest_ms < age_ms / (count - 1)))
+        return;
+    uint64_t oldest_ms = lsm->purge_marks[count - 1].ms;
+    if (oldest_ms)
+        lsm->purge_run = lsm->purge_marks[count - 1].file;
+    memmove(lsm->purge_marks + 1, lsm->purge_marks, (count - 1) * sizeof lsm->purge_marks[0]);
+    lsm->purge_marks[0].ms = lsm->now_ms ? lsm->now_ms : 1;
+    lsm->purge_marks[0].file = lsm->next_file;
 }
 
 void lsm_tick(struct lsm *lsm, uint64_t now_ms)
 {
+    uint64_t passed_ms = now_ms - lsm->now_ms;
     lsm->now_ms = now_ms;
     if (lsm->is_waiting && now_ms >= lsm->retry_ms)
         lsm->is_waiting = false;
+    if (lsm->written != lsm->write_mark) {
+        lsm->write_mark = lsm->written;
+        lsm->write_ms = now_ms;
+    }
+    lsm->merge_budget = lsm->options.merge_rate * (passed_ms < 1000 ? passed_ms : 1000) / 1000;
+    mark_purge(lsm);
     if (lsm->options.durability == LSM_DURABILITY_INTERVAL &&
         now_ms - lsm->sync_ms >= lsm->options.interval_ms) {
         lsm->log.is_sync_due = true;

@@ -19,28 +19,62 @@ static struct segment *current_of(const struct log *log)
     return &log->segments[log->current];
 }
 
-// Makes the last extent of what is pending one of the current segment.
-static void extend(struct log *log)
+// The extent of the current segment, the last one of what is pending.
+static struct log_extent *current_extent(struct log *log)
 {
     struct log_write *pending = &log->pending;
-    struct vfs_file *file = current_of(log)->file;
-    if (pending->extent_count && pending->extents[pending->extent_count - 1].file == file)
-        return;
+    const struct segment *segment = current_of(log);
+    if (pending->extent_count &&
+        pending->extents[pending->extent_count - 1].segment.number == segment->number)
+        return &pending->extents[pending->extent_count - 1];
     if (pending->extent_count == pending->extent_capacity) {
         pending->extent_capacity = pending->extent_capacity ? 2 * pending->extent_capacity : 4;
         pending->extents =
             xrealloc(pending->extents, pending->extent_capacity * sizeof *pending->extents);
     }
-    pending->extents[pending->extent_count++] = (struct log_extent){
-        .file = file,
-        .address = frame_address(current_of(log)->number, log->offset),
+    struct log_extent *extent = &pending->extents[pending->extent_count++];
+    *extent = (struct log_extent){
+        .segment = *segment,
+        .address = frame_address(segment->number, log->offset),
         .begin = pending->frames.size,
         .end = pending->frames.size,
     };
+    return extent;
 }
 
-// Ends the open frame and gives it its header.
-static void finish_frame(struct log *log, enum frame_kind kind)
+// Room for a payload of this size in the frame under way: the bytes of a write that is
+// pending, or those of the segment itself.
+static uint8_t *frame_grow(struct log *log, size_t size)
+{
+    struct log_write *pending = &log->pending;
+    const struct segment *segment = current_of(log);
+    if (segment->map)
+        return segment->map + log->offset + FRAME_HEADER_SIZE;
+    if (!log->has_frame) {
+        current_extent(log);
+        log->frame_begin = pending->frames.size;
+        log->has_frame = true;
+        buf_grow(&pending->frames, FRAME_HEADER_SIZE);
+    }
+    return buf_grow(&pending->frames, size);
+}
+
+// A frame in place, header and checksum last: whenever the process dies, it is there whole
+// or not at all. A pending write of what is before it must come first to be `stored`.
+static void finish_mapped(struct log *log, enum frame_kind kind, size_t payload_size)
+{
+    const struct segment *segment = current_of(log);
+    uint8_t *frame = segment->map + log->offset;
+    frame_finish(frame, payload_size, kind, frame_address(segment->number, log->offset));
+    size_t size = frame_sign(frame, log->synced, log->database);
+    log->offset += size;
+    log->mapped_size += size;
+    if (!log->pending.frames.size && !log->is_storing)
+        log->stored = frame_address(segment->number, log->offset);
+}
+
+// Ends the pending frame and gives it its header.
+static void finish_pending(struct log *log, enum frame_kind kind)
 {
     struct log_write *pending = &log->pending;
     size_t payload_size = pending->frames.size - log->frame_begin - FRAME_HEADER_SIZE;
@@ -48,25 +82,24 @@ static void finish_frame(struct log *log, enum frame_kind kind)
     buf_grow(&pending->frames, size - FRAME_HEADER_SIZE - payload_size);
     frame_finish(pending->frames.data + log->frame_begin, payload_size, kind,
                  frame_address(current_of(log)->number, log->offset));
-    pending->extents[pending->extent_count - 1].end = pending->frames.size;
+    current_extent(log)->end = pending->frames.size;
     log->offset += size;
     log->has_frame = false;
 }
 
-static void begin_frame(struct log *log)
-{
-    extend(log);
-    log->frame_begin = log->pending.frames.size;
-    log->has_frame = true;
-    buf_grow(&log->pending.frames, FRAME_HEADER_SIZE);
-}
-
+// Seals the current segment, leaves it to the next write to be closed, and goes to the next.
 static void rotate(struct log *log)
 {
+    struct segment *segment = current_of(log);
     log_cut(log);
-    begin_frame(log);
-    buf_append_u64(&log->pending.frames, log->segments[log->current + 1].number);
-    finish_frame(log, FRAME_SEAL);
+    store_u64(frame_grow(log, SEAL_PAYLOAD_SIZE), segment[1].number);
+    if (segment->map)
+        finish_mapped(log, FRAME_SEAL, SEAL_PAYLOAD_SIZE);
+    else
+        finish_pending(log, FRAME_SEAL);
+    current_extent(log)->is_finished = true;
+    segment->file = NULL;
+    segment->map = NULL;
     log->current++;
     log->offset = FRAME_START;
     log->is_closed = false;
@@ -108,7 +141,7 @@ void log_release(struct log *log)
         segment_close(&log->segments[i], log->vfs);
     free(log->segments);
     free(log->obsolete);
-    log_write_release(&log->pending);
+    log_write_release(&log->pending, log->vfs);
     *log = (struct log){0};
 }
 
@@ -124,20 +157,22 @@ enum status log_append(struct log *log, struct bytes ops, uint64_t *position)
         }
         rotate(log);
     }
-    if (!log->has_frame)
-        begin_frame(log);
-    uint8_t *at = buf_grow(&log->pending.frames, size);
+    uint8_t *at = frame_grow(log, size);
     store_u32(at, (uint32_t)ops.size);
     memcpy(at + BATCH_HEADER_SIZE, ops.data, ops.size);
-    *position = frame_address(current_of(log)->number,
-                              log->offset + log->pending.frames.size - log->frame_begin);
+    size_t frame_used = FRAME_HEADER_SIZE + size;
+    if (log->has_frame)
+        frame_used = log->pending.frames.size - log->frame_begin;
+    *position = frame_address(current_of(log)->number, log->offset + frame_used);
+    if (!log->has_frame)
+        finish_mapped(log, FRAME_BATCHES, size);
     return STATUS_OK;
 }
 
 uint64_t log_cut(struct log *log)
 {
     if (log->has_frame)
-        finish_frame(log, FRAME_BATCHES);
+        finish_pending(log, FRAME_BATCHES);
     return frame_address(current_of(log)->number, log->offset);
 }
 
@@ -151,7 +186,9 @@ bool log_take(struct log *log, struct log_write *write)
     uint64_t end = log_cut(log);
     bool is_sync_due = log->is_sync_due && log->synced != end;
     log->is_sync_due = false;
-    if (!log->pending.extent_count && !is_sync_due)
+    if (is_sync_due)
+        current_extent(log);
+    if (!log->pending.extent_count)
         return false;
     struct log_write spare = *write;
     *write = log->pending;
@@ -160,48 +197,72 @@ bool log_take(struct log *log, struct log_write *write)
     write->end = end;
     write->synced = log->synced;
     write->is_rotation_synced = log->durability != LSM_DURABILITY_NONE;
-    write->last_file = NULL;
-    if (log->durability == LSM_DURABILITY_GROUP || is_sync_due)
-        write->last_file = current_of(log)->file;
+    write->is_synced = log->durability == LSM_DURABILITY_GROUP || is_sync_due;
+    log->is_storing = write->frames.size;
     return true;
+}
+
+static enum status sync_extent(struct log_write *write, const struct log_extent *extent,
+                               struct vfs *vfs, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+#if DKV_MUTANT == 1
+    if (extent->is_finished)
+#endif
+        status = vfs->sync(vfs, extent->segment.file, fault);
+    write->synced = extent->is_finished
+                        ? frame_address(extent->segment.number, extent->segment.size)
+                        : write->end;
+    write->sync_count++;
+    return status == STATUS_DISK_FULL ? STATUS_IO : status; // never to be repeated
+}
+
+static enum status run_extent(struct log_write *write, struct log_extent *extent, struct vfs *vfs,
+                              uint64_t database, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    uint8_t *begin = write->frames.data + extent->begin;
+    size_t size = extent->end - extent->begin;
+    for (size_t at = 0; at < size;)
+        at += frame_sign(begin + at, write->synced, database);
+    if (size)
+        status = vfs->write(vfs, extent->segment.file, frame_offset(extent->address),
+                            bytes_of(begin, size), fault);
+    write->size_written += size;
+    // A later segment must never be known to hold more than an earlier one.
+    if (!status && (extent->is_finished ? write->is_rotation_synced : write->is_synced))
+        status = sync_extent(write, extent, vfs, fault);
+    if (!status && extent->is_finished)
+        segment_close(&extent->segment, vfs);
+    return status;
 }
 
 enum status log_write_run(struct log_write *write, struct vfs *vfs, uint64_t database,
                           struct fault *fault)
 {
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < write->extent_count && !status; i++) {
-        const struct log_extent *extent = &write->extents[i];
-        uint8_t *begin = write->frames.data + extent->begin;
-        size_t size = extent->end - extent->begin;
-        for (size_t at = 0; at < size;)
-            at += frame_sign(begin + at, write->synced, database);
-        status = vfs->write(vfs, extent->file, frame_offset(extent->address), bytes_of(begin, size),
-                            fault);
-        write->size_written += size;
-        // A later segment must never be known to hold more than an earlier one.
-        if (!status && write->is_rotation_synced && i + 1 < write->extent_count) {
-            status = vfs->sync(vfs, extent->file, fault);
-            if (status == STATUS_DISK_FULL)
-                status = STATUS_IO; // a failed sync is never repeated
-            write->synced = extent->address + size;
-            write->sync_count++;
-        }
-    }
-    if (!status && write->last_file) {
-#if DKV_MUTANT != 1
-        status = vfs->sync(vfs, write->last_file, fault);
-#endif
-        if (status == STATUS_DISK_FULL)
-            status = STATUS_IO;
-        write->synced = write->end;
-        write->sync_count++;
-    }
+    for (; write->done_count < write->extent_count && !status; write->done_count += !status)
+        status = run_extent(write, &write->extents[write->done_count], vfs, database, fault);
     return status;
 }
 
-void log_write_release(struct log_write *write)
+// Empty again; what was to be closed is.
+static void write_clear(struct log_write *write, struct vfs *vfs)
 {
+    for (size_t i = 0; i < write->extent_count; i++) {
+        if (write->extents[i].is_finished)
+            segment_close(&write->extents[i].segment, vfs);
+    }
+    buf_clear(&write->frames);
+    write->extent_count = 0;
+    write->done_count = 0;
+    write->size_written = 0;
+    write->sync_count = 0;
+}
+
+void log_write_release(struct log_write *write, struct vfs *vfs)
+{
+    write_clear(write, vfs);
     buf_release(&write->frames);
     free(write->extents);
     *write = (struct log_write){0};
@@ -209,30 +270,27 @@ void log_write_release(struct log_write *write)
 
 void log_on_written(struct log *log, struct log_write *write)
 {
-    log->stored = write->end;
+    log->is_storing = false;
+    if (!log->pending.frames.size)
+        log->stored = log_cut(log); // what was made in place since, too
+    else if (log->stored < write->end)
+        log->stored = write->end;
     log->synced = write->synced;
-    for (size_t i = 0; i < log->current; i++) {
-        if (log->segments[i].number < frame_number(log->stored))
-            segment_close(&log->segments[i], log->vfs);
-    }
+    log->first_open = frame_number(write->end);
     if (write->frames.capacity > BUFFER_SIZE_KEPT)
         buf_release(&write->frames);
-    buf_clear(&write->frames);
-    write->extent_count = 0;
-    write->size_written = 0;
-    write->sync_count = 0;
+    write_clear(write, log->vfs);
 }
 
 void log_drop(struct log *log, uint64_t address)
 {
     uint64_t number = frame_number(address);
-    if (number > frame_number(log->stored)) // a write to the older ones is still to come
-        number = frame_number(log->stored);
+    if (number > log->first_open)
+        number = log->first_open;
     size_t drop = 0;
     while (drop < log->current && log->segments[drop].number < number)
         drop++;
     for (size_t i = 0; i < drop; i++) {
-        segment_close(&log->segments[i], log->vfs);
         if (log->obsolete_count == log->obsolete_capacity) {
             log->obsolete_capacity = log->obsolete_capacity ? 2 * log->obsolete_capacity : 8;
             log->obsolete = xrealloc(log->obsolete, log->obsolete_capacity * sizeof *log->obsolete);
@@ -244,7 +302,7 @@ void log_drop(struct log *log, uint64_t address)
     memmove(log->segments, log->segments + drop, log->segment_count * sizeof *log->segments);
 }
 
-bool log_needs_segment(struct log *log, uint64_t *number, uint64_t *recycled)
+bool log_needs_segment(struct log *log, struct segment *segment, uint64_t *recycled)
 {
     uint64_t size = free_size(log);
     bool is_needed = size < log->segment_size / 2 || log->is_starved;
@@ -253,7 +311,11 @@ bool log_needs_segment(struct log *log, uint64_t *number, uint64_t *recycled)
         take_obsolete(log, true, recycled);
     if (!is_needed && !*recycled)
         return false;
-    *number = log->next_number++;
+    *segment = (struct segment){
+        .number = log->next_number++,
+        .size = log->segment_size,
+        .is_mapped = log->durability != LSM_DURABILITY_GROUP,
+    };
     return true;
 }
 

@@ -5,9 +5,17 @@
 //                replay begins                synced  stored    end
 //
 // The owner lays every batch out at its final place, segment and offset, when it is
-// written: a batch that was accepted has its space. What was laid out since the last
-// write makes one frame for each segment it touches; a log_write carries it to
-// the disk on the log's thread, signs the frames, writes and syncs them.
+// written: a batch that was accepted has its space. How it gets there depends on the
+// durability that was asked for:
+//
+//   GROUP            What was laid out since the last write makes one frame for each
+//                    segment it touches; a log_write carries it to the disk on the log's
+//                    thread, signs the frames, writes and syncs them.
+//   INTERVAL, NONE   The current segment is memory of this process, and every batch a frame
+//                    that is made in place: it is stored as soon as it is appended, with
+//                    no call to the system, and lives on when the process is killed. A
+//                    log_write only syncs, and closes the segments that are full. Where a
+//                    segment could not be mapped, frames go the other way.
 //
 // A position is an address in the log (frame.h): segment number << 32 | offset. Positions
 // only grow. A frame never crosses into the next segment; every segment but the last
@@ -22,9 +30,10 @@
 #include "lsm/segment.h"
 
 struct log_extent {
-    struct vfs_file *file;
+    struct segment segment;
+    bool is_finished;  // sealed; its file and map belong to the extent, to be closed
     uint64_t address;  // of its first byte in the log
-    size_t begin, end; // in the bytes of the write
+    size_t begin, end; // in the bytes of the write; the same: there is nothing to write
 };
 
 // What leaves for the log's thread. Zero-filled is empty.
@@ -33,10 +42,11 @@ struct log_write {
     struct log_extent *extents; // in log order; at most one for each segment
     size_t extent_count;
     size_t extent_capacity;
-    uint64_t end;               // address behind the last frame
-    uint64_t synced;            // promised by the frames; then what this write has synced
-    bool is_rotation_synced;    // a segment is synced before the next one is written
-    struct vfs_file *last_file; // to sync at the end, or NULL
+    size_t done_count;       // extents that a run has done with
+    uint64_t end;            // address behind the last frame
+    uint64_t synced;         // promised by the frames; then what this write has synced
+    bool is_rotation_synced; // a segment is synced before the next one is written
+    bool is_synced;          // the last one too
     uint64_t size_written;
     unsigned sync_count;
 };
@@ -65,9 +75,12 @@ struct log {
     bool is_closed;           // nothing may follow in the current segment but a seal
     bool is_starved;          // a batch was refused for want of a segment
     bool is_sync_due;
+    bool is_storing; // a write was taken that has frames
 
-    uint64_t stored; // address up to which all was written ...
-    uint64_t synced; // ... and synced
+    uint64_t stored;      // address up to which all was written ...
+    uint64_t synced;      // ... and synced
+    uint64_t first_open;  // number of the first segment that a write may still need
+    uint64_t mapped_size; // bytes of frames made in place
 };
 
 void log_release(struct log *log); // closes the files; may be repeated
@@ -85,11 +98,11 @@ uint64_t log_durable(const struct log *log);
 // Moves what is pending into `write`. False if there is nothing to do.
 bool log_take(struct log *log, struct log_write *write);
 
-// On the log's thread. After a failure nothing is known about the files, except after
-// DISK_FULL: then the same write may be run again.
+// On the log's thread: all that may block. After a failure nothing is known about the files,
+// except after DISK_FULL: then the same write may be run again.
 enum status log_write_run(struct log_write *write, struct vfs *vfs, uint64_t database,
                           struct fault *fault) MUST_USE;
-void log_write_release(struct log_write *write);
+void log_write_release(struct log_write *write, struct vfs *vfs); // may be repeated
 
 // Takes in a write that was run well, and keeps its memory for the next one.
 void log_on_written(struct log *log, struct log_write *write);
@@ -97,9 +110,9 @@ void log_on_written(struct log *log, struct log_write *write);
 // A replay would begin at `address`: segments before it become obsolete.
 void log_drop(struct log *log, uint64_t address);
 
-// Whether a further segment should be made now; then with which number and from which
-// obsolete one (0: a new file).
-bool log_needs_segment(struct log *log, uint64_t *number, uint64_t *recycled);
+// Whether a further segment should be prepared now; then which, and from which obsolete one
+// (0: a new file).
+bool log_needs_segment(struct log *log, struct segment *segment, uint64_t *recycled);
 void log_add_segment(struct log *log, const struct segment *segment);
 
 // An obsolete segment that is not worth keeping; false if there is none.

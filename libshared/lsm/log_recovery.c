@@ -181,14 +181,17 @@ static enum status settle_segment(struct log_reader *reader, uint64_t promise, u
     return status ? status : vfs->sync(vfs, reader->segment.file, fault);
 }
 
-// From now on everything that was read counts as durable. What no frame promises may be in
+// From now on everything that was read counts as synced. What no frame promises may be in
 // the memory of the kernel alone, and after a failed sync of the process before it would
-// stay there, for the kernel takes it for written. So it is written again.
+// stay there, for the kernel takes it for written. So it is written again. A log that is
+// never synced does without, and promises no more than it was promised.
 static enum status settle(struct recovering *recovering, struct fault *fault)
 {
-    const struct log *log = recovering->log;
+    struct log *log = recovering->log;
     struct log_reader reader = reader_for(log);
     enum status status = STATUS_OK;
+    if (log->durability == LSM_DURABILITY_NONE)
+        return STATUS_OK;
     for (size_t i = 0; i <= log->current && !status; i++) {
         if (frame_number(recovering->promise) > log->segments[i].number)
             continue;
@@ -199,6 +202,8 @@ static enum status settle(struct recovering *recovering, struct fault *fault)
         log_reader_close(&reader);
     }
     log_reader_release(&reader);
+    if (!status)
+        log->synced = log->stored;
     return status;
 }
 
@@ -210,13 +215,20 @@ enum status log_recover(struct log *log, const struct log_recovery *recovery, st
     if (!status) {
         log->current = log->segment_count;
         log->offset = reader->offset;
-        log->stored = log->synced = frame_address(reader->segment.number, reader->offset);
+        log->stored = frame_address(reader->segment.number, reader->offset);
+        log->synced =
+            recovery->address < recovering.promise ? recovering.promise : recovery->address;
+        log->first_open = reader->segment.number;
         log_add_segment(log, &reader->segment);
         status = classify_tail(&recovering, fault);
         reader->segment.file = NULL; // the log's
     }
     if (!status)
         status = settle(&recovering, fault);
+    for (size_t i = log->current; i < log->segment_count && !status; i++) {
+        log->segments[i].is_mapped = log->durability != LSM_DURABILITY_GROUP;
+        segment_map(&log->segments[i], log->vfs);
+    }
     log_reader_release(reader);
     return status;
 }

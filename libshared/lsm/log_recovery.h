@@ -10,8 +10,8 @@
 //               prefix of what was written, never with a hole).
 //
 // Nothing on disk is changed, but what was not known to be synced is written once more and
-// synced. The seal that cuts a torn tail off is written together with the first batch
-// that follows.
+// synced, unless the durability is NONE. The seal that cuts a torn tail off is written together
+// with the first batch that follows.
 #pragma once
 
 #include "lsm/log.h"

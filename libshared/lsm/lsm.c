@@ -21,6 +21,7 @@ struct lsm_options lsm_options_default(void)
         .cache_size = 64 << 20,
         .table_count_max = 256,
         .merge_run_count = 8,
+        .range_size = 64 << 20,
         .durability = LSM_DURABILITY_GROUP,
         .interval_ms = 1000,
     };
@@ -37,7 +38,8 @@ enum status lsm_open(struct lsm **lsm, const struct lsm_options *options, struct
     (*lsm)->vfs = options->vfs;
     (*lsm)->dir = xstrdup(options->dir);
     (*lsm)->options.dir = (*lsm)->dir;
-    (*lsm)->jobs[LSM_WORKER_LOG].lsm = (*lsm)->jobs[LSM_WORKER_BACKGROUND].lsm = *lsm;
+    for (size_t i = 0; i < LSM_WORKER_COUNT; i++)
+        (*lsm)->jobs[i].lsm = *lsm;
     (*lsm)->files = (struct sstable_files){
         .count_max = options->table_count_max ? options->table_count_max : 1,
     };
@@ -57,13 +59,18 @@ enum status lsm_open(struct lsm **lsm, const struct lsm_options *options, struct
 
 void lsm_close(struct lsm *lsm)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < LSM_WORKER_COUNT; i++) {
         engine_release_job(&lsm->jobs[i]);
-        log_write_release(&lsm->jobs[i].write);
+        log_write_release(&lsm->jobs[i].write, lsm->vfs);
         buf_release(&lsm->jobs[i].edit);
     }
-    merge_release(&lsm->merge);
-    version_release(&lsm->version);
+    flush_release(&lsm->flush);
+    for (size_t i = 0; i < MERGE_COUNT; i++)
+        engine_drop_version(lsm, merge_release(&lsm->merges[i]));
+    engine_drop_version(lsm, lsm->commit.draft);
+    engine_drop_version(lsm, lsm->version);
+    buf_release(&lsm->drop.begin);
+    buf_release(&lsm->drop.end);
     cache_release(&lsm->cache);
     sstable_files_release(&lsm->files);
     orders_release(&lsm->active_orders);
@@ -92,11 +99,50 @@ void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number)
     buf_release(&path);
 }
 
-void engine_drop_table(struct lsm *lsm, struct sstable *table)
+void engine_drop_table(void *context, struct sstable *table)
 {
+    struct lsm *lsm = context;
     uint64_t number = table->info.number;
     if (sstable_release(table))
         engine_add_garbage(lsm, FILE_TABLE, number);
+}
+
+void engine_drop_version(struct lsm *lsm, struct version *version)
+{
+    version_release(version, engine_drop_table, lsm);
+}
+
+enum status lsm_drop_range(struct lsm *lsm, struct bytes from, struct bytes to)
+{
+    if (lsm->drop.is_wanted)
+        return STATUS_BUSY;
+    lsm->drop = (struct drop){.is_wanted = true, .address = lsm->written};
+    buf_set(&lsm->drop.begin, from);
+    buf_set(&lsm->drop.end, to);
+    lsm_flush(lsm);
+    return STATUS_OK;
+}
+
+bool lsm_is_dropping(const struct lsm *lsm)
+{
+    return lsm->drop.is_wanted;
+}
+
+static void count_tables(const struct lsm *lsm, struct lsm_stats *stats)
+{
+    struct sstable **tables = version_tables(lsm->version, &stats->table_count);
+    for (size_t i = 0; i < stats->table_count; i++) {
+        stats->table_bytes += tables[i]->info.size;
+        stats->table_entries += tables[i]->info.entry_count;
+    }
+    free(tables);
+    stats->range_count = lsm->version->count;
+    for (size_t i = 0; i < lsm->version->count; i++) {
+        uint64_t count = lsm->version->ranges[i].count;
+        if (stats->slice_count_max < count)
+            stats->slice_count_max = count;
+    }
+    stats->debt_permille = compaction_debt(lsm->version, lsm->options.merge_run_count);
 }
 
 void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats)
@@ -108,12 +154,8 @@ void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats)
         stats->memtable_entries += memtables[i]->key_count;
     }
     stats->log_bytes = log_size(&lsm->log, lsm->flushed);
-    for (size_t i = 0; i < lsm->version.table_count; i++) {
-        const struct sstable_info *info = &lsm->version.tables[i]->info;
-        stats->table_bytes += info->size;
-        stats->table_entries += info->entry_count;
-    }
-    stats->table_count = lsm->version.table_count;
+    count_tables(lsm, stats);
+    stats->disk_written_bytes += lsm->log.mapped_size;
     stats->cache_hit_count = lsm->cache.hit_count;
     stats->cache_miss_count = lsm->cache.miss_count;
     stats->disk_full = lsm->is_disk_full;
@@ -124,12 +166,14 @@ enum status lsm_verify(struct lsm *lsm, struct fault *fault)
     enum status status = STATUS_OK;
     if (!lsm->jobs[LSM_WORKER_BACKGROUND].kind) // which may be writing it
         status = manifest_verify(&lsm->manifest, fault);
-    for (size_t i = 0; i < lsm->version.table_count && !status; i++) {
-        struct sstable *table = lsm->version.tables[i];
-        status = sstable_use(table, fault);
+    size_t table_count;
+    struct sstable **tables = version_tables(lsm->version, &table_count);
+    for (size_t i = 0; i < table_count && !status; i++) {
+        status = sstable_use(tables[i], fault);
         if (!status)
-            status = sstable_verify(table, fault);
+            status = sstable_verify(tables[i], fault);
     }
+    free(tables);
     if (!status && lsm->log.stored > lsm->flushed)
         status = log_verify(&lsm->log, lsm->flushed, lsm->log.stored, fault);
     return status;

@@ -12,8 +12,8 @@
 //     worker:  lsm_job_run(job)           one write and one fdatasync
 //     owner:   lsm_on_done(job)           lsm_durable() has moved
 //
-// There is at most one LOG job and one BACKGROUND job (flush or merge) at a time.
-// A simulator can therefore delay, reorder or never finish them.
+// Each worker has at most one job at a time. A simulator can therefore delay, reorder or
+// never finish them.
 //
 // What it does not know: rings, records, clocks. Its owner can let opaque notes
 // ride in the log beside the keys, and an opaque snapshot with every flush; at the
@@ -48,6 +48,11 @@ struct lsm_owner {
     // ... then every later note, in the order written. A status other than OK
     // stops the open, as corruption of the log at that place.
     enum status (*replay)(void *context, struct bytes note);
+    // Which pairs may go when a merge meets the oldest that is known of them: tombstones of
+    // the owner's own. `purge_rule` is asked when such a merge begins and appends what
+    // `purges` needs to know; that is called on the worker and may look at nothing else.
+    void (*purge_rule)(void *context, struct buf *rule);
+    bool (*purges)(struct bytes rule, struct bytes key, struct bytes value);
 };
 
 struct lsm_options {
@@ -59,7 +64,10 @@ struct lsm_options {
     size_t block_size;        // uncompressed target of a data block
     size_t cache_size;        // bytes of uncompressed blocks kept; 0 = none
     unsigned table_count_max; // descriptors that may be open for tables
-    unsigned merge_run_count; // runs that start a merge
+    unsigned merge_run_count; // tables that a reader may have to look into for one key
+    size_t range_size;        // bytes of the tables that merges aim at
+    uint64_t merge_rate;      // bytes that merges may write in a second; 0: as they can
+    uint64_t purge_age_ms;    // deletions older than this are merged away; 0: when convenient
     enum lsm_durability durability;
     unsigned interval_ms;
     struct lsm_owner owner; // all three functions may be NULL
@@ -107,12 +115,24 @@ void lsm_batch_note(struct lsm_batch *batch, struct bytes note); // for lsm_owne
 //   IO         the engine has stopped after a failed fsync (lsm_failed)
 enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *position) MUST_USE;
 
+// How long the owner should wait before it writes on, in microseconds; 0 as long as
+// flushes and merges keep up. Grows gradually while they fall behind. Asked after every write,
+// or every few. Who takes no notice gets BUSY, and waits long.
+uint64_t lsm_delay_us(struct lsm *lsm);
+
 uint64_t lsm_written(const struct lsm *lsm); // position of the newest write
 uint64_t lsm_durable(const struct lsm *lsm); // position up to which writes are durable
 bool lsm_failed(const struct lsm *lsm);      // a sync failed: only close is left
 
 // Starts a flush of what is in memory even if the memtable is not full.
 void lsm_flush(struct lsm *lsm);
+
+// Lets go of everything in [from, to) that has been written so far, without reading it; an
+// empty `to` is the end. It takes effect, at once and durably, when lsm_is_dropping() has become
+// false again; what is written into the range before then may go as well. A crash before
+// leaves the range as it was. BUSY: another drop is under way.
+enum status lsm_drop_range(struct lsm *lsm, struct bytes from, struct bytes to) MUST_USE;
+bool lsm_is_dropping(const struct lsm *lsm);
 
 // ---- Reading -------------------------------------------------------------------
 
@@ -137,6 +157,8 @@ void lsm_scan_close(struct lsm_scan *scan);
 enum lsm_worker {
     LSM_WORKER_LOG,        // latency matters: one write and sync of the log
     LSM_WORKER_BACKGROUND, // flush, merge, preparing log segments
+    LSM_WORKER_MERGE,      // a second merge; may be left out where cores are few
+    LSM_WORKER_COUNT,
 };
 
 struct lsm_job;
@@ -160,13 +182,18 @@ struct lsm_stats {
     uint64_t memtable_bytes;
     uint64_t memtable_entries;
     uint64_t log_bytes; // of segments that a restart would replay
-    uint64_t table_count;
+    size_t table_count;
     uint64_t table_bytes;
     uint64_t table_entries;
     uint64_t written_bytes;      // keys and values given to lsm_write()
     uint64_t disk_written_bytes; // by log, flushes and merges
     uint64_t flush_count;
     uint64_t merge_count;
+    uint64_t merge_written_bytes; // of the disk_written_bytes
+    uint64_t purged_count;        // pairs that the owner let go
+    uint64_t range_count;
+    uint64_t slice_count_max; // in one range
+    uint64_t debt_permille;   // how far merges are behind; 1000: writers wait
     uint64_t log_sync_count;
     uint64_t filter_miss_count; // table reads that a filter could not prevent in vain
     uint64_t cache_hit_count;

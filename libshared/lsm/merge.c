@@ -4,58 +4,79 @@
 
 #include <stdlib.h>
 
-size_t merge_choose(const struct version *version, size_t run_count_max)
+static bool has_table(const struct merge *merge, const struct sstable *table)
 {
-    const struct run *runs = version->runs;
-    size_t count = version->run_count;
-    if (count < 2 || count < run_count_max)
-        return 0;
-    size_t least = (count + 1) / 2 < 2 ? 2 : (count + 1) / 2;
-    uint64_t size = 0;
     size_t i = 0;
-    while (i < count && (i < least || runs[i].size <= 2 * size))
-        size += runs[i++].size;
-    return i;
+    while (i < merge->table_count && merge->tables[i] != table)
+        i++;
+    return i < merge->table_count;
 }
 
-enum status merge_init(struct merge *merge, const struct version *version, size_t run_count,
-                       struct fault *fault)
+static enum status add_inputs(struct merge *merge, const struct range *range, size_t slice_count,
+                              struct fault *fault)
 {
-    *merge = (struct merge){.is_oldest = run_count == version->run_count};
-    size_t table_count = 0;
-    for (size_t i = 0; i < run_count; i++) {
-        table_count += version->runs[i].count;
-        merge->size += version->runs[i].size;
+    enum status status = STATUS_OK;
+    for (size_t s = 0; s < slice_count && !status; s++) {
+        merge->size += range->slices[s].size;
+        if (has_table(merge, range->slices[s].table))
+            continue;
+        merge->tables =
+            xrealloc(merge->tables, (merge->table_count + 1) * sizeof(struct sstable *));
+        status = sstable_pin(range->slices[s].table, fault);
+        if (!status)
+            merge->tables[merge->table_count++] = range->slices[s].table;
     }
-    merge->tables = xmalloc(table_count * sizeof(struct sstable *));
-    for (size_t i = 0; i < table_count; i++) {
-        struct sstable *table = version->tables[i];
-        enum status status = sstable_pin(table, fault);
-        if (status) {
-            merge_release(merge);
-            return status;
-        }
-        merge->tables[merge->table_count++] = sstable_retain(table);
-    }
-    size_t begin = 0;
-    for (size_t i = 0; i < run_count; i++) {
-        iterator_add_run(&merge->iterator, merge->tables + begin, version->runs[i].count);
-        begin += version->runs[i].count;
-    }
-    return STATUS_OK;
+    return status;
 }
+
+enum status merge_init(struct merge *merge, struct version *version,
+                       const struct compaction_choice *choice, struct fault *fault)
+{
+    *merge = (struct merge){.version = version_retain(version), .is_bottom = choice->is_bottom};
+    size_t last = choice->first_range + choice->range_count - 1;
+    buf_set(&merge->span.begin, buf_bytes(&version->ranges[choice->first_range].begin));
+    buf_set(&merge->span.end, version_range_end(version, last));
+    enum status status = STATUS_OK;
+    for (size_t i = choice->first_range; i <= last && !status; i++) {
+        const struct range *range = &version->ranges[i];
+        size_t slice_count = choice->is_bottom ? range->count : choice->slice_count;
+        status = add_inputs(merge, range, slice_count, fault);
+    }
+    merge->walk = (struct walk){
+        .version = version,
+        .from = buf_bytes(&merge->span.begin),
+        .to = buf_bytes(&merge->span.end),
+        .slice_count = choice->is_bottom ? SIZE_MAX : choice->slice_count,
+    };
+    return status;
+}
+
+static bool is_kept(struct merge *merge, const struct entry *entry)
+{
+    if (!merge->is_bottom)
+        return true;
+    if (entry->is_deleted)
+        return false;
+    if (!merge->purges || !merge->purges(buf_bytes(&merge->purge_rule), entry->key, entry->value))
+        return true;
+    merge->purged_count++;
+    return false;
+}
+
+enum {
+    STEP_ENTRY_COUNT = 1 << 16, // read at most, even if little is written
+};
 
 enum status merge_step(struct merge *merge, uint64_t size, struct fault *fault)
 {
     enum status status = STATUS_OK;
-    if (!merge->is_started)
-        status = iterator_seek(&merge->iterator, (struct bytes){0}, fault);
-    merge->is_started = true;
     uint64_t end = run_writer_size(&merge->writer) + size;
-    while (!status && run_writer_size(&merge->writer) < end) {
+    for (unsigned i = 0; !status && i < STEP_ENTRY_COUNT; i++) {
+        if (run_writer_size(&merge->writer) >= end)
+            break;
         struct entry entry;
-        status = iterator_next(&merge->iterator, &entry, fault);
-        if (!status && (!entry.is_deleted || !merge->is_oldest))
+        status = walk_next(&merge->walk, &entry, fault);
+        if (!status && is_kept(merge, &entry))
             status = run_writer_add(&merge->writer, &entry, fault);
     }
     if (status == STATUS_END) {
@@ -67,14 +88,17 @@ enum status merge_step(struct merge *merge, uint64_t size, struct fault *fault)
     return status;
 }
 
-void merge_release(struct merge *merge)
+struct version *merge_release(struct merge *merge)
 {
-    iterator_release(&merge->iterator);
-    for (size_t i = 0; i < merge->table_count; i++) {
+    struct version *version = merge->version;
+    walk_release(&merge->walk);
+    for (size_t i = 0; i < merge->table_count; i++)
         sstable_unpin(merge->tables[i]);
-        sstable_release(merge->tables[i]);
-    }
     free(merge->tables);
+    buf_release(&merge->span.begin);
+    buf_release(&merge->span.end);
+    buf_release(&merge->purge_rule);
     run_writer_release(&merge->writer);
     *merge = (struct merge){0};
+    return version;
 }

@@ -1,41 +1,42 @@
-// merge.h - neighbouring runs become one.
+// merge.h - slices become one: a slice of a tier, or a new bottom.
 //
-// Size-tiered: when there are many runs, the newest ones are merged as long as the next
-// older one is not more than twice as big as those before it together, and at least half
-// of all. A byte is then rewritten about once for each doubling of what is above
-// it; run counts stay near the limit.
+// A merge walks through some slices of one range, or, for a bottom, of neighbouring
+// ranges that became small, and writes what counts. It works in steps, so that a
+// flush does not wait for it: run by a worker, kept by the owner in between. Its input
+// tables are pinned and its version is referenced.
 //
-// A merge works in steps, so that a flush does not wait for it: run by the worker,
-// kept by the owner in between. Its input tables are pinned and referenced.
+// Only a merge into the bottom forgets deletions, and what the owner of the database
+// lets go (lsm_owner.purges): there is nothing older that they have to hide.
 #pragma once
 
-#include "lsm/iterator.h"
+#include "lsm/compaction.h"
+#include "lsm/lsm.h"
 #include "lsm/run_writer.h"
-#include "lsm/version.h"
+#include "lsm/walk.h"
 
 struct merge {
-    struct sstable **tables; // input, newest run first
+    struct version *version; // as it was at the beginning; NULL: no merge
+    struct compaction_span span;
+    struct sstable **tables; // input, each once, pinned
     size_t table_count;
-    uint64_t size;  // bytes of input
-    bool is_oldest; // nothing lies below: deletions need not be kept
-    bool is_done;   // all was written and synced
-    bool is_started;
-    struct iterator iterator;
+    bool is_bottom;
+    uint64_t size; // bytes of input, about
+    struct walk walk;
     struct run_writer writer;
+    bool (*purges)(struct bytes rule, struct bytes key, struct bytes value); // NULL: nothing
+    struct buf purge_rule;
+    uint64_t purged_count;
+    bool is_done; // all was written and synced
 };
 
-// How many of the newest runs to merge; 0 if there are fewer than `run_count_max` runs.
-size_t merge_choose(const struct version *version, size_t run_count_max);
-
-// Takes the `run_count` newest runs as input: pins and references them. The writer is
-// left to the caller.
-enum status merge_init(struct merge *merge, const struct version *version, size_t run_count,
-                       struct fault *fault) MUST_USE;
+// Takes the choice as input. The writer is left to the caller.
+enum status merge_init(struct merge *merge, struct version *version,
+                       const struct compaction_choice *choice, struct fault *fault) MUST_USE;
 
 // Continues until about `size` further bytes were written, or the end. On failure what was
 // written is removed.
 enum status merge_step(struct merge *merge, uint64_t size, struct fault *fault) MUST_USE;
 
-// Gives the input back; the references too unless they are taken from `tables`, by
-// setting table_count to 0. The output files stay. May be repeated.
-void merge_release(struct merge *merge);
+// Unpins the tables and frees everything but the version, whose reference goes to the
+// caller. The output files stay. May be repeated.
+struct version *merge_release(struct merge *merge);

@@ -1,5 +1,6 @@
 #include "lsm/opening.h"
 
+#include "base/endian.h"
 #include "base/hash.h"
 #include "base/reader.h"
 #include "base/xalloc.h"
@@ -143,21 +144,49 @@ static enum status open_manifest(struct lsm *lsm, const struct listing *listing,
     return STATUS_OK;
 }
 
-static enum status open_tables(struct lsm *lsm, const struct edit_state *state, struct fault *fault)
+// The tables that the ranges of the state name, as a version.
+static enum status open_range(struct lsm *lsm, struct version *draft, size_t index,
+                              const struct edit_state *state, struct sstable **opened,
+                              struct fault *fault)
 {
-    for (size_t i = 0; i < state->table_count; i++) {
-        struct sstable *table;
-        enum status status =
-            sstable_open(&table, lsm->vfs, lsm->dir, lsm->database, &state->tables[i], fault);
+    const struct buf *numbers = &state->ranges[index].numbers;
+    for (size_t at = 0; at < numbers->size; at += 8) {
+        const struct sstable_info *info = edit_find_table(state, load_u64(numbers->data + at));
+        struct sstable **table = &opened[info - state->tables];
+        enum status status = STATUS_OK;
+        if (!*table)
+            status = sstable_open(table, lsm->vfs, lsm->dir, lsm->database, info, fault);
         if (status)
             return status;
-        sstable_adopt(table, &lsm->files);
-        version_add_take(&lsm->version, table);
+        if (!(*table)->files)
+            sstable_adopt(*table, &lsm->files);
+        version_add(draft, index, *table);
     }
-    if (!version_update(&lsm->version))
-        return fault_set(fault, STATUS_CORRUPT, "%s: tables of one run overlap, says the manifest",
-                         lsm->dir);
     return STATUS_OK;
+}
+
+static enum status open_tables(struct lsm *lsm, const struct edit_state *state, struct fault *fault)
+{
+    struct sstable **opened = xcalloc(state->table_count + 1, sizeof(struct sstable *));
+    enum status status = STATUS_OK;
+    lsm->version = version_new();
+    for (size_t i = 0; i < state->range_count && !status; i++) {
+        struct bytes begin = buf_bytes(&state->ranges[i].begin);
+        if (version_cut(lsm->version, begin) != i)
+            status = fault_set(fault, STATUS_CORRUPT,
+                               "%s: no range for the smallest keys, says "
+                               "the manifest",
+                               lsm->dir);
+    }
+    for (size_t i = 0; i < state->range_count && !status; i++)
+        status = open_range(lsm, lsm->version, i, state, opened, fault);
+    version_finish(lsm->version);
+    for (size_t i = 0; i < state->table_count; i++) {
+        if (opened[i])
+            sstable_release(opened[i]); // the version has its own references
+    }
+    free(opened);
+    return status;
 }
 
 static enum status replay(void *context, struct bytes ops)
@@ -231,7 +260,21 @@ static enum status read_log(struct lsm *lsm, const struct listing *listing, stru
 
 // ---- Changing --------------------------------------------------------------------------
 
-static bool is_needed(const struct lsm *lsm, const struct listed *file)
+static bool has_table(struct sstable *const *tables, size_t count, uint64_t number)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (tables[middle]->info.number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && tables[low]->info.number == number;
+}
+
+static bool is_needed(const struct lsm *lsm, struct sstable *const *tables, size_t table_count,
+                      const struct listed *file)
 {
     switch (file->kind) {
     case FILE_MANIFEST:
@@ -243,11 +286,7 @@ static bool is_needed(const struct lsm *lsm, const struct listed *file)
         }
         return false;
     case FILE_TABLE:
-        for (size_t i = 0; i < lsm->version.table_count; i++) {
-            if (lsm->version.tables[i]->info.number == file->number)
-                return true;
-        }
-        return false;
+        return has_table(tables, table_count, file->number);
     case FILE_TEMPORARY:
         return false;
     default:
@@ -258,11 +297,14 @@ static bool is_needed(const struct lsm *lsm, const struct listed *file)
 static void remove_unneeded(struct lsm *lsm, const struct listing *listing)
 {
     struct buf path = {0};
+    size_t table_count;
+    struct sstable **tables = version_tables(lsm->version, &table_count);
     for (size_t i = 0; i < listing->count; i++) {
         const struct listed *file = &listing->files[i];
-        if (!is_needed(lsm, file))
+        if (!is_needed(lsm, tables, table_count, file))
             lsm->vfs->remove(lsm->vfs, file_path(&path, lsm->dir, file->kind, file->number), NULL);
     }
+    free(tables);
     buf_release(&path);
 }
 
@@ -272,8 +314,12 @@ static enum status prepare_segment(struct lsm *lsm, struct fault *fault)
     struct log *log = &lsm->log;
     if (!log->is_closed || log->current + 1 < log->segment_count)
         return STATUS_OK;
-    struct segment segment = {.number = log->next_number++, .size = log->segment_size};
-    enum status status = segment_prepare(&segment, lsm->vfs, lsm->dir, lsm->database, 0, fault);
+    struct segment segment;
+    uint64_t recycled;
+    if (!log_needs_segment(log, &segment, &recycled))
+        return STATUS_OK;
+    enum status status =
+        segment_prepare(&segment, lsm->vfs, lsm->dir, lsm->database, recycled, fault);
     if (!status)
         log_add_segment(log, &segment);
     if (status != STATUS_DISK_FULL)

@@ -38,9 +38,11 @@ enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value, struct
         if (result != MEMTABLE_ABSENT)
             return result == MEMTABLE_FOUND ? STATUS_OK : STATUS_NOT_FOUND;
     }
-    for (size_t i = 0; i < lsm->version.run_count; i++) {
-        struct sstable *table = run_find(&lsm->version.runs[i], key);
-        if (!table || !filter_may_have(buf_bytes(&table->filter), hash))
+    const struct version *version = lsm->version;
+    const struct range *range = &version->ranges[version_find(version, key)];
+    for (size_t s = 0; s < range->count; s++) {
+        struct sstable *table = range->slices[s].table;
+        if (!filter_may_have(buf_bytes(&table->filter), hash))
             continue;
         enum status status = get_from_table(lsm, table, key, value, fault);
         if (status != STATUS_END)

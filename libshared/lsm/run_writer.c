@@ -3,6 +3,7 @@
 #include "base/xalloc.h"
 #include "lsm/file_name.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static enum status finish_table(struct run_writer *writer, struct fault *fault)
@@ -26,6 +27,7 @@ enum status run_writer_add(struct run_writer *writer, const struct entry *entry,
     if (writer->is_open && sstable_writer_size(&writer->table) >= writer->table_size_max)
         status = finish_table(writer, fault);
     if (!status && !writer->is_open) {
+        assert(writer->next_file < writer->file_end);
         writer->is_open = true;
         status =
             sstable_writer_open(&writer->table, writer->vfs, writer->dir, writer->next_file++,
@@ -42,6 +44,16 @@ uint64_t run_writer_size(const struct run_writer *writer)
     return writer->size + (writer->is_open ? sstable_writer_size(&writer->table) : 0);
 }
 
+static enum status open_tables(struct run_writer *writer, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    writer->tables = xcalloc(writer->count + 1, sizeof(struct sstable *));
+    for (size_t i = 0; i < writer->count && !status; i++)
+        status = sstable_open(&writer->tables[i], writer->vfs, writer->dir, writer->database,
+                              &writer->infos[i], fault);
+    return status;
+}
+
 enum status run_writer_finish(struct run_writer *writer, struct fault *fault)
 {
     enum status status = STATUS_OK;
@@ -49,13 +61,24 @@ enum status run_writer_finish(struct run_writer *writer, struct fault *fault)
         status = finish_table(writer, fault);
     if (!status && writer->count)
         status = writer->vfs->sync_dir(writer->vfs, writer->dir, fault);
-    return status;
+    return status ? status : open_tables(writer, fault);
+}
+
+static void release_tables(struct run_writer *writer)
+{
+    for (size_t i = 0; i < writer->count && writer->tables; i++) {
+        if (writer->tables[i])
+            sstable_release(writer->tables[i]);
+    }
+    free(writer->tables);
+    writer->tables = NULL;
 }
 
 void run_writer_abort(struct run_writer *writer)
 {
     sstable_writer_abort(&writer->table);
     writer->is_open = false;
+    release_tables(writer);
     struct buf path = {0};
     for (size_t i = 0; i < writer->count; i++)
         writer->vfs->remove(
@@ -69,6 +92,7 @@ void run_writer_release(struct run_writer *writer)
     if (writer->is_open)
         sstable_writer_abort(&writer->table); // half a table is of no use
     writer->is_open = false;
+    release_tables(writer);
     for (size_t i = 0; i < writer->count; i++)
         sstable_info_release(&writer->infos[i]);
     free(writer->infos);

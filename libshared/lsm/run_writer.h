@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lsm/entry.h"
+#include "lsm/sstable.h"
 #include "lsm/sstable_writer.h"
 
 struct run_writer {
@@ -11,21 +12,24 @@ struct run_writer {
     size_t block_size;
     unsigned filter_bits;
     uint64_t table_size_max; // bytes at which a new table begins, about
-    uint64_t next_file;      // number of the next table
-    uint64_t run;
+    uint64_t next_file;      // number of the next table ...
+    uint64_t file_end;       // ... which stays below this
+    uint64_t run;            // greater is newer: what these tables say hides what older ones say
 
     struct sstable_writer table; // the one being written, if is_open
     bool is_open;
     struct sstable_info *infos; // of the finished ones
     size_t count;
-    uint64_t size; // bytes of the finished ones
+    uint64_t size;           // bytes of the finished ones
+    struct sstable **tables; // after run_writer_finish(): open, a reference each
 };
 
 enum status run_writer_add(struct run_writer *writer, const struct entry *entry,
                            struct fault *fault) MUST_USE;
 uint64_t run_writer_size(const struct run_writer *writer); // bytes so far, about
 
-// Completes the last table and syncs the directory.
+// Completes the last table, syncs the directory, and opens all tables, so that nothing can
+// fail once they count.
 enum status run_writer_finish(struct run_writer *writer, struct fault *fault) MUST_USE;
 
 // Removes all that was written.

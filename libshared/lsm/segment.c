@@ -57,6 +57,8 @@ enum status segment_prepare(struct segment *segment, struct vfs *vfs, const char
         status = vfs->rename(vfs, buf_text(&from), buf_text(&to), fault);
     if (!status)
         status = vfs->sync_dir(vfs, dir, fault);
+    if (!status)
+        segment_map(segment, vfs);
     if (status) {
         segment_close(segment, vfs);
         vfs->remove(vfs, buf_text(&from), NULL); // if it stays, it goes at the next open
@@ -98,8 +100,17 @@ enum status segment_open(struct segment *segment, struct vfs *vfs, const char *d
     return status;
 }
 
+void segment_map(struct segment *segment, struct vfs *vfs)
+{
+    if (segment->is_mapped && !segment->map)
+        segment->map = vfs->map(vfs, segment->file, (size_t)segment->size);
+}
+
 void segment_close(struct segment *segment, struct vfs *vfs)
 {
+    if (segment->map)
+        vfs->unmap(vfs, segment->file, segment->map, (size_t)segment->size);
+    segment->map = NULL;
     if (segment->file)
         vfs->close(vfs, segment->file);
     segment->file = NULL;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 enum {
-    LINE_KEY = 12, // offset of the separator's size in a line of the index
+    LINE_SIZE_MIN = 14, // of a line of the index, whose separator may be empty
 };
 
 static enum status corrupt(const struct sstable *table, const char *what, uint64_t offset,
@@ -175,29 +175,65 @@ static enum status read_footer(struct sstable *table, struct footer *footer, str
     return STATUS_OK;
 }
 
-static bool parse_index(struct sstable *table)
+// Eight bytes of the key behind the prefix of the table, which the key has.
+static uint64_t head_of(const struct sstable *table, struct bytes key)
 {
-    struct reader reader = reader_of(buf_bytes(&table->index));
-    table->block_count = reader_u32(&reader);
-    if (!table->block_count || table->block_count > reader_left(&reader) / (LINE_KEY + 2))
+    uint8_t head[8] = {0};
+    size_t size = key.size - table->prefix_size;
+    if (size)
+        memcpy(head, key.data + table->prefix_size, size < 8 ? size : 8);
+    return load_u64_be(head);
+}
+
+static struct bytes prefix_of(const struct sstable *table)
+{
+    return bytes_of(table->info.smallest.data, table->prefix_size);
+}
+
+static struct bytes separator_at(const struct sstable *table, uint32_t index)
+{
+    const uint8_t *at = table->index.data + table->places[index].separator;
+    return bytes_of(at + 2, load_u16(at));
+}
+
+// The first separator is empty, the others ascend and have the prefix that the keys have.
+static bool parse_line(struct sstable *table, uint32_t index, struct reader *reader, uint64_t *end)
+{
+    struct sstable_place *place = &table->places[index];
+    place->offset = reader_u64(reader);
+    uint32_t size = reader_u32(reader);
+    place->separator = (uint32_t)(reader->at - table->index.data);
+    struct bytes separator = reader_short(reader);
+    bool is_valid = !reader->bad && place->offset == *end;
+    *end += size;
+    if (index == 0)
+        return is_valid && !separator.size;
+    if (!is_valid || !bytes_has_prefix(separator, prefix_of(table)))
         return false;
-    table->heads = xmalloc(table->block_count * sizeof *table->heads);
-    table->lines = xmalloc(table->block_count * sizeof *table->lines);
-    uint64_t expected = 0;
-    for (uint32_t i = 0; i < table->block_count; i++) {
-        table->lines[i] = (uint32_t)(reader.at - table->index.data);
-        uint64_t offset = reader_u64(&reader);
-        uint32_t size = reader_u32(&reader);
-        struct bytes key = reader_short(&reader);
-        if (reader.bad || offset != expected)
+    place->head = head_of(table, separator);
+    return bytes_compare(separator_at(table, index - 1), separator) < 0;
+}
+
+static bool parse_index(struct sstable *table, uint64_t blocks_end)
+{
+    struct bytes smallest = buf_bytes(&table->info.smallest);
+    struct bytes greatest = buf_bytes(&table->info.greatest);
+    while (table->prefix_size < smallest.size && table->prefix_size < greatest.size &&
+           smallest.data[table->prefix_size] == greatest.data[table->prefix_size])
+        table->prefix_size++;
+    struct reader reader = reader_of(buf_bytes(&table->index));
+    uint32_t count = reader_u32(&reader);
+    if (!count || count > reader_left(&reader) / LINE_SIZE_MIN)
+        return false;
+    table->block_count = count;
+    table->places = xcalloc((size_t)count + 1, sizeof *table->places);
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!parse_line(table, i, &reader, &end))
             return false;
-        expected = offset + size;
-        uint8_t head[8] = {0};
-        if (key.size)
-            memcpy(head, key.data, key.size < 8 ? key.size : 8);
-        table->heads[i] = load_u64_be(head);
     }
-    return reader_done(&reader) && expected == table->blocks_end;
+    table->places[count].offset = end;
+    return reader_done(&reader) && end == blocks_end;
 }
 
 static bool is_sample_valid(const struct sstable *table)
@@ -220,10 +256,9 @@ static enum status load(struct sstable *table, struct fault *fault)
         status = read_footer(table, &footer, fault);
     if (status)
         return status;
-    table->blocks_end = footer.index_offset;
     status =
         read_stored(table, footer.index_offset, (size_t)footer.index_size, &table->index, fault);
-    if (!status && !parse_index(table))
+    if (!status && !parse_index(table, footer.index_offset))
         status = corrupt(table, "malformed index", footer.index_offset, fault);
     if (!status)
         status = read_stored(table, footer.filter_offset, (size_t)footer.filter_size,
@@ -270,33 +305,68 @@ bool sstable_release(struct sstable *table)
     buf_release(&table->index);
     buf_release(&table->filter);
     buf_release(&table->sample);
-    free(table->heads);
-    free(table->lines);
+    free(table->places);
     free(table);
     return true;
 }
 
 // ---- Reading -----------------------------------------------------------------------
 
-static struct bytes separator_at(const struct sstable *table, uint32_t index)
+struct wanted {
+    struct bytes key;
+    uint64_t head;
+};
+
+static bool is_above(const struct sstable *table, uint32_t index, const struct wanted *wanted)
 {
-    const uint8_t *line = table->index.data + table->lines[index];
-    return bytes_of(line + LINE_KEY + 2, load_u16(line + LINE_KEY));
+    uint64_t head = table->places[index].head;
+    return head > wanted->head ||
+           (head == wanted->head && bytes_compare(separator_at(table, index), wanted->key) > 0);
+}
+
+// Where the key would be if the separators were spread evenly; never 0.
+static uint32_t guess(const struct sstable *table, uint64_t head)
+{
+    uint32_t last = table->block_count - 1;
+    uint64_t low = table->places[1].head, high = table->places[last].head;
+    if (head <= low)
+        return 1;
+    if (head >= high)
+        return last;
+    return 1 + (uint32_t)((double)(head - low) / (double)(high - low) * (last - 1));
 }
 
 uint32_t sstable_find_block(const struct sstable *table, struct bytes key)
 {
-    uint8_t head[8] = {0};
-    if (key.size)
-        memcpy(head, key.data, key.size < 8 ? key.size : 8);
-    uint64_t wanted = load_u64_be(head);
-    uint32_t low = 0, high = table->block_count; // the answer is before `high`
+    uint32_t low = 0, high = table->block_count; // the answer is in [low, high)
+    size_t size = key.size < table->prefix_size ? key.size : table->prefix_size;
+    int order = size ? memcmp(key.data, table->info.smallest.data, size) : 0;
+    if (order < 0 || (order == 0 && size < table->prefix_size) || high == 1)
+        return 0;
+    if (order > 0)
+        return high - 1;
+
+    // Interpolation says where to begin; from there in growing steps, then by halves.
+    struct wanted wanted = {key, head_of(table, key)};
+    uint32_t middle = guess(table, wanted.head), step = 4;
+    if (is_above(table, middle, &wanted)) {
+        high = middle;
+        while (high > step && is_above(table, high - step, &wanted)) {
+            high -= step;
+            step *= 2;
+        }
+        low = high > step ? high - step : 0;
+    } else {
+        low = middle;
+        while (high - low > step && !is_above(table, low + step, &wanted)) {
+            low += step;
+            step *= 2;
+        }
+        high = high - low > step ? low + step : high;
+    }
     while (low + 1 < high) {
-        uint32_t middle = low + (high - low) / 2;
-        uint64_t found = table->heads[middle];
-        bool is_above = found > wanted ||
-                        (found == wanted && bytes_compare(separator_at(table, middle), key) > 0);
-        if (is_above)
+        middle = low + (high - low) / 2;
+        if (is_above(table, middle, &wanted))
             high = middle;
         else
             low = middle;
@@ -306,16 +376,48 @@ uint32_t sstable_find_block(const struct sstable *table, struct bytes key)
 
 uint64_t sstable_block_offset(const struct sstable *table, uint32_t index)
 {
-    return load_u64(table->index.data + table->lines[index]);
+    return table->places[index].offset;
+}
+
+void sstable_range_blocks(const struct sstable *table, struct bytes from, struct bytes to,
+                          uint32_t *begin, uint32_t *end)
+{
+    *begin = *end = 0;
+    if (bytes_compare(from, buf_bytes(&table->info.greatest)) > 0 ||
+        (to.size && bytes_compare(to, buf_bytes(&table->info.smallest)) <= 0))
+        return;
+    *begin = sstable_find_block(table, from);
+    *end = table->block_count;
+    if (!to.size)
+        return;
+    // A block whose separator is `to` holds no key below it.
+    uint32_t last = sstable_find_block(table, to);
+    *end = last + !bytes_equal(separator_at(table, last), to);
+    if (*end < *begin)
+        *end = *begin;
+}
+
+uint64_t sstable_range_size(const struct sstable *table, struct bytes from, struct bytes to)
+{
+    uint32_t begin, end;
+    sstable_range_blocks(table, from, to, &begin, &end);
+    return table->places[end].offset - table->places[begin].offset;
+}
+
+size_t sstable_memory(const struct sstable *table)
+{
+    return sizeof *table + ((size_t)table->block_count + 1) * sizeof *table->places +
+           table->index.capacity + table->filter.capacity + table->sample.capacity +
+           table->info.smallest.capacity + table->info.greatest.capacity;
 }
 
 enum status sstable_read_block(const struct sstable *table, uint32_t index, struct block **block,
                                struct fault *fault)
 {
-    const uint8_t *line = table->index.data + table->lines[index];
-    uint64_t offset = load_u64(line);
+    uint64_t offset = table->places[index].offset;
+    size_t size = (size_t)(table->places[index + 1].offset - offset);
     struct buf raw = {0};
-    enum status status = read_stored(table, offset, load_u32(line + 8), &raw, fault);
+    enum status status = read_stored(table, offset, size, &raw, fault);
     if (!status) {
         *block = block_new_take(&raw, table->info.number, offset);
         if (!*block)

@@ -34,9 +34,17 @@ enum {
     SSTABLE_SAMPLE_LINE_SIZE = 12,
 };
 
+// A data block in the index.
+struct sstable_place {
+    uint64_t head;      // of the separator: eight bytes behind the prefix of the table
+    uint64_t offset;    // in the file; the block ends where the next one begins
+    uint32_t separator; // where it is in the index: u16 size, bytes
+};
+
 struct sstable {
     unsigned ref_count;
     unsigned pin_count;
+    bool is_damaged; // a merge could not read it
     struct sstable_info info;
     struct vfs *vfs;
     const char *dir;
@@ -47,10 +55,9 @@ struct sstable {
     struct buf index; // as stored, uncompressed
     struct buf filter;
     struct buf sample;
+    size_t prefix_size; // of what all keys begin with
     uint32_t block_count;
-    uint64_t *heads;     // of the separators, first eight bytes
-    uint32_t *lines;     // offsets in the index
-    uint64_t blocks_end; // where the data blocks end
+    struct sstable_place *places; // block_count of them, and where the data blocks end
 };
 
 // Which tables have their file open, and at most how many.
@@ -86,6 +93,17 @@ void sstable_unpin(struct sstable *table);
 // The block where a key would be: the last whose separator is not above it; 0 if all are.
 uint32_t sstable_find_block(const struct sstable *table, struct bytes key);
 uint64_t sstable_block_offset(const struct sstable *table, uint32_t index);
+
+// The blocks [begin, end) which hold all keys of [from, to), and few others; an empty bound
+// is open. Empty if the table has nothing there.
+void sstable_range_blocks(const struct sstable *table, struct bytes from, struct bytes to,
+                          uint32_t *begin, uint32_t *end);
+
+// Stored bytes of those blocks.
+uint64_t sstable_range_size(const struct sstable *table, struct bytes from, struct bytes to);
+
+// Bytes of memory that the open table takes, blocks in the cache not counted.
+size_t sstable_memory(const struct sstable *table);
 
 // Reads a data block from the file, which must be open. Any thread. One reference
 // belongs to the caller.

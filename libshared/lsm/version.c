@@ -1,86 +1,382 @@
 #include "lsm/version.h"
 
+#include "base/endian.h"
 #include "base/xalloc.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-void version_add_take(struct version *version, struct sstable *table)
+struct version *version_new(void)
 {
-    version->tables =
-        xrealloc(version->tables, (version->table_count + 1) * sizeof(struct sstable *));
-    version->tables[version->table_count++] = table;
+    struct version *version = xcalloc(1, sizeof *version);
+    version->ref_count = 1;
+    version->ranges = xcalloc(1, sizeof *version->ranges);
+    version->count = 1;
+    return version;
 }
 
-void version_remove(struct version *version, const struct sstable *table)
+struct version *version_retain(struct version *version)
 {
-    size_t i = 0;
-    while (version->tables[i] != table)
-        i++;
-    version->tables[i] = version->tables[--version->table_count];
+    version->ref_count++;
+    return version;
 }
 
-static int compare(const void *a, const void *b)
+static void release_range(struct range *range)
 {
-    const struct sstable_info *x = &(*(struct sstable *const *)a)->info;
-    const struct sstable_info *y = &(*(struct sstable *const *)b)->info;
-    if (x->run != y->run)
-        return x->run > y->run ? -1 : 1;
-    return bytes_compare(buf_bytes(&x->smallest), buf_bytes(&y->smallest));
+    buf_release(&range->begin);
+    free(range->slices);
 }
 
-bool version_update(struct version *version)
+void version_release(struct version *version, void (*drop)(void *context, struct sstable *table),
+                     void *context)
 {
-    if (version->table_count)
-        qsort(version->tables, version->table_count, sizeof(struct sstable *), compare);
-    free(version->runs);
-    version->runs = NULL;
-    version->run_count = 0;
-    bool is_valid = true;
-    struct run *run = NULL;
-    for (size_t i = 0; i < version->table_count; i++) {
-        const struct sstable_info *info = &version->tables[i]->info;
-        if (!run || run->number != info->run) {
-            version->runs =
-                xrealloc(version->runs, (version->run_count + 1) * sizeof *version->runs);
-            run = &version->runs[version->run_count++];
-            *run = (struct run){.number = info->run, .tables = &version->tables[i]};
-        } else {
-            const struct sstable_info *before = &version->tables[i - 1]->info;
-            is_valid &= bytes_compare(buf_bytes(&before->greatest), buf_bytes(&info->smallest)) < 0;
-        }
-        run->count++;
-        run->size += info->size;
+    if (!version || --version->ref_count)
+        return;
+    for (size_t i = 0; i < version->count; i++) {
+        for (size_t s = 0; s < version->ranges[i].count; s++)
+            drop(context, version->ranges[i].slices[s].table);
+        release_range(&version->ranges[i]);
     }
-    return is_valid;
+    free(version->ranges);
+    free(version->heads);
+    free(version);
 }
 
-void version_release(struct version *version)
+// ---- Reading -----------------------------------------------------------------------
+
+static uint64_t head_of(struct bytes key)
 {
-    for (size_t i = 0; i < version->table_count; i++)
-        sstable_release(version->tables[i]);
-    free(version->tables);
-    free(version->runs);
-    *version = (struct version){0};
+    if (key.size >= 8)
+        return load_u64_be(key.data);
+    uint8_t head[8] = {0};
+    if (key.size)
+        memcpy(head, key.data, key.size);
+    return load_u64_be(head);
 }
 
-size_t run_find_from(const struct run *run, struct bytes from)
+static struct bytes begin_of(const struct version *version, size_t index)
 {
-    size_t low = 0, high = run->count;
-    while (low < high) {
+    return buf_bytes(&version->ranges[index].begin);
+}
+
+size_t version_find(const struct version *version, struct bytes key)
+{
+    uint64_t wanted = head_of(key);
+    size_t low = 0, high = version->count; // the answer is before `high`
+    while (low + 1 < high) {
         size_t middle = low + (high - low) / 2;
-        if (bytes_compare(buf_bytes(&run->tables[middle]->info.greatest), from) < 0)
-            low = middle + 1;
-        else
+        uint64_t found =
+            version->heads ? version->heads[middle] : head_of(begin_of(version, middle));
+        bool is_above = found > wanted ||
+                        (found == wanted && bytes_compare(begin_of(version, middle), key) > 0);
+        if (is_above)
             high = middle;
+        else
+            low = middle;
     }
     return low;
 }
 
-struct sstable *run_find(const struct run *run, struct bytes key)
+struct bytes version_range_end(const struct version *version, size_t index)
 {
-    size_t i = run_find_from(run, key);
-    if (i == run->count || bytes_compare(buf_bytes(&run->tables[i]->info.smallest), key) > 0)
-        return NULL;
-    return run->tables[i];
+    return index + 1 < version->count ? begin_of(version, index + 1) : (struct bytes){0};
+}
+
+static int compare_tables(const void *a, const void *b)
+{
+    uint64_t x = (*(struct sstable *const *)a)->info.number;
+    uint64_t y = (*(struct sstable *const *)b)->info.number;
+    return (x > y) - (x < y);
+}
+
+struct sstable **version_tables(const struct version *version, size_t *count)
+{
+    size_t all = 0;
+    *count = 0;
+    for (size_t i = 0; i < version->count; i++)
+        all += version->ranges[i].count;
+    struct sstable **tables = xmalloc((all + 1) * sizeof(struct sstable *));
+    all = 0;
+    for (size_t i = 0; i < version->count; i++)
+        for (size_t s = 0; s < version->ranges[i].count; s++)
+            tables[all++] = version->ranges[i].slices[s].table;
+    if (all)
+        qsort(tables, all, sizeof(struct sstable *), compare_tables);
+    for (size_t i = 0; i < all; i++)
+        if (!*count || tables[*count - 1] != tables[i])
+            tables[(*count)++] = tables[i];
+    return tables;
+}
+
+// ---- How much is superseded ----------------------------------------------------------
+
+static int compare_hashes(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+// Appends the sampled hashes of a slice. Its first and last blocks may reach out of the range.
+static void collect_sample(const struct sstable *table, uint32_t begin, uint32_t end,
+                           struct buf *hashes, uint64_t *deleted_count)
+{
+    const struct buf *sample = &table->sample;
+    for (size_t at = 0; at < sample->size; at += SSTABLE_SAMPLE_LINE_SIZE) {
+        uint32_t block = load_u32(sample->data + at);
+        if (block < begin || block >= end)
+            continue;
+        uint64_t hash = load_u64(sample->data + at + 4);
+        *deleted_count += hash & 1;
+        buf_append_u64(hashes, hash & ~(uint64_t)UINT8_MAX);
+    }
+}
+
+void range_survey(const struct version *version, size_t index)
+{
+    struct range *range = &version->ranges[index];
+    struct buf hashes = {0};
+    range->deleted_count = range->distinct_count = 0;
+    for (size_t s = 0; s < range->count; s++) {
+        uint32_t begin, end;
+        sstable_range_blocks(range->slices[s].table, buf_bytes(&range->begin),
+                             version_range_end(version, index), &begin, &end);
+        collect_sample(range->slices[s].table, begin, end, &hashes, &range->deleted_count);
+    }
+    uint64_t *sorted = (uint64_t *)(void *)hashes.data;
+    range->sampled_count = hashes.size / sizeof *sorted;
+    if (range->sampled_count)
+        qsort(sorted, range->sampled_count, sizeof *sorted, compare_hashes);
+    for (size_t i = 0; i < range->sampled_count; i++)
+        range->distinct_count += i == 0 || sorted[i] != sorted[i - 1];
+    range->is_surveyed = true;
+    buf_release(&hashes);
+}
+
+// ---- A draft -----------------------------------------------------------------------
+
+static void copy_range(struct range *to, const struct range *from)
+{
+    *to = *from;
+    to->begin = (struct buf){0};
+    buf_set(&to->begin, buf_bytes(&from->begin));
+    to->slices = xmalloc((from->count + 1) * sizeof *to->slices);
+    for (size_t s = 0; s < from->count; s++) {
+        to->slices[s] = from->slices[s];
+        sstable_retain(to->slices[s].table);
+    }
+}
+
+struct version *version_copy(const struct version *version)
+{
+    struct version *draft = xcalloc(1, sizeof *draft);
+    draft->ref_count = 1;
+    draft->count = version->count;
+    draft->ranges = xmalloc(draft->count * sizeof *draft->ranges);
+    for (size_t i = 0; i < draft->count; i++)
+        copy_range(&draft->ranges[i], &version->ranges[i]);
+    return draft;
+}
+
+// The draft changes: what was computed from it is void.
+static void touch(struct version *draft, struct range *range)
+{
+    range->is_surveyed = false;
+    range->size = 0;
+    free(draft->heads);
+    draft->heads = NULL;
+}
+
+static bool reaches(const struct sstable *table, struct bytes begin, struct bytes end)
+{
+    return bytes_compare(buf_bytes(&table->info.greatest), begin) >= 0 &&
+           (!end.size || bytes_compare(buf_bytes(&table->info.smallest), end) < 0);
+}
+
+// Takes the slices away that do not reach into the range.
+static void trim(struct version *draft, size_t index)
+{
+    struct range *range = &draft->ranges[index];
+    struct bytes end = version_range_end(draft, index);
+    size_t kept = 0;
+    for (size_t s = 0; s < range->count; s++) {
+        struct slice slice = range->slices[s];
+        if (reaches(slice.table, buf_bytes(&range->begin), end))
+            range->slices[kept++] = slice;
+        else
+            sstable_release(slice.table); // another range has it
+    }
+    range->count = kept;
+}
+
+static void insert_range(struct version *draft, size_t index, struct range range)
+{
+    draft->ranges = xrealloc(draft->ranges, (draft->count + 1) * sizeof *draft->ranges);
+    memmove(draft->ranges + index + 1, draft->ranges + index,
+            (draft->count - index) * sizeof *draft->ranges);
+    draft->ranges[index] = range;
+    draft->count++;
+}
+
+static void remove_range(struct version *draft, size_t index)
+{
+    for (size_t s = 0; s < draft->ranges[index].count; s++)
+        sstable_release(draft->ranges[index].slices[s].table);
+    release_range(&draft->ranges[index]);
+    draft->count--;
+    memmove(draft->ranges + index, draft->ranges + index + 1,
+            (draft->count - index) * sizeof *draft->ranges);
+}
+
+size_t version_cut(struct version *draft, struct bytes key)
+{
+    size_t index = version_find(draft, key);
+    if (bytes_equal(begin_of(draft, index), key))
+        return index;
+    struct range second;
+    copy_range(&second, &draft->ranges[index]);
+    buf_set(&second.begin, key);
+    insert_range(draft, index + 1, second);
+    touch(draft, &draft->ranges[index]);
+    touch(draft, &draft->ranges[index + 1]);
+    trim(draft, index);
+    trim(draft, index + 1);
+    return index + 1;
+}
+
+void version_add(struct version *draft, size_t index, struct sstable *table)
+{
+    struct range *range = &draft->ranges[index];
+    size_t at = 0;
+    while (at < range->count && range->slices[at].table->info.run > table->info.run)
+        at++;
+    range->slices = xrealloc(range->slices, (range->count + 1) * sizeof *range->slices);
+    memmove(range->slices + at + 1, range->slices + at,
+            (range->count - at) * sizeof *range->slices);
+    range->slices[at] = (struct slice){.table = sstable_retain(table)};
+    range->count++;
+    touch(draft, range);
+}
+
+void version_push(struct version *draft, struct sstable *table)
+{
+    for (size_t i = 0; i < draft->count; i++) {
+        if (reaches(table, begin_of(draft, i), version_range_end(draft, i)))
+            version_add(draft, i, table);
+    }
+}
+
+static bool is_among(const struct sstable *table, struct sstable *const *tables, size_t count)
+{
+    size_t i = 0;
+    while (i < count && tables[i] != table)
+        i++;
+    return i < count;
+}
+
+// Takes the inputs out of a range, and lists what is left in `rest`.
+static void take_inputs(struct version *draft, struct range *range,
+                        const struct version_change *change)
+{
+    size_t kept = 0;
+    for (size_t s = 0; s < range->count; s++) {
+        struct slice slice = range->slices[s];
+        if (is_among(slice.table, change->inputs, change->input_count))
+            sstable_release(slice.table); // a reference of the version before is left
+        else
+            range->slices[kept++] = slice;
+    }
+    range->count = kept;
+    touch(draft, range);
+}
+
+// The ranges first..last become one, which has the slices of all.
+static void join(struct version *draft, size_t first, size_t last)
+{
+    for (; last > first; last--) {
+        struct range *range = &draft->ranges[last];
+        for (size_t s = 0; s < range->count; s++) {
+            struct range *left = &draft->ranges[first];
+            size_t i = 0;
+            while (i < left->count && left->slices[i].table != range->slices[s].table)
+                i++;
+            if (i == left->count)
+                version_add(draft, first, range->slices[s].table);
+        }
+        remove_range(draft, last);
+        touch(draft, &draft->ranges[first]);
+    }
+}
+
+void version_replace(struct version *draft, const struct version_change *change)
+{
+    size_t first = version_find(draft, change->begin), last = first;
+    while (last + 1 < draft->count &&
+           (!change->end.size || bytes_compare(begin_of(draft, last + 1), change->end) < 0))
+        last++;
+    for (size_t i = first; i <= last; i++)
+        take_inputs(draft, &draft->ranges[i], change);
+    if (change->is_bottom)
+        join(draft, first, last);
+    for (size_t i = 0; i < change->output_count; i++) {
+        size_t index = first;
+        if (i && change->is_bottom)
+            index = version_cut(draft, buf_bytes(&change->outputs[i]->info.smallest));
+        version_add(draft, index, change->outputs[i]);
+    }
+}
+
+void version_clear(struct version *draft, struct bytes begin, struct bytes end)
+{
+    size_t first = version_cut(draft, begin), last = draft->count;
+    if (end.size)
+        last = version_cut(draft, end);
+    for (size_t i = first; i < last; i++) {
+        struct range *range = &draft->ranges[i];
+        while (range->count)
+            sstable_release(range->slices[--range->count].table);
+        touch(draft, range);
+    }
+    join(draft, first, last - 1);
+}
+
+// Whether the range has nothing and the one before it does not reach into it.
+static bool is_superfluous(const struct version *draft, size_t index)
+{
+    const struct range *before = &draft->ranges[index - 1];
+    bool is_free = !draft->ranges[index].count;
+    for (size_t s = 0; s < before->count && is_free; s++)
+        is_free = bytes_compare(buf_bytes(&before->slices[s].table->info.greatest),
+                                begin_of(draft, index)) < 0;
+    return is_free;
+}
+
+void version_tidy(struct version *draft)
+{
+    for (size_t i = draft->count - 1; i > 0; i--) {
+        if (is_superfluous(draft, i))
+            join(draft, i - 1, i);
+    }
+}
+
+static void measure(struct version *draft, size_t index)
+{
+    struct range *range = &draft->ranges[index];
+    range->size = 0;
+    for (size_t s = 0; s < range->count; s++) {
+        struct slice *slice = &range->slices[s];
+        slice->size = sstable_range_size(slice->table, buf_bytes(&range->begin),
+                                         version_range_end(draft, index));
+        range->size += slice->size;
+    }
+}
+
+void version_finish(struct version *draft)
+{
+    free(draft->heads);
+    draft->heads = xmalloc(draft->count * sizeof *draft->heads);
+    for (size_t i = 0; i < draft->count; i++) {
+        draft->heads[i] = head_of(begin_of(draft, i));
+        if (!draft->ranges[i].size) // it has changed
+            measure(draft, i);
+    }
 }

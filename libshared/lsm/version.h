@@ -1,42 +1,98 @@
-// version.h - the tables that make up the database now.
+// version.h - which tables hold which keys now.
 //
-//     run 12 (newest)  [ a ------ q ]
-//     run  9           [ a - f ][ g --- r ][ s - z ]
-//     run  4 (oldest)  [ a - c ][ d - k ][ l -- t ][ u - z ]
+//     keys         |a ......... |h ............... |q ......... |
+//     newest       [ 31 ------- | ---------------- | ---------- ]   one flush, three slices
+//                  [ 28 ------- | ---------------- | ---------- ]
+//                               [ 30 ------------- ]                a merge of two slices
+//     bottom       [ 24 ------- ][ 19 ------------ ][ 27 ------- ]
 //
-// A run is a sorted sequence of tables that do not overlap. Whatever a newer run says
-// of a key hides what an older one says. A flush adds a run; a merge replaces
-// neighbouring runs by one, which keeps the number of the newest of them.
+// The keys are divided into ranges. Each has a few slices, newest first: a slice is the
+// part of a table that lies in the range. What a newer slice says of a key hides what the
+// older ones say. A flush adds one table, a slice on top of every range it reaches;
+// a merge works on one range and leaves one slice; the last one is called the bottom.
+// Ranges grow with the data: a bottom that became too large is written as several tables,
+// each in a range of its own.
+//
+// A version never changes once it is in force: readers hold on to it by its reference
+// count, whoever changes something makes a copy, a draft. Owner's thread only.
 #pragma once
 
 #include "lsm/sstable.h"
 
-struct run {
-    uint64_t number;
-    struct sstable **tables; // in key order; part of the version's array
+struct slice {
+    struct sstable *table; // one reference; its run number says how new it is
+    uint64_t size;         // stored bytes of it in this range, about
+};
+
+struct range {
+    struct buf begin; // no key of it is smaller; empty in the first one
+    struct slice *slices;
     size_t count;
-    uint64_t size; // bytes
+    uint64_t size;           // of all slices
+    uint64_t sampled_count;  // entries in the samples of all slices ...
+    uint64_t distinct_count; // ... of different keys ...
+    uint64_t deleted_count;  // ... deletions among all; see range_survey()
+    bool is_surveyed;
 };
 
 struct version {
-    struct sstable **tables; // newest run first, in key order within
-    size_t table_count;
-    struct run *runs; // newest first
-    size_t run_count;
+    unsigned ref_count;
+    struct range *ranges; // ascending; at least one
+    size_t count;
+    uint64_t *heads; // first eight bytes of each `begin`
 };
 
-// Adds tables, takes over the references. Call version_update() before reading on.
-void version_add_take(struct version *version, struct sstable *table);
+struct version *version_new(void); // one range, no slices
+struct version *version_retain(struct version *version);
 
-// Removes a table; its reference goes to the caller.
-void version_remove(struct version *version, const struct sstable *table);
+// When the last reference goes, `drop` is called for the table of every slice, to release it.
+void version_release(struct version *version, void (*drop)(void *context, struct sstable *table),
+                     void *context);
 
-// Finds the runs again. False if the tables of one run overlap.
-bool version_update(struct version *version);
-void version_release(struct version *version);
+// ---- Reading -----------------------------------------------------------------------
 
-// The only table of the run that may hold the key, or NULL.
-struct sstable *run_find(const struct run *run, struct bytes key);
+// Index of the range of a key; of the one where the walk from `from` begins.
+size_t version_find(const struct version *version, struct bytes key);
 
-// Index of the first table with keys that are not below `from`; `count` if there is none.
-size_t run_find_from(const struct run *run, struct bytes from);
+// Where a range ends: the begin of the next one, or empty.
+struct bytes version_range_end(const struct version *version, size_t index);
+
+// All tables, each once, in the order of their numbers; the array is the caller's to free.
+struct sstable **version_tables(const struct version *version, size_t *count);
+
+// Fills in how many of the sampled entries of the range are superseded or deletions.
+void range_survey(const struct version *version, size_t index);
+
+// ---- A draft -----------------------------------------------------------------------
+
+struct version *version_copy(const struct version *version);
+
+// Lets a range begin at `key`. Returns its index.
+size_t version_cut(struct version *draft, struct bytes key);
+
+// Puts slices of a newer table on top of all ranges that it reaches.
+void version_push(struct version *draft, struct sstable *table);
+
+// In one range only, at the place of its run.
+void version_add(struct version *draft, size_t index, struct sstable *table);
+
+// Replaces the inputs of a merge of [begin, end) by its outputs, which are in key order. With
+// the bottom among the inputs, every output gets a range of its own.
+struct version_change {
+    struct bytes begin, end;
+    struct sstable *const *inputs;
+    size_t input_count;
+    struct sstable *const *outputs;
+    size_t output_count;
+    bool is_bottom;
+};
+void version_replace(struct version *draft, const struct version_change *change);
+
+// Nothing is left of [begin, end).
+void version_clear(struct version *draft, struct bytes begin, struct bytes end);
+
+// Joins ranges without slices to their neighbours where nothing reaches over.
+void version_tidy(struct version *draft);
+
+// Brings sizes up to date: the draft may come into force.
+void version_finish(struct version *draft);

@@ -7,6 +7,12 @@
 
 #include <assert.h>
 
+enum {
+    DELAY_STEP_US = 500,
+    DELAY_MAX_US = 20000,
+    DEBT_FREE = 250, // permille
+};
+
 void lsm_batch_release(struct lsm_batch *batch)
 {
     buf_release(&batch->ops);
@@ -111,8 +117,41 @@ enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *
     if (status)
         return status == STATUS_BUSY && lsm->is_disk_full ? STATUS_DISK_FULL : status;
     apply(lsm, batch);
+    lsm->unpaced_bytes += batch->ops.size;
     *position = lsm->written;
     return STATUS_OK;
+}
+
+// The memtable must not be full before the sealed one is flushed: from its half on it may be
+// as full as the flush is far.
+static uint64_t flush_delay_us(const struct lsm *lsm)
+{
+    const struct flush *flush = &lsm->flush;
+    size_t used = lsm->active->used, half = lsm->active->size / 2;
+    if (!lsm->sealed || used <= half)
+        return 0;
+    uint64_t full = (used - half) * 1000 / half;
+    uint64_t far = flush->order ? flush->at * 1000 / (flush->order->count + 1) : 0;
+    return full > far ? DELAY_STEP_US : 0;
+}
+
+// Nanoseconds for each byte: nothing up to some debt, then with its square up to a thousand.
+static uint64_t debt_delay_ns(const struct lsm *lsm)
+{
+    uint64_t more = lsm->debt > DEBT_FREE ? lsm->debt - DEBT_FREE : 0;
+    return more * more * 1000 / ((1000 - DEBT_FREE) * (1000 - DEBT_FREE));
+}
+
+uint64_t lsm_delay_us(struct lsm *lsm)
+{
+    lsm->delay_ns += debt_delay_ns(lsm) * lsm->unpaced_bytes;
+    lsm->unpaced_bytes = 0;
+    uint64_t delay_us = lsm->delay_ns / 1000;
+    if (delay_us < DELAY_STEP_US)
+        return flush_delay_us(lsm); // the rest adds up
+    delay_us = delay_us < DELAY_MAX_US ? delay_us : DELAY_MAX_US;
+    lsm->delay_ns -= delay_us * 1000;
+    return delay_us;
 }
 
 uint64_t lsm_written(const struct lsm *lsm)

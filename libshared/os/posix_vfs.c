@@ -8,6 +8,7 @@
 #include <stdio.h> // rename
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -144,6 +145,28 @@ static void posix_advise(struct vfs *vfs, struct vfs_file *file, uint64_t offset
                   needed ? POSIX_FADV_WILLNEED : POSIX_FADV_DONTNEED);
 }
 
+static uint8_t *posix_map(struct vfs *vfs, struct vfs_file *file, size_t size)
+{
+    (void)vfs;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file->descriptor, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+#ifdef MADV_POPULATE_WRITE
+    // An error other than that of a kernel too old for it is one that a store would die of.
+    if (madvise(memory, size, MADV_POPULATE_WRITE) < 0 && errno != EINVAL) {
+        munmap(memory, size);
+        return NULL;
+    }
+#endif
+    return memory;
+}
+
+static void posix_unmap(struct vfs *vfs, struct vfs_file *file, uint8_t *memory, size_t size)
+{
+    (void)vfs, (void)file;
+    munmap(memory, size);
+}
+
 static enum status posix_make_dir(struct vfs *vfs, const char *path, struct fault *fault)
 {
     (void)vfs;
@@ -246,6 +269,8 @@ void posix_vfs_init(struct posix_vfs *posix)
         .sync = posix_sync,
         .size = posix_size,
         .advise = posix_advise,
+        .map = posix_map,
+        .unmap = posix_unmap,
         .make_dir = posix_make_dir,
         .sync_dir = posix_sync_dir,
         .rename = posix_rename,

@@ -40,7 +40,7 @@ static inline void database_must(bool done, const char *what)
 static inline void database_work(struct lsm *lsm)
 {
     struct lsm_job *job;
-    for (int worker = LSM_WORKER_LOG; worker <= LSM_WORKER_BACKGROUND; worker++)
+    for (int worker = LSM_WORKER_LOG; worker < LSM_WORKER_COUNT; worker++)
         while ((job = lsm_next_job(lsm, (enum lsm_worker)worker))) {
             lsm_job_run(job);
             database_must(lsm_on_done(lsm, job, NULL) == STATUS_OK, "do a job");
@@ -104,6 +104,7 @@ static inline struct database *database_make(enum file_kind kind)
     database.options.vfs = &database.disk.vfs;
     database.options.dir = "db";
     database.options.memtable_size = 64 << 10;
+    database.options.range_size = 32 << 10;
     database.options.log_segment_size = 64 << 10;
     database.options.block_size = 512;
     database_must(lsm_open(&lsm, &database.options, &fault) == STATUS_OK, "open");

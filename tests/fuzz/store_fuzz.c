@@ -273,6 +273,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bench->options.lsm.vfs = &bench->disk.vfs;
     bench->options.lsm.dir = "store";
     bench->options.lsm.memtable_size = 16 << 10;
+    bench->options.lsm.range_size = 16 << 10;
     bench->options.lsm.log_segment_size = 64 << 10;
     bench->options.lsm.cache_size = 0;
     start(bench);

@@ -158,6 +158,20 @@ void memory_image_share(struct memory_image *image, const struct memory_image *s
     image->size = source->size;
 }
 
+bool memory_image_equals(const struct memory_image *image, uint64_t offset, const uint8_t *data,
+                         size_t size)
+{
+    assert(offset + size <= image->size);
+    for (size_t part; size; data += part, offset += part, size -= part) {
+        size_t start = (size_t)(offset % MEMORY_PAGE_SIZE);
+        part = min_size(MEMORY_PAGE_SIZE - start, size);
+        const struct memory_page *page = page_at(image, (size_t)(offset / MEMORY_PAGE_SIZE));
+        if (page ? memcmp(page->data + start, data, part) : !is_zero(data, part))
+            return false;
+    }
+    return true;
+}
+
 bool memory_image_is_hole(const struct memory_image *image, uint64_t offset, uint64_t size)
 {
     uint64_t end = (offset + size + MEMORY_PAGE_SIZE - 1) / MEMORY_PAGE_SIZE;

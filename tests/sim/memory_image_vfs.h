@@ -29,5 +29,9 @@ void memory_image_truncate(struct memory_image *image, uint64_t size);
 void memory_image_share(struct memory_image *image, const struct memory_image *source,
                         uint64_t offset, uint64_t size);
 
+// Whether these bytes, which are inside of the image's size, are the same.
+bool memory_image_equals(const struct memory_image *image, uint64_t offset, const uint8_t *data,
+                         size_t size);
+
 // True when no page of these bytes is there.
 bool memory_image_is_hole(const struct memory_image *image, uint64_t offset, uint64_t size);

@@ -5,8 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { SECTOR_SIZE = 512 };
-
 static char *copy_or_null(const char *text)
 {
     return text ? xstrdup(text) : NULL;
@@ -105,14 +103,14 @@ static void writes_clear(struct memory_node *node)
 void node_write(struct memory_node *node, uint64_t sequence, uint64_t offset, struct bytes bytes)
 {
     memory_image_write(&node->live, offset, bytes.data, bytes.size);
-    struct sectors write = {.sequence = sequence, .first = offset / SECTOR_SIZE};
-    write.count = (offset + bytes.size + SECTOR_SIZE - 1) / SECTOR_SIZE - write.first;
-    uint64_t start = write.first * SECTOR_SIZE;
-    write.end = start + write.count * SECTOR_SIZE;
+    struct sectors write = {.sequence = sequence, .first = offset / MEMORY_SECTOR_SIZE};
+    write.count = (offset + bytes.size + MEMORY_SECTOR_SIZE - 1) / MEMORY_SECTOR_SIZE - write.first;
+    uint64_t start = write.first * MEMORY_SECTOR_SIZE;
+    write.end = start + write.count * MEMORY_SECTOR_SIZE;
     if (node->live.size < write.end)
         write.end = node->live.size;
     if (!memory_image_is_hole(&node->live, start, write.end - start)) {
-        write.data = xcalloc((size_t)write.count, SECTOR_SIZE);
+        write.data = xcalloc((size_t)write.count, MEMORY_SECTOR_SIZE);
         memory_image_read(&node->live, start, write.data, (size_t)(write.end - start));
     }
     if (node->write_count == node->write_room) {
@@ -124,9 +122,10 @@ void node_write(struct memory_node *node, uint64_t sequence, uint64_t offset, st
 
 static void durable_sector(struct memory_node *node, const struct sectors *write, uint64_t index)
 {
-    uint64_t offset = (write->first + index) * SECTOR_SIZE;
-    uint64_t size = write->end - offset < SECTOR_SIZE ? write->end - offset : SECTOR_SIZE;
-    const uint8_t *data = write->data ? write->data + index * SECTOR_SIZE : NULL;
+    uint64_t offset = (write->first + index) * MEMORY_SECTOR_SIZE;
+    uint64_t size =
+        write->end - offset < MEMORY_SECTOR_SIZE ? write->end - offset : MEMORY_SECTOR_SIZE;
+    const uint8_t *data = write->data ? write->data + index * MEMORY_SECTOR_SIZE : NULL;
     memory_image_write(&node->durable, offset, data, (size_t)size);
 }
 
@@ -173,8 +172,8 @@ void node_sync(struct memory_node *node)
         if (node->doubtful)
             durable_write(node, write);
         else
-            memory_image_share(&node->durable, &node->live, write->first * SECTOR_SIZE,
-                               write->count * SECTOR_SIZE);
+            memory_image_share(&node->durable, &node->live, write->first * MEMORY_SECTOR_SIZE,
+                               write->count * MEMORY_SECTOR_SIZE);
     }
     writes_clear(node);
 }
@@ -260,7 +259,7 @@ static void node_clone(struct memory_node *copy, const struct memory_node *sourc
     for (size_t i = 0; i < source->write_count; i++) {
         struct sectors *write = &copy->writes[i];
         *write = source->writes[i];
-        size_t size = (size_t)write->count * SECTOR_SIZE;
+        size_t size = (size_t)write->count * MEMORY_SECTOR_SIZE;
         if (write->data)
             write->data = memcpy(xmalloc(size), write->data, size);
     }

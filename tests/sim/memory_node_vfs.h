@@ -9,6 +9,8 @@
 #include "sim/memory_image_vfs.h"
 #include "sim/memory_vfs.h"
 
+enum { MEMORY_SECTOR_SIZE = 512 };
+
 // Whole sectors as they were after a write.
 struct sectors {
     uint64_t sequence;

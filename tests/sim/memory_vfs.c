@@ -14,6 +14,15 @@ struct vfs_file {
     bool locks;
 };
 
+// Part of a file as memory of the program.
+struct memory_map {
+    struct memory_map *next;
+    struct memory_node *node;
+    uint64_t generation;
+    size_t size;
+    uint8_t *data;
+};
+
 static struct memory_vfs *memory_of(struct vfs *vfs)
 {
     return (struct memory_vfs *)vfs;
@@ -89,9 +98,66 @@ static enum status failed(struct fault *fault, enum status status, const char *p
     return fault_set(fault, status, "%s: unable to %s: %s", path, what, reason_of(status));
 }
 
+static void changed(struct memory_vfs *vfs, enum memory_vfs_kind kind)
+{
+    vfs->change_count++;
+    vfs->change_kind = kind;
+    if (vfs->change_count == vfs->power_off_at)
+        vfs->off = true;
+    if (vfs->after_change)
+        vfs->after_change(vfs->context);
+}
+
+// Makes the map what the file is, after a change that did not come through it.
+static void maps_update(struct memory_vfs *vfs, const struct memory_node *node)
+{
+    for (struct memory_map *map = vfs->maps; map; map = map->next) {
+        if (map->node == node && map->generation == vfs->generation)
+            memory_image_read(&node->live, 0, map->data, map->size);
+    }
+}
+
+// Writes the runs of sectors that differ from the file. Whether there were any.
+static bool map_look(struct memory_vfs *vfs, const struct memory_map *map)
+{
+    struct memory_node *node = map->node;
+    bool differs = false;
+    for (size_t at = 0, end; at < map->size; at = end) {
+        size_t page = map->size - at < MEMORY_PAGE_SIZE ? map->size - at : MEMORY_PAGE_SIZE;
+        if (at % MEMORY_PAGE_SIZE == 0 &&
+            memory_image_equals(&node->live, at, map->data + at, page)) {
+            end = at + page;
+            continue;
+        }
+        end = at;
+        while (end < map->size &&
+               !memory_image_equals(&node->live, end, map->data + end, MEMORY_SECTOR_SIZE))
+            end += MEMORY_SECTOR_SIZE;
+        if (end > at) {
+            node_write(node, vfs->sequence++, at, bytes_of(map->data + at, end - at));
+            differs = true;
+        } else {
+            end += MEMORY_SECTOR_SIZE;
+        }
+    }
+    return differs;
+}
+
+void memory_vfs_look(struct memory_vfs *vfs)
+{
+    bool differs = false;
+    for (const struct memory_map *map = vfs->maps; map && !vfs->off; map = map->next) {
+        if (map->generation == vfs->generation)
+            differs |= map_look(vfs, map);
+    }
+    if (differs)
+        changed(vfs, MEMORY_VFS_WRITE);
+}
+
 // Whether this call fails, by plan or because the power is off.
 static enum status call_begin(struct memory_vfs *vfs, enum memory_vfs_kind kind)
 {
+    memory_vfs_look(vfs);
     if (vfs->off)
         return STATUS_IO;
     vfs->call_count++;
@@ -112,16 +178,6 @@ static enum status file_call_begin(struct memory_vfs *vfs, struct vfs_file *file
                                    enum memory_vfs_kind kind)
 {
     return file->generation == vfs->generation ? call_begin(vfs, kind) : STATUS_IO;
-}
-
-static void changed(struct memory_vfs *vfs, enum memory_vfs_kind kind)
-{
-    vfs->change_count++;
-    vfs->change_kind = kind;
-    if (vfs->change_count == vfs->power_off_at)
-        vfs->off = true;
-    if (vfs->after_change)
-        vfs->after_change(vfs->context);
 }
 
 static enum status memory_open(struct vfs *table, const char *path, int flags,
@@ -207,6 +263,7 @@ static enum status memory_write(struct vfs *table, struct vfs_file *file, uint64
     }
     if (!dead && size) {
         node_write(node, vfs->sequence++, offset, bytes_of(bytes.data, size));
+        maps_update(vfs, node);
         changed(vfs, MEMORY_VFS_WRITE);
     }
     return status ? failed(fault, status, file->path, "write") : STATUS_OK;
@@ -240,6 +297,36 @@ static void memory_advise(struct vfs *table, struct vfs_file *file, uint64_t off
                           bool needed)
 {
     (void)table, (void)file, (void)offset, (void)size, (void)needed;
+}
+
+static uint8_t *memory_map(struct vfs *table, struct vfs_file *file, size_t size)
+{
+    struct memory_vfs *vfs = memory_of(table);
+    assert(file->flags & VFS_WRITE && size % MEMORY_SECTOR_SIZE == 0);
+    if (file_call_begin(vfs, file, MEMORY_VFS_OPEN) || vfs->has_no_maps)
+        return NULL;
+    assert(size <= file->node->live.size);
+    struct memory_map *map = xmalloc(sizeof *map);
+    *map =
+        (struct memory_map){vfs->maps, node_hold(file->node), vfs->generation, size, xmalloc(size)};
+    vfs->maps = map;
+    memory_image_read(&map->node->live, 0, map->data, size);
+    return map->data;
+}
+
+static void memory_unmap(struct vfs *table, struct vfs_file *file, uint8_t *memory, size_t size)
+{
+    struct memory_vfs *vfs = memory_of(table);
+    struct memory_map **at = &vfs->maps;
+    memory_vfs_look(vfs);
+    while (*at && (*at)->data != memory)
+        at = &(*at)->next;
+    struct memory_map *map = *at;
+    assert(map && map->node == file->node && map->size == size);
+    *at = map->next;
+    node_drop(map->node);
+    free(map->data);
+    free(map);
 }
 
 static enum status memory_make_dir(struct vfs *table, const char *path, struct fault *fault)
@@ -382,8 +469,8 @@ static void memory_init_empty(struct memory_vfs *vfs)
 {
     *vfs = (struct memory_vfs){
         .vfs = {memory_open, memory_close, memory_read, memory_write, memory_sync, memory_size,
-                memory_advise, memory_make_dir, memory_sync_dir, memory_rename, memory_link,
-                memory_remove, memory_list, memory_lock, memory_space},
+                memory_advise, memory_map, memory_unmap, memory_make_dir, memory_sync_dir,
+                memory_rename, memory_link, memory_remove, memory_list, memory_lock, memory_space},
         .generation = 1,
     };
     random_init(&vfs->random, 1);
@@ -406,7 +493,9 @@ void memory_vfs_release(struct memory_vfs *vfs)
 
 void memory_vfs_clone(struct memory_vfs *copy, struct memory_vfs *source)
 {
+    memory_vfs_look(source);
     memory_init_empty(copy);
+    copy->has_no_maps = source->has_no_maps;
     copy->capacity = source->capacity;
     copy->sequence = source->sequence;
     copy->random = source->random;
@@ -417,6 +506,7 @@ void memory_vfs_clone(struct memory_vfs *copy, struct memory_vfs *source)
 
 void memory_vfs_power_off(struct memory_vfs *vfs)
 {
+    memory_vfs_look(vfs);
     vfs->off = true;
 }
 
@@ -426,7 +516,7 @@ void memory_vfs_power_off_after(struct memory_vfs *vfs, uint64_t count)
     vfs->off = vfs->off || count == 0;
 }
 
-void memory_vfs_kill(struct memory_vfs *vfs)
+static void end_program(struct memory_vfs *vfs)
 {
     for (struct memory_node *node = vfs->nodes; node; node = node->next)
         node->locked = false;
@@ -435,10 +525,17 @@ void memory_vfs_kill(struct memory_vfs *vfs)
     vfs->power_off_at = 0;
 }
 
+void memory_vfs_kill(struct memory_vfs *vfs)
+{
+    memory_vfs_look(vfs);
+    end_program(vfs);
+}
+
 void memory_vfs_crash(struct memory_vfs *vfs, enum memory_vfs_policy policy, struct random *random)
 {
+    memory_vfs_look(vfs);
     nodes_crash(vfs->nodes, vfs->sequence, policy, random);
-    memory_vfs_kill(vfs);
+    end_program(vfs);
     nodes_sweep(&vfs->nodes);
 }
 
@@ -484,8 +581,10 @@ void memory_vfs_flip(struct memory_vfs *vfs, const char *path, uint64_t offset, 
 {
     struct memory_node *node = file_find(vfs, path);
     assert(offset < node->live.size && bit < 8);
+    memory_vfs_look(vfs);
     image_flip(&node->live, offset, bit);
     image_flip(&node->durable, offset, bit);
+    maps_update(vfs, node);
 }
 
 void memory_vfs_truncate(struct memory_vfs *vfs, const char *path, uint64_t size)
@@ -498,6 +597,7 @@ void memory_vfs_truncate(struct memory_vfs *vfs, const char *path, uint64_t size
 
 void memory_vfs_load(struct memory_vfs *vfs, const char *path, struct buf *content)
 {
+    memory_vfs_look(vfs);
     const struct memory_image *image = &file_find(vfs, path)->live;
     buf_clear(content);
     if (image->size)

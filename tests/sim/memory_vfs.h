@@ -13,6 +13,10 @@
 // that survives behind the durable end of a file makes it longer, with zeros in
 // between.
 //
+// Memory that was mapped is compared with its file at every call: a run of sectors that
+// differ was written, and is as little synced as by a `write`. A test that cannot wait for
+// the next call says memory_vfs_look().
+//
 // Everything is deterministic: the same calls and the same random numbers give the
 // same disk. Memory is what is not zero; images share pages until one is written,
 // so a clone is cheap. One thread. Directories are never removed, and a rename
@@ -35,7 +39,7 @@ enum memory_vfs_policy {
 
 // Kinds of calls, to be or-ed.
 enum memory_vfs_kind {
-    MEMORY_VFS_OPEN = 1, // open what is there, lock, size, space
+    MEMORY_VFS_OPEN = 1, // open what is there, lock, size, space, map
     MEMORY_VFS_READ = 2, // read, list
     MEMORY_VFS_WRITE = 4,
     MEMORY_VFS_SYNC = 8,
@@ -45,12 +49,14 @@ enum memory_vfs_kind {
 };
 
 struct memory_node;
+struct memory_map;
 
 struct memory_vfs {
     struct vfs vfs; // first: this is what the engine gets
 
     // For the test to set, at any time.
     uint64_t capacity; // bytes of all files together, then DISK_FULL; 0 = no limit
+    bool has_no_maps;  // `map` gives NULL
     void (*after_change)(void *context); // after every call that changed something
     void *context;
 
@@ -62,6 +68,7 @@ struct memory_vfs {
     unsigned change_kind;  // the kind of the last change
 
     struct memory_node *nodes; // all, linked; the root is the last
+    struct memory_map *maps;   // all, linked
     uint64_t sequence;         // of the next unsynced change
     uint64_t generation;       // of open files; a crash makes those of the past useless
     uint64_t power_off_at;     // change_count; 0 = never
@@ -81,6 +88,10 @@ void memory_vfs_release(struct memory_vfs *vfs); // open files must be closed be
 // Fills `copy`, uninitialised before, with the same disk in the same state, unsynced
 // parts included. No file is open there, no fault planned, no hook set.
 void memory_vfs_clone(struct memory_vfs *copy, struct memory_vfs *source);
+
+// Takes in what was stored in mapped memory. Whoever stops the process or the power does so
+// by itself.
+void memory_vfs_look(struct memory_vfs *vfs);
 
 // ---- Crashes -------------------------------------------------------------------
 // Files that were open at a crash give IO for everything but close, so the engine

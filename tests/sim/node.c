@@ -210,7 +210,7 @@ static const struct process_brain store_brain = {
     .on_message = store_message,
     .on_tick = store_tick,
     .on_turn_end = store_turn_end,
-    .worker_count = 2,
+    .worker_count = LSM_WORKER_COUNT,
     .next_job = next_job,
     .run_job = run_job,
     .on_job_done = on_job_done,
@@ -351,6 +351,7 @@ static struct store_options store_options_of(const struct node *node)
     options.lsm.dir = "store";
     options.lsm.seed = random_u64(&settings->world->random);
     options.lsm.memtable_size = settings->memtable_size;
+    options.lsm.range_size = settings->memtable_size;
     options.lsm.log_segment_size = 64 << 10;
     options.lsm.block_size = settings->block_size;
     options.lsm.cache_size = settings->cache_size;

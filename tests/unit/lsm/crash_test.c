@@ -143,7 +143,7 @@ static void crash_now(void *context)
     kill_and_crash(subject);
 }
 
-static void script_play(size_t script, const struct lsm_options *options)
+static void script_play(size_t script, const struct lsm_options *options, bool has_no_maps)
 {
     struct memory_vfs disk;
     struct subject subject = {.script = script};
@@ -151,6 +151,7 @@ static void script_play(size_t script, const struct lsm_options *options)
     trial_init(&subject.trial, &disk, options, script + 1);
     snprintf(subject.trial.name, sizeof subject.trial.name, "script %zu \"%.50s\"", script,
              scripts[script]);
+    disk.has_no_maps = has_no_maps;
     disk.after_change = crash_now;
     disk.context = &subject;
     trial_must_open(&subject.trial);
@@ -163,34 +164,50 @@ static void script_play(size_t script, const struct lsm_options *options)
     memory_vfs_release(&disk);
 }
 
-TEST(after_a_power_loss_at_any_moment_no_durable_write_is_missing)
+// Plays every script that is asked for, or, of the whole list, every `step`-th from `first` on.
+static void play_all(enum lsm_durability durability, bool has_no_maps, size_t first, size_t step)
 {
     struct lsm_options options = trial_options();
-    for (size_t i = script_first; i < script_end; i++)
-        script_play(i, &options);
+    options.durability = durability;
+    options.interval_ms = 100;
+    uint64_t crashes_before = crash_count, deep_before = deep_count;
+    if (script_end - script_first == 1)
+        first = 0;
+    for (size_t i = script_first + first; i < script_end; i += step)
+        script_play(i, &options, has_no_maps);
     print_message("%llu power losses, %llu of them in a recovery's life\n",
-                  (unsigned long long)crash_count, (unsigned long long)deep_count);
+                  (unsigned long long)(crash_count - crashes_before),
+                  (unsigned long long)(deep_count - deep_before));
+}
+
+TEST(after_a_power_loss_at_any_moment_no_durable_write_is_missing)
+{
+    play_all(LSM_DURABILITY_GROUP, false, 0, 1);
+}
+
+TEST(with_syncs_from_time_to_time_what_comes_back_is_still_a_prefix)
+{
+    play_all(LSM_DURABILITY_INTERVAL, false, 0, 2);
 }
 
 TEST(without_syncs_what_comes_back_is_still_a_prefix)
 {
-    struct lsm_options options = trial_options();
-    options.durability = LSM_DURABILITY_INTERVAL;
-    options.interval_ms = 100;
-    uint64_t before = crash_count;
-    for (size_t i = script_first; i < script_end; i += 3)
-        script_play(i, &options);
-    options.durability = LSM_DURABILITY_NONE;
-    for (size_t i = script_first + 1; i < script_end; i += 3)
-        script_play(i, &options);
-    print_message("%llu power losses\n", (unsigned long long)(crash_count - before));
+    play_all(LSM_DURABILITY_NONE, false, 1, 2);
+}
+
+TEST(where_files_cannot_be_mapped_it_is_the_same)
+{
+    play_all(LSM_DURABILITY_INTERVAL, true, 2, 8);
+    play_all(LSM_DURABILITY_NONE, true, 1, 8);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         RUN(after_a_power_loss_at_any_moment_no_durable_write_is_missing),
+        RUN(with_syncs_from_time_to_time_what_comes_back_is_still_a_prefix),
         RUN(without_syncs_what_comes_back_is_still_a_prefix),
+        RUN(where_files_cannot_be_mapped_it_is_the_same),
     };
     if (argc > 1)
         stride = strtoull(argv[1], NULL, 10);

@@ -26,6 +26,7 @@ static uint64_t stride = 7; // ten times as slow
 static uint64_t stride = 1;
 #endif
 static uint64_t fault_count;
+static enum lsm_durability durability;
 
 // Opens after a fault: again and again while the plan makes it fail.
 static void open_again(struct trial *trial)
@@ -68,12 +69,15 @@ static bool play_with_fault(size_t script, const struct plan *plan, uint64_t ski
     struct memory_vfs disk;
     struct trial trial;
     struct lsm_options options = trial_options();
+    options.durability = durability;
     memory_vfs_init(&disk);
     random_init(&disk.random, skip);
     trial_init(&trial, &disk, &options, script + 1);
     snprintf(trial.name, sizeof trial.name, "script %zu, kinds %u, call %llu, %s%s", script,
              plan->kinds, (unsigned long long)skip, status_text(plan->status),
              plan->for_ever ? " for ever" : "");
+    if (durability)
+        snprintf(trial.name + strlen(trial.name), 20, ", durability %d", durability);
     memory_vfs_fail(&disk, plan->kinds, skip, plan->status, plan->for_ever);
 
     if (trial_open(&trial))
@@ -124,11 +128,15 @@ static bool play_with_fault(size_t script, const struct plan *plan, uint64_t ski
     return hit;
 }
 
+// Every call in groups, where most is promised; some of them in the other ways.
 static void play_all(const struct plan *plan)
 {
-    for (size_t script = 0; script < SCRIPT_COUNT; script++)
-        for (uint64_t skip = script % stride; play_with_fault(script, plan, skip); skip += stride)
-            ;
+    for (durability = LSM_DURABILITY_GROUP; durability <= LSM_DURABILITY_NONE; durability++) {
+        uint64_t step = durability == LSM_DURABILITY_GROUP ? stride : 5 * stride;
+        for (size_t script = 0; script < SCRIPT_COUNT; script++)
+            for (uint64_t skip = script % step; play_with_fault(script, plan, skip); skip += step)
+                ;
+    }
 }
 
 TEST(a_call_that_fails_once_loses_nothing)

@@ -15,10 +15,12 @@ static struct log log_now;
 static struct log_write write_now;
 static struct buf replayed; // all batches, one behind the other
 static struct fault fault;
+static enum lsm_durability durability;
 
 static void prepare(uint64_t number, uint64_t recycled)
 {
-    struct segment segment = {.number = number, .size = SEGMENT_SIZE};
+    struct segment segment = {
+        .number = number, .size = SEGMENT_SIZE, .is_mapped = durability != LSM_DURABILITY_GROUP};
     assert_int_equal(segment_prepare(&segment, &disk.vfs, "db", DATABASE, recycled, &fault),
                      STATUS_OK);
     log_add_segment(&log_now, &segment);
@@ -45,7 +47,7 @@ static enum status recover(void)
     uint64_t by_number[64] = {0}, numbers[64];
     size_t count = 0;
     log_release(&log_now);
-    log_write_release(&write_now);
+    log_write_release(&write_now, &disk.vfs);
     buf_clear(&replayed);
     disk.vfs.list(&disk.vfs, "db", each_name, by_number, NULL);
     for (size_t i = 1; i < 64; i++) {
@@ -56,7 +58,8 @@ static enum status recover(void)
                            .dir = "db",
                            .database = DATABASE,
                            .segment_size = SEGMENT_SIZE,
-                           .reserve_size = SEGMENT_SIZE};
+                           .reserve_size = SEGMENT_SIZE,
+                           .durability = durability};
     return log_recover(&log_now,
                        &(struct log_recovery){.address = (uint64_t)1 << 32 | BEGIN_OFFSET,
                                               .numbers = numbers,
@@ -78,9 +81,10 @@ static void start(void)
 static void stop(void)
 {
     log_release(&log_now);
-    log_write_release(&write_now);
+    log_write_release(&write_now, &disk.vfs);
     buf_release(&replayed);
     memory_vfs_release(&disk);
+    durability = LSM_DURABILITY_GROUP;
 }
 
 static uint64_t append(const char *text)
@@ -243,10 +247,11 @@ TEST(stale_frames_of_a_recycled_segment_are_never_read)
     prepare(2, 0);
     fill_segment();
     sync_now();
-    uint64_t number = 0, recycled = 0;
+    struct segment segment;
+    uint64_t recycled = 0;
     log_drop(&log_now, log_now.stored);
-    assert_true(log_needs_segment(&log_now, &number, &recycled));
-    assert_int_equal(number, 3);
+    assert_true(log_needs_segment(&log_now, &segment, &recycled));
+    assert_int_equal(segment.number, 3);
     assert_int_equal(recycled, 1);
     prepare(3, 1);
     assert_false(memory_vfs_has(&disk, "db/000001.log"));
@@ -262,6 +267,121 @@ TEST(stale_frames_of_a_recycled_segment_are_never_read)
     stop();
 }
 
+TEST(a_mapped_log_is_stored_at_once_and_outlives_the_process)
+{
+    durability = LSM_DURABILITY_NONE;
+    start();
+    uint64_t position = append("one ");
+    assert_true(log_durable(&log_now) >= position);
+    append("two");
+    assert_false(log_take(&log_now, &write_now));
+    memory_vfs_kill(&disk);
+    assert_int_equal(recover(), STATUS_OK);
+    assert_true(bytes_equal(buf_bytes(&replayed), bytes_of_text("one two")));
+    crash();
+    assert_int_equal(recover(), STATUS_OK);
+    assert_int_equal(replayed.size, 0);
+    stop();
+}
+
+TEST(full_mapped_segments_are_closed_and_synced_by_the_next_write)
+{
+    for (durability = LSM_DURABILITY_INTERVAL;; durability = LSM_DURABILITY_NONE) {
+        enum lsm_durability played = durability;
+        start();
+        prepare(2, 0);
+        fill_segment();
+        log_drop(&log_now, log_now.stored);
+        assert_int_equal(log_now.segment_count, 2); // the first is still open
+        uint64_t stored = log_now.stored, synced = log_now.synced;
+        sync_now();
+        assert_true(log_now.stored == stored);
+        assert_int_equal(write_now.sync_count, 0);
+        bool is_synced = played == LSM_DURABILITY_INTERVAL;
+        assert_true(is_synced ? log_now.synced >> 32 == 1 && log_now.synced > synced
+                              : log_now.synced == synced);
+        log_drop(&log_now, log_now.stored);
+        assert_int_equal(log_now.segment_count, 1);
+        stop();
+        if (!is_synced)
+            break;
+    }
+}
+
+TEST(a_due_sync_makes_a_mapped_log_durable)
+{
+    durability = LSM_DURABILITY_INTERVAL;
+    start();
+    append("one");
+    log_now.is_sync_due = true;
+    sync_now();
+    append("two");
+    assert_true(log_now.synced < log_now.stored);
+    crash();
+    assert_int_equal(recover(), STATUS_OK);
+    assert_true(bytes_equal(buf_bytes(&replayed), bytes_of_text("one")));
+    stop();
+}
+
+// What a process has done of a frame when it is killed: first the payload, in any part,
+// then the fields of the header, the checksum at the end.
+TEST(a_frame_that_was_half_made_when_the_process_died_was_never_there)
+{
+    enum { SIZE = 56, OFFSET = BEGIN_OFFSET + 40 }; // of the second frame
+    struct buf before = {0}, after = {0};
+    for (size_t done = 0; done <= SIZE; done++) {
+        durability = LSM_DURABILITY_NONE;
+        start();
+        append("one");
+        memory_vfs_load(&disk, "db/000001.log", &before);
+        append("two, of some length");
+        memory_vfs_load(&disk, "db/000001.log", &after);
+        memory_vfs_kill(&disk);
+        log_release(&log_now);
+        for (size_t i = 0; i < SIZE; i++) {
+            size_t at = OFFSET + (i < SIZE - 32 ? i + 32 : (i - (SIZE - 32) + 8) % 32);
+            if (i < done)
+                before.data[at] = after.data[at];
+        }
+        memory_vfs_store(&disk, "db/000001.log", buf_bytes(&before));
+        bool is_whole = memcmp(before.data, after.data, before.size) == 0;
+        assert_true(is_whole || done < SIZE);
+        assert_int_equal(recover(), STATUS_OK);
+        assert_true(bytes_equal(buf_bytes(&replayed),
+                                bytes_of_text(is_whole ? "onetwo, of some length" : "one")));
+        stop();
+    }
+    buf_release(&before);
+    buf_release(&after);
+}
+
+TEST(a_segment_that_cannot_be_mapped_may_follow_one_that_is)
+{
+    durability = LSM_DURABILITY_NONE;
+    start();
+    disk.has_no_maps = true;
+    prepare(2, 0);
+    disk.has_no_maps = false;
+    prepare(3, 0);
+    while (log_now.current == 0)
+        append("one segment ");
+    assert_true(log_now.stored >> 32 == 1); // the last one waits to be written
+    while (log_now.current == 1)
+        append("another one ");
+    assert_true(log_now.stored >> 32 == 1);
+    assert_true(log_take(&log_now, &write_now));
+    uint64_t position = append("before the write is done");
+    assert_true(log_durable(&log_now) < position);
+    assert_int_equal(log_write_run(&write_now, &disk.vfs, DATABASE, &fault), STATUS_OK);
+    log_on_written(&log_now, &write_now);
+    assert_true(log_durable(&log_now) >= position);
+    memory_vfs_kill(&disk);
+    assert_int_equal(recover(), STATUS_OK);
+    assert_true(replayed.size > 2 * SEGMENT_SIZE / 4);
+    assert_memory_equal(replayed.data + replayed.size - 24, "before the write is done", 24);
+    stop();
+}
+
 TESTS(RUN(what_was_synced_comes_back_after_a_power_loss),
       RUN(frames_promise_what_was_synced_before_them),
       RUN(a_torn_tail_is_discarded_and_a_new_segment_begun),
@@ -269,4 +389,9 @@ TESTS(RUN(what_was_synced_comes_back_after_a_power_loss),
       RUN(a_damaged_seal_is_corruption_as_soon_as_a_later_frame_was_synced),
       RUN(a_batch_that_fits_nowhere_is_refused),
       RUN(without_a_spare_segment_nothing_more_is_accepted_than_fits),
-      RUN(stale_frames_of_a_recycled_segment_are_never_read))
+      RUN(stale_frames_of_a_recycled_segment_are_never_read),
+      RUN(a_mapped_log_is_stored_at_once_and_outlives_the_process),
+      RUN(full_mapped_segments_are_closed_and_synced_by_the_next_write),
+      RUN(a_due_sync_makes_a_mapped_log_durable),
+      RUN(a_frame_that_was_half_made_when_the_process_died_was_never_there),
+      RUN(a_segment_that_cannot_be_mapped_may_follow_one_that_is))

@@ -51,7 +51,11 @@ static void start(void)
     options.memtable_size = 64 << 10;
     options.log_segment_size = 64 << 10;
     options.merge_run_count = 4;
-    options.owner = (struct lsm_owner){NULL, snapshot, restore, replay};
+    options.owner = (struct lsm_owner){
+        .snapshot = snapshot,
+        .restore = restore,
+        .replay = replay,
+    };
     open_again();
 }
 

@@ -9,12 +9,25 @@ static struct manifest manifest;
 static struct edit_state seen;
 static struct fault fault;
 
-static void edit_table(struct buf *edit, uint64_t number)
+// A range with tables, each called by a digit.
+static void edit_range(struct buf *edit, const char *begin, const char *numbers)
+{
+    buf_append_u8(edit, 4); // range
+    buf_append_short(edit, bytes_of_text(begin));
+    buf_append_u32(edit, (uint32_t)strlen(numbers));
+    for (; *numbers; numbers++)
+        buf_append_u64(edit, (uint64_t)(*numbers - '0'));
+}
+
+// One more table, in front of those that the only range has.
+static void edit_table(struct buf *edit, uint64_t number, const char *numbers)
 {
     struct sstable_info info = {.number = number, .run = number, .size = 100, .entry_count = 5};
     buf_append_text(&info.smallest, "a");
     buf_append_text(&info.greatest, "z");
-    edit_encode_add(edit, &info);
+    buf_append_u8(edit, 3); // add
+    sstable_info_encode(edit, &info);
+    edit_range(edit, "", numbers);
     sstable_info_release(&info);
 }
 
@@ -27,7 +40,7 @@ static void start(void)
     buf_append_text(&snapshot, "snapshot");
     edit_encode_flushed(&edit, 77, &snapshot);
     edit_encode_next_file(&edit, 5);
-    edit_table(&edit, 3);
+    edit_table(&edit, 3, "3");
     assert_int_equal(manifest_create(&manifest, &disk.vfs, "db", 42, 1, buf_bytes(&edit), &fault),
                      STATUS_OK);
     assert_int_equal(manifest_switch(&manifest, &fault), STATUS_OK);
@@ -49,10 +62,10 @@ static void stop(void)
     memory_vfs_release(&disk);
 }
 
-static void append_table(uint64_t number)
+static void append_table(uint64_t number, const char *numbers)
 {
     struct buf edit = {0};
-    edit_table(&edit, number);
+    edit_table(&edit, number, numbers);
     assert_int_equal(manifest_append(&manifest, buf_bytes(&edit), &fault), STATUS_OK);
     buf_release(&edit);
 }
@@ -61,16 +74,28 @@ TEST(edits_add_up)
 {
     struct buf edit = {0};
     start();
-    append_table(4);
-    edit_encode_remove(&edit, 3);
+    append_table(4, "43");
+    edit_range(&edit, "", "4");
+    edit_range(&edit, "m", "43");
     edit_encode_flushed(&edit, 88, NULL);
     assert_int_equal(manifest_append(&manifest, buf_bytes(&edit), &fault), STATUS_OK);
     assert_int_equal(reopen(), STATUS_OK);
     assert_true(seen.flushed == 88 && !seen.has_snapshot && seen.next_file == 5);
-    assert_int_equal(seen.table_count, 1);
-    assert_true(seen.tables[0].number == 4 && seen.tables[0].entry_count == 5);
-    assert_true(bytes_equal(buf_bytes(&seen.tables[0].greatest), bytes_of_text("z")));
+    assert_int_equal(seen.range_count, 2);
+    assert_true(seen.ranges[0].numbers.size == 8 && seen.ranges[1].numbers.size == 16);
+    assert_true(bytes_equal(buf_bytes(&seen.ranges[1].begin), bytes_of_text("m")));
+    const struct sstable_info *table = edit_find_table(&seen, 4);
+    assert_true(table && table->entry_count == 5);
+    assert_true(bytes_equal(buf_bytes(&table->greatest), bytes_of_text("z")));
+    assert_null(edit_find_table(&seen, 5));
     assert_true(manifest.database == 42);
+
+    buf_clear(&edit);
+    buf_append_u8(&edit, 5); // join
+    buf_append_short(&edit, bytes_of_text("m"));
+    assert_int_equal(manifest_append(&manifest, buf_bytes(&edit), &fault), STATUS_OK);
+    assert_int_equal(reopen(), STATUS_OK);
+    assert_int_equal(seen.range_count, 1);
     buf_release(&edit);
     stop();
 }
@@ -79,9 +104,9 @@ TEST(the_last_edit_may_be_torn_and_those_before_may_not)
 {
     start();
     uint64_t first = manifest.size;
-    append_table(6);
+    append_table(6, "63");
     uint64_t second = manifest.size;
-    append_table(7);
+    append_table(7, "763");
     memory_vfs_flip(&disk, "db/MANIFEST-000001", second + 40, 1);
     assert_int_equal(reopen(), STATUS_OK);
     assert_true(manifest.is_torn && manifest_is_long(&manifest));
@@ -100,7 +125,7 @@ TEST(a_new_manifest_counts_from_the_switch_on)
 {
     struct buf edit = {0};
     start();
-    append_table(4);
+    append_table(4, "43");
     struct manifest next;
     edit_encode_flushed(&edit, 99, NULL);
     assert_int_equal(manifest_create(&next, &disk.vfs, "db", 42, 2, buf_bytes(&edit), &fault),
@@ -130,20 +155,26 @@ TEST(without_current_there_is_no_database)
 
 TEST(an_edit_that_contradicts_the_state_is_refused)
 {
-    struct edit_state empty = {0};
+    struct edit_state sum = {0};
     struct buf edit = {0};
-    edit_encode_remove(&edit, 1);
-    assert_false(edit_apply(&empty, buf_bytes(&edit)));
+    edit_range(&edit, "", "1");
+    assert_false(edit_apply(&sum, buf_bytes(&edit))); // no such table
     buf_clear(&edit);
-    edit_table(&edit, 1);
-    assert_true(edit_apply(&empty, buf_bytes(&edit)));
-    assert_false(edit_apply(&empty, buf_bytes(&edit)));
+    buf_append_u8(&edit, 5);
+    buf_append_short(&edit, bytes_of_text("m"));
+    assert_false(edit_apply(&sum, buf_bytes(&edit))); // no such range
+    buf_clear(&edit);
+    edit_table(&edit, 1, "1");
+    assert_true(edit_apply(&sum, buf_bytes(&edit)));
+    assert_false(edit_apply(&sum, buf_bytes(&edit))); // there is one already
+    size_t whole = 0; // a prefix that ends with a fact is an edit as well
     for (size_t size = 1; size < edit.size; size++) {
         struct edit_state cut = {0};
-        assert_false(edit_apply(&cut, bytes_of(edit.data, size)));
+        whole += edit_apply(&cut, bytes_of(edit.data, size));
         edit_state_release(&cut);
     }
-    edit_state_release(&empty);
+    assert_int_equal(whole, 1);
+    edit_state_release(&sum);
     buf_release(&edit);
 }
 

@@ -146,6 +146,8 @@ static struct lsm_options random_options(struct random *random)
     options.block_size = 256 + random_below(random, 8192);
     options.cache_size = random_below(random, 3) * (16 << 10);
     options.table_count_max = 4 + (unsigned)random_below(random, 20);
+    options.durability = (enum lsm_durability)random_below(random, 3);
+    options.interval_ms = 1000;
     options.merge_run_count = 2 + (unsigned)random_below(random, 5);
     return options;
 }
@@ -159,6 +161,7 @@ static void round_play(uint64_t seed)
     random_init(&random, seed);
     struct lsm_options options = random_options(&random);
     memory_vfs_init(&disk);
+    disk.has_no_maps = random_below(&random, 4) == 0;
     trial_init(&trial, &disk, &options, seed);
     trial.key_count = 1 + (unsigned)random_below(&random, TRIAL_KEYS_MAX);
     for (int step = 0; step < STEP_COUNT; step++) {

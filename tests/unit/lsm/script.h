@@ -57,6 +57,7 @@ static inline enum status trial_submit(struct trial *trial, struct lsm_batch *ba
     trace->writes[trace->write_count - 1].position = position;
     trial->chain = chain;
     trial_note_durable(trial);
+    memory_vfs_look(trial->disk); // crashes at this moment
     return STATUS_OK;
 }
 

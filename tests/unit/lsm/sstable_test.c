@@ -1,4 +1,4 @@
-// Tables hold what was written to them; runs of them are walked and merged as one.
+// Tables hold what was written to them; several are walked and merged as one.
 #include "unit/unit.h"
 
 #include "lsm/filter.h"
@@ -14,7 +14,7 @@ enum { DATABASE = 42 };
 static struct memory_vfs disk;
 static struct sstable_files files;
 static struct cache cache;
-static struct version version;
+static struct version *version;
 static struct fault fault;
 
 static void start(void)
@@ -23,11 +23,18 @@ static void start(void)
     disk.vfs.make_dir(&disk.vfs, "db", NULL);
     files = (struct sstable_files){.count_max = 2};
     cache_init(&cache, 16 << 10);
+    version = version_new();
+}
+
+static void drop_table(void *context, struct sstable *table)
+{
+    (void)context;
+    sstable_release(table);
 }
 
 static void stop(void)
 {
-    version_release(&version);
+    version_release(version, drop_table, NULL);
     cache_release(&cache);
     sstable_files_release(&files);
     memory_vfs_release(&disk);
@@ -42,20 +49,24 @@ static struct run_writer writer_for(uint64_t run, uint64_t first_file, uint64_t 
                                .filter_bits = 10,
                                .table_size_max = table_size_max,
                                .next_file = first_file,
+                               .file_end = first_file + 99,
                                .run = run};
 }
 
 static void add_tables(struct run_writer *writer)
 {
     for (size_t i = 0; i < writer->count; i++) {
-        struct sstable *table;
-        assert_int_equal(sstable_open(&table, &disk.vfs, "db", DATABASE, &writer->infos[i], &fault),
-                         STATUS_OK);
-        sstable_adopt(table, &files);
-        version_add_take(&version, table);
+        sstable_adopt(writer->tables[i], &files);
+        version_push(version, writer->tables[i]);
     }
-    assert_true(version_update(&version));
+    version_finish(version);
     run_writer_release(writer);
+}
+
+// The newest table of the first range.
+static struct sstable *newest(void)
+{
+    return version->ranges[0].slices[0].table;
 }
 
 static void make_key(char key[32], unsigned i)
@@ -66,7 +77,7 @@ static void make_key(char key[32], unsigned i)
 // A run with every `step`-th key; the value is the run's number, or it is deleted.
 static void make_run(uint64_t run, unsigned step, bool is_deleted)
 {
-    struct run_writer writer = writer_for(run, run, 4096);
+    struct run_writer writer = writer_for(run, run, 1 << 20);
     for (unsigned i = 0; i < 1000; i += step) {
         char key[32];
         make_key(key, i);
@@ -88,38 +99,93 @@ static void make_three_runs(void)
     make_run(100, 1, false);
     make_run(200, 2, false);
     make_run(300, 6, true);
-    assert_int_equal(version.run_count, 3);
-    assert_true(version.runs[0].number == 300 && version.runs[2].count > 1);
+    assert_true(version->count == 1 && version->ranges[0].count == 3);
+    assert_true(newest()->info.run == 300);
 }
 
-TEST(every_key_is_found_in_its_run)
+TEST(every_key_is_found_in_its_table)
 {
     start();
     make_run(100, 2, false);
-    struct run *run = &version.runs[0];
+    struct sstable *table = newest();
     for (unsigned i = 0; i < 1000; i++) {
         char key[32];
         make_key(key, i);
-        struct sstable *table = run_find(run, bytes_of_text(key));
-        bool is_equal = false;
-        if (table) {
-            struct block *block;
-            assert_int_equal(cache_read(&cache, table,
-                                        sstable_find_block(table, bytes_of_text(key)), true, &block,
-                                        &fault),
-                             STATUS_OK);
-            block_find(block, bytes_of_text(key), &is_equal);
-            block_release(block);
-            uint64_t hash = hash64_seeded(bytes_of_text(key), DATABASE);
-            assert_true(!is_equal || filter_may_have(buf_bytes(&table->filter), hash));
-        }
+        bool is_equal;
+        struct block *block;
+        assert_int_equal(cache_read(&cache, table, sstable_find_block(table, bytes_of_text(key)),
+                                    true, &block, &fault),
+                         STATUS_OK);
+        block_find(block, bytes_of_text(key), &is_equal);
+        block_release(block);
+        uint64_t hash = hash64_seeded(bytes_of_text(key), DATABASE);
+        assert_true(!is_equal || filter_may_have(buf_bytes(&table->filter), hash));
         assert_int_equal(is_equal, i % 2 == 0);
     }
     assert_true(files.count <= 2);
     assert_true(cache.hit_count > 0 && cache.size <= cache.size_max);
-    assert_null(run_find(run, bytes_of_text("a")));
-    assert_null(run_find(run, bytes_of_text("z")));
     stop();
+}
+
+// Keys whose heads are spread evenly, in clumps, or all alike.
+static void make_shaped_key(char key[64], unsigned shape, unsigned i)
+{
+    if (shape == 0)
+        snprintf(key, 64, "%08x", i * 4294967u);
+    else if (shape == 1)
+        snprintf(key, 64, "user:profile:%06u", i);
+    else
+        snprintf(key, 64, "the-same-head-%c%07u", i < 990 ? 'a' : 'z', i);
+}
+
+static uint32_t find_slowly(const struct sstable *table, struct bytes key)
+{
+    struct block *block;
+    for (uint32_t i = table->block_count; i-- > 1;) {
+        bool is_equal;
+        assert_int_equal(sstable_read_block(table, i, &block, &fault), STATUS_OK);
+        bool is_here = block_find(block, key, &is_equal) > 0 || is_equal;
+        block_release(block);
+        if (is_here)
+            return i;
+    }
+    return 0;
+}
+
+TEST(the_index_finds_every_block_and_measures_ranges)
+{
+    for (unsigned shape = 0; shape < 3; shape++) {
+        start();
+        struct run_writer writer = writer_for(1, 1, 1 << 20);
+        char key[64];
+        for (unsigned i = 1; i < 1000; i++) {
+            make_shaped_key(key, shape, i);
+            struct entry entry = {bytes_of_text(key), bytes_of_text(key), false};
+            assert_int_equal(run_writer_add(&writer, &entry, &fault), STATUS_OK);
+        }
+        assert_int_equal(run_writer_finish(&writer, &fault), STATUS_OK);
+        add_tables(&writer);
+        struct sstable *table = newest();
+        assert_int_equal(sstable_use(table, &fault), STATUS_OK);
+        assert_true(table->block_count > 20);
+        for (unsigned i = 1; i < 1000; i += 3) {
+            make_shaped_key(key, shape, i);
+            assert_int_equal(sstable_find_block(table, bytes_of_text(key)),
+                             find_slowly(table, bytes_of_text(key)));
+        }
+        struct bytes none = {0}, low = bytes_of_text("\1"), high = bytes_of_text("~");
+        uint64_t all = sstable_range_size(table, none, none);
+        assert_true(all > table->info.size / 2 && all < table->info.size);
+        assert_int_equal(sstable_range_size(table, low, high), all);
+        assert_int_equal(sstable_range_size(table, none, low), 0);
+        assert_int_equal(sstable_range_size(table, high, none), 0);
+        make_shaped_key(key, shape, 500);
+        uint64_t upper = sstable_range_size(table, bytes_of_text(key), none);
+        uint64_t lower = sstable_range_size(table, none, bytes_of_text(key));
+        assert_true(upper > all / 3 && lower > all / 3);
+        assert_true(upper + lower >= all && upper + lower < all + all / 10);
+        stop();
+    }
 }
 
 TEST(an_iterator_shows_what_the_newest_run_says)
@@ -128,8 +194,8 @@ TEST(an_iterator_shows_what_the_newest_run_says)
     make_three_runs();
     for (unsigned from = 0; from < 1000; from += 333) {
         struct iterator iterator = {.cache = &cache};
-        for (size_t r = 0; r < version.run_count; r++)
-            iterator_add_run(&iterator, version.runs[r].tables, version.runs[r].count);
+        for (size_t s = 0; s < version->ranges[0].count; s++)
+            iterator_add_run(&iterator, &version->ranges[0].slices[s].table, 1);
         char key[32];
         make_key(key, from);
         assert_int_equal(iterator_seek(&iterator, bytes_of_text(key), &fault), STATUS_OK);
@@ -153,28 +219,22 @@ TEST(a_merge_in_steps_keeps_what_counts_and_drops_deletions_at_the_bottom)
     start();
     make_three_runs();
     struct merge merge;
-    assert_int_equal(merge_choose(&version, 4), 0);
-    assert_int_equal(merge_choose(&version, 3), 3);
-    assert_int_equal(merge_init(&merge, &version, 3, &fault), STATUS_OK);
+    struct compaction_choice choice = {.range_count = 1, .slice_count = 3, .is_bottom = true};
+    assert_int_equal(merge_init(&merge, version, &choice, &fault), STATUS_OK);
     merge.writer = writer_for(300, 1000, 4096);
     unsigned steps = 0;
     while (!merge.is_done) {
         assert_int_equal(merge_step(&merge, 2000, &fault), STATUS_OK);
         steps++;
     }
-    assert_true(steps > 2);
-    struct run_writer writer = merge.writer;
-    merge.writer = (struct run_writer){0};
-    merge_release(&merge);
-    version_release(&version);
-    add_tables(&writer);
-    assert_int_equal(version.run_count, 1);
+    assert_true(steps > 2 && merge.writer.count > 1);
     uint64_t entries = 0;
-    for (size_t i = 0; i < version.table_count; i++) {
-        entries += version.tables[i]->info.entry_count;
-        assert_int_equal(version.tables[i]->info.deleted_count, 0);
+    for (size_t i = 0; i < merge.writer.count; i++) {
+        entries += merge.writer.tables[i]->info.entry_count;
+        assert_int_equal(merge.writer.tables[i]->info.deleted_count, 0);
     }
     assert_int_equal(entries, 1000 - 167);
+    version_release(merge_release(&merge), drop_table, NULL);
     stop();
 }
 
@@ -182,7 +242,7 @@ TEST(damage_is_found_and_named)
 {
     start();
     make_run(100, 1, false);
-    struct sstable *table = version.tables[0];
+    struct sstable *table = newest();
     assert_int_equal(sstable_use(table, &fault), STATUS_OK);
     assert_int_equal(sstable_verify(table, &fault), STATUS_OK);
     for (uint64_t offset = 0; offset < table->info.size; offset += 7) {
@@ -212,6 +272,7 @@ TEST(an_aborted_run_leaves_no_file)
     stop();
 }
 
-TESTS(RUN(every_key_is_found_in_its_run), RUN(an_iterator_shows_what_the_newest_run_says),
+TESTS(RUN(every_key_is_found_in_its_table), RUN(the_index_finds_every_block_and_measures_ranges),
+      RUN(an_iterator_shows_what_the_newest_run_says),
       RUN(a_merge_in_steps_keeps_what_counts_and_drops_deletions_at_the_bottom),
       RUN(damage_is_found_and_named), RUN(an_aborted_run_leaves_no_file))

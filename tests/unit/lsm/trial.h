@@ -62,8 +62,8 @@ struct trial {
     uint64_t value_id;
     size_t snapshot_more;      // bytes of a snapshot behind the chain
     size_t durable_before_job; // what was durable before the last LOG job
-    struct lsm_job *jobs[2];   // taken, by worker
-    bool ran[2];
+    struct lsm_job *jobs[LSM_WORKER_COUNT];   // taken, by worker
+    bool ran[LSM_WORKER_COUNT];
     enum status failure; // the first bad result of a job, open or write
     struct fault fault;
     char name[160]; // of this trial, for a failure to be repeated
@@ -329,6 +329,7 @@ static inline struct lsm_options trial_options(void)
     options.cache_size = 64 << 10;
     options.table_count_max = 8;
     options.merge_run_count = 2;
+    options.range_size = 16 << 10;
     return options;
 }
 
@@ -370,7 +371,12 @@ static inline enum status trial_open(struct trial *trial)
 {
     struct trace *trace = &trial->trace;
     trial->options.vfs = &trial->disk->vfs;
-    trial->options.owner = (struct lsm_owner){trial, trial_snapshot, trial_restore, trial_replay};
+    trial->options.owner = (struct lsm_owner){
+        .context = trial,
+        .snapshot = trial_snapshot,
+        .restore = trial_restore,
+        .replay = trial_replay,
+    };
     trial->chain = 0;
     trial->fault = (struct fault){0};
     enum status status = lsm_open(&trial->lsm, &trial->options, &trial->fault);
@@ -437,14 +443,15 @@ static inline void trial_drain(struct trial *trial)
 {
     unsigned count = 0;
     while (!trial->failure &&
-           (trial_finish(trial, LSM_WORKER_LOG) || trial_finish(trial, LSM_WORKER_BACKGROUND)))
+           (trial_finish(trial, LSM_WORKER_LOG) || trial_finish(trial, LSM_WORKER_MERGE) ||
+            trial_finish(trial, LSM_WORKER_BACKGROUND)))
         if (++count > 10000)
             fail_msg("%s: the engine never runs out of work", trial->name);
 }
 
 static inline void trial_close(struct trial *trial)
 {
-    for (int worker = 0; worker < 2 && trial->lsm; worker++) {
+    for (int worker = 0; worker < LSM_WORKER_COUNT && trial->lsm; worker++) {
         if (!trial->jobs[worker])
             continue;
         // No job may be running at a close; those not begun still must be handed back.

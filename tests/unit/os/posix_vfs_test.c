@@ -72,6 +72,32 @@ TEST(what_is_written_is_read_back_up_to_the_end)
     vfs->close(vfs, file);
 }
 
+TEST(what_is_stored_in_mapped_memory_is_in_the_file)
+{
+    enum { SIZE = 64 << 10 };
+    static const uint8_t zeros[SIZE];
+    char data[5];
+    size_t size_read = 0;
+    struct vfs_file *file = file_open("map", VFS_WRITE | VFS_CREATE);
+    assert_int_equal(vfs->write(vfs, file, 0, bytes_of(zeros, SIZE), NULL), STATUS_OK);
+    uint8_t *memory = vfs->map(vfs, file, SIZE);
+    assert_non_null(memory);
+    memcpy(memory + 4094, "hello", 5);
+    assert_int_equal(vfs->read(vfs, file, 4094, data, 5, &size_read, NULL), STATUS_OK);
+    assert_memory_equal(data, "hello", 5);
+    assert_int_equal(vfs->write(vfs, file, 7, bytes_of_text("dkv"), NULL), STATUS_OK);
+    assert_memory_equal(memory + 7, "dkv", 3);
+    assert_int_equal(vfs->sync(vfs, file, NULL), STATUS_OK);
+    vfs->unmap(vfs, file, memory, SIZE);
+    assert_int_equal(vfs->read(vfs, file, 4094, data, 5, &size_read, NULL), STATUS_OK);
+    assert_memory_equal(data, "hello", 5);
+    vfs->close(vfs, file);
+    // Nobody may store there.
+    file = file_open("map", VFS_READ);
+    assert_null(vfs->map(vfs, file, SIZE));
+    vfs->close(vfs, file);
+}
+
 TEST(a_missing_file_is_not_found_and_the_fault_says_so)
 {
     struct fault fault = {0};
@@ -169,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RUN(what_is_written_is_read_back_up_to_the_end),
+        RUN(what_is_stored_in_mapped_memory_is_in_the_file),
         RUN(a_missing_file_is_not_found_and_the_fault_says_so),
         RUN(exclusive_creation_happens_once),
         RUN(a_full_disk_is_told_from_a_broken_one),

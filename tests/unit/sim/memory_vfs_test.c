@@ -54,6 +54,39 @@ TEST(a_synced_file_in_a_synced_directory_survives)
     memory_vfs_release(&disk);
 }
 
+TEST(what_is_stored_in_mapped_memory_is_a_write_like_others)
+{
+    static const uint8_t zeros[2048];
+    struct buf content = {0};
+    disk_init();
+    struct vfs_file *file = file_open("db/a", VFS_WRITE | VFS_CREATE);
+    assert_int_equal(disk.vfs.write(&disk.vfs, file, 0, bytes_of(zeros, sizeof zeros), NULL),
+                     STATUS_OK);
+    assert_int_equal(disk.vfs.sync_dir(&disk.vfs, "db", NULL), STATUS_OK);
+    uint8_t *memory = disk.vfs.map(&disk.vfs, file, sizeof zeros);
+    memcpy(memory, "synced", 6);
+    assert_int_equal(disk.vfs.sync(&disk.vfs, file, NULL), STATUS_OK);
+    uint64_t before = disk.change_count;
+    memcpy(memory + 700, "killed", 6);
+    memory_vfs_look(&disk);
+    assert_int_equal(disk.change_count, before + 1);
+    assert_int_equal(file_write(file, 1500, "written"), STATUS_OK);
+    assert_memory_equal(memory + 1500, "written", 7);
+    memory_vfs_kill(&disk);
+    memcpy(memory + 1600, "too late", 8);
+    disk.vfs.unmap(&disk.vfs, file, memory, sizeof zeros);
+    file_close(file);
+    memory_vfs_load(&disk, "db/a", &content);
+    assert_memory_equal(content.data + 700, "killed", 6);
+    assert_memory_equal(content.data + 1600, zeros, 8);
+    memory_vfs_crash(&disk, MEMORY_VFS_LOSE_ALL, &dice);
+    memory_vfs_load(&disk, "db/a", &content);
+    assert_memory_equal(content.data, "synced", 6);
+    assert_memory_equal(content.data + 700, zeros, 6);
+    buf_release(&content);
+    memory_vfs_release(&disk);
+}
+
 TEST(a_synced_file_without_a_synced_name_is_lost)
 {
     disk_init();
@@ -328,6 +361,7 @@ TEST(damage_is_durable)
 }
 
 TESTS(RUN(a_synced_file_in_a_synced_directory_survives),
+      RUN(what_is_stored_in_mapped_memory_is_a_write_like_others),
       RUN(a_synced_file_without_a_synced_name_is_lost),
       RUN(an_unsynced_rename_leaves_the_old_or_the_new_name),
       RUN(unsynced_sectors_survive_independently),

@@ -1,0 +1,197 @@
+#include "lsm/engine.h"
+
+enum {
+    STEP_SIZE = 4 << 20,    // written by a step
+    FILTER_BITS = 10,       // a key at the bottom
+    FILTER_BITS_UPPER = 14, // above it, where most look-ups find nothing
+    SURVEY_COUNT = 4,       // by one choice
+    MERGE_RETRY_MS = 10000,
+    IDLE_MS = 1000, // without a write, for merges that save space alone
+};
+
+static struct run_writer writer_for(const struct lsm *lsm, uint64_t run, bool is_bottom,
+                                    uint64_t table_size_max)
+{
+    return (struct run_writer){
+        .vfs = lsm->vfs,
+        .dir = lsm->dir,
+        .database = lsm->database,
+        .block_size = lsm->options.block_size,
+        .filter_bits = is_bottom ? FILTER_BITS : FILTER_BITS_UPPER,
+        .table_size_max = table_size_max,
+        .run = run,
+    };
+}
+
+// Numbers for all files that a step may begin. Gaps do not matter.
+static void reserve_files(struct lsm *lsm, struct run_writer *writer)
+{
+    writer->next_file = lsm->next_file;
+    lsm->next_file += 2 + 2 * (uint64_t)STEP_SIZE / writer->table_size_max;
+    writer->file_end = lsm->next_file;
+}
+
+// ---- Flush -------------------------------------------------------------------------
+
+static bool has_tables(const struct lsm *lsm)
+{
+    return lsm->version->count > 1 || lsm->version->ranges[0].count > 0;
+}
+
+enum job_kind flush_next(struct lsm *lsm, struct lsm_job *job)
+{
+    struct flush *flush = &lsm->flush;
+    if (!lsm->sealed || flush->is_done)
+        return JOB_NONE;
+    if (!flush->memtable) {
+        flush->memtable = lsm->sealed;
+        flush->is_oldest = !has_tables(lsm);
+        // A run is numbered like a file that it could have, so that a newer one has a
+        // greater number.
+        flush->writer = writer_for(lsm, lsm->next_file++, false, 2 * lsm->options.range_size);
+    }
+    reserve_files(lsm, &flush->writer);
+    job->size_before = run_writer_size(&flush->writer);
+    return JOB_FLUSH;
+}
+
+void flush_run(struct lsm_job *job)
+{
+    job->status = flush_step(&job->lsm->flush, STEP_SIZE, &job->fault);
+    job->is_final = job->status && job->status != STATUS_DISK_FULL;
+}
+
+void flush_on_done(struct lsm *lsm, struct lsm_job *job)
+{
+    if (job->status) {
+        flush_release(&lsm->flush); // from the beginning
+        if (job->status == STATUS_DISK_FULL)
+            engine_wait_for_space(lsm);
+        return;
+    }
+    lsm->stats.disk_written_bytes += run_writer_size(&lsm->flush.writer) - job->size_before;
+}
+
+// ---- Merges ------------------------------------------------------------------------
+
+static void list_spans(const struct lsm *lsm, struct compaction_span *spans, size_t *count)
+{
+    *count = 0;
+    for (size_t i = 0; i < MERGE_COUNT; i++) {
+        if (lsm->merges[i].version)
+            spans[(*count)++] = lsm->merges[i].span;
+    }
+    if (lsm->drop.is_wanted) // it waits for merges there, so that none may begin
+        spans[(*count)++] = (struct compaction_span){lsm->drop.begin, lsm->drop.end};
+}
+
+static bool choose(struct lsm *lsm, struct compaction_choice *choice)
+{
+    struct compaction_span spans[MERGE_COUNT + 1];
+    size_t span_count;
+    list_spans(lsm, spans, &span_count);
+    struct compaction_limits limits = {
+        .slice_count = lsm->options.merge_run_count,
+        .range_size = lsm->options.range_size,
+        .purge_run = lsm->purge_run,
+        .survey_count = SURVEY_COUNT,
+        .is_idle = lsm->now_ms - lsm->write_ms >= IDLE_MS,
+    };
+    return compaction_choose(choice, lsm->version, &limits, spans, span_count);
+}
+
+// A bottom is cut into tables of about the size of a range, all alike.
+static uint64_t table_size_for(const struct merge *merge, uint64_t range_size)
+{
+    if (!merge->is_bottom)
+        return UINT64_MAX / 4;
+    uint64_t count = (merge->size + range_size / 2) / range_size;
+    return count < 2 ? range_size * 2 : merge->size / count + 1;
+}
+
+static uint64_t run_of(const struct merge *merge)
+{
+    uint64_t run = 0;
+    for (size_t i = 0; i < merge->table_count; i++) {
+        if (merge->tables[i]->info.run > run)
+            run = merge->tables[i]->info.run;
+    }
+    return run;
+}
+
+static void abandon(struct lsm *lsm, struct merge *merge)
+{
+    engine_drop_version(lsm, merge_release(merge));
+    lsm->merge_retry_ms = lsm->now_ms + MERGE_RETRY_MS;
+}
+
+static bool begin(struct lsm *lsm, struct merge *merge)
+{
+    struct compaction_choice choice;
+    if (lsm->now_ms < lsm->merge_retry_ms || !choose(lsm, &choice))
+        return false;
+    if (merge_init(merge, lsm->version, &choice, NULL)) {
+        abandon(lsm, merge);
+        return false;
+    }
+    merge->writer = writer_for(lsm, run_of(merge), merge->is_bottom,
+                               table_size_for(merge, lsm->options.range_size));
+    const struct lsm_owner *owner = &lsm->options.owner;
+    if (merge->is_bottom && owner->purges) {
+        merge->purges = owner->purges;
+        if (owner->purge_rule)
+            owner->purge_rule(owner->context, &merge->purge_rule);
+    }
+    return true;
+}
+
+enum job_kind merge_next(struct lsm *lsm, struct lsm_job *job)
+{
+    struct merge *merge = &lsm->merges[job->worker == LSM_WORKER_MERGE];
+    if (merge->is_done || (lsm->options.merge_rate && !lsm->merge_budget))
+        return JOB_NONE;
+    if (!merge->version && !begin(lsm, merge))
+        return JOB_NONE;
+    job->merge = merge;
+    reserve_files(lsm, &merge->writer);
+    job->size_before = run_writer_size(&merge->writer);
+    return JOB_MERGE;
+}
+
+// A merge must leave the room that flushes and the log need.
+static enum status check_space(struct lsm *lsm, const struct merge *merge, struct fault *fault)
+{
+    uint64_t free_bytes = 0;
+    enum status status = lsm->vfs->space(lsm->vfs, lsm->dir, &free_bytes, fault);
+    uint64_t needed =
+        merge->size + lsm->options.memtable_size + 2 * (uint64_t)lsm->options.log_segment_size;
+    if (!status && free_bytes < needed)
+        return fault_set(fault, STATUS_DISK_FULL, "%s: no room for a merge", lsm->dir);
+    return status;
+}
+
+void merge_run(struct lsm_job *job)
+{
+    struct merge *merge = job->merge;
+    if (!merge->walk.is_begun)
+        job->status = check_space(job->lsm, merge, &job->fault);
+    if (!job->status)
+        job->status = merge_step(merge, STEP_SIZE, &job->fault);
+}
+
+void merge_on_done(struct lsm *lsm, struct lsm_job *job)
+{
+    struct merge *merge = job->merge;
+    uint64_t size = run_writer_size(&merge->writer);
+    if (!job->status) {
+        size -= job->size_before;
+        lsm->stats.disk_written_bytes += size;
+        lsm->stats.merge_written_bytes += size;
+        lsm->merge_budget -= size < lsm->merge_budget ? size : lsm->merge_budget;
+        return;
+    }
+    // Its output is gone. Reading and writing go on without it; other ranges are merged on.
+    for (size_t i = 0; i < merge->table_count && job->status != STATUS_DISK_FULL; i++)
+        merge->tables[i]->is_damaged = true;
+    abandon(lsm, merge);
+}

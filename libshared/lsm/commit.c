@@ -1,0 +1,173 @@
+// commit.c - flushes, merges and drops come into force.
+//
+// They finish at any time and in any order; each changes the version by a draft made from
+// the one in force then, written to the manifest as the difference of the two. One
+// commit at a time takes in everything that is ready.
+#include "lsm/engine.h"
+
+// ---- The draft ---------------------------------------------------------------------
+
+static bool is_merging(const struct lsm *lsm, struct bytes begin, struct bytes end)
+{
+    bool is_met = false;
+    for (size_t i = 0; i < MERGE_COUNT; i++)
+        is_met |= lsm->merges[i].version && compaction_span_meets(&lsm->merges[i].span, begin, end);
+    return is_met;
+}
+
+// A table that lies beside all slices of a range is not merged with them: the range is cut
+// between. So keys that come in order are never merged.
+static void separate(const struct lsm *lsm, struct version *draft, const struct sstable *table)
+{
+    struct bytes smallest = buf_bytes(&table->info.smallest);
+    struct bytes greatest = buf_bytes(&table->info.greatest);
+    size_t first = version_find(draft, smallest);
+    const struct range *range = &draft->ranges[first];
+    bool is_above = range->count > 0, is_below = range->count > 0;
+    struct bytes least = {0};
+    for (size_t s = 0; s < range->count; s++) {
+        const struct sstable_info *info = &range->slices[s].table->info;
+        is_above &= bytes_compare(buf_bytes(&info->greatest), smallest) < 0;
+        is_below &= bytes_compare(buf_bytes(&info->smallest), greatest) > 0;
+        if (!least.size || bytes_compare(buf_bytes(&info->smallest), least) < 0)
+            least = buf_bytes(&info->smallest);
+    }
+    if (is_merging(lsm, buf_bytes(&range->begin), version_range_end(draft, first)))
+        return;
+    if (is_above)
+        version_cut(draft, smallest);
+    else if (is_below && version_find(draft, least) == first)
+        version_cut(draft, least);
+}
+
+static void push_run(const struct lsm *lsm, struct version *draft, const struct run_writer *writer)
+{
+    for (size_t i = 0; i < writer->count; i++) {
+        separate(lsm, draft, writer->tables[i]);
+        version_push(draft, writer->tables[i]);
+    }
+}
+
+static void replace(struct version *draft, const struct merge *merge)
+{
+    version_replace(draft, &(struct version_change){
+                               .begin = buf_bytes(&merge->span.begin),
+                               .end = buf_bytes(&merge->span.end),
+                               .inputs = merge->tables,
+                               .input_count = merge->table_count,
+                               .outputs = merge->writer.tables,
+                               .output_count = merge->writer.count,
+                               .is_bottom = merge->is_bottom,
+                           });
+}
+
+static bool is_drop_ready(const struct lsm *lsm)
+{
+    const struct drop *drop = &lsm->drop;
+    return drop->is_wanted && lsm->flushed >= drop->address && !lsm->flush.is_done &&
+           !is_merging(lsm, buf_bytes(&drop->begin), buf_bytes(&drop->end));
+}
+
+enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
+{
+    struct commit *commit = &lsm->commit;
+    *commit = (struct commit){.has_flush = lsm->flush.is_done, .has_drop = is_drop_ready(lsm)};
+    bool is_wanted = commit->has_flush || commit->has_drop;
+    for (size_t i = 0; i < MERGE_COUNT; i++) {
+        commit->has_merge[i] = lsm->merges[i].is_done;
+        is_wanted |= commit->has_merge[i];
+    }
+    if (!is_wanted)
+        return JOB_NONE;
+    commit->draft = version_copy(lsm->version);
+    for (size_t i = 0; i < MERGE_COUNT; i++) {
+        if (commit->has_merge[i])
+            replace(commit->draft, &lsm->merges[i]);
+    }
+    if (commit->has_flush)
+        push_run(lsm, commit->draft, &lsm->flush.writer);
+    if (commit->has_drop)
+        version_clear(commit->draft, buf_bytes(&lsm->drop.begin), buf_bytes(&lsm->drop.end));
+    version_tidy(commit->draft);
+    version_finish(commit->draft);
+
+    if (commit->has_flush)
+        edit_encode_flushed(&job->edit, lsm->sealed_end,
+                            lsm->options.owner.snapshot ? &lsm->sealed_snapshot : NULL);
+    edit_encode_next_file(&job->edit, lsm->next_file);
+    edit_encode_change(&job->edit, lsm->version, commit->draft);
+    return JOB_COMMIT;
+}
+
+void commit_run(struct lsm_job *job)
+{
+    job->status = manifest_append(&job->lsm->manifest, buf_bytes(&job->edit), &job->fault);
+    job->is_final = job->status && job->status != STATUS_DISK_FULL;
+}
+
+// ---- In force ----------------------------------------------------------------------
+
+static void adopt(struct lsm *lsm, struct run_writer *writer)
+{
+    for (size_t i = 0; i < writer->count; i++)
+        sstable_adopt(writer->tables[i], &lsm->files);
+}
+
+static void finish_flush(struct lsm *lsm)
+{
+    adopt(lsm, &lsm->flush.writer);
+    flush_release(&lsm->flush);
+    lsm->stats.flush_count++;
+    orders_release(&lsm->sealed_orders); // they refer to the memtable
+    if (!lsm->spare && memtable_reuse(lsm->sealed, lsm->options.memtable_size))
+        lsm->spare = lsm->sealed;
+    else
+        memtable_release(lsm->sealed);
+    lsm->sealed = NULL;
+    lsm->flushed = lsm->sealed_end;
+    lsm->has_snapshot = lsm->options.owner.snapshot;
+    struct buf snapshot = lsm->snapshot;
+    lsm->snapshot = lsm->sealed_snapshot;
+    lsm->sealed_snapshot = snapshot;
+    log_drop(&lsm->log, lsm->flushed);
+    if (lsm->is_flush_wanted)
+        engine_seal(lsm);
+}
+
+static void finish_merge(struct lsm *lsm, struct merge *merge)
+{
+    adopt(lsm, &merge->writer);
+    lsm->stats.merge_count++;
+    lsm->stats.purged_count += merge->purged_count;
+    engine_drop_version(lsm, merge_release(merge));
+}
+
+void commit_on_done(struct lsm *lsm, struct lsm_job *job)
+{
+    struct commit *commit = &lsm->commit;
+    if (job->status) {
+        // The edit may have reached the manifest, so the tables stay; it is written again.
+        engine_drop_version(lsm, commit->draft);
+        commit->draft = NULL;
+        if (job->status == STATUS_DISK_FULL)
+            engine_wait_for_space(lsm);
+        return;
+    }
+    struct version *before = lsm->version;
+    lsm->version = commit->draft;
+    commit->draft = NULL;
+    for (size_t i = 0; i < MERGE_COUNT; i++) {
+        if (commit->has_merge[i])
+            finish_merge(lsm, &lsm->merges[i]);
+    }
+    if (commit->has_flush)
+        finish_flush(lsm);
+    if (commit->has_drop) {
+        buf_release(&lsm->drop.begin);
+        buf_release(&lsm->drop.end);
+        lsm->drop = (struct drop){0};
+    }
+    engine_drop_version(lsm, before);
+    lsm->debt = compaction_debt(lsm->version, lsm->options.merge_run_count);
+    lsm->is_disk_full = false;
+}

@@ -1,0 +1,193 @@
+#include "lsm/compaction.h"
+
+#include <string.h>
+
+// Limits in permille: while writes come in, and when nobody writes.
+enum {
+    SHARE_MAX = 600, // of the bottom
+    SHARE_IDLE_MAX = 150,
+    GARBAGE_MAX = 300, // of the entries
+    GARBAGE_IDLE_MAX = 80,
+    DELETED_MAX = 300, // of the entries
+    DELETED_IDLE_MAX = 50,
+    SAMPLE_COUNT_MIN = 8, // fewer say nothing
+    SMALL_SHARE = 4,      // a bottom below a fourth of its size is small
+};
+
+bool compaction_span_meets(const struct compaction_span *span, struct bytes begin, struct bytes end)
+{
+    struct bytes span_end = buf_bytes(&span->end);
+    return (!span_end.size || bytes_compare(begin, span_end) < 0) &&
+           (!end.size || bytes_compare(buf_bytes(&span->begin), end) < 0);
+}
+
+static bool is_free(const struct version *version, size_t index,
+                    const struct compaction_span *spans, size_t span_count)
+{
+    const struct range *range = &version->ranges[index];
+    bool is_free = true;
+    for (size_t i = 0; i < span_count; i++)
+        is_free &= !compaction_span_meets(&spans[i], buf_bytes(&range->begin),
+                                          version_range_end(version, index));
+    for (size_t s = 0; s < range->count; s++)
+        is_free &= !range->slices[s].table->is_damaged;
+    return is_free;
+}
+
+static uint64_t max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t bottom_size(const struct range *range)
+{
+    return range->count ? range->slices[range->count - 1].size : 0;
+}
+
+// Permille of the limit for what the slices above the bottom may be.
+static uint64_t share_of(const struct range *range, bool is_idle)
+{
+    uint64_t bottom = bottom_size(range), upper = range->size - bottom;
+    uint64_t share_max = is_idle ? SHARE_IDLE_MAX : SHARE_MAX;
+    return upper * 1000 / (bottom * share_max / 1000 + 1);
+}
+
+// Permille of the limits for what need not be there.
+static uint64_t waste_of(const struct range *range, bool is_idle)
+{
+    uint64_t count = range->sampled_count;
+    if (!range->is_surveyed || count < SAMPLE_COUNT_MIN)
+        return 0;
+    uint64_t garbage = (count - range->distinct_count) * 1000 / count;
+    uint64_t deleted = range->deleted_count * 1000 / count;
+    return max(garbage * 1000 / (is_idle ? GARBAGE_IDLE_MAX : GARBAGE_MAX),
+               deleted * 1000 / (is_idle ? DELETED_IDLE_MAX : DELETED_MAX));
+}
+
+static bool has_deletions(const struct range *range, uint64_t run_end)
+{
+    bool has_any = false;
+    for (size_t s = 0; s < range->count; s++) {
+        const struct sstable_info *info = &range->slices[s].table->info;
+        has_any |= info->deleted_count && info->run < run_end;
+    }
+    return has_any;
+}
+
+// What asks for a new bottom, in permille of what makes it heard.
+static uint64_t bottom_urge_of(const struct range *range, const struct compaction_limits *limits)
+{
+    uint64_t urge = waste_of(range, limits->is_idle);
+    if (range->count > 1)
+        urge = max(urge, share_of(range, limits->is_idle));
+    if (has_deletions(range, limits->purge_run))
+        urge = max(urge, 1000);
+    return urge;
+}
+
+// The newest slices of similar size: as long as the next older one is not more than
+// twice as big as those before it together, and at least half of those above the bottom.
+static size_t choose_tier(const struct range *range)
+{
+    size_t least = (range->count + 1) / 2, i = 0;
+    uint64_t size = 0;
+    while (i + 1 < range->count && (i < least || range->slices[i].size <= 2 * size))
+        size += range->slices[i++].size;
+    return i;
+}
+
+// Lets the choice have neighbours too as long as all together are small.
+static void add_neighbours(struct compaction_choice *choice, const struct version *version,
+                           uint64_t range_size, const struct compaction_span *spans,
+                           size_t span_count)
+{
+    uint64_t size = version->ranges[choice->first_range].size;
+    for (;;) {
+        size_t next = choice->first_range + choice->range_count;
+        if (next >= version->count || size + version->ranges[next].size > range_size ||
+            !is_free(version, next, spans, span_count))
+            break;
+        size += version->ranges[next].size;
+        choice->range_count++;
+    }
+    while (choice->first_range &&
+           size + version->ranges[choice->first_range - 1].size <= range_size &&
+           is_free(version, choice->first_range - 1, spans, span_count)) {
+        size += version->ranges[--choice->first_range].size;
+        choice->range_count++;
+    }
+}
+
+// A small range beside another with which it makes less than one.
+static bool choose_small(struct compaction_choice *choice, const struct version *version,
+                         uint64_t range_size, const struct compaction_span *spans,
+                         size_t span_count)
+{
+    for (size_t i = 0; i < version->count; i++) {
+        if (version->ranges[i].size > range_size / SMALL_SHARE ||
+            !is_free(version, i, spans, span_count))
+            continue;
+        *choice = (struct compaction_choice){.first_range = i, .range_count = 1, .is_bottom = true};
+        add_neighbours(choice, version, range_size, spans, span_count);
+        if (choice->range_count > 1)
+            return true;
+    }
+    return false;
+}
+
+// Surveys the range if that is worth it and still allowed.
+static void survey(const struct version *version, size_t index, unsigned *survey_count)
+{
+    const struct range *range = &version->ranges[index];
+    bool may_waste = range->count > 1 || has_deletions(range, UINT64_MAX);
+    if (range->is_surveyed || !may_waste || !*survey_count)
+        return;
+    range_survey(version, index);
+    --*survey_count;
+}
+
+bool compaction_choose(struct compaction_choice *choice, const struct version *version,
+                       const struct compaction_limits *limits, const struct compaction_span *spans,
+                       size_t span_count)
+{
+    uint64_t greatest = 999;
+    unsigned survey_count = limits->survey_count;
+    for (size_t i = 0; i < version->count; i++) {
+        const struct range *range = &version->ranges[i];
+        if (!range->count || !is_free(version, i, spans, span_count))
+            continue;
+        survey(version, i, &survey_count);
+        uint64_t bottom_urge = bottom_urge_of(range, limits);
+        uint64_t urge = max(bottom_urge, range->count * 1000 / (limits->slice_count + 1));
+        if (urge <= greatest)
+            continue;
+        greatest = urge;
+        size_t slice_count = choose_tier(range);
+        *choice = (struct compaction_choice){
+            .first_range = i,
+            .range_count = 1,
+            .slice_count = slice_count,
+            .is_bottom = bottom_urge >= 1000 || slice_count < 2,
+        };
+    }
+    if (greatest < 1000)
+        return limits->is_idle &&
+               choose_small(choice, version, limits->range_size, spans, span_count);
+    if (choice->is_bottom)
+        add_neighbours(choice, version, limits->range_size, spans, span_count);
+    return true;
+}
+
+unsigned compaction_debt(const struct version *version, unsigned slice_count)
+{
+    uint64_t behind = 0, most = 0;
+    for (size_t i = 0; i < version->count; i++) {
+        uint64_t count = version->ranges[i].count;
+        behind += count > slice_count ? count - slice_count : 0;
+        most = max(most, count);
+    }
+    // On the average a half more than there should be, or four times that somewhere.
+    uint64_t debt = max(behind * 2000 / (version->count * slice_count),
+                        most * 1000 / (4 * (uint64_t)slice_count));
+    return debt < 1000 ? (unsigned)debt : 1000;
+}
