@@ -1,21 +1,41 @@
 // cache.h - uncompressed blocks that were read lately.
 //
-// A hash table of blocks, evicted by CLOCK: a hand goes round, spares a block that was
-// used since it last came by, and takes the next. Owner's thread only. A block that
-// is evicted while somebody reads it lives on through its reference count.
+//     new ──> small queue ──used again──> main queue ──> out
+//                  │        ┌──────────────^    └─ used: round again
+//                  └─ not ──┴─> ghost: forgotten, but missed again soon
+//
+// S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: FIFO Queues are All You Need for Cache Eviction,
+// 2023): a tenth of the memory is for blocks that came lately. What is used there again, or
+// shortly after it left, is kept in the main queue; what is read once, as in a long walk,
+// pushes out nothing else. A use is a counter up to three; nothing moves until something
+// must go.
+//
+// Owner's thread only. A block that is evicted while somebody refers to it lives on.
 #pragma once
 
 #include "lsm/sstable.h"
 
+struct cache_slot {
+    uint64_t key;        // number of the table * 2^32 + index of the block
+    struct block *block; // NULL: free
+};
+
+struct cache_queue {
+    struct block *oldest;
+    struct block *newest;
+    size_t size; // bytes
+};
+
 struct cache {
-    size_t size_max; // bytes of blocks; 0 keeps none
+    size_t size_max; // bytes, everything counted; 0 keeps no block
     size_t size;
-    struct block **buckets;
-    size_t bucket_mask;
-    struct block **blocks; // the clock
+    struct cache_queue queues[2]; // small, main
+    struct cache_slot *slots;     // open addressing, linear probing
+    size_t slot_mask;
     size_t count;
-    size_t capacity;
-    size_t hand;
+    uint64_t *ghosts;    // keys, each at the place its hash says; as many as there are slots
+    struct buf stored;   // what was read from a file
+    struct block *loose; // read last, too large to be kept
     uint64_t hit_count;
     uint64_t miss_count;
 };
@@ -23,7 +43,17 @@ struct cache {
 void cache_init(struct cache *cache, size_t size_max);
 void cache_release(struct cache *cache); // may be repeated
 
-// The block from the cache or from the file, with a reference for the caller. `is_kept`:
-// it goes into the cache; a long scan does not want that.
-enum status cache_read(struct cache *cache, struct sstable *table, uint32_t index, bool is_kept,
+// Begins to load what cache_find() will look at.
+void cache_prefetch(const struct cache *cache, const struct sstable *table, uint32_t index);
+
+// The block if it is there, or NULL. Borrowed until the next cache_read() or
+// cache_forget(). `is_use`: counts as a use, and as hit or miss.
+struct block *cache_find(struct cache *cache, const struct sstable *table, uint32_t index,
+                         bool is_use);
+
+// Reads a block that is not there from the file. Borrowed as well.
+enum status cache_read(struct cache *cache, struct sstable *table, uint32_t index,
                        struct block **block, struct fault *fault) MUST_USE;
+
+// Lets go of the blocks of a table that will not be asked for again.
+void cache_forget(struct cache *cache, const struct sstable *table);

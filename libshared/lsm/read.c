@@ -2,51 +2,203 @@
 
 #include "base/hash.h"
 
-static enum status get_from_table(struct lsm *lsm, struct sstable *table, struct bytes key,
-                                  struct buf *value, struct fault *fault)
+// One key on its way through memtables and slices. Each step begins to load what the next
+// one looks at, so that the steps of several keys can be taken in turn.
+struct lookup {
+    struct bytes key;
+    uint64_t hash;
+    const struct range *range;
+    size_t slice; // the next one to ask
+    struct sstable *table;
+    uint32_t block_index;
+    struct block *block;
+    struct bytes value;
+};
+
+static void begin(const struct lsm *lsm, struct lookup *lookup, struct bytes key)
 {
-    struct block *block = NULL;
-    enum status status =
-        cache_read(&lsm->cache, table, sstable_find_block(table, key), true, &block, fault);
-    if (status)
-        return status;
+    *lookup = (struct lookup){.key = key, .hash = hash64_seeded(key, lsm->database)};
+    const struct memtable *memtables[] = {lsm->active, lsm->sealed};
+    for (size_t i = 0; i < 2 && memtables[i]; i++)
+        __builtin_prefetch(&memtables[i]->slots[lookup->hash & memtables[i]->slot_mask]);
+}
+
+static void find_range(const struct lsm *lsm, struct lookup *lookup)
+{
+    lookup->range = &lsm->version->ranges[version_find(lsm->version, lookup->key)];
+    for (size_t s = 0; s < lookup->range->count; s++)
+        filter_prefetch(&lookup->range->slices[s].table->filter, lookup->hash);
+}
+
+// OK, NOT_FOUND: deleted; END: look further.
+static enum status find_in_memory(const struct lsm *lsm, struct lookup *lookup)
+{
+    const struct memtable *memtables[] = {lsm->active, lsm->sealed};
+    for (size_t i = 0; i < 2 && memtables[i]; i++) {
+        switch (memtable_find(memtables[i], lookup->hash, lookup->key, &lookup->value)) {
+        case MEMTABLE_FOUND:
+            return STATUS_OK;
+        case MEMTABLE_DELETED:
+            return STATUS_NOT_FOUND;
+        case MEMTABLE_ABSENT:
+            break;
+        }
+    }
+    return STATUS_END;
+}
+
+// The next slice that may have the key. False if there is none.
+static bool find_slice(const struct lsm *lsm, struct lookup *lookup)
+{
+    lookup->block = NULL;
+    while (lookup->slice < lookup->range->count) {
+        struct sstable *table = lookup->range->slices[lookup->slice++].table;
+        if (!filter_may_have(&table->filter, lookup->hash))
+            continue;
+        lookup->table = table;
+        lookup->block_index = sstable_find_block(table, lookup->key);
+        cache_prefetch(&lsm->cache, table, lookup->block_index);
+        return true;
+    }
+    return false;
+}
+
+// Looks for the block where the key would be; true if it is in memory.
+static bool find_block(struct lsm *lsm, struct lookup *lookup)
+{
+    lookup->block = cache_find(&lsm->cache, lookup->table, lookup->block_index, true);
+    if (lookup->block)
+        block_prefetch(lookup->block);
+    return lookup->block;
+}
+
+// OK, NOT_FOUND: deleted; END: look further.
+static enum status find_in_block(struct lsm *lsm, struct lookup *lookup)
+{
     bool is_equal;
-    uint32_t index = block_find(block, key, &is_equal);
+    uint32_t index = block_find(lookup->block, lookup->key, &is_equal);
     if (!is_equal) {
         lsm->stats.filter_miss_count++;
-        status = STATUS_END; // look further
-    } else if (block_is_deleted(block, index)) {
-        status = STATUS_NOT_FOUND;
-    } else {
-        buf_set(value, block_value(block, index));
+        return STATUS_END;
     }
-    block_release(block);
-    return status;
+    if (block_is_deleted(lookup->block, index))
+        return STATUS_NOT_FOUND;
+    lookup->value = block_value(lookup->block, index);
+    __builtin_prefetch(lookup->value.data);
+    return STATUS_OK;
+}
+
+static enum status read_block(struct lsm *lsm, struct lookup *lookup, struct fault *fault)
+{
+    return cache_read(&lsm->cache, lookup->table, lookup->block_index, &lookup->block, fault);
 }
 
 enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value, struct fault *fault)
 {
-    if (!key.size)
-        return STATUS_NOT_FOUND;
-    uint64_t hash = hash64_seeded(key, lsm->database);
-    const struct memtable *memtables[] = {lsm->active, lsm->sealed};
-    for (size_t i = 0; i < 2 && memtables[i]; i++) {
-        struct bytes found;
-        enum memtable_result result = memtable_find(memtables[i], hash, key, &found);
-        if (result == MEMTABLE_FOUND)
-            buf_set(value, found);
-        if (result != MEMTABLE_ABSENT)
-            return result == MEMTABLE_FOUND ? STATUS_OK : STATUS_NOT_FOUND;
+    struct lookup lookup;
+    begin(lsm, &lookup, key);
+    find_range(lsm, &lookup);
+    enum status status = key.size ? find_in_memory(lsm, &lookup) : STATUS_NOT_FOUND;
+    while (status == STATUS_END && find_slice(lsm, &lookup)) {
+        status = find_block(lsm, &lookup) ? STATUS_OK : read_block(lsm, &lookup, fault);
+        if (!status)
+            status = find_in_block(lsm, &lookup);
     }
-    const struct version *version = lsm->version;
-    const struct range *range = &version->ranges[version_find(version, key)];
-    for (size_t s = 0; s < range->count; s++) {
-        struct sstable *table = range->slices[s].table;
-        if (!filter_may_have(buf_bytes(&table->filter), hash))
+    if (!status)
+        buf_set(value, lookup.value);
+    return status == STATUS_END ? STATUS_NOT_FOUND : status;
+}
+
+// ---- Many at once --------------------------------------------------------------------
+
+enum {
+    GROUP_SIZE = 32,
+};
+
+// Keys of which the steps are taken in turn.
+struct group {
+    struct lsm *lsm;
+    size_t first; // index of the first key
+    struct lookup lookups[GROUP_SIZE];
+    struct lookup *open[GROUP_SIZE]; // those without an answer
+    size_t open_count;
+    void (*found)(void *context, size_t index, enum status status, struct bytes value);
+    void *context;
+    enum status status; // the first failure
+    struct fault *fault;
+};
+
+// Gives the answer, or keeps the key for the next round.
+static void answer(struct group *group, struct lookup *lookup, enum status status)
+{
+    if (status == STATUS_END) {
+        group->open[group->open_count++] = lookup;
+        return;
+    }
+    size_t index = group->first + (size_t)(lookup - group->lookups);
+    group->found(group->context, index, status, lookup->value);
+}
+
+// Asks one more slice for every open key. What is in memory comes first, since reading a
+// block may push another one out.
+static void ask_slices(struct group *group)
+{
+    struct lookup *open[GROUP_SIZE];
+    enum status statuses[GROUP_SIZE];
+    size_t count = 0, round_count = group->open_count;
+    for (size_t i = 0; i < round_count; i++) {
+        open[count] = group->open[i];
+        if (find_slice(group->lsm, open[count]))
+            count++;
+        else
+            answer(group, open[count], STATUS_NOT_FOUND);
+    }
+    group->open_count = 0;
+    for (size_t i = 0; i < count; i++)
+        find_block(group->lsm, open[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (open[i]->block)
+            statuses[i] = find_in_block(group->lsm, open[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (open[i]->block)
+            answer(group, open[i], statuses[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (open[i]->block)
             continue;
-        enum status status = get_from_table(lsm, table, key, value, fault);
-        if (status != STATUS_END)
-            return status;
+        bool is_first = !group->status;
+        enum status status = read_block(group->lsm, open[i], is_first ? group->fault : NULL);
+        if (status && is_first)
+            group->status = status;
+        answer(group, open[i], status ? status : find_in_block(group->lsm, open[i]));
     }
-    return STATUS_NOT_FOUND;
+}
+
+static void ask(struct group *group, const struct bytes *keys, size_t count)
+{
+    group->open_count = 0;
+    for (size_t i = 0; i < count; i++)
+        begin(group->lsm, &group->lookups[i], keys[i]);
+    for (size_t i = 0; i < count; i++)
+        find_range(group->lsm, &group->lookups[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct lookup *lookup = &group->lookups[i];
+        answer(group, lookup, keys[i].size ? find_in_memory(group->lsm, lookup) : STATUS_NOT_FOUND);
+    }
+    while (group->open_count)
+        ask_slices(group);
+}
+
+enum status lsm_multi_get(struct lsm *lsm, const struct bytes *keys, size_t count,
+                          void (*found)(void *context, size_t index, enum status status,
+                                        struct bytes value),
+                          void *context, struct fault *fault)
+{
+    struct group group = {.lsm = lsm, .found = found, .context = context, .fault = fault};
+    for (; group.first < count; group.first += GROUP_SIZE) {
+        size_t left = count - group.first;
+        ask(&group, keys + group.first, left < GROUP_SIZE ? left : GROUP_SIZE);
+    }
+    return group.status;
 }

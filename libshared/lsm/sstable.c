@@ -5,7 +5,6 @@
 #include "base/reader.h"
 #include "base/xalloc.h"
 #include "lsm/file_name.h"
-#include "lsm/filter.h"
 #include "lsm/sstable_writer.h"
 
 #include <assert.h>
@@ -13,7 +12,8 @@
 #include <stdlib.h>
 
 enum {
-    LINE_SIZE_MIN = 14, // of a line of the index, whose separator may be empty
+    LINE_SIZE_MIN = 14,      // of a line of the index, whose separator may be empty
+    VERIFY_SIZE = 256 << 10, // bytes read at once
 };
 
 static enum status corrupt(const struct sstable *table, const char *what, uint64_t offset,
@@ -26,18 +26,31 @@ static enum status corrupt(const struct sstable *table, const char *what, uint64
     return STATUS_CORRUPT;
 }
 
+// Reads the bytes [offset, offset + size), all of them.
+static enum status read_exactly(const struct sstable *table, uint64_t offset, size_t size,
+                                struct buf *stored, struct fault *fault)
+{
+    struct vfs *vfs = table->vfs;
+    size_t size_read = 0;
+    buf_clear(stored);
+    buf_reserve(stored, size + 1);
+    enum status status = vfs->read(vfs, table->file, offset, stored->data, size, &size_read, fault);
+    stored->size = size_read;
+    if (!status && size_read != size)
+        status = corrupt(table, "damaged block", offset, fault);
+    return status;
+}
+
 // Reads a stored block and appends its bytes, uncompressed.
 static enum status read_stored(const struct sstable *table, uint64_t offset, size_t size,
                                struct buf *raw, struct fault *fault)
 {
-    struct vfs *vfs = table->vfs;
-    uint8_t *stored = xmalloc(size ? size : 1);
-    size_t size_read = 0;
-    enum status status = vfs->read(vfs, table->file, offset, stored, size, &size_read, fault);
+    struct buf stored = {0};
     struct block_place place = {table->database, table->info.number, offset};
-    if (!status && (size_read != size || !block_load(raw, bytes_of(stored, size), place)))
+    enum status status = read_exactly(table, offset, size, &stored, fault);
+    if (!status && !block_load(raw, buf_bytes(&stored), place))
         status = corrupt(table, "damaged block", offset, fault);
-    free(stored);
+    buf_release(&stored);
     return status;
 }
 
@@ -214,6 +227,11 @@ static bool parse_line(struct sstable *table, uint32_t index, struct reader *rea
     return bytes_compare(separator_at(table, index - 1), separator) < 0;
 }
 
+static uint32_t mark_count(const struct sstable *table)
+{
+    return (table->block_count - 1) / SSTABLE_MARK_DISTANCE + 1;
+}
+
 static bool parse_index(struct sstable *table, uint64_t blocks_end)
 {
     struct bytes smallest = buf_bytes(&table->info.smallest);
@@ -233,6 +251,9 @@ static bool parse_index(struct sstable *table, uint64_t blocks_end)
             return false;
     }
     table->places[count].offset = end;
+    table->marks = xmalloc(mark_count(table) * sizeof *table->marks);
+    for (uint32_t i = 0; i < mark_count(table); i++)
+        table->marks[i] = table->places[(size_t)i * SSTABLE_MARK_DISTANCE].head;
     return reader_done(&reader) && end == blocks_end;
 }
 
@@ -248,6 +269,18 @@ static bool is_sample_valid(const struct sstable *table)
     return table->sample.size % SSTABLE_SAMPLE_LINE_SIZE == 0;
 }
 
+static enum status load_filter(struct sstable *table, const struct footer *footer,
+                               struct fault *fault)
+{
+    struct buf raw = {0};
+    enum status status =
+        read_stored(table, footer->filter_offset, (size_t)footer->filter_size, &raw, fault);
+    if (!status && !filter_init(&table->filter, buf_bytes(&raw)))
+        status = corrupt(table, "malformed filter", footer->filter_offset, fault);
+    buf_release(&raw);
+    return status;
+}
+
 static enum status load(struct sstable *table, struct fault *fault)
 {
     struct footer footer;
@@ -261,10 +294,7 @@ static enum status load(struct sstable *table, struct fault *fault)
     if (!status && !parse_index(table, footer.index_offset))
         status = corrupt(table, "malformed index", footer.index_offset, fault);
     if (!status)
-        status = read_stored(table, footer.filter_offset, (size_t)footer.filter_size,
-                             &table->filter, fault);
-    if (!status && table->filter.size % FILTER_LINE_SIZE)
-        status = corrupt(table, "malformed filter", footer.filter_offset, fault);
+        status = load_filter(table, &footer, fault);
     if (!status)
         status = read_stored(table, footer.sample_offset, (size_t)footer.sample_size,
                              &table->sample, fault);
@@ -303,9 +333,10 @@ bool sstable_release(struct sstable *table)
     close_file(table);
     sstable_info_release(&table->info);
     buf_release(&table->index);
-    buf_release(&table->filter);
+    filter_release(&table->filter);
     buf_release(&table->sample);
     free(table->places);
+    free(table->marks);
     free(table);
     return true;
 }
@@ -324,38 +355,57 @@ static bool is_above(const struct sstable *table, uint32_t index, const struct w
            (head == wanted->head && bytes_compare(separator_at(table, index), wanted->key) > 0);
 }
 
-// Where the key would be if the separators were spread evenly; never 0.
-static uint32_t guess(const struct sstable *table, uint64_t head)
+// The first mark that is not below the head, by halves and without branches.
+static uint32_t find_mark(const struct sstable *table, uint64_t head)
 {
-    uint32_t last = table->block_count - 1;
-    uint64_t low = table->places[1].head, high = table->places[last].head;
-    if (head <= low)
-        return 1;
-    if (head >= high)
-        return last;
-    return 1 + (uint32_t)((double)(head - low) / (double)(high - low) * (last - 1));
+    uint32_t begin = 0;
+    for (uint32_t left = mark_count(table); left > 1;) {
+        uint32_t half = left / 2;
+        begin += table->marks[begin + half - 1] < head ? half : 0;
+        left -= half;
+    }
+    return begin + (table->marks[begin] < head);
+}
+
+// Where in (low, high) the key would be if the separators were spread evenly.
+static uint32_t guess(const struct sstable *table, uint32_t low, uint32_t high, uint64_t head)
+{
+    uint64_t first = table->places[low].head, last = table->places[high - 1].head;
+    if (head <= first)
+        return low + 1;
+    if (head >= last)
+        return high - 1;
+    return low + 1 + (uint32_t)((double)(head - first) / (double)(last - first) * (high - low - 2));
 }
 
 uint32_t sstable_find_block(const struct sstable *table, struct bytes key)
 {
-    uint32_t low = 0, high = table->block_count; // the answer is in [low, high)
     size_t size = key.size < table->prefix_size ? key.size : table->prefix_size;
     int order = size ? memcmp(key.data, table->info.smallest.data, size) : 0;
-    if (order < 0 || (order == 0 && size < table->prefix_size) || high == 1)
+    if (order < 0 || (order == 0 && size < table->prefix_size))
         return 0;
     if (order > 0)
-        return high - 1;
+        return table->block_count - 1;
 
-    // Interpolation says where to begin; from there in growing steps, then by halves.
+    // Marks, small enough for the nearest cache, bound where to look; the answer is in
+    // [low, high). Interpolation says where to begin; from there in growing steps, then by
+    // halves.
     struct wanted wanted = {key, head_of(table, key)};
-    uint32_t middle = guess(table, wanted.head), step = 4;
+    uint32_t mark = find_mark(table, wanted.head), marks = mark_count(table);
+    uint32_t low = mark ? (mark - 1) * SSTABLE_MARK_DISTANCE : 0;
+    while (mark < marks && table->marks[mark] == wanted.head)
+        mark++;
+    uint32_t high = mark < marks ? mark * SSTABLE_MARK_DISTANCE : table->block_count;
+    if (low + 1 >= high)
+        return low;
+    uint32_t middle = guess(table, low, high, wanted.head), step = 1;
     if (is_above(table, middle, &wanted)) {
         high = middle;
-        while (high > step && is_above(table, high - step, &wanted)) {
+        while (high - low > step && is_above(table, high - step, &wanted)) {
             high -= step;
             step *= 2;
         }
-        low = high > step ? high - step : 0;
+        low = high - low > step ? high - step : low;
     } else {
         low = middle;
         while (high - low > step && !is_above(table, low + step, &wanted)) {
@@ -372,11 +422,6 @@ uint32_t sstable_find_block(const struct sstable *table, struct bytes key)
             low = middle;
     }
     return low;
-}
-
-uint64_t sstable_block_offset(const struct sstable *table, uint32_t index)
-{
-    return table->places[index].offset;
 }
 
 void sstable_range_blocks(const struct sstable *table, struct bytes from, struct bytes to,
@@ -407,24 +452,50 @@ uint64_t sstable_range_size(const struct sstable *table, struct bytes from, stru
 size_t sstable_memory(const struct sstable *table)
 {
     return sizeof *table + ((size_t)table->block_count + 1) * sizeof *table->places +
-           table->index.capacity + table->filter.capacity + table->sample.capacity +
+           mark_count(table) * sizeof *table->marks + table->index.capacity +
+           table->filter.line_count * FILTER_LINE_SIZE + table->sample.capacity +
            table->info.smallest.capacity + table->info.greatest.capacity;
 }
 
-enum status sstable_read_block(const struct sstable *table, uint32_t index, struct block **block,
-                               struct fault *fault)
+enum status sstable_read_blocks(const struct sstable *table, uint32_t begin, uint32_t end,
+                                size_t size_max, struct buf *stored, uint32_t *read_end,
+                                struct fault *fault)
+{
+    const struct sstable_place *places = table->places;
+    uint64_t offset = places[begin].offset;
+    uint32_t last = begin + 1;
+    while (last < end && places[last + 1].offset - offset <= size_max)
+        last++;
+    size_t size = (size_t)(places[last].offset - offset);
+    enum status status = read_exactly(table, offset, size, stored, fault);
+    if (status && last > begin + 1) { // perhaps one behind this one
+        last = begin + 1;
+        size = (size_t)(places[last].offset - offset);
+        status = read_exactly(table, offset, size, stored, fault);
+    }
+    *read_end = last;
+    return status;
+}
+
+enum status sstable_decode_block(const struct sstable *table, uint32_t index, struct bytes *stored,
+                                 struct block **block, struct fault *fault)
 {
     uint64_t offset = table->places[index].offset;
     size_t size = (size_t)(table->places[index + 1].offset - offset);
-    struct buf raw = {0};
-    enum status status = read_stored(table, offset, size, &raw, fault);
-    if (!status) {
-        *block = block_new_take(&raw, table->info.number, offset);
-        if (!*block)
-            status = corrupt(table, "malformed block", offset, fault);
-    }
-    buf_release(&raw);
-    return status;
+    struct block_place place = {table->database, table->info.number, offset};
+    if (!block_decode(block, bytes_of(stored->data, size), place))
+        return corrupt(table, "damaged block", offset, fault);
+    *stored = bytes_of(stored->data + size, stored->size - size);
+    return STATUS_OK;
+}
+
+enum status sstable_read_block(const struct sstable *table, uint32_t index, struct buf *stored,
+                               struct block **block, struct fault *fault)
+{
+    uint32_t end;
+    enum status status = sstable_read_blocks(table, index, index + 1, 0, stored, &end, fault);
+    struct bytes bytes = buf_bytes(stored);
+    return status ? status : sstable_decode_block(table, index, &bytes, block, fault);
 }
 
 enum status sstable_verify(const struct sstable *table, struct fault *fault)
@@ -433,21 +504,27 @@ enum status sstable_verify(const struct sstable *table, struct fault *fault)
     struct sstable copy = *table;
     struct footer footer;
     enum status status = read_footer(&copy, &footer, fault);
-    struct buf raw = {0};
+    struct buf raw = {0}, stored = {0};
     if (!status)
         status = read_stored(table, footer.index_offset, (size_t)footer.index_size, &raw, fault);
     if (!status)
         status = read_stored(table, footer.filter_offset, (size_t)footer.filter_size, &raw, fault);
     if (!status)
         status = read_stored(table, footer.sample_offset, (size_t)footer.sample_size, &raw, fault);
-    buf_release(&raw);
     uint64_t entry_count = 0;
-    for (uint32_t i = 0; i < table->block_count && !status; i++) {
-        struct block *block = NULL;
-        status = sstable_read_block(table, i, &block, fault);
-        entry_count += block ? block->count : 0;
-        block_release(block);
+    struct block *block = NULL;
+    for (uint32_t i = 0, end; i < table->block_count && !status;) {
+        status =
+            sstable_read_blocks(table, i, table->block_count, VERIFY_SIZE, &stored, &end, fault);
+        struct bytes bytes = buf_bytes(&stored);
+        for (; i < end && !status; i++) {
+            status = sstable_decode_block(table, i, &bytes, &block, fault);
+            entry_count += block ? block->count : 0;
+        }
     }
+    block_release(block);
+    buf_release(&raw);
+    buf_release(&stored);
     if (!status && entry_count != table->info.entry_count)
         status = corrupt(table, "other number of entries than recorded", 0, fault);
     return status;

@@ -26,12 +26,14 @@
 
 #include "base/vfs.h"
 #include "lsm/block.h"
+#include "lsm/filter.h"
 #include "lsm/sstable_info.h"
 
 enum {
     SSTABLE_FOOTER_SIZE = 104,
     SSTABLE_VERSION = 1,
     SSTABLE_SAMPLE_LINE_SIZE = 12,
+    SSTABLE_MARK_DISTANCE = 64,
 };
 
 // A data block in the index.
@@ -53,11 +55,12 @@ struct sstable {
     struct vfs_file *file;       // NULL when closed
     uint64_t last_use;
     struct buf index; // as stored, uncompressed
-    struct buf filter;
+    struct filter filter;
     struct buf sample;
     size_t prefix_size; // of what all keys begin with
     uint32_t block_count;
     struct sstable_place *places; // block_count of them, and where the data blocks end
+    uint64_t *marks;              // the head of every SSTABLE_MARK_DISTANCE-th place
 };
 
 // Which tables have their file open, and at most how many.
@@ -92,7 +95,6 @@ void sstable_unpin(struct sstable *table);
 
 // The block where a key would be: the last whose separator is not above it; 0 if all are.
 uint32_t sstable_find_block(const struct sstable *table, struct bytes key);
-uint64_t sstable_block_offset(const struct sstable *table, uint32_t index);
 
 // The blocks [begin, end) which hold all keys of [from, to), and few others; an empty bound
 // is open. Empty if the table has nothing there.
@@ -105,10 +107,21 @@ uint64_t sstable_range_size(const struct sstable *table, struct bytes from, stru
 // Bytes of memory that the open table takes, blocks in the cache not counted.
 size_t sstable_memory(const struct sstable *table);
 
-// Reads a data block from the file, which must be open. Any thread. One reference
-// belongs to the caller.
-enum status sstable_read_block(const struct sstable *table, uint32_t index, struct block **block,
-                               struct fault *fault) MUST_USE;
+// Reads the stored bytes of data blocks, from `begin` on as many as fit into `size_max` bytes
+// and are before `end`, but at least one, into `stored`, which is replaced. `*read_end` is the
+// index behind the last one. The file must be open. Any thread.
+enum status sstable_read_blocks(const struct sstable *table, uint32_t begin, uint32_t end,
+                                size_t size_max, struct buf *stored, uint32_t *read_end,
+                                struct fault *fault) MUST_USE;
+
+// Makes a block of its stored bytes, the first of `*stored`, and goes on behind them. `*block`
+// is as with block_decode().
+enum status sstable_decode_block(const struct sstable *table, uint32_t index, struct bytes *stored,
+                                 struct block **block, struct fault *fault) MUST_USE;
+
+// Both for one block; `stored` is memory that can be used again.
+enum status sstable_read_block(const struct sstable *table, uint32_t index, struct buf *stored,
+                               struct block **block, struct fault *fault) MUST_USE;
 
 // Reads and checks every block. The file must be open.
 enum status sstable_verify(const struct sstable *table, struct fault *fault) MUST_USE;

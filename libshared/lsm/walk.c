@@ -17,11 +17,12 @@ static enum status enter(struct walk *walk, struct fault *fault)
         walk->end = walk->to;
     iterator_release(&walk->iterator);
     walk->iterator.cache = walk->cache;
+    walk->iterator.to = walk->end;
     for (size_t i = 0; i < walk->order_count; i++)
         iterator_add_order(&walk->iterator, walk->orders[i].memtable, walk->orders[i].order);
     for (size_t s = walk->first_slice; s < range->count; s++) {
         if (s - walk->first_slice < walk->slice_count)
-            iterator_add_run(&walk->iterator, &range->slices[s].table, 1);
+            iterator_add_table(&walk->iterator, range->slices[s].table);
     }
     return iterator_seek(&walk->iterator, begin, fault);
 }
@@ -46,9 +47,9 @@ enum status walk_next(struct walk *walk, struct entry *entry, struct fault *faul
     }
     while (!status) {
         status = iterator_next(&walk->iterator, entry, fault);
-        if (!status && (!walk->end.size || bytes_compare(entry->key, walk->end) < 0))
+        if (!status)
             return STATUS_OK;
-        if (!status || status == STATUS_END)
+        if (status == STATUS_END)
             status = leave(walk, fault);
     }
     return status;
