@@ -6,7 +6,8 @@ enum {
     FILTER_BITS_UPPER = 14, // above it, where most look-ups find nothing
     SURVEY_COUNT = 4,       // by one choice
     MERGE_RETRY_MS = 10000,
-    IDLE_MS = 1000, // without a write, for merges that save space alone
+    MOVING_DEAD = 150, // permille of a value file
+    IDLE_MS = 1000,    // without a write, for merges that save space alone
 };
 
 static struct run_writer writer_for(const struct lsm *lsm, uint64_t run, bool is_bottom,
@@ -20,6 +21,7 @@ static struct run_writer writer_for(const struct lsm *lsm, uint64_t run, bool is
         .filter_bits = is_bottom ? FILTER_BITS : FILTER_BITS_UPPER,
         .table_size_max = table_size_max,
         .run = run,
+        .values = {.vfs = lsm->vfs, .dir = lsm->dir, .database = lsm->database},
     };
 }
 
@@ -28,7 +30,9 @@ static void reserve_files(struct lsm *lsm, struct run_writer *writer)
 {
     writer->next_file = lsm->next_file;
     lsm->next_file += 2 + 2 * (uint64_t)STEP_SIZE / writer->table_size_max;
-    writer->file_end = lsm->next_file;
+    writer->values.next_file = writer->file_end = lsm->next_file;
+    lsm->next_file += 2 + STEP_SIZE / VALUE_FILE_SIZE_MAX;
+    writer->values.file_end = lsm->next_file;
 }
 
 // ---- Flush -------------------------------------------------------------------------
@@ -41,10 +45,13 @@ static bool has_tables(const struct lsm *lsm)
 enum job_kind flush_next(struct lsm *lsm, struct lsm_job *job)
 {
     struct flush *flush = &lsm->flush;
-    if (!lsm->sealed || flush->is_done)
-        return JOB_NONE;
+    if (!lsm->sealed || flush->is_done || lsm->log.stored < lsm->sealed_end)
+        return JOB_NONE; // or tables might point to what is not in the log yet
     if (!flush->memtable) {
         flush->memtable = lsm->sealed;
+        flush->begin = lsm->flushed;
+        flush->end = lsm->sealed_end;
+        flush->segment_size = lsm->options.log_segment_size;
         flush->is_oldest = !has_tables(lsm);
         // A run is numbered like a file that it could have, so that a newer one has a
         // greater number.
@@ -85,6 +92,27 @@ static void list_spans(const struct lsm *lsm, struct compaction_span *spans, siz
         spans[(*count)++] = (struct compaction_span){lsm->drop.begin, lsm->drop.end};
 }
 
+// Whether much of the file is dead, and the log has done with it.
+static bool is_moving(const struct lsm *lsm, const struct live_values *live, uint64_t *dead)
+{
+    const struct value_file *file = live->file;
+    *dead = file->size > live->size ? file->size - live->size : 0;
+    bool is_written = !(file->id & VALUE_IN_LOG) || !log_has(&lsm->log, file->id & ~VALUE_IN_LOG);
+    return is_written && *dead * 1000 / file->size >= MOVING_DEAD;
+}
+
+// Permille of all bytes in files with large values that merges could win back.
+static unsigned dead_values(const struct lsm *lsm)
+{
+    uint64_t size = 0, sum = 0, dead;
+    for (size_t i = 0; i < lsm->version->value_count; i++) {
+        size += lsm->version->values[i].file->size;
+        if (is_moving(lsm, &lsm->version->values[i], &dead))
+            sum += dead;
+    }
+    return size ? (unsigned)(sum * 1000 / size) : 0;
+}
+
 static bool choose(struct lsm *lsm, struct compaction_choice *choice)
 {
     struct compaction_span spans[MERGE_COUNT + 1];
@@ -94,6 +122,7 @@ static bool choose(struct lsm *lsm, struct compaction_choice *choice)
         .slice_count = lsm->options.merge_run_count,
         .range_size = lsm->options.range_size,
         .purge_run = lsm->purge_run,
+        .dead_values = dead_values(lsm),
         .survey_count = SURVEY_COUNT,
         .is_idle = lsm->now_ms - lsm->write_ms >= IDLE_MS,
     };
@@ -136,6 +165,13 @@ static bool begin(struct lsm *lsm, struct merge *merge)
     }
     merge->writer = writer_for(lsm, run_of(merge), merge->is_bottom,
                                table_size_for(merge, lsm->options.range_size));
+    merge->reader =
+        (struct value_reader){.vfs = lsm->vfs, .dir = lsm->dir, .database = lsm->database};
+    uint64_t dead;
+    for (size_t i = 0; i < lsm->version->value_count; i++) {
+        if (is_moving(lsm, &lsm->version->values[i], &dead))
+            value_counts_add(&merge->moving, lsm->version->values[i].file->id, 1);
+    }
     const struct lsm_owner *owner = &lsm->options.owner;
     if (merge->is_bottom && owner->purges) {
         merge->purges = owner->purges;

@@ -22,7 +22,7 @@ void block_builder_release(struct block_builder *builder)
     buf_release(&builder->keys);
     buf_release(&builder->raw);
     free(builder->sizes);
-    free(builder->deleted);
+    free(builder->flags);
     *builder = (struct block_builder){0};
 }
 
@@ -35,21 +35,21 @@ static void begin(struct block_builder *builder)
     buf_grow(&builder->raw, builder->room);
 }
 
-void block_builder_add(struct block_builder *builder, struct bytes key, struct bytes value,
-                       bool is_deleted)
+void block_builder_add(struct block_builder *builder, const struct entry *entry)
 {
     if (!builder->count)
         begin(builder);
     if (builder->count == builder->capacity) {
         builder->capacity = builder->capacity ? 2 * builder->capacity : 64;
         builder->sizes = xrealloc(builder->sizes, builder->capacity * 2 * sizeof *builder->sizes);
-        builder->deleted = xrealloc(builder->deleted, builder->capacity);
+        builder->flags = xrealloc(builder->flags, builder->capacity);
     }
-    builder->sizes[2 * (size_t)builder->count] = (uint32_t)key.size;
-    builder->sizes[2 * (size_t)builder->count + 1] = (uint32_t)value.size;
-    builder->deleted[builder->count++] = is_deleted;
-    buf_append(&builder->keys, key);
-    buf_append(&builder->raw, value);
+    builder->sizes[2 * (size_t)builder->count] = (uint32_t)entry->key.size;
+    builder->sizes[2 * (size_t)builder->count + 1] = (uint32_t)entry->value.size;
+    uint8_t flags = entry->is_pointer ? BLOCK_POINTER : 0;
+    builder->flags[builder->count++] = entry->is_deleted ? BLOCK_DELETED : flags;
+    buf_append(&builder->keys, entry->key);
+    buf_append(&builder->raw, entry->value);
 }
 
 size_t block_builder_size(const struct block_builder *builder)
@@ -102,7 +102,7 @@ static uint8_t *put_columns(const struct block_builder *builder, size_t prefix_s
         memcpy(tails, key + prefix_size + head_size, tail_size);
         store_u32(tail_sizes + i * 4, (uint32_t)tail_size);
         store_u32(value_sizes + i * 4, builder->sizes[2 * i + 1]);
-        flags[i] = (uint8_t)(head_size << 1 | builder->deleted[i]);
+        flags[i] = (uint8_t)(head_size << 1 | builder->flags[i]);
         tails += tail_size;
         key += prefix_size + size;
     }
@@ -234,7 +234,7 @@ static bool parse(struct block *block)
         return false;
     const uint8_t *flags = heads + n * (BLOCK_HEAD_SIZE + 8);
     for (size_t i = 0; i < n; i++) {
-        unsigned head_size = flags[i] >> 1;
+        unsigned head_size = flags[i] >> 1 & BLOCK_HEAD_MASK;
         if (head_size > BLOCK_HEAD_SIZE || block->prefix_size + head_size == 0) // no key is empty
             return false;
     }

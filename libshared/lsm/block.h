@@ -5,7 +5,8 @@
 //     heads        n × 8  the eight bytes of each key behind the prefix, zero-filled
 //     tail sizes   n × u32
 //     value sizes  n × u32
-//     flags        n × u8   bit 0: deleted; bits 1 to 4: how many bytes the head holds
+//     flags        n × u8   bit 0: deleted; bits 1 to 4: how many bytes the head holds;
+//                           bit 5: the value is a pointer (value.h)
 //     tails               what follows the heads in the keys
 //     values
 //
@@ -23,10 +24,14 @@
 #include "base/buf.h"
 #include "base/endian.h"
 #include "base/status.h"
+#include "lsm/entry.h"
 
 enum {
     BLOCK_TRAILER_SIZE = 16,
     BLOCK_HEADER_SIZE = 8,
+    BLOCK_DELETED = 1, // flags
+    BLOCK_POINTER = 1 << 5,
+    BLOCK_HEAD_MASK = 15,
     BLOCK_HEAD_SIZE = 8,
     BLOCK_ENTRY_OVERHEAD = 17, // bytes for an entry beside key and value
     BLOCK_PADDING = 16,        // that may be read behind a block in memory
@@ -41,7 +46,7 @@ struct block_builder {
     struct buf raw;  // room, then the values
     size_t room;     // bytes of it, as much as the blocks before needed
     uint32_t *sizes; // of each entry: key size, value size
-    uint8_t *deleted;
+    uint8_t *flags;
     uint32_t count;
     uint32_t capacity;
 };
@@ -49,8 +54,7 @@ struct block_builder {
 void block_builder_release(struct block_builder *builder); // may be repeated
 
 // Keys come in order, each once.
-void block_builder_add(struct block_builder *builder, struct bytes key, struct bytes value,
-                       bool is_deleted);
+void block_builder_add(struct block_builder *builder, const struct entry *entry);
 size_t block_builder_size(const struct block_builder *builder); // uncompressed, about
 
 // The last key; empty if there is none.
@@ -141,11 +145,16 @@ static inline uint8_t block_flags(const struct block *block, uint32_t index)
 
 static inline bool block_is_deleted(const struct block *block, uint32_t index)
 {
-    return block_flags(block, index) & 1;
+    return block_flags(block, index) & BLOCK_DELETED;
+}
+
+static inline bool block_is_pointer(const struct block *block, uint32_t index)
+{
+    return block_flags(block, index) & BLOCK_POINTER;
 }
 
 // How many bytes of the key are in its head.
 static inline size_t block_head_size(const struct block *block, uint32_t index)
 {
-    return block_flags(block, index) >> 1;
+    return block_flags(block, index) >> 1 & BLOCK_HEAD_MASK;
 }

@@ -36,7 +36,7 @@ static enum status read_cached(struct blocks *blocks, struct fault *fault)
 {
     block_release(blocks->borrowed);
     blocks->borrowed = NULL;
-    struct block *block = cache_find(blocks->cache, blocks->table, blocks->at, false);
+    struct block *block = cache_find(blocks->cache, blocks->table, blocks->at);
     enum status status = STATUS_OK;
     if (!block && blocks->kept_count < KEPT_COUNT_MAX) {
         blocks->kept_count++;

@@ -166,25 +166,27 @@ void cache_prefetch(const struct cache *cache, const struct sstable *table, uint
     __builtin_prefetch(&cache->slots[hash_of(key_of(table, index)) & cache->slot_mask]);
 }
 
-struct block *cache_find(struct cache *cache, const struct sstable *table, uint32_t index,
-                         bool is_use)
+struct block *cache_find(const struct cache *cache, const struct sstable *table, uint32_t index)
 {
-    struct block *block = find_slot(cache, key_of(table, index))->block;
-    if (!is_use)
-        return block;
-    if (!block)
-        cache->miss_count++;
-    else {
-        cache->hit_count++;
-        if (block->use_count < USE_COUNT_MAX)
-            block->use_count++;
-    }
-    return block;
+    return find_slot(cache, key_of(table, index))->block;
+}
+
+void cache_use(struct cache *cache, struct block *block)
+{
+    cache->hit_count++;
+    if (block->use_count < USE_COUNT_MAX)
+        block->use_count++;
 }
 
 enum status cache_read(struct cache *cache, struct sstable *table, uint32_t index,
                        struct block **block, struct fault *fault)
 {
+    *block = cache_find(cache, table, index);
+    if (*block) {
+        cache_use(cache, *block);
+        return STATUS_OK;
+    }
+    cache->miss_count++;
     block_release(cache->loose);
     cache->loose = NULL;
     enum status status = sstable_use(table, fault);
@@ -203,7 +205,7 @@ enum status cache_read(struct cache *cache, struct sstable *table, uint32_t inde
 void cache_forget(struct cache *cache, const struct sstable *table)
 {
     for (uint32_t i = 0; i < table->block_count && cache->count; i++) {
-        struct block *block = cache_find(cache, table, i, false);
+        struct block *block = cache_find(cache, table, i);
         if (block)
             drop(cache, block);
     }

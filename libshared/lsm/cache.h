@@ -47,11 +47,13 @@ void cache_release(struct cache *cache); // may be repeated
 void cache_prefetch(const struct cache *cache, const struct sstable *table, uint32_t index);
 
 // The block if it is there, or NULL. Borrowed until the next cache_read() or
-// cache_forget(). `is_use`: counts as a use, and as hit or miss.
-struct block *cache_find(struct cache *cache, const struct sstable *table, uint32_t index,
-                         bool is_use);
+// cache_forget(). It is not looked into.
+struct block *cache_find(const struct cache *cache, const struct sstable *table, uint32_t index);
 
-// Reads a block that is not there from the file. Borrowed as well.
+// Counts a block that was found as used.
+void cache_use(struct cache *cache, struct block *block);
+
+// The block from the cache, which counts as a use, else from the file. Borrowed as well.
 enum status cache_read(struct cache *cache, struct sstable *table, uint32_t index,
                        struct block **block, struct fault *fault) MUST_USE;
 

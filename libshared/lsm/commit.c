@@ -5,6 +5,10 @@
 // commit at a time takes in everything that is ready.
 #include "lsm/engine.h"
 
+#include "base/xalloc.h"
+
+#include <stdlib.h>
+
 // ---- The draft ---------------------------------------------------------------------
 
 static bool is_merging(const struct lsm *lsm, struct bytes begin, struct bytes end)
@@ -68,6 +72,47 @@ static bool is_drop_ready(const struct lsm *lsm)
            !is_merging(lsm, buf_bytes(&drop->begin), buf_bytes(&drop->end));
 }
 
+// Files that the draft brings stay until a commit goes well: one that failed may have reached
+// the manifest.
+static void hold_values(struct lsm *lsm, struct value_file *file)
+{
+    lsm->held_values =
+        xrealloc(lsm->held_values, (lsm->held_value_count + 1) * sizeof(struct value_file *));
+    lsm->held_values[lsm->held_value_count++] = file;
+}
+
+void commit_release_values(struct lsm *lsm)
+{
+    while (lsm->held_value_count)
+        engine_drop_values(lsm, lsm->held_values[--lsm->held_value_count]);
+    free(lsm->held_values);
+    lsm->held_values = NULL;
+}
+
+// What a finished run points to, and the inputs of a merge no longer point to.
+static void count_values(struct lsm *lsm, struct version *draft, const struct run_writer *writer,
+                         const struct value_counts *input)
+{
+    size_t first = lsm->held_value_count;
+    for (size_t i = 0; i < writer->pointed.count; i++) {
+        uint64_t id = writer->pointed.counts[i].id;
+        if (version_find_values(draft, id) != SIZE_MAX)
+            continue;
+        uint64_t size = value_counts_find(&writer->values.written, id);
+        if (id & VALUE_IN_LOG)
+            size = lsm->options.log_segment_size;
+        hold_values(lsm, engine_add_value_file(lsm, id, size));
+    }
+    version_count_values(draft,
+                         &(struct version_values){
+                             .more = &writer->pointed,
+                             .less = input,
+                             .files = lsm->held_values + first,
+                             .file_count = lsm->held_value_count - first,
+                         },
+                         &(struct version_drop){.context = lsm, .values = engine_drop_values});
+}
+
 enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
 {
     struct commit *commit = &lsm->commit;
@@ -81,11 +126,16 @@ enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
         return JOB_NONE;
     commit->draft = version_copy(lsm->version);
     for (size_t i = 0; i < MERGE_COUNT; i++) {
-        if (commit->has_merge[i])
-            replace(commit->draft, &lsm->merges[i]);
+        struct merge *merge = &lsm->merges[i];
+        if (!commit->has_merge[i])
+            continue;
+        replace(commit->draft, merge);
+        count_values(lsm, commit->draft, &merge->writer, &merge->input_values);
     }
-    if (commit->has_flush)
+    if (commit->has_flush) {
         push_run(lsm, commit->draft, &lsm->flush.writer);
+        count_values(lsm, commit->draft, &lsm->flush.writer, &(struct value_counts){0});
+    }
     if (commit->has_drop)
         version_clear(commit->draft, buf_bytes(&lsm->drop.begin), buf_bytes(&lsm->drop.end));
     version_tidy(commit->draft);
@@ -129,7 +179,7 @@ static void finish_flush(struct lsm *lsm)
     struct buf snapshot = lsm->snapshot;
     lsm->snapshot = lsm->sealed_snapshot;
     lsm->sealed_snapshot = snapshot;
-    log_drop(&lsm->log, lsm->flushed);
+    log_drop(&lsm->log, lsm->flushed, engine_keeps_segment, lsm);
     if (lsm->is_flush_wanted)
         engine_seal(lsm);
 }
@@ -168,6 +218,7 @@ void commit_on_done(struct lsm *lsm, struct lsm_job *job)
         lsm->drop = (struct drop){0};
     }
     engine_drop_version(lsm, before);
+    commit_release_values(lsm);
     lsm->debt = compaction_debt(lsm->version, lsm->options.merge_run_count);
     lsm->is_disk_full = false;
 }

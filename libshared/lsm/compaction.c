@@ -10,6 +10,8 @@ enum {
     GARBAGE_IDLE_MAX = 80,
     DELETED_MAX = 300, // of the entries
     DELETED_IDLE_MAX = 50,
+    DEAD_VALUES_MAX = 300, // of the files with large values
+    DEAD_VALUES_IDLE_MAX = 150,
     SAMPLE_COUNT_MIN = 8, // fewer say nothing
     SMALL_SHARE = 4,      // a bottom below a fourth of its size is small
 };
@@ -85,6 +87,28 @@ static uint64_t bottom_urge_of(const struct range *range, const struct compactio
     return urge;
 }
 
+// The range that points to large values and was merged longest ago; `count` if there is none.
+static size_t find_next_pointing(const struct version *version, const struct compaction_span *spans,
+                                 size_t span_count)
+{
+    size_t next = version->count;
+    uint64_t oldest = UINT64_MAX;
+    for (size_t i = 0; i < version->count; i++) {
+        const struct range *range = &version->ranges[i];
+        bool is_pointing = false;
+        for (size_t s = 0; s < range->count; s++)
+            is_pointing |= range->slices[s].table->info.value_size > 0;
+        if (!is_pointing || !is_free(version, i, spans, span_count))
+            continue;
+        uint64_t number = range->slices[range->count - 1].table->info.number;
+        if (number < oldest) {
+            oldest = number;
+            next = i;
+        }
+    }
+    return next;
+}
+
 // The newest slices of similar size: as long as the next older one is not more than
 // twice as big as those before it together, and at least half of those above the bottom.
 static size_t choose_tier(const struct range *range)
@@ -152,12 +176,17 @@ bool compaction_choose(struct compaction_choice *choice, const struct version *v
 {
     uint64_t greatest = 999;
     unsigned survey_count = limits->survey_count;
+    size_t pointing = version->count;
+    if (limits->dead_values > (limits->is_idle ? DEAD_VALUES_IDLE_MAX : DEAD_VALUES_MAX))
+        pointing = find_next_pointing(version, spans, span_count);
     for (size_t i = 0; i < version->count; i++) {
         const struct range *range = &version->ranges[i];
         if (!range->count || !is_free(version, i, spans, span_count))
             continue;
         survey(version, i, &survey_count);
         uint64_t bottom_urge = bottom_urge_of(range, limits);
+        if (i == pointing)
+            bottom_urge = max(bottom_urge, 1000);
         uint64_t urge = max(bottom_urge, range->count * 1000 / (limits->slice_count + 1));
         if (urge <= greatest)
             continue;

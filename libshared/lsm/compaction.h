@@ -14,6 +14,7 @@
 //   garbage    superseded entries, estimated from the samples of the tables
 //   deletions  so many of the entries are tombstones
 //   age        tombstones have been there for long
+//   values     much of the files with large values is dead; those who point there take turns
 // Each is a quotient of what is and what may be; who has the greatest above 1 is next. When
 // nobody writes, the limits are lower and neighbours that became small are joined.
 //
@@ -26,6 +27,7 @@ struct compaction_limits {
     unsigned slice_count;  // of a range
     uint64_t range_size;   // bytes of a bottom, between a half and one and a half of it
     uint64_t purge_run;    // tombstones in runs before this one are old
+    unsigned dead_values;  // permille of the files with large values, that a merge wins back
     unsigned survey_count; // surveys that one choice may make; the next one goes on
     bool is_idle;
 };

@@ -11,6 +11,7 @@ enum fact {
     FACT_ADD = 3,
     FACT_RANGE = 4,
     FACT_JOIN = 5,
+    FACT_VALUES = 6,
 };
 
 // ---- Writing -----------------------------------------------------------------------
@@ -65,8 +66,32 @@ static void encode_range(struct buf *out, const struct range *range)
         buf_append_u64(out, range->slices[s].table->info.number);
 }
 
+static void encode_values(struct buf *out, const struct value_file *file, uint64_t live)
+{
+    buf_append_u8(out, FACT_VALUES);
+    buf_append_u64(out, file->id);
+    buf_append_u64(out, file->size);
+    buf_append_u64(out, live);
+}
+
+static void encode_changed_values(struct buf *out, const struct version *before,
+                                  const struct version *after)
+{
+    for (size_t i = 0; before && i < before->value_count; i++) {
+        if (version_find_values(after, before->values[i].file->id) == SIZE_MAX)
+            encode_values(out, before->values[i].file, 0);
+    }
+    for (size_t i = 0; i < after->value_count; i++) {
+        const struct live_values *live = &after->values[i];
+        size_t old = before ? version_find_values(before, live->file->id) : SIZE_MAX;
+        if (old == SIZE_MAX || before->values[old].size != live->size)
+            encode_values(out, live->file, live->size);
+    }
+}
+
 void edit_encode_version(struct buf *out, const struct version *version)
 {
+    encode_changed_values(out, NULL, version);
     encode_new_tables(out, NULL, version);
     for (size_t i = 0; i < version->count; i++)
         encode_range(out, &version->ranges[i]);
@@ -74,6 +99,7 @@ void edit_encode_version(struct buf *out, const struct version *version)
 
 void edit_encode_change(struct buf *out, const struct version *before, const struct version *after)
 {
+    encode_changed_values(out, before, after);
     encode_new_tables(out, before, after);
     size_t o = 0, n = 0;
     while (o < before->count || n < after->count) {
@@ -186,6 +212,35 @@ static bool join_range(struct edit_state *state, struct bytes begin)
     return true;
 }
 
+static bool set_values(struct edit_state *state, struct reader *reader)
+{
+    struct edit_values values = {.id = reader_u64(reader)};
+    values.size = reader_u64(reader);
+    values.live = reader_u64(reader);
+    if (reader->bad)
+        return false;
+    size_t at = 0;
+    while (at < state->value_count && state->values[at].id < values.id)
+        at++;
+    bool is_there = at < state->value_count && state->values[at].id == values.id;
+    if (!values.live && !is_there)
+        return false;
+    if (!values.live) {
+        state->value_count--;
+        memmove(state->values + at, state->values + at + 1,
+                (state->value_count - at) * sizeof *state->values);
+        return true;
+    }
+    if (!is_there) {
+        state->values = xrealloc(state->values, (state->value_count + 1) * sizeof *state->values);
+        memmove(state->values + at + 1, state->values + at,
+                (state->value_count - at) * sizeof *state->values);
+        state->value_count++;
+    }
+    state->values[at] = values;
+    return true;
+}
+
 static bool apply_fact(struct edit_state *state, struct reader *reader)
 {
     switch (reader_u8(reader)) {
@@ -203,6 +258,8 @@ static bool apply_fact(struct edit_state *state, struct reader *reader)
         return set_range(state, reader);
     case FACT_JOIN:
         return join_range(state, reader_short(reader));
+    case FACT_VALUES:
+        return set_values(state, reader);
     default:
         return false;
     }
@@ -228,6 +285,7 @@ void edit_state_release(struct edit_state *state)
     }
     free(state->tables);
     free(state->ranges);
+    free(state->values);
     buf_release(&state->snapshot);
     *state = (struct edit_state){0};
 }

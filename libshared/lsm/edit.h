@@ -9,6 +9,8 @@
 //     4  range    begin u16 size, bytes   u32 count   that many u64 table numbers, newest first:
 //                 a range begins there and has these slices
 //     5  join     begin u16 size, bytes: no range begins there any more
+//     6  values   u64 id, u64 size, u64 live: a file with large values (value.h), and how many
+//                 bytes of it are pointed to; 0: it is gone
 //
 // A table that no range names is gone.
 #pragma once
@@ -29,6 +31,10 @@ struct edit_state {
     size_t table_count;
     struct edit_range *ranges; // by begin; the first is there from the beginning
     size_t range_count;
+    struct edit_values {
+        uint64_t id, size, live;
+    } * values; // by id
+    size_t value_count;
 };
 
 void edit_encode_flushed(struct buf *out, uint64_t address, const struct buf *snapshot); // or NULL

@@ -103,6 +103,11 @@ struct lsm {
     struct merge merges[MERGE_COUNT]; // by the worker that does it; see job.c
     struct commit commit;
     struct drop drop;
+    struct value_file **value_files; // all there are, in whatever version
+    size_t value_file_count;
+    struct value_file **held_values; // by commit.c
+    size_t held_value_count;
+    struct value_reader values; // for reads of the owner
     uint64_t merge_retry_ms;
     uint64_t merge_budget; // bytes that merges may still write in this tenth of a second
     struct {               // what next_file was when, to tell old tombstones
@@ -130,7 +135,18 @@ struct lsm {
 
 // Drops a reference; the file goes when it was the last one. `lsm` is a struct lsm.
 void engine_drop_table(void *lsm, struct sstable *table);
+void engine_drop_values(void *lsm, struct value_file *file);
 void engine_drop_version(struct lsm *lsm, struct version *version);
+
+// A file that is new, with a reference for the caller.
+struct value_file *engine_add_value_file(struct lsm *lsm, uint64_t id, uint64_t size);
+
+// Whether tables of any version point into the segment: the log must let it be.
+bool engine_keeps_segment(const void *lsm, uint64_t number);
+
+// Replaces `value` by what an entry has: its value, or the one it points to.
+enum status engine_read_value(struct lsm *lsm, struct bytes pointer, struct buf *value,
+                              struct fault *fault) MUST_USE;
 void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number);
 
 // Makes the active memtable the sealed one. There must be none.
@@ -157,3 +173,4 @@ void merge_on_done(struct lsm *lsm, struct lsm_job *job);
 enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job);
 void commit_run(struct lsm_job *job);
 void commit_on_done(struct lsm *lsm, struct lsm_job *job);
+void commit_release_values(struct lsm *lsm);

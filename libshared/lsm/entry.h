@@ -1,4 +1,5 @@
-// entry.h - what the engine knows of a key at one place: a value, or that it was deleted.
+// entry.h - what the engine knows of a key at one place: a value, where a large value lies,
+// or that it was deleted.
 #pragma once
 
 #include "base/bytes.h"
@@ -7,4 +8,6 @@ struct entry {
     struct bytes key;
     struct bytes value;
     bool is_deleted;
+    bool is_pointer;        // the value is a pointer (value.h)
+    uint64_t value_address; // of the value's first byte in the log (frame.h), if it is large; or 0
 };

@@ -5,6 +5,7 @@
 //     MANIFEST-000007   which tables exist, and where the log begins
 //     000012.log        a log segment; numbers of segments are their own
 //     000009.tbl        a table
+//     000010.val        large values
 //     *.tmp             not finished: removed at the next open
 #pragma once
 
@@ -17,10 +18,11 @@ enum file_kind {
     FILE_MANIFEST,
     FILE_LOG,
     FILE_TABLE,
+    FILE_VALUES,
     FILE_TEMPORARY,
 };
 
-// The name without its directory; the number counts for MANIFEST, LOG, TABLE, TEMPORARY.
+// The name without its directory; the number counts for all but CURRENT and LOCK.
 void file_name_format(struct buf *out, enum file_kind kind, uint64_t number);
 enum file_kind file_name_parse(const char *name, uint64_t *number);
 

@@ -53,9 +53,9 @@ bool filter_init(struct filter *filter, struct bytes bytes)
     unsigned probe_count = bytes.data[size];
     if (!size || size % FILTER_LINE_SIZE || !probe_count || probe_count > FILTER_PROBE_COUNT_MAX)
         return false;
-    filter->lines = aligned_alloc(FILTER_LINE_SIZE, size);
-    if (!filter->lines)
-        abort();
+    filter->memory = xmalloc(size + FILTER_LINE_SIZE - 1);
+    size_t rest = (uintptr_t)filter->memory % FILTER_LINE_SIZE;
+    filter->lines = filter->memory + (rest ? FILTER_LINE_SIZE - rest : 0);
     memcpy(filter->lines, bytes.data, size);
     filter->line_count = size / FILTER_LINE_SIZE;
     filter->probe_count = probe_count;
@@ -64,7 +64,7 @@ bool filter_init(struct filter *filter, struct bytes bytes)
 
 void filter_release(struct filter *filter)
 {
-    free(filter->lines);
+    free(filter->memory);
     *filter = (struct filter){0};
 }
 

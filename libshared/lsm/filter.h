@@ -17,7 +17,8 @@ enum {
 
 // Zero-filled excludes nothing.
 struct filter {
-    uint8_t *lines; // each in a cache line
+    uint8_t *memory;
+    uint8_t *lines; // in it, each in a cache line
     size_t line_count;
     unsigned probe_count;
 };

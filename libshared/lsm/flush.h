@@ -1,5 +1,8 @@
 // flush.h - a sealed memtable becomes a run. By a worker: the memtable is immutable.
 //
+// Large values stay in the log where they fill most of a segment, which is kept then; else
+// they are copied into a value file.
+//
 // In steps, so that the owner sees how far it is and can pace the writers by it.
 #pragma once
 
@@ -11,6 +14,9 @@ struct flush {
     bool is_oldest;                  // there are no tables: deletions have nothing to hide
     struct order *order;             // made by the first step
     size_t at;                       // in the order
+    uint64_t begin, end;             // addresses of the log between which the memtable lies
+    uint64_t segment_size;
+    struct value_counts kept; // segments of the log that stay, since large values fill them
     struct run_writer writer;
     bool is_done; // all was written and synced
 };

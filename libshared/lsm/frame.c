@@ -12,6 +12,7 @@ enum {
 static const char frame_magics[][8] = {
     [FRAME_FILE_LOG] = "dkv-log",
     [FRAME_FILE_MANIFEST] = "dkv-man",
+    [FRAME_FILE_VALUES] = "dkv-val",
 };
 
 static uint64_t checksum_of(const uint8_t *frame, size_t size, uint64_t address, uint64_t database)

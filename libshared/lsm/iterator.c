@@ -5,10 +5,6 @@
 
 #include <stdlib.h>
 
-enum {
-    ORDER_AHEAD = 8, // entries of a memtable fetched before their turn
-};
-
 struct source {
     uint64_t head; // of the key; UINT64_MAX at the end
     struct entry entry;
@@ -93,9 +89,6 @@ static void show_order(struct source *source, size_t depth)
         finish(source);
         return;
     }
-    if (source->at + ORDER_AHEAD < source->end)
-        __builtin_prefetch(source->memtable->arena +
-                           (size_t)source->order->at[source->at + ORDER_AHEAD] * 8);
     source->entry = order_entry(source->order, source->memtable, source->at++);
     source->head = head_of(source->entry.key, depth);
 }
@@ -138,6 +131,7 @@ static void show_block(struct source *source, size_t depth)
         .value =
             bytes_of(block->raw + block->values + source->value_at, value_end - source->value_at),
         .is_deleted = block_is_deleted(block, index),
+        .is_pointer = block_is_pointer(block, index),
     };
     source->tail_at = tail_end;
     source->value_at = value_end;
@@ -316,6 +310,8 @@ enum status iterator_next(struct iterator *iterator, struct entry *entry, struct
     do {
         if (iterator->is_shown) {
             size_t source = iterator->players[0].source;
+            if (iterator->on_hidden && iterator->sources[source].is_hidden)
+                iterator->on_hidden(iterator->context, &iterator->sources[source].entry);
             enum status status = advance(iterator, &iterator->sources[source], fault);
             if (status)
                 return status;

@@ -24,6 +24,9 @@ struct player {
 };
 
 struct iterator {
+    // Told of every entry that a newer one hides; or NULL.
+    void (*on_hidden)(void *context, const struct entry *entry);
+    void *context;
     struct cache *cache; // NULL: on another thread than the owner's, with pinned tables
     struct bytes to;     // borrowed; where the walk ends; empty: nowhere
     struct source *sources;

@@ -159,7 +159,7 @@ static void on_log_done(struct lsm *lsm, struct lsm_job *job)
     lsm->stats.disk_written_bytes += job->write.size_written;
     lsm->stats.log_sync_count += job->write.sync_count;
     log_on_written(&lsm->log, &job->write);
-    log_drop(&lsm->log, lsm->flushed);
+    log_drop(&lsm->log, lsm->flushed, engine_keeps_segment, lsm);
 }
 
 static void on_prepare_done(struct lsm *lsm, struct lsm_job *job)

@@ -282,7 +282,8 @@ void log_on_written(struct log *log, struct log_write *write)
     write_clear(write, log->vfs);
 }
 
-void log_drop(struct log *log, uint64_t address)
+void log_drop(struct log *log, uint64_t address,
+              bool (*is_kept)(const void *context, uint64_t number), const void *context)
 {
     uint64_t number = frame_number(address);
     if (number > log->first_open)
@@ -291,6 +292,10 @@ void log_drop(struct log *log, uint64_t address)
     while (drop < log->current && log->segments[drop].number < number)
         drop++;
     for (size_t i = 0; i < drop; i++) {
+        if (is_kept && is_kept(context, log->segments[i].number)) {
+            segment_close(&log->segments[i], log->vfs);
+            continue;
+        }
         if (log->obsolete_count == log->obsolete_capacity) {
             log->obsolete_capacity = log->obsolete_capacity ? 2 * log->obsolete_capacity : 8;
             log->obsolete = xrealloc(log->obsolete, log->obsolete_capacity * sizeof *log->obsolete);
@@ -300,6 +305,14 @@ void log_drop(struct log *log, uint64_t address)
     log->segment_count -= drop;
     log->current -= drop;
     memmove(log->segments, log->segments + drop, log->segment_count * sizeof *log->segments);
+}
+
+bool log_has(const struct log *log, uint64_t number)
+{
+    size_t i = 0;
+    while (i < log->segment_count && log->segments[i].number != number)
+        i++;
+    return i < log->segment_count;
 }
 
 bool log_needs_segment(struct log *log, struct segment *segment, uint64_t *recycled)

@@ -85,7 +85,8 @@ struct log {
 
 void log_release(struct log *log); // closes the files; may be repeated
 
-// Lays out a batch and says at which position it ends. BUSY if there is no room in
+// Lays out a batch and says at which position it ends: its operations have been or will be
+// written just before that address. BUSY if there is no room in
 // the segments that are ready; TOO_LARGE if it can never fit.
 enum status log_append(struct log *log, struct bytes ops, uint64_t *position) MUST_USE;
 
@@ -108,7 +109,12 @@ void log_write_release(struct log_write *write, struct vfs *vfs); // may be repe
 void log_on_written(struct log *log, struct log_write *write);
 
 // A replay would begin at `address`: segments before it become obsolete.
-void log_drop(struct log *log, uint64_t address);
+// But one of which `is_kept` says so is only left alone.
+void log_drop(struct log *log, uint64_t address,
+              bool (*is_kept)(const void *context, uint64_t number), const void *context);
+
+// Whether the log still has the segment for itself.
+bool log_has(const struct log *log, uint64_t number);
 
 // Whether a further segment should be prepared now; then which, and from which obsolete one
 // (0: a new file).

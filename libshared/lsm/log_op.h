@@ -4,31 +4,61 @@
 //     delete  2  key u16 size, bytes
 //     note    3  u32 size, bytes
 //
-// A batch in memory may also hold a refusal (a key or value over its limit), which
-// lsm_write() answers and which never reaches the log.
+// Keys are not empty.
 #pragma once
 
 #include "base/buf.h"
+#include "base/endian.h"
 #include "base/reader.h"
-#include "base/status.h"
 
 enum op_kind {
     OP_PUT = 1,
     OP_DELETE = 2,
     OP_NOTE = 3,
-    OP_REFUSED = 255,
 };
 
 struct log_op {
     enum op_kind kind;
     struct bytes key;
     struct bytes value; // of a put; the bytes of a note
-    enum status refusal;
 };
 
+// Sizes are within the limits of lsm.h.
 void log_op_encode_put(struct buf *out, struct bytes key, struct bytes value);
 void log_op_encode_delete(struct buf *out, struct bytes key);
 void log_op_encode_note(struct buf *out, struct bytes note);
 
+// Bytes behind a size that has `width` bytes itself.
+static inline struct bytes log_op_part(struct reader *reader, size_t width)
+{
+    size_t left = reader_left(reader);
+    if (left < width) {
+        reader->bad = true;
+        return (struct bytes){0};
+    }
+    size_t size = width == 2 ? load_u16(reader->at) : load_u32(reader->at);
+    if (left - width < size) {
+        reader->bad = true;
+        return (struct bytes){0};
+    }
+    struct bytes part = bytes_of(reader->at + width, size);
+    reader->at += width + size;
+    return part;
+}
+
 // The next operation, borrowed. False at the end, and when the reader is bad.
-bool log_op_decode(struct reader *reader, struct log_op *op);
+static inline bool log_op_decode(struct reader *reader, struct log_op *op)
+{
+    if (reader->bad || !reader_left(reader))
+        return false;
+    op->kind = (enum op_kind) * reader->at++;
+    op->key = op->value = (struct bytes){0};
+    if (op->kind == OP_PUT || op->kind == OP_DELETE) {
+        op->key = log_op_part(reader, 2);
+        reader->bad |= !op->key.size;
+    }
+    if (op->kind == OP_PUT || op->kind == OP_NOTE)
+        op->value = log_op_part(reader, 4);
+    reader->bad |= op->kind < OP_PUT || op->kind > OP_NOTE;
+    return !reader->bad;
+}

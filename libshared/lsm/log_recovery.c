@@ -29,7 +29,9 @@ static enum status apply_batches(struct recovering *recovering, const struct fra
         struct bytes ops = reader_sized(&reader);
         if (reader.bad)
             return log_reader_corrupt(&recovering->reader, "malformed batch", fault);
-        if (recovery && recovery->apply(recovery->context, ops))
+        uint64_t address =
+            frame->address + FRAME_HEADER_SIZE + (uint64_t)(ops.data - frame->payload.data);
+        if (recovery && recovery->apply(recovery->context, ops, address))
             return log_reader_corrupt(&recovering->reader, "batch that makes no sense", fault);
     }
     return STATUS_OK;

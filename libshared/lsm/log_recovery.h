@@ -21,8 +21,9 @@ struct log_recovery {
     const uint64_t *numbers; // segments in the directory, ascending
     size_t count;
     void *context;
-    // Any status but OK stops the recovery: as corruption of the log at that place.
-    enum status (*apply)(void *context, struct bytes ops);
+    // `address` is that of the first byte of the operations in the log. Any status but OK
+    // stops the recovery: as corruption of the log at that place.
+    enum status (*apply)(void *context, struct bytes ops, uint64_t address);
 };
 
 // Fills `log`, whose files, database, segment size and durability are set. Returns CORRUPT (file

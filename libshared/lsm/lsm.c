@@ -22,6 +22,7 @@ struct lsm_options lsm_options_default(void)
         .table_count_max = 256,
         .merge_run_count = 8,
         .range_size = 64 << 20,
+        .separate_size = 4 << 10,
         .durability = LSM_DURABILITY_GROUP,
         .interval_ms = 1000,
     };
@@ -69,6 +70,9 @@ void lsm_close(struct lsm *lsm)
         engine_drop_version(lsm, merge_release(&lsm->merges[i]));
     engine_drop_version(lsm, lsm->commit.draft);
     engine_drop_version(lsm, lsm->version);
+    commit_release_values(lsm);
+    value_reader_release(&lsm->values);
+    free(lsm->value_files);
     buf_release(&lsm->drop.begin);
     buf_release(&lsm->drop.end);
     cache_release(&lsm->cache);
@@ -103,13 +107,72 @@ void engine_drop_table(void *context, struct sstable *table)
 {
     struct lsm *lsm = context;
     uint64_t number = table->info.number;
+    if (table->ref_count == 1)
+        cache_forget(&lsm->cache, table);
     if (sstable_release(table))
         engine_add_garbage(lsm, FILE_TABLE, number);
 }
 
+struct value_file *engine_add_value_file(struct lsm *lsm, uint64_t id, uint64_t size)
+{
+    for (size_t i = 0; i < lsm->value_file_count; i++) {
+        if (lsm->value_files[i]->id == id) { // a segment from which all had gone
+            lsm->value_files[i]->ref_count++;
+            return lsm->value_files[i];
+        }
+    }
+    struct value_file *file = xmalloc(sizeof *file);
+    *file = (struct value_file){.ref_count = 1, .id = id, .size = size};
+    lsm->value_files =
+        xrealloc(lsm->value_files, (lsm->value_file_count + 1) * sizeof(struct value_file *));
+    lsm->value_files[lsm->value_file_count++] = file;
+    return file;
+}
+
+// A segment that the log still has is the log's to remove.
+void engine_drop_values(void *context, struct value_file *file)
+{
+    struct lsm *lsm = context;
+    if (--file->ref_count)
+        return;
+    size_t i = 0;
+    while (lsm->value_files[i] != file)
+        i++;
+    lsm->value_files[i] = lsm->value_files[--lsm->value_file_count];
+    value_reader_forget(&lsm->values, file->id);
+    uint64_t number = file->id & ~VALUE_IN_LOG;
+    if (number == file->id)
+        engine_add_garbage(lsm, FILE_VALUES, number);
+    else if (!log_has(&lsm->log, number))
+        engine_add_garbage(lsm, FILE_LOG, number);
+    free(file);
+}
+
+bool engine_keeps_segment(const void *context, uint64_t number)
+{
+    const struct lsm *lsm = context;
+    size_t i = 0;
+    while (i < lsm->value_file_count && lsm->value_files[i]->id != (number | VALUE_IN_LOG))
+        i++;
+    return i < lsm->value_file_count;
+}
+
+enum status engine_read_value(struct lsm *lsm, struct bytes pointer, struct buf *value,
+                              struct fault *fault)
+{
+    struct value_pointer to;
+    if (!value_pointer_decode(&to, pointer))
+        return fault_set(fault, STATUS_CORRUPT, "%s: a pointer that makes no sense", lsm->dir);
+    return value_read(&lsm->values, &to, value, fault);
+}
+
 void engine_drop_version(struct lsm *lsm, struct version *version)
 {
-    version_release(version, engine_drop_table, lsm);
+    version_release(version, &(struct version_drop){
+                                 .context = lsm,
+                                 .table = engine_drop_table,
+                                 .values = engine_drop_values,
+                             });
 }
 
 enum status lsm_drop_range(struct lsm *lsm, struct bytes from, struct bytes to)
@@ -137,6 +200,11 @@ static void count_tables(const struct lsm *lsm, struct lsm_stats *stats)
     }
     free(tables);
     stats->range_count = lsm->version->count;
+    stats->value_file_count = lsm->version->value_count;
+    for (size_t i = 0; i < lsm->version->value_count; i++) {
+        stats->value_bytes += lsm->version->values[i].file->size;
+        stats->value_live_bytes += lsm->version->values[i].size;
+    }
     for (size_t i = 0; i < lsm->version->count; i++) {
         uint64_t count = lsm->version->ranges[i].count;
         if (stats->slice_count_max < count)
@@ -159,22 +227,4 @@ void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats)
     stats->cache_hit_count = lsm->cache.hit_count;
     stats->cache_miss_count = lsm->cache.miss_count;
     stats->disk_full = lsm->is_disk_full;
-}
-
-enum status lsm_verify(struct lsm *lsm, struct fault *fault)
-{
-    enum status status = STATUS_OK;
-    if (!lsm->jobs[LSM_WORKER_BACKGROUND].kind) // which may be writing it
-        status = manifest_verify(&lsm->manifest, fault);
-    size_t table_count;
-    struct sstable **tables = version_tables(lsm->version, &table_count);
-    for (size_t i = 0; i < table_count && !status; i++) {
-        status = sstable_use(tables[i], fault);
-        if (!status)
-            status = sstable_verify(tables[i], fault);
-    }
-    free(tables);
-    if (!status && lsm->log.stored > lsm->flushed)
-        status = log_verify(&lsm->log, lsm->flushed, lsm->log.stored, fault);
-    return status;
 }

@@ -66,6 +66,7 @@ struct lsm_options {
     unsigned table_count_max; // descriptors that may be open for tables
     unsigned merge_run_count; // tables that a reader may have to look into for one key
     size_t range_size;        // bytes of the tables that merges aim at
+    size_t separate_size;     // values from this size on lie beside the tables; SIZE_MAX: none
     uint64_t merge_rate;      // bytes that merges may write in a second; 0: as they can
     uint64_t purge_age_ms;    // deletions older than this are merged away; 0: when convenient
     enum lsm_durability durability;
@@ -98,6 +99,8 @@ void lsm_close(struct lsm *lsm);
 struct lsm_batch {
     struct buf ops;
     uint32_t count;
+    size_t entries_size; // bytes of a memtable that they take at most
+    enum status refusal; // of the first key or value over its limit; lsm_write() says it
 };
 
 void lsm_batch_release(struct lsm_batch *batch);
@@ -200,6 +203,9 @@ struct lsm_stats {
     uint64_t merge_count;
     uint64_t merge_written_bytes; // of the disk_written_bytes
     uint64_t purged_count;        // pairs that the owner let go
+    uint64_t value_file_count;    // with large values, segments of the log among them
+    uint64_t value_bytes;         // of these files
+    uint64_t value_live_bytes;    // of them that tables point to
     uint64_t range_count;
     uint64_t slice_count_max; // in one range
     uint64_t debt_permille;   // how far merges are behind; 1000: writers wait

@@ -1,61 +1,65 @@
 #include "lsm/memtable.h"
 
-#include "base/endian.h"
-#include "base/hash.h"
 #include "base/xalloc.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 enum {
-    ENTRY_HEADER_SIZE = 8, // u32 value size, u16 key size, u8 is deleted, u8 0
-    ENTRY_ALIGN = 8,
     SLOT_COUNT_MIN = 64,
-    ENTRY_SIZE_EXPECTED = 128, // smaller ones make the index grow
-    TAG_SHIFT = 48,
+    ENTRY_SIZE_EXPECTED = 64, // smaller ones make the index grow
 };
-
-#define OFFSET_MASK (((uint64_t)1 << TAG_SHIFT) - 1)
 
 static uint64_t slot_of(uint64_t hash, size_t offset)
 {
-    return hash >> TAG_SHIFT << TAG_SHIFT | offset;
+    return hash >> 32 << 32 | offset / MEMTABLE_ALIGN;
+}
+
+static size_t offset_of(uint64_t slot)
+{
+    return (size_t)(slot & UINT32_MAX) * MEMTABLE_ALIGN;
 }
 
 static struct bytes key_at(const struct memtable *memtable, size_t offset)
 {
     const uint8_t *at = memtable->arena + offset;
-    return bytes_of(at + ENTRY_HEADER_SIZE, load_u16(at + 4));
+    size_t start = MEMTABLE_HEADER_SIZE;
+    if (at[6] & MEMTABLE_HAS_ADDRESS)
+        start += MEMTABLE_ADDRESS_SIZE;
+    return bytes_of(at + start, load_u16(at + 4));
 }
 
 // The slot of the key, or the free one where it belongs.
 static uint64_t *find_slot(const struct memtable *memtable, uint64_t hash, struct bytes key)
 {
-    uint64_t i = hash & memtable->slot_mask;
-    for (;; i = (i + 1) & memtable->slot_mask) {
-        uint64_t slot = memtable->slots[i];
-        if (!slot || (slot >> TAG_SHIFT == hash >> TAG_SHIFT &&
-                      bytes_equal(key_at(memtable, slot & OFFSET_MASK), key)))
-            return &memtable->slots[i];
+    for (uint64_t i = hash >> 32;; i++) {
+        uint64_t *slot = &memtable->slots[i & memtable->slot_mask];
+        if (!*slot ||
+            (*slot >> 32 == hash >> 32 && bytes_equal(key_at(memtable, offset_of(*slot)), key)))
+            return slot;
     }
 }
 
+// Twice the slots. What they hold of the hashes is enough to place them.
 static void grow_index(struct memtable *memtable)
 {
     uint64_t *old = memtable->slots;
-    uint64_t old_count = memtable->slot_mask + 1;
-    memtable->slot_mask = 2 * old_count - 1;
-    memtable->slots = xcalloc(2 * old_count, sizeof *memtable->slots);
+    uint64_t old_count = memtable->slot_mask + 1, mask = 2 * old_count - 1;
+    uint64_t *slots = xcalloc(2 * old_count, sizeof *slots);
     for (uint64_t i = 0; i < old_count; i++) {
+        uint64_t at = old[i] >> 32 & mask;
         if (!old[i])
             continue;
-        struct bytes key = key_at(memtable, old[i] & OFFSET_MASK);
-        *find_slot(memtable, hash64_seeded(key, memtable->hash_seed), key) = old[i];
+        while (slots[at])
+            at = (at + 1) & mask;
+        slots[at] = old[i];
     }
+    memtable->slots = slots;
+    memtable->slot_mask = mask;
     free(old);
 }
 
-struct memtable *memtable_new(size_t size, uint64_t hash_seed)
+struct memtable *memtable_new(size_t size, uint64_t hash_seed, size_t value_size_large)
 {
     size_t slot_count = SLOT_COUNT_MIN;
     while (slot_count < size / ENTRY_SIZE_EXPECTED)
@@ -64,6 +68,7 @@ struct memtable *memtable_new(size_t size, uint64_t hash_seed)
     *memtable = (struct memtable){
         .ref_count = 1,
         .hash_seed = hash_seed,
+        .value_size_large = value_size_large,
         .arena = xmalloc(size + MEMTABLE_START),
         .size = size + MEMTABLE_START,
         .used = MEMTABLE_START,
@@ -98,34 +103,71 @@ bool memtable_reuse(struct memtable *memtable, size_t size)
     return true;
 }
 
-size_t memtable_entry_size(size_t key_size, size_t value_size)
+// Puts the entry behind the others and returns where it is.
+static size_t append(struct memtable *memtable, const struct entry *entry)
 {
-    return (ENTRY_HEADER_SIZE + key_size + value_size + ENTRY_ALIGN - 1) / ENTRY_ALIGN *
-           ENTRY_ALIGN;
-}
-
-void memtable_add(struct memtable *memtable, uint64_t hash, struct bytes key, struct bytes value,
-                  bool is_deleted)
-{
-    size_t size = memtable_entry_size(key.size, value.size);
-    assert(size <= memtable_free_size(memtable));
+    struct bytes key = entry->key, value = entry->value;
+    assert(memtable_entry_size(key.size, value.size) <= memtable_free_size(memtable));
+    bool has_address = entry->value_address && value.size >= memtable->value_size_large;
     size_t offset = memtable->used;
     uint8_t *at = memtable->arena + offset;
     store_u32(at, (uint32_t)value.size);
     store_u16(at + 4, (uint16_t)key.size);
-    at[6] = is_deleted;
+    at[6] = (uint8_t)((entry->is_deleted ? MEMTABLE_IS_DELETED : 0) |
+                      (has_address ? MEMTABLE_HAS_ADDRESS : 0));
     at[7] = 0;
-    memcpy(at + ENTRY_HEADER_SIZE, key.data, key.size);
+    at += MEMTABLE_HEADER_SIZE;
+    if (has_address) {
+        store_u64(at, entry->value_address);
+        at += MEMTABLE_ADDRESS_SIZE;
+    }
+    memcpy(at, key.data, key.size);
+    at += key.size;
     if (value.size)
-        memcpy(at + ENTRY_HEADER_SIZE + key.size, value.data, value.size);
-    memtable->used += size;
+        memcpy(at, value.data, value.size);
+    size_t end = (size_t)(at - memtable->arena) + value.size;
+    memtable->used = (end + MEMTABLE_ALIGN - 1) / MEMTABLE_ALIGN * MEMTABLE_ALIGN;
+    return offset;
+}
 
-    uint64_t *slot = find_slot(memtable, hash, key);
+// Lets the index point at a new entry.
+static void point_at(struct memtable *memtable, uint64_t hash, size_t offset)
+{
+    uint64_t *slot = find_slot(memtable, hash, key_at(memtable, offset));
     bool is_new = !*slot;
+    if (!is_new)
+        memtable->arena[offset_of(*slot) + 6] |= MEMTABLE_IS_OVERWRITTEN;
     *slot = slot_of(hash, offset);
     memtable->key_count += is_new;
     if (is_new && memtable->key_count > (memtable->slot_mask + 1) / 8 * 5)
         grow_index(memtable);
+}
+
+void memtable_add(struct memtable *memtable, uint64_t hash, const struct entry *entry)
+{
+    point_at(memtable, hash, append(memtable, entry));
+}
+
+void memtable_load(struct memtable *memtable, uint64_t hash, const struct entry *entry)
+{
+    size_t i = memtable->load_count % MEMTABLE_LOADING_MAX;
+    if (memtable->load_count >= MEMTABLE_LOADING_MAX)
+        point_at(memtable, memtable->loading[i].hash, memtable->loading[i].offset);
+    memtable->loading[i].hash = hash;
+    memtable->loading[i].offset = append(memtable, entry);
+    memtable->load_count++;
+    memtable_prefetch(memtable, hash);
+}
+
+void memtable_load_end(struct memtable *memtable)
+{
+    size_t end = memtable->load_count;
+    size_t begin = end < MEMTABLE_LOADING_MAX ? 0 : end - MEMTABLE_LOADING_MAX;
+    for (size_t at = begin; at < end; at++) {
+        size_t i = at % MEMTABLE_LOADING_MAX;
+        point_at(memtable, memtable->loading[i].hash, memtable->loading[i].offset);
+    }
+    memtable->load_count = 0;
 }
 
 enum memtable_result memtable_find(const struct memtable *memtable, uint64_t hash, struct bytes key,
@@ -135,22 +177,9 @@ enum memtable_result memtable_find(const struct memtable *memtable, uint64_t has
     if (!slot)
         return MEMTABLE_ABSENT;
     size_t size;
-    struct entry entry = memtable_entry_at(memtable, slot & OFFSET_MASK, &size);
+    struct entry entry = memtable_entry_at(memtable, offset_of(slot), &size);
     *value = entry.value;
     return entry.is_deleted ? MEMTABLE_DELETED : MEMTABLE_FOUND;
-}
-
-struct entry memtable_entry_at(const struct memtable *memtable, size_t offset, size_t *size)
-{
-    const uint8_t *at = memtable->arena + offset;
-    size_t value_size = load_u32(at);
-    size_t key_size = load_u16(at + 4);
-    *size = memtable_entry_size(key_size, value_size);
-    return (struct entry){
-        .key = bytes_of(at + ENTRY_HEADER_SIZE, key_size),
-        .value = bytes_of(at + ENTRY_HEADER_SIZE + key_size, value_size),
-        .is_deleted = at[6],
-    };
 }
 
 void memtable_reserve(struct memtable *memtable, size_t size)

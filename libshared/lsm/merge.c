@@ -29,6 +29,15 @@ static enum status add_inputs(struct merge *merge, const struct range *range, si
     return status;
 }
 
+// What the input points to: as much is pointed to less, and by the output more.
+static void count_input(void *context, const struct entry *entry)
+{
+    struct merge *merge = context;
+    struct value_pointer pointer;
+    if (entry->is_pointer && value_pointer_decode(&pointer, entry->value))
+        value_counts_add(&merge->input_values, value_id(pointer.place), pointer.size);
+}
+
 enum status merge_init(struct merge *merge, struct version *version,
                        const struct compaction_choice *choice, struct fault *fault)
 {
@@ -47,6 +56,8 @@ enum status merge_init(struct merge *merge, struct version *version,
         .from = buf_bytes(&merge->span.begin),
         .to = buf_bytes(&merge->span.end),
         .slice_count = choice->is_bottom ? SIZE_MAX : choice->slice_count,
+        .on_hidden = count_input,
+        .context = merge,
     };
     return status;
 }
@@ -63,6 +74,21 @@ static bool is_kept(struct merge *merge, const struct entry *entry)
     return false;
 }
 
+// Writes an entry; a large value in a file that is to be emptied goes into a new one.
+static enum status add(struct merge *merge, struct entry *entry, struct fault *fault)
+{
+    struct value_pointer pointer;
+    if (!entry->is_pointer || !value_pointer_decode(&pointer, entry->value) ||
+        !value_counts_find(&merge->moving, value_id(pointer.place)))
+        return run_writer_add(&merge->writer, entry, fault);
+    enum status status = value_read(&merge->reader, &pointer, &merge->value, fault);
+    if (status)
+        return status;
+    entry->value = buf_bytes(&merge->value);
+    entry->is_pointer = false;
+    return run_writer_add_large(&merge->writer, entry, fault);
+}
+
 enum {
     STEP_ENTRY_COUNT = 1 << 16, // read at most, even if little is written
 };
@@ -76,8 +102,10 @@ enum status merge_step(struct merge *merge, uint64_t size, struct fault *fault)
             break;
         struct entry entry;
         status = walk_next(&merge->walk, &entry, fault);
+        if (!status)
+            count_input(merge, &entry);
         if (!status && is_kept(merge, &entry))
-            status = run_writer_add(&merge->writer, &entry, fault);
+            status = add(merge, &entry, fault);
     }
     if (status == STATUS_END) {
         merge->is_done = true;
@@ -98,6 +126,10 @@ struct version *merge_release(struct merge *merge)
     buf_release(&merge->span.begin);
     buf_release(&merge->span.end);
     buf_release(&merge->purge_rule);
+    value_counts_release(&merge->moving);
+    value_counts_release(&merge->input_values);
+    value_reader_release(&merge->reader);
+    buf_release(&merge->value);
     run_writer_release(&merge->writer);
     *merge = (struct merge){0};
     return version;

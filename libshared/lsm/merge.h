@@ -5,6 +5,8 @@
 // flush does not wait for it: run by a worker, kept by the owner in between. Its input
 // tables are pinned and its version is referenced.
 //
+// Large values stay where they are, except those in the files that the merge is to empty.
+//
 // Only a merge into the bottom forgets deletions, and what the owner of the database
 // lets go (lsm_owner.purges): there is nothing older that they have to hide.
 #pragma once
@@ -26,6 +28,10 @@ struct merge {
     bool (*purges)(struct bytes rule, struct bytes key, struct bytes value); // NULL: nothing
     struct buf purge_rule;
     uint64_t purged_count;
+    struct value_counts moving; // files whose values are copied on, since few are left in them
+    struct value_counts input_values; // bytes by file that the inputs point to
+    struct value_reader reader;
+    struct buf value;
     bool is_done; // all was written and synced
 };
 

@@ -73,7 +73,8 @@ static enum status check_is_new(struct lsm *lsm, const struct listing *listing, 
     enum status status = STATUS_OK;
     for (size_t i = 0; i < listing->count && !status; i++) {
         const struct listed *file = &listing->files[i];
-        is_used |= file->kind == FILE_TABLE || (file->kind != FILE_TEMPORARY && file->number > 1);
+        is_used |= file->kind == FILE_TABLE || file->kind == FILE_VALUES ||
+                   (file->kind != FILE_TEMPORARY && file->number > 1);
         if (file->kind != FILE_LOG)
             continue;
         uint8_t frame[FRAME_HEADER_SIZE] = {0};
@@ -135,9 +136,12 @@ static enum status open_manifest(struct lsm *lsm, const struct listing *listing,
     lsm->has_snapshot = state->has_snapshot;
     buf_set(&lsm->snapshot, buf_bytes(&state->snapshot));
     lsm->next_file = state->next_file;
+    lsm->values =
+        (struct value_reader){.vfs = lsm->vfs, .dir = lsm->dir, .database = lsm->database};
     for (size_t i = 0; i < listing->count; i++) {
         const struct listed *file = &listing->files[i];
-        bool is_counted = file->kind == FILE_TABLE || file->kind == FILE_MANIFEST;
+        bool is_counted =
+            file->kind == FILE_TABLE || file->kind == FILE_MANIFEST || file->kind == FILE_VALUES;
         if (is_counted && lsm->next_file <= file->number)
             lsm->next_file = file->number + 1; // of an edit that never came
     }
@@ -165,6 +169,26 @@ static enum status open_range(struct lsm *lsm, struct version *draft, size_t ind
     return STATUS_OK;
 }
 
+static void add_value_files(struct lsm *lsm, const struct edit_state *state)
+{
+    for (size_t i = 0; i < state->value_count; i++) {
+        const struct edit_values *values = &state->values[i];
+        struct value_file *file = engine_add_value_file(lsm, values->id, values->size);
+        struct value_counts live = {0};
+        value_counts_add(&live, values->id, values->live);
+        version_count_values(lsm->version,
+                             &(struct version_values){
+                                 .more = &live,
+                                 .less = &(struct value_counts){0},
+                                 .files = &file,
+                                 .file_count = 1,
+                             },
+                             NULL);
+        file->ref_count--; // the version has its own
+        value_counts_release(&live);
+    }
+}
+
 static enum status open_tables(struct lsm *lsm, const struct edit_state *state, struct fault *fault)
 {
     struct sstable **opened = xcalloc(state->table_count + 1, sizeof(struct sstable *));
@@ -180,6 +204,7 @@ static enum status open_tables(struct lsm *lsm, const struct edit_state *state, 
     }
     for (size_t i = 0; i < state->range_count && !status; i++)
         status = open_range(lsm, lsm->version, i, state, opened, fault);
+    add_value_files(lsm, state);
     version_finish(lsm->version);
     for (size_t i = 0; i < state->table_count; i++) {
         if (opened[i])
@@ -189,15 +214,13 @@ static enum status open_tables(struct lsm *lsm, const struct edit_state *state, 
     return status;
 }
 
-static enum status replay(void *context, struct bytes ops)
+static enum status replay(void *context, struct bytes ops, uint64_t address)
 {
     struct lsm *lsm = context;
     const struct lsm_owner *owner = &lsm->options.owner;
     struct reader reader = reader_of(ops);
     struct log_op op;
     while (log_op_decode(&reader, &op)) {
-        if (op.kind == OP_REFUSED)
-            return STATUS_CORRUPT;
         if (op.kind == OP_NOTE) {
             enum status status =
                 owner->replay ? owner->replay(owner->context, op.value) : STATUS_OK;
@@ -205,9 +228,15 @@ static enum status replay(void *context, struct bytes ops)
                 return status;
             continue;
         }
+        struct entry entry = {
+            .key = op.key,
+            .value = op.value,
+            .is_deleted = op.kind == OP_DELETE,
+        };
+        if (op.value.size)
+            entry.value_address = address + (uint64_t)(op.value.data - ops.data);
         memtable_reserve(lsm->active, memtable_entry_size(op.key.size, op.value.size));
-        memtable_add(lsm->active, hash64_seeded(op.key, lsm->database), op.key, op.value,
-                     op.kind == OP_DELETE);
+        memtable_load(lsm->active, hash64_seeded(op.key, lsm->database), &entry);
     }
     return reader.bad ? STATUS_CORRUPT : STATUS_OK;
 }
@@ -230,7 +259,7 @@ static enum status read_log(struct lsm *lsm, const struct listing *listing, stru
         .reserve_size = options->memtable_size + options->log_segment_size,
         .durability = options->durability,
     };
-    lsm->active = memtable_new(options->memtable_size, lsm->database);
+    lsm->active = memtable_new(options->memtable_size, lsm->database, options->separate_size);
     lsm->active_begin = lsm->flushed;
     if (lsm->has_snapshot && owner->restore &&
         owner->restore(owner->context, buf_bytes(&lsm->snapshot)))
@@ -254,6 +283,7 @@ static enum status read_log(struct lsm *lsm, const struct listing *listing, stru
                                      fault);
     free(numbers);
     lsm->written = lsm->log.stored;
+    memtable_load_end(lsm->active);
     memtable_limit(lsm->active, options->memtable_size);
     return status;
 }
@@ -280,11 +310,15 @@ static bool is_needed(const struct lsm *lsm, struct sstable *const *tables, size
     case FILE_MANIFEST:
         return file->number == lsm->manifest.number;
     case FILE_LOG:
+        if (engine_keeps_segment(lsm, file->number))
+            return true;
         for (size_t i = 0; i < lsm->log.segment_count; i++) {
             if (lsm->log.segments[i].number == file->number)
                 return true;
         }
         return false;
+    case FILE_VALUES:
+        return version_find_values(lsm->version, file->number) != SIZE_MAX;
     case FILE_TABLE:
         return has_table(tables, table_count, file->number);
     case FILE_TEMPORARY:

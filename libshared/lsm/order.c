@@ -1,16 +1,21 @@
 #include "lsm/order.h"
 
-#include "base/endian.h"
 #include "base/xalloc.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
-    RADIX_COUNT_MIN = 96, // fewer are faster compared
+    ENTRY_SIZE_MIN = MEMTABLE_HEADER_SIZE + MEMTABLE_ALIGN, // of a key of one byte
+    RADIX_COUNT_MIN = 96,                                   // fewer are faster compared
+    GROUP_COUNT_MAX = 16,                                   // more are not sorted by insertion
+    DIGIT_BITS = 11,
+    DIGIT_COUNT = 1 << DIGIT_BITS,
+    SPARE_BITS = 2, // sorted on beyond what would tell evenly spread keys apart
 };
 
 struct item {
-    uint64_t head; // eight bytes of the key, big-endian
+    uint64_t head; // of the key, see heads_compress()
     uint32_t at;
 };
 
@@ -27,6 +32,7 @@ static struct entry entry_at(const struct memtable *memtable, uint32_t at)
     return memtable_entry_at(memtable, (size_t)at * 8, &size);
 }
 
+// Eight bytes of the key, zeros behind its end.
 static uint64_t head_of(struct bytes key, size_t depth)
 {
     if (key.size >= depth + 8)
@@ -36,87 +42,156 @@ static uint64_t head_of(struct bytes key, size_t depth)
     return load_u64_be(head);
 }
 
-// Key order; of one key, the newest first.
+// How many of the first `size` bytes are the same.
+static size_t shared_size(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    size_t i = 0;
+    while (i + 8 <= size && load_u64(a + i) == load_u64(b + i))
+        i += 8;
+    while (i < size && a[i] == b[i])
+        i++;
+    return i;
+}
+
 static int compare(const void *a, const void *b, void *context)
 {
     const struct item *x = a, *y = b;
     if (x->head != y->head)
         return x->head < y->head ? -1 : 1;
-    int order = bytes_compare(entry_at(context, x->at).key, entry_at(context, y->at).key);
-    return order ? order : (x->at < y->at) - (x->at > y->at);
+    return bytes_compare(entry_at(context, x->at).key, entry_at(context, y->at).key);
 }
 
+// The entries that are not overwritten, with the heads behind the prefix that all share. The
+// prefix is soon as short as it will be; what had a longer one is looked at again.
 static void collect(struct items *items, size_t begin, size_t end)
 {
-    size_t capacity = 0;
+    const struct memtable *memtable = items->memtable;
+    size_t count_max = (end - begin) / ENTRY_SIZE_MIN;
+    if (count_max > memtable->key_count)
+        count_max = memtable->key_count;
+    items->items = xmalloc((count_max + 1) * sizeof *items->items);
     struct bytes first = {0};
+    size_t stale = 0;
     for (size_t at = begin, size; at < end; at += size) {
-        struct bytes key = memtable_entry_at(items->memtable, at, &size).key;
-        if (items->count == capacity) {
-            capacity = capacity ? 2 * capacity : 256;
-            items->items = xrealloc(items->items, capacity * sizeof *items->items);
-        }
-        items->items[items->count++] = (struct item){.at = (uint32_t)(at / 8)};
-        if (items->count == 1) {
+        struct bytes key = memtable_entry_at(memtable, at, &size).key;
+        if (memtable_is_overwritten(memtable, at))
+            continue;
+        if (!items->count) {
             first = key;
             items->depth = key.size;
         }
-        if (items->depth > key.size)
-            items->depth = key.size;
-        while (items->depth && memcmp(first.data, key.data, items->depth))
-            items->depth--;
+        size_t depth = items->depth < key.size ? items->depth : key.size;
+        depth = shared_size(first.data, key.data, depth);
+        if (depth < items->depth)
+            stale = items->count;
+        items->depth = depth;
+        items->items[items->count++] = (struct item){head_of(key, depth), (uint32_t)(at / 8)};
     }
-    for (size_t i = 0; i < items->count; i++)
-        items->items[i].head =
-            head_of(entry_at(items->memtable, items->items[i].at).key, items->depth);
+    for (size_t i = 0; i < stale; i++)
+        items->items[i].head = head_of(entry_at(memtable, items->items[i].at).key, items->depth);
 }
 
-// Sorts by the heads, least significant byte first; stable.
+static bool is_sorted(const struct items *items)
+{
+    void *memtable = (void *)(uintptr_t)items->memtable;
+    for (size_t i = 1; i < items->count; i++) {
+        if (compare(&items->items[i - 1], &items->items[i], memtable) > 0)
+            return false;
+    }
+    return true;
+}
+
+// Leaves out the upper bits of each byte that are the same in all heads, which keeps their order:
+// a decimal digit has four bits then. Returns how many bits are left.
+static unsigned heads_compress(struct items *items)
+{
+    uint64_t differing = 0;
+    for (size_t i = 1; i < items->count; i++)
+        differing |= items->items[i].head ^ items->items[0].head;
+    unsigned bits[8], sum = 0;
+    for (unsigned byte = 0; byte < 8; byte++) {
+        unsigned part = differing >> (56 - 8 * byte) & 255;
+        bits[byte] = part ? 32 - (unsigned)__builtin_clz(part) : 0;
+        sum += bits[byte];
+    }
+    if (sum == 64)
+        return sum;
+    for (size_t i = 0; i < items->count; i++) {
+        uint64_t head = items->items[i].head, compressed = 0;
+        for (unsigned byte = 0; byte < 8; byte++) {
+            uint64_t part = head >> (56 - 8 * byte) & ((1u << bits[byte]) - 1);
+            compressed = compressed << bits[byte] | part;
+        }
+        items->items[i].head = compressed;
+    }
+    return sum;
+}
+
+// One pass of a radix sort; stable.
+static void sort_by_digit(struct items *items, struct item *to, unsigned shift)
+{
+    size_t begins[DIGIT_COUNT] = {0}, sum = 0;
+    for (size_t i = 0; i < items->count; i++)
+        begins[items->items[i].head >> shift & (DIGIT_COUNT - 1)]++;
+    for (size_t digit = 0; digit < DIGIT_COUNT; digit++) {
+        size_t count = begins[digit];
+        begins[digit] = sum;
+        sum += count;
+    }
+    for (size_t i = 0; i < items->count; i++)
+        to[begins[items->items[i].head >> shift & (DIGIT_COUNT - 1)]++] = items->items[i];
+}
+
+// Sorts what the upper `shift` bits did not tell apart.
+static void sort_group(struct items *items, size_t begin, size_t end)
+{
+    void *memtable = (void *)(uintptr_t)items->memtable;
+    struct item *at = items->items + begin;
+    size_t count = end - begin;
+    if (count > GROUP_COUNT_MAX) {
+        qsort_r(at, count, sizeof *at, compare, memtable);
+        return;
+    }
+    for (size_t i = 1; i < count; i++) {
+        struct item item = at[i];
+        size_t j = i;
+        for (; j && compare(&at[j - 1], &item, memtable) > 0; j--)
+            at[j] = at[j - 1];
+        at[j] = item;
+    }
+}
+
 static void radix_sort(struct items *items)
 {
-    size_t(*counts)[256] = xcalloc(8, sizeof *counts);
-    struct item *from = items->items;
+    unsigned bits = heads_compress(items), needed = bits < SPARE_BITS ? bits : SPARE_BITS;
+    while (needed < bits && items->count >> (needed - SPARE_BITS))
+        needed++;
+    unsigned shift = bits - needed;
     struct item *to = xmalloc(items->count * sizeof *to);
-    for (size_t i = 0; i < items->count; i++) {
-        for (unsigned byte = 0; byte < 8; byte++)
-            counts[byte][from[i].head >> (8 * byte) & 255]++;
-    }
-    for (unsigned byte = 0; byte < 8; byte++) {
-        if (counts[byte][from[0].head >> (8 * byte) & 255] == items->count)
-            continue; // all the same
-        size_t sum = 0;
-        for (unsigned value = 0; value < 256; value++) {
-            size_t count = counts[byte][value];
-            counts[byte][value] = sum;
-            sum += count;
-        }
-        for (size_t i = 0; i < items->count; i++)
-            to[counts[byte][from[i].head >> (8 * byte) & 255]++] = from[i];
-        struct item *swap = from;
-        from = to;
+    for (unsigned done = 0; done < needed; done += DIGIT_BITS) {
+        sort_by_digit(items, to, shift + done);
+        struct item *swap = items->items;
+        items->items = to;
         to = swap;
     }
-    items->items = from;
     free(to);
-    free(counts);
+    for (size_t begin = 0, end; begin < items->count; begin = end) {
+        uint64_t upper = items->items[begin].head >> shift;
+        for (end = begin + 1; end < items->count && items->items[end].head >> shift == upper;)
+            end++;
+        sort_group(items, begin, end);
+    }
 }
 
 static void sort(struct items *items)
 {
-    void *memtable = (void *)(uintptr_t)items->memtable;
-    if (items->count < RADIX_COUNT_MIN) {
-        if (items->count)
-            qsort_r(items->items, items->count, sizeof *items->items, compare, memtable);
+    if (is_sorted(items))
         return;
-    }
-    radix_sort(items);
-    for (size_t begin = 0, end; begin < items->count; begin = end) {
-        end = begin + 1;
-        while (end < items->count && items->items[end].head == items->items[begin].head)
-            end++;
-        if (end - begin > 1)
-            qsort_r(items->items + begin, end - begin, sizeof *items->items, compare, memtable);
-    }
+    if (items->count < RADIX_COUNT_MIN)
+        qsort_r(items->items, items->count, sizeof *items->items, compare,
+                (void *)(uintptr_t)items->memtable);
+    else
+        radix_sort(items);
 }
 
 static struct order *new_order(size_t capacity)
@@ -129,17 +204,14 @@ static struct order *new_order(size_t capacity)
 
 struct order *order_new(const struct memtable *memtable, size_t begin, size_t end)
 {
+    assert(end == memtable->used);
     struct items items = {.memtable = memtable};
     collect(&items, begin, end);
     sort(&items);
     struct order *order = new_order(items.count);
-    for (size_t i = 0; i < items.count; i++) {
-        // The newest of a key comes first; the ones behind it are overwritten.
-        if (i && items.items[i].head == items.items[i - 1].head &&
-            bytes_equal(entry_at(memtable, items.items[i].at).key,
-                        entry_at(memtable, items.items[i - 1].at).key))
-            continue;
-        order->at[order->count++] = items.items[i].at;
+    while (order->count < items.count) {
+        order->at[order->count] = items.items[order->count].at;
+        order->count++;
     }
     free(items.items);
     return order;
@@ -155,11 +227,6 @@ void order_release(struct order *order)
 {
     if (order && !--order->ref_count)
         free(order);
-}
-
-struct entry order_entry(const struct order *order, const struct memtable *memtable, size_t index)
-{
-    return entry_at(memtable, order->at[index]);
 }
 
 size_t order_find(const struct order *order, const struct memtable *memtable, struct bytes key)

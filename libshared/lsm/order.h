@@ -1,8 +1,10 @@
 // order.h - entries of a memtable in key order.
 //
 // An immutable array of the newest entry of every key among those it was made from.
-// Made by a radix sort of eight bytes of each key behind what all of them share,
-// which leaves to a comparison sort only keys that are equal there.
+// Made from eight bytes of each key, behind what all of them share: a radix sort on as
+// many of their upper bits as can tell the keys apart if they are spread evenly, then
+// comparisons among the few that it could not. Entries that were added in key order cost
+// one look.
 //
 // `orders` keeps the orders of a memtable that is still written: each further walk
 // sorts what came since, and orders of similar size are merged, so that n entries
@@ -11,18 +13,36 @@
 
 #include "lsm/memtable.h"
 
+enum {
+    ORDER_AHEAD_COUNT = 16,
+};
+
 struct order {
     unsigned ref_count;
     size_t count;
     uint32_t at[]; // offsets in the arena, divided by 8
 };
 
-// The entries between two offsets of the arena. One reference belongs to the caller.
+// The entries between an offset of the arena and its end, what is used of it now. One reference
+// belongs to the caller.
 struct order *order_new(const struct memtable *memtable, size_t begin, size_t end);
 struct order *order_retain(struct order *order);
 void order_release(struct order *order); // NULL is allowed
 
-struct entry order_entry(const struct order *order, const struct memtable *memtable, size_t index);
+// The entry at an index. A walk finds the memory of those ahead fetched.
+static inline struct entry order_entry(const struct order *order, const struct memtable *memtable,
+                                       size_t index)
+{
+    size_t size;
+    if (index + ORDER_AHEAD_COUNT < order->count) {
+        const uint8_t *ahead =
+            memtable->arena + (size_t)order->at[index + ORDER_AHEAD_COUNT] * MEMTABLE_ALIGN;
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(ahead + 64);
+        __builtin_prefetch(ahead + 128);
+    }
+    return memtable_entry_at(memtable, (size_t)order->at[index] * MEMTABLE_ALIGN, &size);
+}
 
 // Index of the first entry whose key is not below `key`; `count` if there is none.
 size_t order_find(const struct order *order, const struct memtable *memtable, struct bytes key);

@@ -13,6 +13,7 @@ struct lookup {
     uint32_t block_index;
     struct block *block;
     struct bytes value;
+    bool is_pointer; // the value lies elsewhere
 };
 
 static void begin(const struct lsm *lsm, struct lookup *lookup, struct bytes key)
@@ -20,7 +21,7 @@ static void begin(const struct lsm *lsm, struct lookup *lookup, struct bytes key
     *lookup = (struct lookup){.key = key, .hash = hash64_seeded(key, lsm->database)};
     const struct memtable *memtables[] = {lsm->active, lsm->sealed};
     for (size_t i = 0; i < 2 && memtables[i]; i++)
-        __builtin_prefetch(&memtables[i]->slots[lookup->hash & memtables[i]->slot_mask]);
+        memtable_prefetch(memtables[i], lookup->hash);
 }
 
 static void find_range(const struct lsm *lsm, struct lookup *lookup)
@@ -63,10 +64,10 @@ static bool find_slice(const struct lsm *lsm, struct lookup *lookup)
     return false;
 }
 
-// Looks for the block where the key would be; true if it is in memory.
-static bool find_block(struct lsm *lsm, struct lookup *lookup)
+// Looks for the block where the key would be; false if it is not in memory.
+static bool find_block(const struct lsm *lsm, struct lookup *lookup)
 {
-    lookup->block = cache_find(&lsm->cache, lookup->table, lookup->block_index, true);
+    lookup->block = cache_find(&lsm->cache, lookup->table, lookup->block_index);
     if (lookup->block)
         block_prefetch(lookup->block);
     return lookup->block;
@@ -84,13 +85,23 @@ static enum status find_in_block(struct lsm *lsm, struct lookup *lookup)
     if (block_is_deleted(lookup->block, index))
         return STATUS_NOT_FOUND;
     lookup->value = block_value(lookup->block, index);
+    lookup->is_pointer = block_is_pointer(lookup->block, index);
     __builtin_prefetch(lookup->value.data);
     return STATUS_OK;
 }
 
-static enum status read_block(struct lsm *lsm, struct lookup *lookup, struct fault *fault)
+static enum status find_in_cache(struct lsm *lsm, struct lookup *lookup)
 {
-    return cache_read(&lsm->cache, lookup->table, lookup->block_index, &lookup->block, fault);
+    cache_use(&lsm->cache, lookup->block);
+    return find_in_block(lsm, lookup);
+}
+
+// The same, after the block was read.
+static enum status find_in_file(struct lsm *lsm, struct lookup *lookup, struct fault *fault)
+{
+    enum status status =
+        cache_read(&lsm->cache, lookup->table, lookup->block_index, &lookup->block, fault);
+    return status ? status : find_in_block(lsm, lookup);
 }
 
 enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value, struct fault *fault)
@@ -100,10 +111,13 @@ enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value, struct
     find_range(lsm, &lookup);
     enum status status = key.size ? find_in_memory(lsm, &lookup) : STATUS_NOT_FOUND;
     while (status == STATUS_END && find_slice(lsm, &lookup)) {
-        status = find_block(lsm, &lookup) ? STATUS_OK : read_block(lsm, &lookup, fault);
-        if (!status)
-            status = find_in_block(lsm, &lookup);
+        if (find_block(lsm, &lookup))
+            status = find_in_cache(lsm, &lookup);
+        else
+            status = find_in_file(lsm, &lookup, fault);
     }
+    if (!status && lookup.is_pointer)
+        return engine_read_value(lsm, lookup.value, value, fault);
     if (!status)
         buf_set(value, lookup.value);
     return status == STATUS_END ? STATUS_NOT_FOUND : status;
@@ -124,6 +138,7 @@ struct group {
     size_t open_count;
     void (*found)(void *context, size_t index, enum status status, struct bytes value);
     void *context;
+    struct buf value;   // a large one
     enum status status; // the first failure
     struct fault *fault;
 };
@@ -136,6 +151,14 @@ static void answer(struct group *group, struct lookup *lookup, enum status statu
         return;
     }
     size_t index = group->first + (size_t)(lookup - group->lookups);
+    if (!status && lookup->is_pointer) {
+        bool is_first = !group->status;
+        status = engine_read_value(group->lsm, lookup->value, &group->value,
+                                   is_first ? group->fault : NULL);
+        if (status && is_first)
+            group->status = status;
+        lookup->value = buf_bytes(&group->value);
+    }
     group->found(group->context, index, status, lookup->value);
 }
 
@@ -158,7 +181,7 @@ static void ask_slices(struct group *group)
         find_block(group->lsm, open[i]);
     for (size_t i = 0; i < count; i++) {
         if (open[i]->block)
-            statuses[i] = find_in_block(group->lsm, open[i]);
+            statuses[i] = find_in_cache(group->lsm, open[i]);
     }
     for (size_t i = 0; i < count; i++) {
         if (open[i]->block)
@@ -168,10 +191,10 @@ static void ask_slices(struct group *group)
         if (open[i]->block)
             continue;
         bool is_first = !group->status;
-        enum status status = read_block(group->lsm, open[i], is_first ? group->fault : NULL);
-        if (status && is_first)
-            group->status = status;
-        answer(group, open[i], status ? status : find_in_block(group->lsm, open[i]));
+        statuses[i] = find_in_file(group->lsm, open[i], is_first ? group->fault : NULL);
+        if (is_first && (statuses[i] == STATUS_CORRUPT || statuses[i] == STATUS_IO))
+            group->status = statuses[i];
+        answer(group, open[i], statuses[i]);
     }
 }
 
@@ -200,5 +223,6 @@ enum status lsm_multi_get(struct lsm *lsm, const struct bytes *keys, size_t coun
         size_t left = count - group.first;
         ask(&group, keys + group.first, left < GROUP_SIZE ? left : GROUP_SIZE);
     }
+    buf_release(&group.value);
     return group.status;
 }

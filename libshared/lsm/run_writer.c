@@ -24,7 +24,7 @@ enum status run_writer_add(struct run_writer *writer, const struct entry *entry,
                            struct fault *fault)
 {
     enum status status = STATUS_OK;
-    if (writer->is_open && sstable_writer_size(&writer->table) >= writer->table_size_max)
+    if (writer->is_open && sstable_writer_weight(&writer->table) >= writer->table_size_max)
         status = finish_table(writer, fault);
     if (!status && !writer->is_open) {
         assert(writer->next_file < writer->file_end);
@@ -34,14 +34,36 @@ enum status run_writer_add(struct run_writer *writer, const struct entry *entry,
                                 writer->database, writer->block_size, writer->filter_bits, fault);
     }
     if (!status)
-        status =
-            sstable_writer_add(&writer->table, entry->key, entry->value, entry->is_deleted, fault);
+        status = sstable_writer_add(&writer->table, entry, fault);
+    struct value_pointer pointer;
+    if (!status && entry->is_pointer && value_pointer_decode(&pointer, entry->value))
+        value_counts_add(&writer->pointed, value_id(pointer.place), pointer.size);
     return status;
+}
+
+enum status run_writer_add_pointer(struct run_writer *writer, struct bytes key,
+                                   const struct value_pointer *pointer, struct fault *fault)
+{
+    buf_clear(&writer->pointer);
+    value_pointer_encode(&writer->pointer, pointer);
+    struct entry entry = {.key = key, .value = buf_bytes(&writer->pointer), .is_pointer = true};
+    return run_writer_add(writer, &entry, fault);
+}
+
+enum status run_writer_add_large(struct run_writer *writer, const struct entry *entry,
+                                 struct fault *fault)
+{
+    struct value_pointer pointer;
+    enum status status = value_writer_add(&writer->values, entry->value, &pointer, fault);
+    return status ? status : run_writer_add_pointer(writer, entry->key, &pointer, fault);
 }
 
 uint64_t run_writer_size(const struct run_writer *writer)
 {
-    return writer->size + (writer->is_open ? sstable_writer_size(&writer->table) : 0);
+    uint64_t size = writer->size + (writer->is_open ? sstable_writer_size(&writer->table) : 0);
+    for (size_t i = 0; i < writer->values.written.count; i++)
+        size += writer->values.written.counts[i].size;
+    return size;
 }
 
 static enum status open_tables(struct run_writer *writer, struct fault *fault)
@@ -59,6 +81,8 @@ enum status run_writer_finish(struct run_writer *writer, struct fault *fault)
     enum status status = STATUS_OK;
     if (writer->is_open)
         status = finish_table(writer, fault);
+    if (!status)
+        status = value_writer_finish(&writer->values, fault);
     if (!status && writer->count)
         status = writer->vfs->sync_dir(writer->vfs, writer->dir, fault);
     return status ? status : open_tables(writer, fault);
@@ -79,6 +103,7 @@ void run_writer_abort(struct run_writer *writer)
     sstable_writer_abort(&writer->table);
     writer->is_open = false;
     release_tables(writer);
+    value_writer_abort(&writer->values);
     struct buf path = {0};
     for (size_t i = 0; i < writer->count; i++)
         writer->vfs->remove(
@@ -96,6 +121,9 @@ void run_writer_release(struct run_writer *writer)
     for (size_t i = 0; i < writer->count; i++)
         sstable_info_release(&writer->infos[i]);
     free(writer->infos);
+    value_writer_release(&writer->values);
+    value_counts_release(&writer->pointed);
+    buf_release(&writer->pointer);
     writer->infos = NULL;
     writer->count = 0;
     writer->size = 0;

@@ -10,6 +10,7 @@ struct lsm_scan {
     enum status status; // END once it was reported
     struct fault fault;
     struct buf from, to;
+    struct buf value; // a large one
     struct version *version;
     struct memtable *memtables[2];
     size_t memtable_count;
@@ -58,6 +59,10 @@ enum status lsm_scan_next(struct lsm_scan *scan, struct bytes *key, struct bytes
     struct entry entry = {0};
     while (!scan->status) {
         scan->status = walk_next(&scan->walk, &entry, &scan->fault);
+        if (!scan->status && entry.is_pointer) {
+            scan->status = engine_read_value(scan->lsm, entry.value, &scan->value, &scan->fault);
+            entry.value = buf_bytes(&scan->value);
+        }
         if (!scan->status && !entry.is_deleted) {
             *key = entry.key;
             *value = entry.value;
@@ -79,5 +84,6 @@ void lsm_scan_close(struct lsm_scan *scan)
     engine_drop_version(scan->lsm, scan->version);
     buf_release(&scan->from);
     buf_release(&scan->to);
+    buf_release(&scan->value);
     free(scan);
 }

@@ -223,13 +223,20 @@ static bool parse_line(struct sstable *table, uint32_t index, struct reader *rea
         return is_valid && !separator.size;
     if (!is_valid || !bytes_has_prefix(separator, prefix_of(table)))
         return false;
-    place->head = head_of(table, separator);
+    table->heads[index] = head_of(table, separator);
     return bytes_compare(separator_at(table, index - 1), separator) < 0;
 }
 
-static uint32_t mark_count(const struct sstable *table)
+static void allocate_index(struct sstable *table, uint32_t block_count)
 {
-    return (table->block_count - 1) / SSTABLE_MARK_DISTANCE + 1;
+    table->block_count = block_count;
+    table->mark_count = (block_count - 1) / SSTABLE_MARK_DISTANCE + 1;
+    size_t head_count = (size_t)table->mark_count * SSTABLE_MARK_DISTANCE;
+    table->places = xcalloc((size_t)block_count + 1, sizeof *table->places);
+    table->marks = xcalloc(table->mark_count, sizeof *table->marks);
+    table->heads = xcalloc(head_count, sizeof *table->heads);
+    for (size_t i = block_count; i < head_count; i++)
+        table->heads[i] = UINT64_MAX;
 }
 
 static bool parse_index(struct sstable *table, uint64_t blocks_end)
@@ -243,17 +250,15 @@ static bool parse_index(struct sstable *table, uint64_t blocks_end)
     uint32_t count = reader_u32(&reader);
     if (!count || count > reader_left(&reader) / LINE_SIZE_MIN)
         return false;
-    table->block_count = count;
-    table->places = xcalloc((size_t)count + 1, sizeof *table->places);
+    allocate_index(table, count);
     uint64_t end = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (!parse_line(table, i, &reader, &end))
             return false;
     }
     table->places[count].offset = end;
-    table->marks = xmalloc(mark_count(table) * sizeof *table->marks);
-    for (uint32_t i = 0; i < mark_count(table); i++)
-        table->marks[i] = table->places[(size_t)i * SSTABLE_MARK_DISTANCE].head;
+    for (size_t i = 0; i < table->mark_count; i++)
+        table->marks[i] = table->heads[i * SSTABLE_MARK_DISTANCE];
     return reader_done(&reader) && end == blocks_end;
 }
 
@@ -336,6 +341,7 @@ bool sstable_release(struct sstable *table)
     filter_release(&table->filter);
     buf_release(&table->sample);
     free(table->places);
+    free(table->heads);
     free(table->marks);
     free(table);
     return true;
@@ -343,39 +349,21 @@ bool sstable_release(struct sstable *table)
 
 // ---- Reading -----------------------------------------------------------------------
 
-struct wanted {
-    struct bytes key;
-    uint64_t head;
-};
-
-static bool is_above(const struct sstable *table, uint32_t index, const struct wanted *wanted)
+// The first block whose head is not below `head`, or the number of blocks. Without branches,
+// which nobody could predict: by halves over the marks, then by counting.
+static uint32_t find_head(const struct sstable *table, uint64_t head)
 {
-    uint64_t head = table->places[index].head;
-    return head > wanted->head ||
-           (head == wanted->head && bytes_compare(separator_at(table, index), wanted->key) > 0);
-}
-
-// The first mark that is not below the head, by halves and without branches.
-static uint32_t find_mark(const struct sstable *table, uint64_t head)
-{
-    uint32_t begin = 0;
-    for (uint32_t left = mark_count(table); left > 1;) {
+    const uint64_t *mark = table->marks;
+    for (uint32_t left = table->mark_count; left > 1;) {
         uint32_t half = left / 2;
-        begin += table->marks[begin + half - 1] < head ? half : 0;
+        mark += mark[half] < head ? half : 0;
         left -= half;
     }
-    return begin + (table->marks[begin] < head);
-}
-
-// Where in (low, high) the key would be if the separators were spread evenly.
-static uint32_t guess(const struct sstable *table, uint32_t low, uint32_t high, uint64_t head)
-{
-    uint64_t first = table->places[low].head, last = table->places[high - 1].head;
-    if (head <= first)
-        return low + 1;
-    if (head >= last)
-        return high - 1;
-    return low + 1 + (uint32_t)((double)(head - first) / (double)(last - first) * (high - low - 2));
+    uint32_t index = (uint32_t)(mark - table->marks) * SSTABLE_MARK_DISTANCE, below = 0;
+    for (uint32_t i = 0; i < SSTABLE_MARK_DISTANCE; i++)
+        below += table->heads[index + i] < head;
+    index += below;
+    return index < table->block_count ? index : table->block_count;
 }
 
 uint32_t sstable_find_block(const struct sstable *table, struct bytes key)
@@ -386,42 +374,18 @@ uint32_t sstable_find_block(const struct sstable *table, struct bytes key)
         return 0;
     if (order > 0)
         return table->block_count - 1;
-
-    // Marks, small enough for the nearest cache, bound where to look; the answer is in
-    // [low, high). Interpolation says where to begin; from there in growing steps, then by
-    // halves.
-    struct wanted wanted = {key, head_of(table, key)};
-    uint32_t mark = find_mark(table, wanted.head), marks = mark_count(table);
-    uint32_t low = mark ? (mark - 1) * SSTABLE_MARK_DISTANCE : 0;
-    while (mark < marks && table->marks[mark] == wanted.head)
-        mark++;
-    uint32_t high = mark < marks ? mark * SSTABLE_MARK_DISTANCE : table->block_count;
-    if (low + 1 >= high)
-        return low;
-    uint32_t middle = guess(table, low, high, wanted.head), step = 1;
-    if (is_above(table, middle, &wanted)) {
-        high = middle;
-        while (high - low > step && is_above(table, high - step, &wanted)) {
-            high -= step;
-            step *= 2;
-        }
-        low = high - low > step ? high - step : low;
-    } else {
-        low = middle;
-        while (high - low > step && !is_above(table, low + step, &wanted)) {
-            low += step;
-            step *= 2;
-        }
-        high = high - low > step ? low + step : high;
-    }
-    while (low + 1 < high) {
-        middle = low + (high - low) / 2;
-        if (is_above(table, middle, &wanted))
+    uint64_t head = head_of(table, key);
+    uint32_t low = find_head(table, head), high = low; // the first separator above the key
+    if (low < table->block_count && table->heads[low] == head)
+        high = head == UINT64_MAX ? table->block_count : find_head(table, head + 1);
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (bytes_compare(separator_at(table, middle), key) > 0)
             high = middle;
         else
-            low = middle;
+            low = middle + 1;
     }
-    return low;
+    return low ? low - 1 : 0;
 }
 
 void sstable_range_blocks(const struct sstable *table, struct bytes from, struct bytes to,
@@ -452,9 +416,9 @@ uint64_t sstable_range_size(const struct sstable *table, struct bytes from, stru
 size_t sstable_memory(const struct sstable *table)
 {
     return sizeof *table + ((size_t)table->block_count + 1) * sizeof *table->places +
-           mark_count(table) * sizeof *table->marks + table->index.capacity +
-           table->filter.line_count * FILTER_LINE_SIZE + table->sample.capacity +
-           table->info.smallest.capacity + table->info.greatest.capacity;
+           (size_t)table->mark_count * (SSTABLE_MARK_DISTANCE + 1) * sizeof *table->heads +
+           table->index.capacity + table->filter.line_count * FILTER_LINE_SIZE +
+           table->sample.capacity + table->info.smallest.capacity + table->info.greatest.capacity;
 }
 
 enum status sstable_read_blocks(const struct sstable *table, uint32_t begin, uint32_t end,

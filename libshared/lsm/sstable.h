@@ -33,12 +33,11 @@ enum {
     SSTABLE_FOOTER_SIZE = 104,
     SSTABLE_VERSION = 1,
     SSTABLE_SAMPLE_LINE_SIZE = 12,
-    SSTABLE_MARK_DISTANCE = 64,
+    SSTABLE_MARK_DISTANCE = 16,
 };
 
-// A data block in the index.
+// A data block.
 struct sstable_place {
-    uint64_t head;      // of the separator: eight bytes behind the prefix of the table
     uint64_t offset;    // in the file; the block ends where the next one begins
     uint32_t separator; // where it is in the index: u16 size, bytes
 };
@@ -60,7 +59,11 @@ struct sstable {
     size_t prefix_size; // of what all keys begin with
     uint32_t block_count;
     struct sstable_place *places; // block_count of them, and where the data blocks end
-    uint64_t *marks;              // the head of every SSTABLE_MARK_DISTANCE-th place
+    // Of the separators, eight bytes behind the prefix of the table; then greatest ones, up
+    // to a multiple of SSTABLE_MARK_DISTANCE.
+    uint64_t *heads;
+    uint64_t *marks; // every SSTABLE_MARK_DISTANCE-th head: a search goes over these first
+    uint32_t mark_count;
 };
 
 // Which tables have their file open, and at most how many.

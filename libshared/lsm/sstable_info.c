@@ -21,6 +21,7 @@ void sstable_info_encode(struct buf *out, const struct sstable_info *info)
     buf_append_u64(out, info->size);
     buf_append_u64(out, info->entry_count);
     buf_append_u64(out, info->deleted_count);
+    buf_append_u64(out, info->value_size);
     buf_append_short(out, buf_bytes(&info->smallest));
     buf_append_short(out, buf_bytes(&info->greatest));
 }
@@ -33,6 +34,7 @@ void sstable_info_decode(struct reader *reader, struct sstable_info *info)
     info->size = reader_u64(reader);
     info->entry_count = reader_u64(reader);
     info->deleted_count = reader_u64(reader);
+    info->value_size = reader_u64(reader);
     buf_set(&info->smallest, reader_short(reader));
     buf_set(&info->greatest, reader_short(reader));
 }

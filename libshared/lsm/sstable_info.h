@@ -10,6 +10,7 @@ struct sstable_info {
     uint64_t size;          // bytes of the file
     uint64_t entry_count;   // with deletions
     uint64_t deleted_count; // of them
+    uint64_t value_size;    // bytes of the large values that it points to
     struct buf smallest;    // first key
     struct buf greatest;    // last key
 };
@@ -17,7 +18,7 @@ struct sstable_info {
 void sstable_info_release(struct sstable_info *info); // may be repeated
 void sstable_info_copy(struct sstable_info *to, const struct sstable_info *from);
 
-//     u64 number   u64 run   u64 size   u64 entries   u64 deletions
+//     u64 number   u64 run   u64 size   u64 entries   u64 deletions   u64 size of large values
 //     smallest u16 size, bytes   greatest u16 size, bytes
 void sstable_info_encode(struct buf *out, const struct sstable_info *info);
 void sstable_info_decode(struct reader *reader, struct sstable_info *info);

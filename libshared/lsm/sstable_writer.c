@@ -5,6 +5,7 @@
 #include "lsm/file_name.h"
 #include "lsm/filter.h"
 #include "lsm/sstable.h"
+#include "lsm/value.h"
 
 #include <assert.h>
 
@@ -89,22 +90,26 @@ enum status sstable_writer_open(struct sstable_writer *writer, struct vfs *vfs, 
                      VFS_WRITE | VFS_CREATE | VFS_EXCLUSIVE, &writer->file, fault);
 }
 
-enum status sstable_writer_add(struct sstable_writer *writer, struct bytes key, struct bytes value,
-                               bool is_deleted, struct fault *fault)
+enum status sstable_writer_add(struct sstable_writer *writer, const struct entry *entry,
+                               struct fault *fault)
 {
+    struct bytes key = entry->key;
+    struct value_pointer pointer;
+    if (entry->is_pointer && value_pointer_decode(&pointer, entry->value))
+        writer->info.value_size += pointer.size;
     if (!writer->block.count)
         set_separator(writer, key);
     if (!writer->info.entry_count)
         buf_set(&writer->info.smallest, key);
-    block_builder_add(&writer->block, key, value, is_deleted);
+    block_builder_add(&writer->block, entry);
     uint64_t hash = hash64_seeded(key, writer->database);
     buf_append_u64(&writer->hashes, hash);
     if ((hash & UINT8_MAX) == 0) {
         buf_append_u32(&writer->sample, writer->block_count);
-        buf_append_u64(&writer->sample, hash | is_deleted);
+        buf_append_u64(&writer->sample, hash | entry->is_deleted);
     }
     writer->info.entry_count++;
-    writer->info.deleted_count += is_deleted;
+    writer->info.deleted_count += entry->is_deleted;
     if (block_builder_size(&writer->block) < writer->block_size)
         return STATUS_OK;
     return finish_block(writer, fault);
@@ -140,6 +145,11 @@ static void store_footer(struct sstable_writer *writer)
     memcpy(footer + 96, SSTABLE_MAGIC, 8);
     buf_append(&writer->out, bytes_of(footer, sizeof footer));
     buf_release(&filter);
+}
+
+uint64_t sstable_writer_weight(const struct sstable_writer *writer)
+{
+    return sstable_writer_size(writer) + writer->info.value_size / VALUE_WEIGHT;
 }
 
 enum status sstable_writer_finish(struct sstable_writer *writer, struct sstable_info *info,

@@ -6,6 +6,7 @@
 
 #include "base/vfs.h"
 #include "lsm/block.h"
+#include "lsm/entry.h"
 #include "lsm/sstable_info.h"
 
 #define SSTABLE_MAGIC "dkvtable"
@@ -33,8 +34,10 @@ struct sstable_writer {
 enum status sstable_writer_open(struct sstable_writer *writer, struct vfs *vfs, const char *dir,
                                 uint64_t number, uint64_t database, size_t block_size,
                                 unsigned filter_bits, struct fault *fault) MUST_USE;
-enum status sstable_writer_add(struct sstable_writer *writer, struct bytes key, struct bytes value,
-                               bool is_deleted, struct fault *fault) MUST_USE;
+enum status sstable_writer_add(struct sstable_writer *writer, const struct entry *entry,
+                               struct fault *fault) MUST_USE;
+// How much the table stands for: its own bytes and a quarter of the large values.
+uint64_t sstable_writer_weight(const struct sstable_writer *writer);
 uint64_t sstable_writer_size(const struct sstable_writer *writer); // bytes so far, about
 
 // Completes and syncs the file; `info` becomes the caller's (run is 0). At least one

@@ -27,16 +27,18 @@ static void release_range(struct range *range)
     free(range->slices);
 }
 
-void version_release(struct version *version, void (*drop)(void *context, struct sstable *table),
-                     void *context)
+void version_release(struct version *version, const struct version_drop *drop)
 {
     if (!version || --version->ref_count)
         return;
     for (size_t i = 0; i < version->count; i++) {
         for (size_t s = 0; s < version->ranges[i].count; s++)
-            drop(context, version->ranges[i].slices[s].table);
+            drop->table(drop->context, version->ranges[i].slices[s].table);
         release_range(&version->ranges[i]);
     }
+    for (size_t i = 0; i < version->value_count; i++)
+        drop->values(drop->context, version->values[i].file);
+    free(version->values);
     free(version->ranges);
     free(version->heads);
     free(version);
@@ -174,6 +176,12 @@ struct version *version_copy(const struct version *version)
     draft->ranges = xmalloc(draft->count * sizeof *draft->ranges);
     for (size_t i = 0; i < draft->count; i++)
         copy_range(&draft->ranges[i], &version->ranges[i]);
+    draft->value_count = version->value_count;
+    draft->values = xmalloc((draft->value_count + 1) * sizeof *draft->values);
+    for (size_t i = 0; i < draft->value_count; i++) {
+        draft->values[i] = version->values[i];
+        draft->values[i].file->ref_count++;
+    }
     return draft;
 }
 
@@ -358,14 +366,68 @@ void version_tidy(struct version *draft)
     }
 }
 
+// Index of the first file whose id is not below this one.
+static size_t values_from(const struct version *version, uint64_t id)
+{
+    size_t low = 0, high = version->value_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (version->values[middle].file->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+size_t version_find_values(const struct version *version, uint64_t id)
+{
+    size_t at = values_from(version, id);
+    return at < version->value_count && version->values[at].file->id == id ? at : SIZE_MAX;
+}
+
+static void add_values(struct version *draft, struct value_file *file)
+{
+    size_t at = values_from(draft, file->id);
+    draft->values = xrealloc(draft->values, (draft->value_count + 1) * sizeof *draft->values);
+    memmove(draft->values + at + 1, draft->values + at,
+            (draft->value_count - at) * sizeof *draft->values);
+    file->ref_count++;
+    draft->values[at] = (struct live_values){.file = file};
+    draft->value_count++;
+}
+
+void version_count_values(struct version *draft, const struct version_values *values,
+                          const struct version_drop *drop)
+{
+    for (size_t i = 0; i < values->file_count; i++)
+        add_values(draft, values->files[i]);
+    size_t kept = 0;
+    for (size_t i = 0; i < draft->value_count; i++) {
+        struct live_values live = draft->values[i];
+        live.size += value_counts_find(values->more, live.file->id);
+        uint64_t less = value_counts_find(values->less, live.file->id);
+        assert(less <= live.size);
+        live.size -= less;
+        if (live.size)
+            draft->values[kept++] = live;
+        else
+            drop->values(drop->context, live.file);
+    }
+    draft->value_count = kept;
+}
+
 static void measure(struct version *draft, size_t index)
 {
     struct range *range = &draft->ranges[index];
     range->size = 0;
     for (size_t s = 0; s < range->count; s++) {
         struct slice *slice = &range->slices[s];
+        const struct sstable_info *info = &slice->table->info;
+        uint64_t weight = info->size + info->value_size / VALUE_WEIGHT;
         slice->size = sstable_range_size(slice->table, buf_bytes(&range->begin),
                                          version_range_end(draft, index));
+        slice->size = (uint64_t)((double)slice->size * (double)weight / (double)info->size);
         range->size += slice->size;
     }
 }

@@ -18,10 +18,12 @@
 #pragma once
 
 #include "lsm/sstable.h"
+#include "lsm/value.h"
 
 struct slice {
     struct sstable *table; // one reference; its run number says how new it is
-    uint64_t size;         // stored bytes of it in this range, about
+    uint64_t size;         // what it has in this range, about: stored bytes, and a quarter of the
+                           // large values (VALUE_WEIGHT)
 };
 
 struct range {
@@ -35,19 +37,31 @@ struct range {
     bool is_surveyed;
 };
 
+// How much of a file with large values is pointed to.
+struct live_values {
+    struct value_file *file; // one reference
+    uint64_t size;           // exact
+};
+
 struct version {
     unsigned ref_count;
     struct range *ranges; // ascending; at least one
     size_t count;
-    uint64_t *heads; // first eight bytes of each `begin`
+    uint64_t *heads;            // first eight bytes of each `begin`
+    struct live_values *values; // by id
+    size_t value_count;
 };
 
 struct version *version_new(void); // one range, no slices
 struct version *version_retain(struct version *version);
 
-// When the last reference goes, `drop` is called for the table of every slice, to release it.
-void version_release(struct version *version, void (*drop)(void *context, struct sstable *table),
-                     void *context);
+// Told what a version had when its last reference went, to release it.
+struct version_drop {
+    void *context;
+    void (*table)(void *context, struct sstable *table); // for every slice
+    void (*values)(void *context, struct value_file *file);
+};
+void version_release(struct version *version, const struct version_drop *drop);
 
 // ---- Reading -----------------------------------------------------------------------
 
@@ -93,6 +107,19 @@ void version_clear(struct version *draft, struct bytes begin, struct bytes end);
 
 // Joins ranges without slices to their neighbours where nothing reaches over.
 void version_tidy(struct version *draft);
+
+// A flush or a merge points to so many more bytes of large values, and to so many less.
+// Files of which nothing is left go; `files` are new ones, which the draft has not yet.
+struct version_values {
+    const struct value_counts *more, *less;
+    struct value_file *const *files;
+    size_t file_count;
+};
+void version_count_values(struct version *draft, const struct version_values *values,
+                          const struct version_drop *drop);
+
+// Index of the file, or SIZE_MAX.
+size_t version_find_values(const struct version *version, uint64_t id);
 
 // Brings sizes up to date: the draft may come into force.
 void version_finish(struct version *draft);

@@ -17,6 +17,8 @@ static enum status enter(struct walk *walk, struct fault *fault)
         walk->end = walk->to;
     iterator_release(&walk->iterator);
     walk->iterator.cache = walk->cache;
+    walk->iterator.on_hidden = walk->on_hidden;
+    walk->iterator.context = walk->context;
     walk->iterator.to = walk->end;
     for (size_t i = 0; i < walk->order_count; i++)
         iterator_add_order(&walk->iterator, walk->orders[i].memtable, walk->orders[i].order);

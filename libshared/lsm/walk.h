@@ -22,6 +22,8 @@ struct walk {
     size_t slice_count;              // ... and those behind as many
     const struct walk_order *orders; // newest first
     size_t order_count;
+    void (*on_hidden)(void *context, const struct entry *entry); // as of the iterator
+    void *context;
     struct cache *cache; // NULL: on another thread than the owner's
 
     struct iterator iterator; // of the range at hand

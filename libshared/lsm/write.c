@@ -8,6 +8,7 @@
 #include <assert.h>
 
 enum {
+    STAGE_COUNT = 32, // operations whose memory is fetched at once
     DELAY_STEP_US = 500,
     DELAY_MAX_US = 20000,
     DEBT_FREE = 250, // permille
@@ -16,31 +17,49 @@ enum {
 void lsm_batch_release(struct lsm_batch *batch)
 {
     buf_release(&batch->ops);
-    batch->count = 0;
+    lsm_batch_clear(batch);
 }
 
 void lsm_batch_clear(struct lsm_batch *batch)
 {
     buf_clear(&batch->ops);
     batch->count = 0;
+    batch->entries_size = 0;
+    batch->refusal = STATUS_OK;
+}
+
+// Whether an operation is within the limits; the batch remembers if one is not.
+static bool accepts(struct lsm_batch *batch, struct bytes key, struct bytes value)
+{
+    enum status refusal = key.size ? STATUS_OK : STATUS_INVALID;
+    if (key.size > LSM_KEY_SIZE_MAX || value.size > LSM_VALUE_SIZE_MAX)
+        refusal = STATUS_TOO_LARGE;
+    if (!batch->refusal)
+        batch->refusal = refusal;
+    batch->count++;
+    batch->entries_size += memtable_entry_size(key.size, value.size);
+    return !refusal;
 }
 
 void lsm_batch_put(struct lsm_batch *batch, struct bytes key, struct bytes value)
 {
-    log_op_encode_put(&batch->ops, key, value);
-    batch->count++;
+    if (accepts(batch, key, value))
+        log_op_encode_put(&batch->ops, key, value);
 }
 
 void lsm_batch_delete(struct lsm_batch *batch, struct bytes key)
 {
-    log_op_encode_delete(&batch->ops, key);
-    batch->count++;
+    if (accepts(batch, key, (struct bytes){0}))
+        log_op_encode_delete(&batch->ops, key);
 }
 
 void lsm_batch_note(struct lsm_batch *batch, struct bytes note)
 {
-    log_op_encode_note(&batch->ops, note);
     batch->count++;
+    if (note.size <= LSM_VALUE_SIZE_MAX)
+        log_op_encode_note(&batch->ops, note);
+    else if (!batch->refusal)
+        batch->refusal = STATUS_TOO_LARGE;
 }
 
 void engine_seal(struct lsm *lsm)
@@ -53,27 +72,13 @@ void engine_seal(struct lsm *lsm)
     const struct lsm_owner *owner = &lsm->options.owner;
     if (owner->snapshot)
         owner->snapshot(owner->context, &lsm->sealed_snapshot);
-    lsm->active = lsm->spare ? lsm->spare : memtable_new(lsm->options.memtable_size, lsm->database);
+    lsm->active = lsm->spare ? lsm->spare
+                             : memtable_new(lsm->options.memtable_size, lsm->database,
+                                            lsm->options.separate_size);
     lsm->spare = NULL;
     lsm->active_orders = (struct orders){0};
     lsm->active_begin = lsm->sealed_end;
     lsm->is_flush_wanted = false;
-}
-
-// Checks the operations and says how much of the memtable they take.
-static enum status measure(const struct lsm *lsm, const struct lsm_batch *batch, size_t *size)
-{
-    struct reader reader = reader_of(buf_bytes(&batch->ops));
-    struct log_op op;
-    *size = 0;
-    while (log_op_decode(&reader, &op)) {
-        if (op.kind == OP_REFUSED)
-            return op.refusal;
-        if (op.kind != OP_NOTE)
-            *size += memtable_entry_size(op.key.size, op.value.size);
-    }
-    assert(!reader.bad);
-    return *size > lsm->options.memtable_size / 2 ? STATUS_TOO_LARGE : STATUS_OK;
 }
 
 // Whether what was written since the last seal is enough for a flush: memory is full, or
@@ -86,37 +91,77 @@ static bool is_full(const struct lsm *lsm, size_t more)
            segments * segment_size > 2 * (lsm->options.memtable_size + segment_size);
 }
 
-static void apply(struct lsm *lsm, const struct lsm_batch *batch)
+// Some operations of a batch on their way into the memtable.
+struct stage {
+    struct reader reader; // behind them
+    size_t count;
+    struct staged {
+        struct log_op op;
+        uint64_t hash;
+    } staged[STAGE_COUNT];
+};
+
+// Decodes the next ones and fetches the memory that they need. False if there are none.
+static bool stage_next(struct stage *stage, const struct lsm *lsm)
 {
-    struct reader reader = reader_of(buf_bytes(&batch->ops));
-    struct log_op op;
-    while (log_op_decode(&reader, &op)) {
-        if (op.kind == OP_NOTE)
+    stage->count = 0;
+    while (stage->count < STAGE_COUNT) {
+        struct staged *staged = &stage->staged[stage->count];
+        if (!log_op_decode(&stage->reader, &staged->op))
+            break;
+        if (staged->op.kind == OP_NOTE)
             continue;
-        memtable_add(lsm->active, hash64_seeded(op.key, lsm->database), op.key, op.value,
-                     op.kind == OP_DELETE);
-        lsm->stats.written_bytes += op.key.size + op.value.size;
+        staged->hash = hash64_seeded(staged->op.key, lsm->database);
+        memtable_prefetch(lsm->active, staged->hash);
+        stage->count++;
+    }
+    assert(!stage->reader.bad);
+    return stage->count > 0;
+}
+
+// `ops` was logged at this address.
+static void stage_apply(const struct stage *stage, struct lsm *lsm, const uint8_t *ops,
+                        uint64_t address)
+{
+    for (size_t i = 0; i < stage->count; i++) {
+        const struct log_op *op = &stage->staged[i].op;
+        struct entry entry = {
+            .key = op->key,
+            .value = op->value,
+            .is_deleted = op->kind == OP_DELETE,
+        };
+        if (op->value.size >= lsm->active->value_size_large)
+            entry.value_address = address + (uint64_t)(op->value.data - ops);
+        memtable_add(lsm->active, stage->staged[i].hash, &entry);
+        lsm->stats.written_bytes += op->key.size + op->value.size;
     }
 }
 
 enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *position)
 {
-    size_t size;
     if (lsm->is_failed)
         return STATUS_IO;
-    enum status status = measure(lsm, batch, &size);
-    if (status)
-        return status;
-    if (is_full(lsm, size)) {
+    if (batch->refusal)
+        return batch->refusal;
+    if (batch->entries_size > lsm->options.memtable_size / 2)
+        return STATUS_TOO_LARGE;
+    if (is_full(lsm, batch->entries_size)) {
         if (lsm->sealed)
             return lsm->is_disk_full ? STATUS_DISK_FULL : STATUS_BUSY;
         engine_seal(lsm);
     }
+    struct stage stage;
+    stage.reader = reader_of(buf_bytes(&batch->ops));
+    stage_next(&stage, lsm); // while its memory comes, the log is written
+    enum status status = STATUS_OK;
     if (batch->ops.size)
         status = log_append(&lsm->log, buf_bytes(&batch->ops), &lsm->written);
     if (status)
         return status == STATUS_BUSY && lsm->is_disk_full ? STATUS_DISK_FULL : status;
-    apply(lsm, batch);
+    uint64_t address = lsm->written - batch->ops.size;
+    do
+        stage_apply(&stage, lsm, batch->ops.data, address);
+    while (stage_next(&stage, lsm));
     lsm->unpaced_bytes += batch->ops.size;
     *position = lsm->written;
     return STATUS_OK;

@@ -13,6 +13,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+enum { PAGE_SIZE = 4096 }; // or a multiple
+
 struct vfs_file {
     int descriptor;
     char *path; // for faults
@@ -158,6 +160,12 @@ static uint8_t *posix_map(struct vfs *vfs, struct vfs_file *file, size_t size)
         return NULL;
     }
 #endif
+    // In a virtual machine the first access of the program can still cost microseconds.
+    volatile uint8_t *at = memory;
+    for (size_t i = 0; i < size; i += PAGE_SIZE) {
+        uint8_t byte = at[i];
+        at[i] = byte;
+    }
     return memory;
 }
 

@@ -190,9 +190,10 @@ static inline void database_sign_table(const struct database *database, struct b
     const uint8_t *good = database->content.data;
     uint64_t end = database->content.size - SSTABLE_FOOTER_SIZE;
     struct block_place place = {load_u64(good + end), load_u64(good + end + 8), 0};
-    struct block_place index = place, filter = place;
+    struct block_place index = place, filter = place, sample = place;
     index.offset = load_u64(good + end + 32);
     filter.offset = load_u64(good + end + 48);
+    sample.offset = load_u64(good + end + 64);
     uint64_t index_size = load_u64(good + end + 40);
     struct buf raw = {0};
     database_must(block_load(&raw, bytes_of(good + index.offset, index_size), index), "load");
@@ -205,8 +206,9 @@ static inline void database_sign_table(const struct database *database, struct b
     buf_release(&raw);
     database_sign_block(table, index, index_size);
     database_sign_block(table, filter, load_u64(good + end + 56));
+    database_sign_block(table, sample, load_u64(good + end + 72));
     uint8_t *footer = table->data + end;
-    store_u64(footer + 72, hash64(bytes_of(footer, 72)));
+    store_u64(footer + 88, hash64(bytes_of(footer, 88)));
 }
 
 // Content at least as long as the file was: what is missing is zero.

@@ -6,6 +6,13 @@
 
 #include <stdio.h>
 
+static void add(struct block_builder *builder, struct bytes key, struct bytes value,
+                bool is_deleted)
+{
+    struct entry entry = {.key = key, .value = value, .is_deleted = is_deleted};
+    block_builder_add(builder, &entry);
+}
+
 static const struct block_place place = {11, 22, 33};
 
 static void make_key(char key[64], unsigned i)
@@ -22,7 +29,7 @@ static struct block *make(unsigned count, size_t value_size)
         char key[64];
         make_key(key, 2 * i);
         memset(value, (int)i, value_size);
-        block_builder_add(&builder, bytes_of_text(key), bytes_of(value, value_size), i % 5 == 0);
+        add(&builder, bytes_of_text(key), bytes_of(value, value_size), i % 5 == 0);
     }
     struct buf stored = {0};
     struct block *block = NULL;
@@ -76,7 +83,7 @@ TEST(a_key_that_others_begin_with_is_told_apart)
     struct block_builder builder = {0};
     static const uint8_t bytes[12] = {'p', 0};
     for (size_t size = 1; size <= 12; size++)
-        block_builder_add(&builder, bytes_of(bytes, size), bytes_of(&size, 1), false);
+        add(&builder, bytes_of(bytes, size), bytes_of(&size, 1), false);
     struct buf stored = {0};
     struct block *block = NULL;
     block_store(&stored, block_builder_finish(&builder), place);
@@ -109,6 +116,70 @@ TEST(large_values_and_incompressible_ones_are_kept)
     buf_release(&value);
     buf_release(&stored);
     buf_release(&raw);
+}
+
+TEST(a_block_is_decoded_into_the_memory_of_another_that_nobody_else_has)
+{
+    struct block_builder builder = {0};
+    struct buf stored[2] = {{0}};
+    struct bytes key = bytes_of_text("key"), value = bytes_of_text("a value, a value, a value");
+    for (size_t i = 0; i < 2; i++) {
+        add(&builder, bytes_of(key.data, 2 + i), bytes_of(value.data, 25 - i), false);
+        block_store(&stored[i], block_builder_finish(&builder), place);
+    }
+    struct block *block = NULL;
+    assert_true(block_decode(&block, buf_bytes(&stored[0]), place));
+    struct block *first = block_retain(block);
+    assert_true(block_decode(&block, buf_bytes(&stored[0]), place));
+    assert_ptr_not_equal(block, first); // which is still referred to
+    assert_int_equal(block_value(first, 0).size, 25);
+    block_release(first);
+    first = block;
+    assert_true(block_decode(&block, buf_bytes(&stored[1]), place));
+    assert_ptr_equal(block, first);
+    assert_int_equal(block_value(block, 0).size, 24);
+    stored[0].data[3]++;
+    assert_false(block_decode(&block, buf_bytes(&stored[0]), place));
+    assert_null(block);
+    buf_release(&stored[0]);
+    buf_release(&stored[1]);
+    block_builder_release(&builder);
+}
+
+// More columns than the builder keeps room for, then few again.
+TEST(blocks_of_many_small_entries_follow_those_of_few)
+{
+    static const unsigned counts[] = {1, 3000, 2, 5000, 5000, 1};
+    struct block_builder builder = {0};
+    struct buf stored = {0}, key = {0};
+    struct block *block = NULL;
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        char text[64];
+        for (unsigned i = 0; i < counts[c]; i++) {
+            snprintf(text, sizeof text, "%06u and a tail", i);
+            add(&builder, bytes_of_text(text), bytes_of(&i, i % 5), i % 2);
+        }
+        assert_true(bytes_equal(block_builder_last(&builder), bytes_of_text(text)));
+        size_t size = block_builder_size(&builder);
+        struct bytes raw = block_builder_finish(&builder);
+        assert_true(raw.size <= size + 2 * BLOCK_HEADER_SIZE);
+        assert_int_equal(block_builder_size(&builder), 0);
+        buf_clear(&stored);
+        block_store(&stored, raw, place);
+        assert_true(block_decode(&block, buf_bytes(&stored), place));
+        assert_int_equal(block->count, counts[c]);
+        for (unsigned i = 0; i < counts[c]; i++) {
+            snprintf(text, sizeof text, "%06u and a tail", i);
+            block_key(block, i, &key);
+            assert_true(bytes_equal(buf_bytes(&key), bytes_of_text(text)));
+            assert_true(bytes_equal(block_value(block, i), bytes_of(&i, i % 5)));
+            assert_int_equal(block_is_deleted(block, i), i % 2);
+        }
+    }
+    block_release(block);
+    buf_release(&key);
+    buf_release(&stored);
+    block_builder_release(&builder);
 }
 
 TEST(a_damaged_or_misplaced_block_does_not_load)
@@ -157,4 +228,6 @@ TEST(bytes_that_are_no_block_are_refused)
 TESTS(RUN(every_entry_comes_back), RUN(a_search_finds_the_key_or_where_it_would_be),
       RUN(a_key_that_others_begin_with_is_told_apart),
       RUN(large_values_and_incompressible_ones_are_kept),
+      RUN(a_block_is_decoded_into_the_memory_of_another_that_nobody_else_has),
+      RUN(blocks_of_many_small_entries_follow_those_of_few),
       RUN(a_damaged_or_misplaced_block_does_not_load), RUN(bytes_that_are_no_block_are_refused))

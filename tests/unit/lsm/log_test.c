@@ -13,7 +13,8 @@ enum { DATABASE = 42, SEGMENT_SIZE = 64 << 10, BEGIN_OFFSET = 512 };
 static struct memory_vfs disk;
 static struct log log_now;
 static struct log_write write_now;
-static struct buf replayed; // all batches, one behind the other
+static struct buf replayed;       // all batches, one behind the other
+static uint64_t replayed_address; // of the last one
 static struct fault fault;
 static enum lsm_durability durability;
 
@@ -26,9 +27,10 @@ static void prepare(uint64_t number, uint64_t recycled)
     log_add_segment(&log_now, &segment);
 }
 
-static enum status apply(void *context, struct bytes ops)
+static enum status apply(void *context, struct bytes ops, uint64_t address)
 {
     (void)context;
+    replayed_address = address;
     buf_append(&replayed, ops);
     return STATUS_OK;
 }
@@ -249,7 +251,7 @@ TEST(stale_frames_of_a_recycled_segment_are_never_read)
     sync_now();
     struct segment segment;
     uint64_t recycled = 0;
-    log_drop(&log_now, log_now.stored);
+    log_drop(&log_now, log_now.stored, NULL, NULL);
     assert_true(log_needs_segment(&log_now, &segment, &recycled));
     assert_int_equal(segment.number, 3);
     assert_int_equal(recycled, 1);
@@ -291,7 +293,7 @@ TEST(full_mapped_segments_are_closed_and_synced_by_the_next_write)
         start();
         prepare(2, 0);
         fill_segment();
-        log_drop(&log_now, log_now.stored);
+        log_drop(&log_now, log_now.stored, NULL, NULL);
         assert_int_equal(log_now.segment_count, 2); // the first is still open
         uint64_t stored = log_now.stored, synced = log_now.synced;
         sync_now();
@@ -300,7 +302,7 @@ TEST(full_mapped_segments_are_closed_and_synced_by_the_next_write)
         bool is_synced = played == LSM_DURABILITY_INTERVAL;
         assert_true(is_synced ? log_now.synced >> 32 == 1 && log_now.synced > synced
                               : log_now.synced == synced);
-        log_drop(&log_now, log_now.stored);
+        log_drop(&log_now, log_now.stored, NULL, NULL);
         assert_int_equal(log_now.segment_count, 1);
         stop();
         if (!is_synced)
@@ -382,6 +384,33 @@ TEST(a_segment_that_cannot_be_mapped_may_follow_one_that_is)
     stop();
 }
 
+static void check_address(uint64_t address, const char *text)
+{
+    struct buf content = {0};
+    char path[32];
+    snprintf(path, sizeof path, "db/%06u.log", (unsigned)(address >> 32));
+    memory_vfs_load(&disk, path, &content);
+    assert_memory_equal(content.data + (address & UINT32_MAX), text, strlen(text));
+    buf_release(&content);
+}
+
+TEST(operations_lie_before_their_position_and_a_replay_says_where)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        durability = i ? LSM_DURABILITY_NONE : LSM_DURABILITY_GROUP;
+        start();
+        uint64_t first = append("first") - 5;
+        uint64_t second = append("the second") - 10;
+        if (!i)
+            sync_now();
+        check_address(first, "first");
+        check_address(second, "the second");
+        assert_int_equal(recover(), STATUS_OK);
+        assert_true(replayed_address == second);
+        stop();
+    }
+}
+
 TESTS(RUN(what_was_synced_comes_back_after_a_power_loss),
       RUN(frames_promise_what_was_synced_before_them),
       RUN(a_torn_tail_is_discarded_and_a_new_segment_begun),
@@ -394,4 +423,5 @@ TESTS(RUN(what_was_synced_comes_back_after_a_power_loss),
       RUN(full_mapped_segments_are_closed_and_synced_by_the_next_write),
       RUN(a_due_sync_makes_a_mapped_log_durable),
       RUN(a_frame_that_was_half_made_when_the_process_died_was_never_there),
-      RUN(a_segment_that_cannot_be_mapped_may_follow_one_that_is))
+      RUN(a_segment_that_cannot_be_mapped_may_follow_one_that_is),
+      RUN(operations_lie_before_their_position_and_a_replay_says_where))

@@ -1,10 +1,9 @@
-// A memtable answers with what was written last, and its orders with what was there then.
+// A memtable answers with what was written last.
 #include "unit/unit.h"
 
 #include "base/buf.h"
 #include "base/hash.h"
-#include "base/random.h"
-#include "lsm/order.h"
+#include "lsm/memtable.h"
 
 #include <stdio.h>
 
@@ -13,8 +12,10 @@ enum { SEED = 5 };
 static void add(struct memtable *memtable, const char *key, const char *value)
 {
     struct bytes bytes = bytes_of_text(key);
-    memtable_add(memtable, hash64_seeded(bytes, SEED), bytes,
-                 value ? bytes_of_text(value) : (struct bytes){0}, !value);
+    struct entry entry = {.key = bytes, .is_deleted = !value};
+    if (value)
+        entry.value = bytes_of_text(value);
+    memtable_add(memtable, hash64_seeded(bytes, SEED), &entry);
 }
 
 static enum memtable_result find(const struct memtable *memtable, const char *key,
@@ -26,7 +27,7 @@ static enum memtable_result find(const struct memtable *memtable, const char *ke
 
 TEST(the_last_write_of_a_key_is_found)
 {
-    struct memtable *memtable = memtable_new(4096, SEED);
+    struct memtable *memtable = memtable_new(4096, SEED, SIZE_MAX);
     struct bytes value;
     assert_int_equal(find(memtable, "a", &value), MEMTABLE_ABSENT);
     add(memtable, "a", "1");
@@ -43,7 +44,7 @@ TEST(the_last_write_of_a_key_is_found)
 
 TEST(the_index_grows_with_small_entries)
 {
-    struct memtable *memtable = memtable_new(256 << 10, SEED);
+    struct memtable *memtable = memtable_new(256 << 10, SEED, SIZE_MAX);
     struct bytes value;
     char key[16];
     for (unsigned i = 0; i < 10000; i++) {
@@ -59,75 +60,74 @@ TEST(the_index_grows_with_small_entries)
     memtable_release(memtable);
 }
 
-static void check_ascending(const struct order *order, const struct memtable *memtable)
+TEST(what_is_loaded_is_there_at_the_end)
 {
-    for (size_t i = 1; i < order->count; i++)
-        assert_true(bytes_compare(order_entry(order, memtable, i - 1).key,
-                                  order_entry(order, memtable, i).key) < 0);
+    for (unsigned count = 0; count < 100; count += 9) {
+        struct memtable *memtable = memtable_new(64 << 10, SEED, SIZE_MAX);
+        struct bytes value;
+        for (unsigned i = 0; i < count; i++) {
+            unsigned number = i / 2; // each is overwritten once
+            struct entry entry = {.key = bytes_of(&number, 4), .value = bytes_of(&i, 4)};
+            memtable_load(memtable, hash64_seeded(entry.key, SEED), &entry);
+        }
+        memtable_load_end(memtable);
+        assert_int_equal(memtable->key_count, (count + 1) / 2);
+        for (unsigned i = 0; i < count; i++) {
+            unsigned number = i / 2, newest = (i | 1) < count ? i | 1 : i;
+            struct bytes key = bytes_of(&number, 4);
+            assert_int_equal(memtable_find(memtable, hash64_seeded(key, SEED), key, &value),
+                             MEMTABLE_FOUND);
+            assert_true(bytes_equal(value, bytes_of(&newest, 4)));
+        }
+        memtable_release(memtable);
+    }
 }
 
-// Keys that are hard on a sort by heads: prefixes of each other, zeros, long equal beginnings.
-TEST(an_order_has_every_key_once_and_ascending)
+TEST(the_address_of_a_large_value_is_kept_and_of_no_other)
 {
-    struct memtable *memtable = memtable_new(1 << 20, SEED);
-    struct random random;
-    random_init(&random, 9);
-    for (unsigned i = 0; i < 4000; i++) {
-        uint8_t key[40] = "shared prefix";
-        size_t size = 13 + random_below(&random, 20);
-        for (size_t b = 13; b < size; b++)
-            key[b] = (uint8_t)random_below(&random, 2);
-        struct bytes bytes = bytes_of(key, size);
-        memtable_add(memtable, hash64_seeded(bytes, SEED), bytes, bytes_of(&i, sizeof i), false);
+    struct memtable *memtable = memtable_new(4096, SEED, 4);
+    static const char *const keys[] = {"large", "small", "gone"};
+    const struct entry entries[] = {
+        {.key = bytes_of_text("large"), .value = bytes_of_text("1234"), .value_address = 77},
+        {.key = bytes_of_text("small"), .value = bytes_of_text("123"), .value_address = 78},
+        {.key = bytes_of_text("gone"), .is_deleted = true},
+    };
+    size_t at = MEMTABLE_START, size, taken = 0;
+    for (size_t i = 0; i < 3; i++) {
+        memtable_add(memtable, hash64_seeded(entries[i].key, SEED), &entries[i]);
+        taken += memtable_entry_size(entries[i].key.size, entries[i].value.size);
     }
-    struct order *order = order_new(memtable, MEMTABLE_START, memtable->used);
-    assert_int_equal(order->count, memtable->key_count);
-    check_ascending(order, memtable);
-    for (size_t i = 0; i < order->count; i++) {
-        struct entry entry = order_entry(order, memtable, i);
-        struct bytes newest;
-        memtable_find(memtable, hash64_seeded(entry.key, SEED), entry.key, &newest);
-        assert_true(bytes_equal(entry.value, newest));
-        assert_int_equal(order_find(order, memtable, entry.key), i);
+    for (size_t i = 0; i < 3; i++, at += size) {
+        struct entry entry = memtable_entry_at(memtable, at, &size);
+        assert_true(bytes_equal(entry.key, bytes_of_text(keys[i])));
+        assert_true(bytes_equal(entry.value, entries[i].value));
+        assert_int_equal(entry.value_address, i == 0 ? 77 : 0);
+        assert_int_equal(entry.is_deleted, i == 2);
     }
-    order_release(order);
+    assert_int_equal(at, memtable->used);
+    assert_true(at - MEMTABLE_START <= taken);
+    struct bytes value;
+    assert_int_equal(find(memtable, "large", &value), MEMTABLE_FOUND);
+    assert_true(bytes_equal(value, bytes_of_text("1234")));
     memtable_release(memtable);
 }
 
-TEST(orders_stay_few_and_cover_everything)
+TEST(an_empty_memtable_has_another_life)
 {
-    struct memtable *memtable = memtable_new(1 << 20, SEED);
-    struct orders orders = {0};
-    char key[16];
-    for (unsigned i = 0; i < 3000; i++) {
-        snprintf(key, sizeof key, "%u", i * 7919 % 1000);
-        add(memtable, key, key);
-        orders_update(&orders, memtable);
-        assert_true(orders.count <= 12);
-    }
-    size_t count = 0;
-    for (size_t i = 0; i < orders.count; i++) {
-        check_ascending(orders.orders[i], memtable);
-        count += orders.orders[i]->count;
-    }
-    assert_true(count >= 1000 && count < 2000);
-    assert_int_equal(orders.end, memtable->used);
-    orders_release(&orders);
+    struct memtable *memtable = memtable_new(4096, SEED, SIZE_MAX);
+    struct bytes value;
+    add(memtable, "a", "1");
+    memtable_retain(memtable);
+    assert_false(memtable_reuse(memtable, 4096));
     memtable_release(memtable);
-}
-
-TEST(an_order_does_not_see_what_came_later)
-{
-    struct memtable *memtable = memtable_new(4096, SEED);
-    add(memtable, "a", "old");
-    struct order *order = order_new(memtable, MEMTABLE_START, memtable->used);
-    add(memtable, "a", "new");
-    assert_int_equal(order->count, 1);
-    assert_true(bytes_equal(order_entry(order, memtable, 0).value, bytes_of_text("old")));
-    order_release(order);
+    assert_false(memtable_reuse(memtable, 8192));
+    assert_true(memtable_reuse(memtable, 4096));
+    assert_int_equal(find(memtable, "a", &value), MEMTABLE_ABSENT);
+    assert_int_equal(memtable->key_count, 0);
     memtable_release(memtable);
 }
 
 TESTS(RUN(the_last_write_of_a_key_is_found), RUN(the_index_grows_with_small_entries),
-      RUN(an_order_has_every_key_once_and_ascending), RUN(orders_stay_few_and_cover_everything),
-      RUN(an_order_does_not_see_what_came_later))
+      RUN(what_is_loaded_is_there_at_the_end),
+      RUN(the_address_of_a_large_value_is_kept_and_of_no_other),
+      RUN(an_empty_memtable_has_another_life))

@@ -172,8 +172,11 @@ static void round_play(uint64_t seed)
         work(&trial);
         if (random_below(&random, 100) == 0)
             restart(&trial);
-        if (random_below(&random, 100) == 0)
+        if (random_below(&random, 100) == 0) {
             trial_check(&trial);
+            if (lsm_verify(trial.lsm, &fault))
+                fail_msg("%s: verify: %s", trial.name, fault.text);
+        }
         if (trial.failure)
             fail_msg("%s: %s (%s)", trial.name, status_text(trial.failure), trial.fault.text);
     }

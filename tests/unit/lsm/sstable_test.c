@@ -34,7 +34,7 @@ static void drop_table(void *context, struct sstable *table)
 
 static void stop(void)
 {
-    version_release(version, drop_table, NULL);
+    version_release(version, &(struct version_drop){.table = drop_table});
     cache_release(&cache);
     sstable_files_release(&files);
     memory_vfs_release(&disk);
@@ -81,8 +81,11 @@ static void make_run(uint64_t run, unsigned step, bool is_deleted)
     for (unsigned i = 0; i < 1000; i += step) {
         char key[32];
         make_key(key, i);
-        struct entry entry = {bytes_of_text(key), bytes_of(&run, is_deleted ? 0 : sizeof run),
-                              is_deleted};
+        struct entry entry = {
+            .key = bytes_of_text(key),
+            .value = bytes_of(&run, is_deleted ? 0 : sizeof run),
+            .is_deleted = is_deleted,
+        };
         assert_int_equal(run_writer_add(&writer, &entry, &fault), STATUS_OK);
     }
     assert_int_equal(run_writer_finish(&writer, &fault), STATUS_OK);
@@ -114,9 +117,7 @@ TEST(every_key_is_found_in_its_table)
         bool is_equal;
         struct block *block;
         uint32_t index = sstable_find_block(table, bytes_of_text(key));
-        block = cache_find(&cache, table, index, true);
-        if (!block)
-            assert_int_equal(cache_read(&cache, table, index, &block, &fault), STATUS_OK);
+        assert_int_equal(cache_read(&cache, table, index, &block, &fault), STATUS_OK);
         block_find(block, bytes_of_text(key), &is_equal);
         uint64_t hash = hash64_seeded(bytes_of_text(key), DATABASE);
         assert_true(!is_equal || filter_may_have(&table->filter, hash));
@@ -161,7 +162,7 @@ TEST(the_index_finds_every_block_and_measures_ranges)
         char key[64];
         for (unsigned i = 1; i < 1000; i++) {
             make_shaped_key(key, shape, i);
-            struct entry entry = {bytes_of_text(key), bytes_of_text(key), false};
+            struct entry entry = {.key = bytes_of_text(key), .value = bytes_of_text(key)};
             assert_int_equal(run_writer_add(&writer, &entry, &fault), STATUS_OK);
         }
         assert_int_equal(run_writer_finish(&writer, &fault), STATUS_OK);
@@ -235,7 +236,7 @@ TEST(a_merge_in_steps_keeps_what_counts_and_drops_deletions_at_the_bottom)
         assert_int_equal(merge.writer.tables[i]->info.deleted_count, 0);
     }
     assert_int_equal(entries, 1000 - 167);
-    version_release(merge_release(&merge), drop_table, NULL);
+    version_release(merge_release(&merge), &(struct version_drop){.table = drop_table});
     stop();
 }
 
@@ -262,7 +263,7 @@ TEST(an_aborted_run_leaves_no_file)
     for (unsigned i = 0; i < 500; i++) {
         char key[32];
         make_key(key, i);
-        struct entry entry = {bytes_of_text(key), bytes_of_text(key), false};
+        struct entry entry = {.key = bytes_of_text(key), .value = bytes_of_text(key)};
         assert_int_equal(run_writer_add(&writer, &entry, &fault), STATUS_OK);
     }
     assert_true(memory_vfs_has(&disk, "db/000005.tbl"));

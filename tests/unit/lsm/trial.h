@@ -60,9 +60,9 @@ struct trial {
     uint64_t chain;
     uint64_t now_ms;
     uint64_t value_id;
-    size_t snapshot_more;      // bytes of a snapshot behind the chain
-    size_t durable_before_job; // what was durable before the last LOG job
-    struct lsm_job *jobs[LSM_WORKER_COUNT];   // taken, by worker
+    size_t snapshot_more;                   // bytes of a snapshot behind the chain
+    size_t durable_before_job;              // what was durable before the last LOG job
+    struct lsm_job *jobs[LSM_WORKER_COUNT]; // taken, by worker
     bool ran[LSM_WORKER_COUNT];
     enum status failure; // the first bad result of a job, open or write
     struct fault fault;
@@ -330,6 +330,7 @@ static inline struct lsm_options trial_options(void)
     options.table_count_max = 8;
     options.merge_run_count = 2;
     options.range_size = 16 << 10;
+    options.separate_size = 700;
     return options;
 }
 
