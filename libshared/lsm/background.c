@@ -6,12 +6,14 @@ enum {
     FILTER_BITS_UPPER = 14, // above it, where most look-ups find nothing
     SURVEY_COUNT = 4,       // by one choice
     MERGE_RETRY_MS = 10000,
-    MOVING_DEAD = 150, // permille of a value file
-    IDLE_MS = 1000,    // without a write, for merges that save space alone
+    MOVING_DEAD = 150,          // permille of a value file that lets its values move
+    DEAD_VALUES_MAX = 300,      // permille of all such files, while writes come in ...
+    DEAD_VALUES_IDLE_MAX = 150, // ... and when nobody writes
+    IDLE_MS = 1000,             // without a write, for merges that save space alone
 };
 
-static struct run_writer writer_for(const struct lsm *lsm, uint64_t run, bool is_bottom,
-                                    uint64_t table_size_max)
+struct run_writer engine_writer(const struct lsm *lsm, uint64_t run, bool is_bottom,
+                                uint64_t table_size_max)
 {
     return (struct run_writer){
         .vfs = lsm->vfs,
@@ -53,9 +55,7 @@ enum job_kind flush_next(struct lsm *lsm, struct lsm_job *job)
         flush->end = lsm->sealed_end;
         flush->segment_size = lsm->options.log_segment_size;
         flush->is_oldest = !has_tables(lsm);
-        // A run is numbered like a file that it could have, so that a newer one has a
-        // greater number.
-        flush->writer = writer_for(lsm, lsm->next_file++, false, 2 * lsm->options.range_size);
+        flush->writer = engine_writer(lsm, lsm->sealed_run, false, 2 * lsm->options.range_size);
     }
     reserve_files(lsm, &flush->writer);
     job->size_before = run_writer_size(&flush->writer);
@@ -88,7 +88,7 @@ static void list_spans(const struct lsm *lsm, struct compaction_span *spans, siz
         if (lsm->merges[i].version)
             spans[(*count)++] = lsm->merges[i].span;
     }
-    if (lsm->drop.is_wanted) // it waits for merges there, so that none may begin
+    if (lsm->drop.is_wanted) // it waits for merges there, so none may begin
         spans[(*count)++] = (struct compaction_span){lsm->drop.begin, lsm->drop.end};
 }
 
@@ -122,10 +122,14 @@ static bool choose(struct lsm *lsm, struct compaction_choice *choice)
         .slice_count = lsm->options.merge_run_count,
         .range_size = lsm->options.range_size,
         .purge_run = lsm->purge_run,
-        .dead_values = dead_values(lsm),
         .survey_count = SURVEY_COUNT,
         .is_idle = lsm->now_ms - lsm->write_ms >= IDLE_MS,
     };
+    if (dead_values(lsm) <= (limits.is_idle ? DEAD_VALUES_IDLE_MAX : DEAD_VALUES_MAX))
+        lsm->value_round = 0;
+    else if (compaction_pointing_since(lsm->version) >= lsm->value_round)
+        lsm->value_round = lsm->next_file;
+    limits.value_round = lsm->value_round;
     return compaction_choose(choice, lsm->version, &limits, spans, span_count);
 }
 
@@ -163,8 +167,8 @@ static bool begin(struct lsm *lsm, struct merge *merge)
         abandon(lsm, merge);
         return false;
     }
-    merge->writer = writer_for(lsm, run_of(merge), merge->is_bottom,
-                               table_size_for(merge, lsm->options.range_size));
+    merge->writer = engine_writer(lsm, run_of(merge), merge->is_bottom,
+                                  table_size_for(merge, lsm->options.range_size));
     merge->reader =
         (struct value_reader){.vfs = lsm->vfs, .dir = lsm->dir, .database = lsm->database};
     uint64_t dead;
@@ -181,13 +185,31 @@ static bool begin(struct lsm *lsm, struct merge *merge)
     return true;
 }
 
+// A drop begins when all that it lets go is in tables, and no merge works there.
+static bool begin_drop(struct lsm *lsm, struct merge *merge)
+{
+    struct drop *drop = &lsm->drop;
+    struct bytes from = buf_bytes(&drop->begin), to = buf_bytes(&drop->end);
+    if (!drop->is_wanted || lsm->flushed < drop->address || engine_is_merging(lsm, from, to) ||
+        lsm->now_ms < lsm->merge_retry_ms)
+        return false;
+    if (merge_init_drop(merge, lsm->version, from, to, NULL)) {
+        abandon(lsm, merge);
+        return false;
+    }
+    merge->writer = engine_writer(lsm, 0, true, lsm->options.range_size);
+    return true;
+}
+
 enum job_kind merge_next(struct lsm *lsm, struct lsm_job *job)
 {
     struct merge *merge = &lsm->merges[job->worker == LSM_WORKER_MERGE];
     if (merge->is_done || (lsm->options.merge_rate && !lsm->merge_budget))
         return JOB_NONE;
-    if (!merge->version && !begin(lsm, merge))
+    if (!merge->version && !begin_drop(lsm, merge) && !begin(lsm, merge))
         return JOB_NONE;
+    if (merge->is_done) // at once: it is only to be committed
+        return job->worker == LSM_WORKER_BACKGROUND ? commit_next(lsm, job) : JOB_NONE;
     job->merge = merge;
     reserve_files(lsm, &merge->writer);
     job->size_before = run_writer_size(&merge->writer);

@@ -11,7 +11,7 @@
 
 // ---- The draft ---------------------------------------------------------------------
 
-static bool is_merging(const struct lsm *lsm, struct bytes begin, struct bytes end)
+bool engine_is_merging(const struct lsm *lsm, struct bytes begin, struct bytes end)
 {
     bool is_met = false;
     for (size_t i = 0; i < MERGE_COUNT; i++)
@@ -36,7 +36,7 @@ static void separate(const struct lsm *lsm, struct version *draft, const struct 
         if (!least.size || bytes_compare(buf_bytes(&info->smallest), least) < 0)
             least = buf_bytes(&info->smallest);
     }
-    if (is_merging(lsm, buf_bytes(&range->begin), version_range_end(draft, first)))
+    if (engine_is_merging(lsm, buf_bytes(&range->begin), version_range_end(draft, first)))
         return;
     if (is_above)
         version_cut(draft, smallest);
@@ -54,6 +54,11 @@ static void push_run(const struct lsm *lsm, struct version *draft, const struct 
 
 static void replace(struct version *draft, const struct merge *merge)
 {
+    if (merge->is_drop) {
+        version_cut(draft, buf_bytes(&merge->span.begin));
+        if (merge->span.end.size)
+            version_cut(draft, buf_bytes(&merge->span.end));
+    }
     version_replace(draft, &(struct version_change){
                                .begin = buf_bytes(&merge->span.begin),
                                .end = buf_bytes(&merge->span.end),
@@ -63,13 +68,6 @@ static void replace(struct version *draft, const struct merge *merge)
                                .output_count = merge->writer.count,
                                .is_bottom = merge->is_bottom,
                            });
-}
-
-static bool is_drop_ready(const struct lsm *lsm)
-{
-    const struct drop *drop = &lsm->drop;
-    return drop->is_wanted && lsm->flushed >= drop->address && !lsm->flush.is_done &&
-           !is_merging(lsm, buf_bytes(&drop->begin), buf_bytes(&drop->end));
 }
 
 // Files that the draft brings stay until a commit goes well: one that failed may have reached
@@ -116,8 +114,9 @@ static void count_values(struct lsm *lsm, struct version *draft, const struct ru
 enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
 {
     struct commit *commit = &lsm->commit;
-    *commit = (struct commit){.has_flush = lsm->flush.is_done, .has_drop = is_drop_ready(lsm)};
-    bool is_wanted = commit->has_flush || commit->has_drop;
+    *commit = (struct commit){.has_flush = lsm->flush.is_done};
+    commit->has_ingest = ingest_is_ready(lsm);
+    bool is_wanted = commit->has_flush || commit->has_ingest;
     for (size_t i = 0; i < MERGE_COUNT; i++) {
         commit->has_merge[i] = lsm->merges[i].is_done;
         is_wanted |= commit->has_merge[i];
@@ -136,8 +135,10 @@ enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
         push_run(lsm, commit->draft, &lsm->flush.writer);
         count_values(lsm, commit->draft, &lsm->flush.writer, &(struct value_counts){0});
     }
-    if (commit->has_drop)
-        version_clear(commit->draft, buf_bytes(&lsm->drop.begin), buf_bytes(&lsm->drop.end));
+    if (commit->has_ingest) {
+        push_run(lsm, commit->draft, &lsm->ingest->writer);
+        count_values(lsm, commit->draft, &lsm->ingest->writer, &(struct value_counts){0});
+    }
     version_tidy(commit->draft);
     version_finish(commit->draft);
 
@@ -187,7 +188,12 @@ static void finish_flush(struct lsm *lsm)
 static void finish_merge(struct lsm *lsm, struct merge *merge)
 {
     adopt(lsm, &merge->writer);
-    lsm->stats.merge_count++;
+    if (merge->is_drop) {
+        buf_release(&lsm->drop.begin);
+        buf_release(&lsm->drop.end);
+        lsm->drop = (struct drop){0};
+    }
+    lsm->stats.merge_count += !merge->is_drop;
     lsm->stats.purged_count += merge->purged_count;
     engine_drop_version(lsm, merge_release(merge));
 }
@@ -210,13 +216,13 @@ void commit_on_done(struct lsm *lsm, struct lsm_job *job)
         if (commit->has_merge[i])
             finish_merge(lsm, &lsm->merges[i]);
     }
+    if (commit->has_ingest) {
+        adopt(lsm, &lsm->ingest->writer);
+        ingest_release(lsm->ingest);
+        lsm->ingest = NULL;
+    }
     if (commit->has_flush)
         finish_flush(lsm);
-    if (commit->has_drop) {
-        buf_release(&lsm->drop.begin);
-        buf_release(&lsm->drop.end);
-        lsm->drop = (struct drop){0};
-    }
     engine_drop_version(lsm, before);
     commit_release_values(lsm);
     lsm->debt = compaction_debt(lsm->version, lsm->options.merge_run_count);

@@ -10,8 +10,6 @@ enum {
     GARBAGE_IDLE_MAX = 80,
     DELETED_MAX = 300, // of the entries
     DELETED_IDLE_MAX = 50,
-    DEAD_VALUES_MAX = 300, // of the files with large values
-    DEAD_VALUES_IDLE_MAX = 150,
     SAMPLE_COUNT_MIN = 8, // fewer say nothing
     SMALL_SHARE = 4,      // a bottom below a fourth of its size is small
 };
@@ -87,26 +85,24 @@ static uint64_t bottom_urge_of(const struct range *range, const struct compactio
     return urge;
 }
 
-// The range that points to large values and was merged longest ago; `count` if there is none.
-static size_t find_next_pointing(const struct version *version, const struct compaction_span *spans,
-                                 size_t span_count)
+// When the range was merged into its bottom, as the number of a file; UINT64_MAX if it points
+// to no large values.
+static uint64_t pointing_since(const struct range *range)
 {
-    size_t next = version->count;
+    bool is_pointing = false;
+    for (size_t s = 0; s < range->count; s++)
+        is_pointing |= range->slices[s].table->info.value_size > 0;
+    return is_pointing ? range->slices[range->count - 1].table->info.number : UINT64_MAX;
+}
+
+uint64_t compaction_pointing_since(const struct version *version)
+{
     uint64_t oldest = UINT64_MAX;
     for (size_t i = 0; i < version->count; i++) {
-        const struct range *range = &version->ranges[i];
-        bool is_pointing = false;
-        for (size_t s = 0; s < range->count; s++)
-            is_pointing |= range->slices[s].table->info.value_size > 0;
-        if (!is_pointing || !is_free(version, i, spans, span_count))
-            continue;
-        uint64_t number = range->slices[range->count - 1].table->info.number;
-        if (number < oldest) {
-            oldest = number;
-            next = i;
-        }
+        uint64_t since = pointing_since(&version->ranges[i]);
+        oldest = since < oldest ? since : oldest;
     }
-    return next;
+    return oldest;
 }
 
 // The newest slices of similar size: as long as the next older one is not more than
@@ -176,16 +172,13 @@ bool compaction_choose(struct compaction_choice *choice, const struct version *v
 {
     uint64_t greatest = 999;
     unsigned survey_count = limits->survey_count;
-    size_t pointing = version->count;
-    if (limits->dead_values > (limits->is_idle ? DEAD_VALUES_IDLE_MAX : DEAD_VALUES_MAX))
-        pointing = find_next_pointing(version, spans, span_count);
     for (size_t i = 0; i < version->count; i++) {
         const struct range *range = &version->ranges[i];
         if (!range->count || !is_free(version, i, spans, span_count))
             continue;
         survey(version, i, &survey_count);
         uint64_t bottom_urge = bottom_urge_of(range, limits);
-        if (i == pointing)
+        if (pointing_since(range) < limits->value_round)
             bottom_urge = max(bottom_urge, 1000);
         uint64_t urge = max(bottom_urge, range->count * 1000 / (limits->slice_count + 1));
         if (urge <= greatest)

@@ -27,7 +27,7 @@ struct compaction_limits {
     unsigned slice_count;  // of a range
     uint64_t range_size;   // bytes of a bottom, between a half and one and a half of it
     uint64_t purge_run;    // tombstones in runs before this one are old
-    unsigned dead_values;  // permille of the files with large values, that a merge wins back
+    uint64_t value_round;  // who points to large values since before this file merges; see below
     unsigned survey_count; // surveys that one choice may make; the next one goes on
     bool is_idle;
 };
@@ -50,6 +50,11 @@ bool compaction_choose(struct compaction_choice *choice, const struct version *v
 
 bool compaction_span_meets(const struct compaction_span *span, struct bytes begin,
                            struct bytes end);
+
+// The number of the oldest bottom with pointers to large values; UINT64_MAX if there is none.
+// When much of the files with large values is dead a round begins: each range that points
+// there merges once, and copies what is left in them.
+uint64_t compaction_pointing_since(const struct version *version);
 
 // How far merges are behind, in permille: 0 all is well, 1000 writers must wait. Grows
 // gradually while they fall behind.

@@ -36,6 +36,7 @@ enum job_kind {
     JOB_COMMIT,  // new tables come into force
     JOB_REWRITE, // the manifest
     JOB_REMOVE,  // files that nobody needs
+    JOB_CHECKPOINT,
 };
 
 struct lsm_job {
@@ -60,7 +61,7 @@ struct commit {
     struct version *draft; // NULL: no commit under way
     bool has_flush;
     bool has_merge[MERGE_COUNT];
-    bool has_drop;
+    bool has_ingest;
 };
 
 // [begin, end) is to be dropped, once all that was written before is in tables.
@@ -68,6 +69,26 @@ struct drop {
     bool is_wanted;
     struct buf begin, end;
     uint64_t address; // of the log, before which the writes lie that it drops
+};
+
+struct lsm_ingest {
+    struct lsm *lsm;
+    size_t separate_size;
+    struct run_writer writer; // its run is 0 until ingest_number()
+    struct buf last;          // key
+    bool is_finished;
+    uint64_t address; // of the log, before which the writes lie that it hides
+};
+
+struct checkpoint {
+    bool is_wanted;
+    uint64_t address; // of the log, before which the writes lie that it is to have
+    struct buf dir;
+    struct version *version; // while the job runs
+    uint64_t segment;        // number of its first segment
+    uint64_t first_shared;   // segments from here on are still the log's
+    enum status status;
+    struct fault fault;
 };
 
 struct lsm {
@@ -86,6 +107,7 @@ struct lsm {
     struct memtable *spare;  // empty, memory that the next one can have; NULL: none
     struct orders sealed_orders;
     uint64_t sealed_end;
+    uint64_t sealed_run; // number of the run that it will be
     struct buf sealed_snapshot;
     bool is_flush_wanted;
 
@@ -103,12 +125,15 @@ struct lsm {
     struct merge merges[MERGE_COUNT]; // by the worker that does it; see job.c
     struct commit commit;
     struct drop drop;
+    struct lsm_ingest *ingest; // to be committed; NULL: none
+    struct checkpoint checkpoint;
     struct value_file **value_files; // all there are, in whatever version
     size_t value_file_count;
     struct value_file **held_values; // by commit.c
     size_t held_value_count;
     struct value_reader values; // for reads of the owner
     uint64_t merge_retry_ms;
+    uint64_t value_round;  // see compaction.h
     uint64_t merge_budget; // bytes that merges may still write in this tenth of a second
     struct {               // what next_file was when, to tell old tombstones
         uint64_t ms, file;
@@ -168,8 +193,25 @@ void merge_run(struct lsm_job *job);
 void flush_on_done(struct lsm *lsm, struct lsm_job *job);
 void merge_on_done(struct lsm *lsm, struct lsm_job *job);
 
+// A writer for a run; the file numbers are left to the caller.
+struct run_writer engine_writer(const struct lsm *lsm, uint64_t run, bool is_bottom,
+                                uint64_t table_size_max);
+
+// ---- ingest.c ------------------------------------------------------------------------
+
+void ingest_number(struct lsm *lsm); // after a seal
+bool ingest_is_ready(const struct lsm *lsm);
+void ingest_release(struct lsm_ingest *ingest); // keeps the files
+
+// ---- checkpoint.c ----------------------------------------------------------------------
+
+enum job_kind checkpoint_next(struct lsm *lsm, struct lsm_job *job);
+void checkpoint_run(struct lsm_job *job);
+void checkpoint_on_done(struct lsm *lsm);
+
 // ---- commit.c: what they made comes into force -----------------------------------------
 
+bool engine_is_merging(const struct lsm *lsm, struct bytes begin, struct bytes end);
 enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job);
 void commit_run(struct lsm_job *job);
 void commit_on_done(struct lsm *lsm, struct lsm_job *job);

@@ -45,7 +45,8 @@ static enum job_kind next_remove(struct lsm *lsm, struct lsm_job *job)
 static enum job_kind next_background(struct lsm *lsm, struct lsm_job *job)
 {
     static enum job_kind (*const kinds[])(struct lsm *, struct lsm_job *) = {
-        next_prepare, next_rewrite, commit_next, flush_next, next_remove, merge_next,
+        next_prepare,    next_rewrite, commit_next, flush_next,
+        checkpoint_next, next_remove,  merge_next,
     };
     if (lsm->is_waiting)
         return next_remove(lsm, job);
@@ -137,6 +138,9 @@ void lsm_job_run(struct lsm_job *job)
     case JOB_REMOVE:
         run_remove(job);
         break;
+    case JOB_CHECKPOINT:
+        checkpoint_run(job);
+        break;
     case JOB_NONE:
         return;
     }
@@ -202,6 +206,9 @@ enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *faul
         break;
     case JOB_REWRITE:
         on_rewrite_done(lsm, job);
+        break;
+    case JOB_CHECKPOINT:
+        checkpoint_on_done(lsm);
         break;
     default:
         break;

@@ -70,6 +70,10 @@ void lsm_close(struct lsm *lsm)
         engine_drop_version(lsm, merge_release(&lsm->merges[i]));
     engine_drop_version(lsm, lsm->commit.draft);
     engine_drop_version(lsm, lsm->version);
+    engine_drop_version(lsm, lsm->checkpoint.version);
+    buf_release(&lsm->checkpoint.dir);
+    if (lsm->ingest)
+        ingest_release(lsm->ingest);
     commit_release_values(lsm);
     value_reader_release(&lsm->values);
     free(lsm->value_files);

@@ -137,6 +137,28 @@ void lsm_flush(struct lsm *lsm);
 enum status lsm_drop_range(struct lsm *lsm, struct bytes from, struct bytes to) MUST_USE;
 bool lsm_is_dropping(const struct lsm *lsm);
 
+// Sorted pairs that come in beside the log: made by any one thread, they become visible and
+// durable all at once. Much faster than writing them, and merged less.
+//
+//     owner:    ingest = lsm_ingest_new(lsm)
+//     anybody:  lsm_ingest_add() ..., lsm_ingest_finish()
+//     owner:    lsm_ingest_commit()    then, when lsm_is_ingesting() has become false, they
+//                                      are newer than all that was written before the commit
+struct lsm_ingest;
+struct lsm_ingest *lsm_ingest_new(struct lsm *lsm);
+
+// Keys ascend: INVALID otherwise. TOO_LARGE, DISK_FULL, IO: only a release makes sense then.
+enum status lsm_ingest_add(struct lsm_ingest *ingest, struct bytes key, struct bytes value,
+                           struct fault *fault) MUST_USE;
+enum status lsm_ingest_finish(struct lsm_ingest *ingest, struct fault *fault) MUST_USE;
+
+// Takes a finished ingest over. BUSY: another one is under way.
+enum status lsm_ingest_commit(struct lsm *lsm, struct lsm_ingest *ingest) MUST_USE;
+bool lsm_is_ingesting(const struct lsm *lsm);
+
+// Instead of the commit: nothing is left of it. Owner's thread.
+void lsm_ingest_release(struct lsm_ingest *ingest); // NULL is allowed
+
 // ---- Reading -------------------------------------------------------------------
 
 // The newest value, copied into `value` (replacing its content).
@@ -217,6 +239,14 @@ struct lsm_stats {
 };
 
 void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats);
+
+// Makes a database in `dir`, which must not be there or be empty, that holds what has been written
+// so far. Files are linked, not copied, so `dir` lies in the same file system; it can be
+// opened, copied, removed like any other. Under way until lsm_checkpoint_status() is no
+// longer BUSY; then OK or why there is none, which is no failure of the engine. BUSY:
+// another one is under way.
+enum status lsm_checkpoint(struct lsm *lsm, const char *dir) MUST_USE;
+enum status lsm_checkpoint_status(const struct lsm *lsm, struct fault *fault) MUST_USE;
 
 // Reads every block of every file of the (open) database and checks it. OK, or
 // CORRUPT with the first damaged file and offset.

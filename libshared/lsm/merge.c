@@ -38,27 +38,50 @@ static void count_input(void *context, const struct entry *entry)
         value_counts_add(&merge->input_values, value_id(pointer.place), pointer.size);
 }
 
-enum status merge_init(struct merge *merge, struct version *version,
-                       const struct compaction_choice *choice, struct fault *fault)
+// `merge` has its span; the input is what the ranges first..last have in it.
+static enum status init(struct merge *merge, struct version *version, size_t first, size_t last,
+                        size_t slice_count, struct fault *fault)
 {
-    *merge = (struct merge){.version = version_retain(version), .is_bottom = choice->is_bottom};
-    size_t last = choice->first_range + choice->range_count - 1;
-    buf_set(&merge->span.begin, buf_bytes(&version->ranges[choice->first_range].begin));
-    buf_set(&merge->span.end, version_range_end(version, last));
     enum status status = STATUS_OK;
-    for (size_t i = choice->first_range; i <= last && !status; i++) {
+    merge->version = version_retain(version);
+    for (size_t i = first; i <= last && !status; i++) {
         const struct range *range = &version->ranges[i];
-        size_t slice_count = choice->is_bottom ? range->count : choice->slice_count;
-        status = add_inputs(merge, range, slice_count, fault);
+        size_t count = slice_count < range->count ? slice_count : range->count;
+        status = add_inputs(merge, range, count, fault);
     }
     merge->walk = (struct walk){
         .version = version,
         .from = buf_bytes(&merge->span.begin),
         .to = buf_bytes(&merge->span.end),
-        .slice_count = choice->is_bottom ? SIZE_MAX : choice->slice_count,
+        .slice_count = slice_count,
         .on_hidden = count_input,
         .context = merge,
     };
+    return status;
+}
+
+enum status merge_init(struct merge *merge, struct version *version,
+                       const struct compaction_choice *choice, struct fault *fault)
+{
+    *merge = (struct merge){.is_bottom = choice->is_bottom};
+    size_t last = choice->first_range + choice->range_count - 1;
+    buf_set(&merge->span.begin, buf_bytes(&version->ranges[choice->first_range].begin));
+    buf_set(&merge->span.end, version_range_end(version, last));
+    return init(merge, version, choice->first_range, last,
+                choice->is_bottom ? SIZE_MAX : choice->slice_count, fault);
+}
+
+enum status merge_init_drop(struct merge *merge, struct version *version, struct bytes begin,
+                            struct bytes end, struct fault *fault)
+{
+    *merge = (struct merge){.is_bottom = true, .is_drop = true};
+    buf_set(&merge->span.begin, begin);
+    buf_set(&merge->span.end, end);
+    size_t first = version_find(version, begin), last = version->count - 1;
+    if (end.size)
+        last = version_find(version, end);
+    enum status status = init(merge, version, first, last, SIZE_MAX, fault);
+    merge->is_done = !version->value_count; // there is nothing to count
     return status;
 }
 
@@ -66,7 +89,7 @@ static bool is_kept(struct merge *merge, const struct entry *entry)
 {
     if (!merge->is_bottom)
         return true;
-    if (entry->is_deleted)
+    if (entry->is_deleted || merge->is_drop)
         return false;
     if (!merge->purges || !merge->purges(buf_bytes(&merge->purge_rule), entry->key, entry->value))
         return true;

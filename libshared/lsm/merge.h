@@ -22,6 +22,7 @@ struct merge {
     struct sstable **tables; // input, each once, pinned
     size_t table_count;
     bool is_bottom;
+    bool is_drop;  // nothing is kept; it walks only to count what it lets go
     uint64_t size; // bytes of input, about
     struct walk walk;
     struct run_writer writer;
@@ -38,6 +39,10 @@ struct merge {
 // Takes the choice as input. The writer is left to the caller.
 enum status merge_init(struct merge *merge, struct version *version,
                        const struct compaction_choice *choice, struct fault *fault) MUST_USE;
+
+// Takes everything in [begin, end) as input, of which nothing is to be left.
+enum status merge_init_drop(struct merge *merge, struct version *version, struct bytes begin,
+                            struct bytes end, struct fault *fault) MUST_USE;
 
 // Continues until about `size` further bytes were written, or the end. On failure what was
 // written is removed.

@@ -333,20 +333,6 @@ void version_replace(struct version *draft, const struct version_change *change)
     }
 }
 
-void version_clear(struct version *draft, struct bytes begin, struct bytes end)
-{
-    size_t first = version_cut(draft, begin), last = draft->count;
-    if (end.size)
-        last = version_cut(draft, end);
-    for (size_t i = first; i < last; i++) {
-        struct range *range = &draft->ranges[i];
-        while (range->count)
-            sstable_release(range->slices[--range->count].table);
-        touch(draft, range);
-    }
-    join(draft, first, last - 1);
-}
-
 // Whether the range has nothing and the one before it does not reach into it.
 static bool is_superfluous(const struct version *draft, size_t index)
 {

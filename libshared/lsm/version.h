@@ -102,9 +102,6 @@ struct version_change {
 };
 void version_replace(struct version *draft, const struct version_change *change);
 
-// Nothing is left of [begin, end).
-void version_clear(struct version *draft, struct bytes begin, struct bytes end);
-
 // Joins ranges without slices to their neighbours where nothing reaches over.
 void version_tidy(struct version *draft);
 

@@ -43,6 +43,9 @@ static const char *const scripts[] = {
     // Everything.
     "9blfGplg9bLplfgm6Pm6Pc9bfm9blk6Prbl", "30bl9pfG9Pll30bgLnPlm9brLf9bcb9bkm",
     "9bltl9bltl6Ptlm9btl",
+    // drops, ingests, checkpoints; large values and the second merge in between
+    "9bd9bld", "ibibi", "9bi9blfmdm", "30blfmC9blC", "20blidbiidblfGhd", "6PlfmdqqqlfmiPd",
+    "9blfG9bHlhg9bm", "20qlfm20qlfm20qlfm", "9qP9qlfmt9qlfmtm",
 };
 // clang-format on
 

@@ -96,10 +96,45 @@ static void get_one(struct trial *trial)
     buf_release(&value);
 }
 
+// A checkpoint holds what the database held.
+static void check_copy(struct trial *trial)
+{
+    char dir[32];
+    struct fault fault = {0};
+    static struct trial_value held[TRIAL_KEYS_MAX], found[TRIAL_KEYS_MAX];
+    trial_checkpoint(trial, dir);
+    if (lsm_checkpoint_status(trial->lsm, &fault))
+        fail_msg("%s: checkpoint: %s", trial->name, fault.text);
+    trial_write(trial, 3, 0, false); // not for the copy
+    struct trial copy = *trial;
+    copy.options.dir = dir;
+    copy.options.owner = (struct lsm_owner){0};
+    if (lsm_open(&copy.lsm, &copy.options, &fault) || trial_scan(&copy, found, &fault) ||
+        lsm_verify(copy.lsm, &fault))
+        fail_msg("%s: %s: %s", trial->name, dir, fault.text);
+    memset(held, 0, sizeof held);
+    trace_apply(&trial->trace, 0, trial->trace.write_count - 1, held);
+    if (!trial_state_equal(trial, held, found))
+        fail_msg("%s: %s holds something else", trial->name, dir);
+    lsm_close(copy.lsm);
+}
+
+static void work_beside(struct trial *trial)
+{
+    if (random_below(&trial->random, 8) == 0)
+        check_copy(trial);
+    else
+        trial_step(trial, "di"[random_below(&trial->random, 2)]);
+}
+
 static void work(struct trial *trial)
 {
     struct random *random = &trial->random;
     struct held_scan *held = &scans[random_below(random, SCANS_MAX)];
+    if (random_below(random, 40) == 0) {
+        work_beside(trial);
+        return;
+    }
     switch (random_below(random, 12)) {
     case 0:
     case 1:
@@ -126,7 +161,7 @@ static void work(struct trial *trial)
             scan_close(held);
         break;
     default:
-        trial_step(trial, "lLgGgGlftm"[random_below(random, 10)]);
+        trial_step(trial, "lLgGgGlftmhH"[random_below(random, 12)]);
     }
 }
 
@@ -149,6 +184,8 @@ static struct lsm_options random_options(struct random *random)
     options.durability = (enum lsm_durability)random_below(random, 3);
     options.interval_ms = 1000;
     options.merge_run_count = 2 + (unsigned)random_below(random, 5);
+    options.range_size = (size_t)(4 + random_below(random, 60)) << 10;
+    options.separate_size = random_below(random, 4) ? 200 + random_below(random, 2000) : SIZE_MAX;
     return options;
 }
 

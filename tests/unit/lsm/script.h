@@ -6,7 +6,10 @@
 //     n  a note alone                   P  a put of 12 KiB, q of 1000 bytes
 //     l  a LOG job                      L  one run but not yet handed back
 //     g  a BACKGROUND job               G  one taken but not yet run
+//     h  a MERGE job                    H  one taken but not yet run
 //     f  ask for a flush                m  all work there is
+//     d  drop some range                i  ingest some pairs
+//     C  make a checkpoint
 //     s  snapshots of 300 KiB from now  t  a second passes
 //     r  drain, close, open
 //     c  kill -9, open                  k  power loss, open
@@ -84,6 +87,71 @@ static inline enum status trial_write(struct trial *trial, unsigned count, size_
     return status;
 }
 
+// ---- Beside the log --------------------------------------------------------------------
+
+// What the trace has as its last write was done otherwise than by a write.
+static inline void trial_finish_write(struct trial *trial, bool is_done)
+{
+    struct trace *trace = &trial->trace;
+    if (!is_done || trial->failure)
+        return; // it may come yet, or never
+    trace->writes[trace->write_count - 1].position = lsm_written(trial->lsm);
+    trace->durable_count = trace->write_count; // as is all before it
+}
+
+static inline void trial_drop(struct trial *trial)
+{
+    char from[300], to[300];
+    unsigned first = (unsigned)random_below(&trial->random, trial->key_count);
+    unsigned end = first + 1 + (unsigned)random_below(&trial->random, trial->key_count - first);
+    for (unsigned key = first; key < end; key++)
+        trace_add_op(&trial->trace, key, (struct trial_value){0});
+    trace_add_write(&trial->trace, trial->chain);
+    bool is_all = end == trial->key_count;
+    assert_int_equal(lsm_drop_range(trial->lsm, first ? trial_key(first, from) : (struct bytes){0},
+                                    is_all ? (struct bytes){0} : trial_key(end, to)),
+                     STATUS_OK);
+    trial_drain(trial);
+    trial_finish_write(trial, !lsm_is_dropping(trial->lsm));
+}
+
+static inline void trial_ingest(struct trial *trial)
+{
+    struct lsm_ingest *ingest = lsm_ingest_new(trial->lsm);
+    struct buf value = {0};
+    char text[300];
+    enum status status = STATUS_OK;
+    size_t op_count = trial->trace.op_count;
+    for (unsigned key = 0; key < trial->key_count && !status; key++) {
+        if (random_below(&trial->random, 4))
+            continue;
+        trial_value_make(trial, trial_size(&trial->random), &value);
+        status = lsm_ingest_add(ingest, trial_key(key, text), buf_bytes(&value), &trial->fault);
+        trace_add_op(&trial->trace, key, trial_value_of(buf_bytes(&value)));
+    }
+    buf_release(&value);
+    if (!status)
+        status = lsm_ingest_finish(ingest, &trial->fault);
+    if (status) {
+        trial->trace.op_count = op_count;
+        lsm_ingest_release(ingest);
+        trial_fail(trial, status);
+        return;
+    }
+    trace_add_write(&trial->trace, trial->chain);
+    assert_int_equal(lsm_ingest_commit(trial->lsm, ingest), STATUS_OK);
+    trial_drain(trial);
+    trial_finish_write(trial, !lsm_is_ingesting(trial->lsm));
+}
+
+// Leaves the name of the directory in `dir`.
+static inline void trial_checkpoint(struct trial *trial, char dir[static 32])
+{
+    snprintf(dir, 32, "copy-%llu", (unsigned long long)++trial->value_id);
+    assert_int_equal(lsm_checkpoint(trial->lsm, dir), STATUS_OK);
+    trial_drain(trial);
+}
+
 // ---- Scripts -------------------------------------------------------------------------
 
 // Writes have no more to them than these numbers.
@@ -111,7 +179,23 @@ static inline bool script_write(struct trial *trial, char step)
 
 static inline void trial_step(struct trial *trial, char step)
 {
+    char dir[32];
     switch (step) {
+    case 'h':
+        trial_finish(trial, LSM_WORKER_MERGE);
+        break;
+    case 'H':
+        trial_take(trial, LSM_WORKER_MERGE);
+        break;
+    case 'd':
+        trial_drop(trial);
+        break;
+    case 'i':
+        trial_ingest(trial);
+        break;
+    case 'C':
+        trial_checkpoint(trial, dir);
+        break;
     case 'l':
         trial_finish(trial, LSM_WORKER_LOG);
         break;
