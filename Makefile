@@ -5,8 +5,10 @@
 #   make test         everything that must pass: lint, unit, simulator, bats, sanitizers
 #   make sim SEEDS=n  simulated clusters
 #   make mutants      planted bugs: some test must find each
+#   make torture ROUNDS=n   kill -9 and power loss of real processes on real file systems
 #   make fuzz SECONDS=n
 #   make bench        measured against peers; make bench-deps installs those
+#   make bench-engine the storage engine against RocksDB, LevelDB and LMDB; about 20 minutes
 #   make asan tsan    programs and unit tests under the sanitizers, in build/asan, build/tsan
 #   make lint format  style as a test; rewrite the sources in it
 #   make install      into $(DESTDIR)$(PREFIX)
@@ -17,6 +19,7 @@ CC      ?= gcc
 CFLAGS  ?= -O2 -g
 SEEDS   ?= 20000
 SECONDS ?= 60
+ROUNDS  ?= 300
 JOBS    ?= $(shell nproc)
 FEWER_SEEDS = $(shell expr $(SEEDS) / 20 + 1)
 
@@ -115,6 +118,18 @@ sim: $(SIM_PROGRAM)
 mutants:
 	@tests/mutants
 
+# A node under load, killed, and without power: tests/torture/torture.
+TORTURE = $(call program,$(addprefix tests/torture/,load.c check.c shutdown.c))
+TORTURE_PARTS = tests/torture/ledger.c tests/torture/value.c \
+	$(addprefix cmd/dkv/,client.c file.c pending.c routers.c)
+$(TORTURE): %: %.o $(call object,$(TORTURE_PARTS)) $(WORLD_LIBS) $(PURE_LIBS)
+	$(LINK) $^ $(PURE_LINK) $(WORLD_LINK)
+
+torture: deps $(BIN) $(TORTURE)
+	PATH="$(abspath $(BUILD))/bin:$$PATH" tests/torture/torture kill $(ROUNDS)
+	PATH="$(abspath $(BUILD))/bin:$$PATH" tests/torture/torture ext4 $(shell expr $(ROUNDS) / 10 + 1)
+	PATH="$(abspath $(BUILD))/bin:$$PATH" tests/torture/torture xfs $(shell expr $(ROUNDS) / 30 + 1)
+
 # A fuzz target is one object; libFuzzer drives it, or replay.c with a stored corpus.
 REPLAY = $(FUZZ:%_fuzz.c=$(BUILD)/%_replay)
 fuzz_parts = $(call object,$(wildcard tests/sim/*_vfs.c)) $(BUILD)/libbrain.a \
@@ -143,7 +158,7 @@ run_programs = $(UNIT:%.c='$(1)/%') \
 run_lint = 'tests/lint/lint $(PURE_LIBS) $(BUILD)/libbrain.a'
 run_bats = $(patsubst %,'bats --tap %',$(wildcard tests/bats/*.bats))
 
-programs: $(BIN) $(call program,$(UNIT)) $(REPLAY) $(SIM_PROGRAM)
+programs: $(BIN) $(call program,$(UNIT)) $(REPLAY) $(SIM_PROGRAM) $(TORTURE)
 
 deps:
 	@tests/deps test
@@ -172,6 +187,18 @@ bench-deps:
 
 bench: all
 	@tests/bench/cluster
+
+# ROCKSDB may name another build of it, such as '-L/opt/rocksdb/lib -Wl,-rpath,/opt/rocksdb/lib -lrocksdb'.
+ROCKSDB ?= -lrocksdb
+BENCH_ENGINE = $(BUILD)/tests/bench/engine/engine
+$(BENCH_ENGINE): $(call object,$(wildcard tests/bench/engine/*.c) cmd/dkv/histogram.c) \
+		$(foreach l,os lsm base,$(call layer,$(l)))
+	$(LINK) $^ $(PURE_LINK) $(ROCKSDB) -lleveldb -llmdb -pthread -lm
+
+bench-engine: bench-deps
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BENCH_ENGINE)
+	@mkdir -p $(BUILD)/bench
+	@$(BENCH_ENGINE) --dir $(BUILD)/bench/data --json $(BUILD)/bench/engine.json --table tests/bench/RESULTS.md
 
 # ---- demo, install -------------------------------------------------------------------
 demo:
@@ -204,4 +231,4 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all unit sim mutants fuzz programs deps test asan tsan lint format bench bench-deps demo install clean
+.PHONY: all unit sim mutants torture fuzz programs deps test asan tsan lint format bench bench-deps bench-engine demo install clean

@@ -76,7 +76,10 @@ void flush_on_done(struct lsm *lsm, struct lsm_job *job)
             engine_wait_for_space(lsm);
         return;
     }
-    lsm->stats.disk_written_bytes += run_writer_size(&lsm->flush.writer) - job->size_before;
+    struct flush *flush = &lsm->flush;
+    lsm->stats.disk_written_bytes += run_writer_size(&flush->writer) - job->size_before;
+    flush->is_done = flush->has_ended;
+    flush->far = (unsigned)(flush->at * 1000 / (flush->order->count + 1));
 }
 
 // ---- Merges ------------------------------------------------------------------------
@@ -242,6 +245,7 @@ void merge_on_done(struct lsm *lsm, struct lsm_job *job)
     struct merge *merge = job->merge;
     uint64_t size = run_writer_size(&merge->writer);
     if (!job->status) {
+        merge->is_done = merge->has_ended;
         size -= job->size_before;
         lsm->stats.disk_written_bytes += size;
         lsm->stats.merge_written_bytes += size;

@@ -78,7 +78,7 @@ enum status flush_step(struct flush *flush, uint64_t size, struct fault *fault)
         status = add(flush, &entry, fault);
     }
     if (!status && flush->at == flush->order->count) {
-        flush->is_done = true;
+        flush->has_ended = true;
         status = sync_segments(flush, fault);
         if (!status)
             status = run_writer_finish(&flush->writer, fault);

@@ -18,7 +18,9 @@ struct flush {
     uint64_t segment_size;
     struct value_counts kept; // segments of the log that stay, since large values fill them
     struct run_writer writer;
-    bool is_done; // all was written and synced
+    bool has_ended; // all was written and synced; the worker's
+    bool is_done;   // the same, as the owner knows it ...
+    unsigned far;   // ... and how far the flush is, in permille
 };
 
 // Writes on until about `size` further bytes were written, or the end. On failure nothing of

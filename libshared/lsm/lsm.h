@@ -25,6 +25,7 @@
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "base/pages.h"
 #include "base/vfs.h"
 
 enum {
@@ -57,18 +58,19 @@ struct lsm_owner {
 
 struct lsm_options {
     struct vfs *vfs;
-    const char *dir;          // created if missing; its parent must exist
-    uint64_t seed;            // randomness: the id of a new database, hash seeds
-    size_t memtable_size;     // bytes; a full one is sealed and flushed
-    size_t log_segment_size;  // bytes; a power of two ≥ 64 KiB
-    size_t block_size;        // uncompressed target of a data block
-    size_t cache_size;        // bytes of uncompressed blocks kept; 0 = none
-    unsigned table_count_max; // descriptors that may be open for tables
-    unsigned merge_run_count; // tables that a reader may have to look into for one key
-    size_t range_size;        // bytes of the tables that merges aim at
-    size_t separate_size;     // values from this size on lie beside the tables; SIZE_MAX: none
-    uint64_t merge_rate;      // bytes that merges may write in a second; 0: as they can
-    uint64_t purge_age_ms;    // deletions older than this are merged away; 0: when convenient
+    const struct pages *pages; // for memtables; NULL: plain memory
+    const char *dir;           // created if missing; its parent must exist
+    uint64_t seed;             // randomness: the id of a new database, hash seeds
+    size_t memtable_size;      // bytes; a full one is sealed and flushed
+    size_t log_segment_size;   // bytes; a power of two ≥ 64 KiB
+    size_t block_size;         // uncompressed target of a data block
+    size_t cache_size;         // bytes of uncompressed blocks kept; 0 = none
+    unsigned table_count_max;  // descriptors that may be open for tables
+    unsigned merge_run_count;  // tables that a reader may have to look into for one key
+    size_t range_size;         // bytes of the tables that merges aim at
+    size_t separate_size;      // values from this size on lie beside the tables; SIZE_MAX: none
+    uint64_t merge_rate;       // bytes that merges may write in a second; 0: as they can
+    uint64_t purge_age_ms;     // deletions older than this are merged away; 0: when convenient
     enum lsm_durability durability;
     unsigned interval_ms;
     struct lsm_owner owner; // all three functions may be NULL

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 enum {
+    TOUCH_SIZE = 2 << 20,
     SLOT_COUNT_MIN = 64,
     ENTRY_SIZE_EXPECTED = 64, // smaller ones make the index grow
 };
@@ -40,12 +41,18 @@ static uint64_t *find_slot(const struct memtable *memtable, uint64_t hash, struc
     }
 }
 
+static void give_slots(struct memtable *memtable)
+{
+    pages_give(memtable->pages, memtable->slots, (memtable->slot_mask + 1) * sizeof(uint64_t));
+}
+
 // Twice the slots. What they hold of the hashes is enough to place them.
 static void grow_index(struct memtable *memtable)
 {
     uint64_t *old = memtable->slots;
     uint64_t old_count = memtable->slot_mask + 1, mask = 2 * old_count - 1;
-    uint64_t *slots = xcalloc(2 * old_count, sizeof *slots);
+    uint64_t *slots = pages_take(memtable->pages, 2 * old_count * sizeof *slots);
+    pages_touch(memtable->pages, slots, 2 * old_count * sizeof *slots);
     for (uint64_t i = 0; i < old_count; i++) {
         uint64_t at = old[i] >> 32 & mask;
         if (!old[i])
@@ -54,12 +61,13 @@ static void grow_index(struct memtable *memtable)
             at = (at + 1) & mask;
         slots[at] = old[i];
     }
+    give_slots(memtable);
     memtable->slots = slots;
     memtable->slot_mask = mask;
-    free(old);
 }
 
-struct memtable *memtable_new(size_t size, uint64_t hash_seed, size_t value_size_large)
+struct memtable *memtable_new(size_t size, uint64_t hash_seed, size_t value_size_large,
+                              const struct pages *pages)
 {
     size_t slot_count = SLOT_COUNT_MIN;
     while (slot_count < size / ENTRY_SIZE_EXPECTED)
@@ -69,12 +77,15 @@ struct memtable *memtable_new(size_t size, uint64_t hash_seed, size_t value_size
         .ref_count = 1,
         .hash_seed = hash_seed,
         .value_size_large = value_size_large,
-        .arena = xmalloc(size + MEMTABLE_START),
+        .pages = pages,
+        .arena = pages_take(pages, size + MEMTABLE_START),
+        .capacity = size + MEMTABLE_START,
         .size = size + MEMTABLE_START,
         .used = MEMTABLE_START,
-        .slots = xcalloc(slot_count, sizeof *memtable->slots),
+        .slots = pages_take(pages, slot_count * sizeof *memtable->slots),
         .slot_mask = slot_count - 1,
     };
+    pages_touch(pages, memtable->slots, slot_count * sizeof *memtable->slots);
     return memtable;
 }
 
@@ -88,8 +99,8 @@ void memtable_release(struct memtable *memtable)
 {
     if (!memtable || --memtable->ref_count)
         return;
-    free(memtable->arena);
-    free(memtable->slots);
+    pages_give(memtable->pages, memtable->arena, memtable->capacity);
+    give_slots(memtable);
     free(memtable);
 }
 
@@ -103,6 +114,17 @@ bool memtable_reuse(struct memtable *memtable, size_t size)
     return true;
 }
 
+// Memory is paid for in large pieces shortly before it is used.
+static void touch_ahead(struct memtable *memtable, size_t end)
+{
+    if (end <= memtable->touched)
+        return;
+    size_t begin = memtable->touched;
+    memtable->touched =
+        end + TOUCH_SIZE < memtable->capacity ? end + TOUCH_SIZE : memtable->capacity;
+    pages_touch(memtable->pages, memtable->arena + begin, memtable->touched - begin);
+}
+
 // Puts the entry behind the others and returns where it is.
 static size_t append(struct memtable *memtable, const struct entry *entry)
 {
@@ -110,6 +132,7 @@ static size_t append(struct memtable *memtable, const struct entry *entry)
     assert(memtable_entry_size(key.size, value.size) <= memtable_free_size(memtable));
     bool has_address = entry->value_address && value.size >= memtable->value_size_large;
     size_t offset = memtable->used;
+    touch_ahead(memtable, offset + memtable_entry_size(key.size, value.size));
     uint8_t *at = memtable->arena + offset;
     store_u32(at, (uint32_t)value.size);
     store_u16(at + 4, (uint16_t)key.size);
@@ -188,7 +211,12 @@ void memtable_reserve(struct memtable *memtable, size_t size)
         return;
     while (size > memtable_free_size(memtable))
         memtable->size *= 2;
-    memtable->arena = xrealloc(memtable->arena, memtable->size);
+    uint8_t *arena = pages_take(memtable->pages, memtable->size);
+    memcpy(arena, memtable->arena, memtable->used);
+    pages_give(memtable->pages, memtable->arena, memtable->capacity);
+    memtable->arena = arena;
+    memtable->capacity = memtable->size;
+    memtable->touched = memtable->used;
 }
 
 void memtable_limit(struct memtable *memtable, size_t size)

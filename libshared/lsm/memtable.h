@@ -18,6 +18,7 @@
 #pragma once
 
 #include "base/endian.h"
+#include "base/pages.h"
 #include "lsm/entry.h"
 
 enum {
@@ -36,10 +37,13 @@ enum memtable_flags {
 
 struct memtable {
     unsigned ref_count;
-    uint64_t hash_seed;      // with which all hashes given here are made
-    size_t value_size_large; // values from this size on have an address in the log
+    uint64_t hash_seed;        // with which all hashes given here are made
+    size_t value_size_large;   // values from this size on have an address in the log
+    const struct pages *pages; // where its memory comes from
     uint8_t *arena;
-    size_t size; // of the arena
+    size_t capacity; // of its memory
+    size_t touched;  // of it, which need not be paid for again
+    size_t size;     // of the arena
     size_t used;
     uint64_t *slots; // 0 = free
     uint64_t slot_mask;
@@ -59,7 +63,8 @@ enum memtable_result {
 
 // Memory is touched only as it is used. One reference belongs to the caller. With
 // `value_size_large` SIZE_MAX no value is large.
-struct memtable *memtable_new(size_t size, uint64_t hash_seed, size_t value_size_large);
+struct memtable *memtable_new(size_t size, uint64_t hash_seed, size_t value_size_large,
+                              const struct pages *pages);
 struct memtable *memtable_retain(struct memtable *memtable);
 void memtable_release(struct memtable *memtable); // NULL is allowed
 

@@ -131,7 +131,7 @@ enum status merge_step(struct merge *merge, uint64_t size, struct fault *fault)
             status = add(merge, &entry, fault);
     }
     if (status == STATUS_END) {
-        merge->is_done = true;
+        merge->has_ended = true;
         status = run_writer_finish(&merge->writer, fault);
     }
     if (status)

@@ -33,7 +33,8 @@ struct merge {
     struct value_counts input_values; // bytes by file that the inputs point to
     struct value_reader reader;
     struct buf value;
-    bool is_done; // all was written and synced
+    bool has_ended; // all was written and synced; the worker's
+    bool is_done;   // the same, as the owner knows it: it may be committed
 };
 
 // Takes the choice as input. The writer is left to the caller.

@@ -259,7 +259,8 @@ static enum status read_log(struct lsm *lsm, const struct listing *listing, stru
         .reserve_size = options->memtable_size + options->log_segment_size,
         .durability = options->durability,
     };
-    lsm->active = memtable_new(options->memtable_size, lsm->database, options->separate_size);
+    lsm->active =
+        memtable_new(options->memtable_size, lsm->database, options->separate_size, options->pages);
     lsm->active_begin = lsm->flushed;
     if (lsm->has_snapshot && owner->restore &&
         owner->restore(owner->context, buf_bytes(&lsm->snapshot)))

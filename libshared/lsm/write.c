@@ -74,7 +74,7 @@ void engine_seal(struct lsm *lsm)
         owner->snapshot(owner->context, &lsm->sealed_snapshot);
     lsm->active = lsm->spare ? lsm->spare
                              : memtable_new(lsm->options.memtable_size, lsm->database,
-                                            lsm->options.separate_size);
+                                            lsm->options.separate_size, lsm->options.pages);
     lsm->spare = NULL;
     lsm->active_orders = (struct orders){0};
     lsm->active_begin = lsm->sealed_end;
@@ -174,13 +174,11 @@ enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *
 // as full as the flush is far.
 static uint64_t flush_delay_us(const struct lsm *lsm)
 {
-    const struct flush *flush = &lsm->flush;
     size_t used = lsm->active->used, half = lsm->active->size / 2;
     if (!lsm->sealed || used <= half)
         return 0;
     uint64_t full = (used - half) * 1000 / half;
-    uint64_t far = flush->order ? flush->at * 1000 / (flush->order->count + 1) : 0;
-    return full > far ? DELAY_STEP_US : 0;
+    return full > lsm->flush.far ? DELAY_STEP_US : 0;
 }
 
 // Nanoseconds for each byte: nothing up to some debt, then with its square up to a thousand.

@@ -119,7 +119,7 @@ static void make_source(size_t s)
         sources[s].table = shelf_add(&shelf, entries, count, 128 << draw(5));
         return;
     }
-    sources[s].memtable = memtable_new(256 << 10, 1, SIZE_MAX);
+    sources[s].memtable = memtable_new(256 << 10, 1, SIZE_MAX, NULL);
     for (size_t i = 0; i < count; i++)
         memtable_add(sources[s].memtable, hash64_seeded(entries[i].key, 1), &entries[i]);
     orders_update(&sources[s].orders, sources[s].memtable);

@@ -27,7 +27,7 @@ static enum memtable_result find(const struct memtable *memtable, const char *ke
 
 TEST(the_last_write_of_a_key_is_found)
 {
-    struct memtable *memtable = memtable_new(4096, SEED, SIZE_MAX);
+    struct memtable *memtable = memtable_new(4096, SEED, SIZE_MAX, NULL);
     struct bytes value;
     assert_int_equal(find(memtable, "a", &value), MEMTABLE_ABSENT);
     add(memtable, "a", "1");
@@ -44,7 +44,7 @@ TEST(the_last_write_of_a_key_is_found)
 
 TEST(the_index_grows_with_small_entries)
 {
-    struct memtable *memtable = memtable_new(256 << 10, SEED, SIZE_MAX);
+    struct memtable *memtable = memtable_new(256 << 10, SEED, SIZE_MAX, NULL);
     struct bytes value;
     char key[16];
     for (unsigned i = 0; i < 10000; i++) {
@@ -63,7 +63,7 @@ TEST(the_index_grows_with_small_entries)
 TEST(what_is_loaded_is_there_at_the_end)
 {
     for (unsigned count = 0; count < 100; count += 9) {
-        struct memtable *memtable = memtable_new(64 << 10, SEED, SIZE_MAX);
+        struct memtable *memtable = memtable_new(64 << 10, SEED, SIZE_MAX, NULL);
         struct bytes value;
         for (unsigned i = 0; i < count; i++) {
             unsigned number = i / 2; // each is overwritten once
@@ -85,7 +85,7 @@ TEST(what_is_loaded_is_there_at_the_end)
 
 TEST(the_address_of_a_large_value_is_kept_and_of_no_other)
 {
-    struct memtable *memtable = memtable_new(4096, SEED, 4);
+    struct memtable *memtable = memtable_new(4096, SEED, 4, NULL);
     static const char *const keys[] = {"large", "small", "gone"};
     const struct entry entries[] = {
         {.key = bytes_of_text("large"), .value = bytes_of_text("1234"), .value_address = 77},
@@ -114,7 +114,7 @@ TEST(the_address_of_a_large_value_is_kept_and_of_no_other)
 
 TEST(an_empty_memtable_has_another_life)
 {
-    struct memtable *memtable = memtable_new(4096, SEED, SIZE_MAX);
+    struct memtable *memtable = memtable_new(4096, SEED, SIZE_MAX, NULL);
     struct bytes value;
     add(memtable, "a", "1");
     memtable_retain(memtable);

@@ -42,7 +42,7 @@ static void check_order(const struct order *order, const struct memtable *memtab
 // Adds `count` keys made by `make` and checks their order.
 static void check_keys(unsigned count, size_t (*make)(struct random *, unsigned, uint8_t *))
 {
-    struct memtable *memtable = memtable_new(4 << 20, SEED, SIZE_MAX);
+    struct memtable *memtable = memtable_new(4 << 20, SEED, SIZE_MAX, NULL);
     struct random random;
     random_init(&random, 9);
     for (unsigned i = 0; i < count; i++) {
@@ -122,7 +122,7 @@ TEST(an_order_has_every_key_once_and_ascending)
 
 TEST(orders_stay_few_and_cover_everything)
 {
-    struct memtable *memtable = memtable_new(1 << 20, SEED, SIZE_MAX);
+    struct memtable *memtable = memtable_new(1 << 20, SEED, SIZE_MAX, NULL);
     struct orders orders = {0};
     char key[16];
     for (unsigned i = 0; i < 3000; i++) {
@@ -144,7 +144,7 @@ TEST(orders_stay_few_and_cover_everything)
 
 TEST(an_order_does_not_see_what_came_later)
 {
-    struct memtable *memtable = memtable_new(4096, SEED, SIZE_MAX);
+    struct memtable *memtable = memtable_new(4096, SEED, SIZE_MAX, NULL);
     add(memtable, "a", "old");
     struct order *order = order_new(memtable, MEMTABLE_START, memtable->used);
     add(memtable, "a", "new");

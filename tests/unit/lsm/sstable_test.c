@@ -225,7 +225,7 @@ TEST(a_merge_in_steps_keeps_what_counts_and_drops_deletions_at_the_bottom)
     assert_int_equal(merge_init(&merge, version, &choice, &fault), STATUS_OK);
     merge.writer = writer_for(300, 1000, 4096);
     unsigned steps = 0;
-    while (!merge.is_done) {
+    while (!merge.has_ended) {
         assert_int_equal(merge_step(&merge, 2000, &fault), STATUS_OK);
         steps++;
     }
