@@ -1,6 +1,8 @@
 #include "base/text.h"
 
 static const char hex_digits[] = "0123456789abcdef";
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 struct unit {
     const char *name;
@@ -97,6 +99,48 @@ enum status text_parse_hex(struct bytes text, uint8_t *bytes, size_t size, struc
         return fault_set(fault, STATUS_INVALID, "expected %zu hexadecimal digits", 2 * size);
     for (size_t i = 0; i < size; i++)
         bytes[i] = (uint8_t)hex_byte(text.data + 2 * i);
+    return STATUS_OK;
+}
+
+static int base64_value(uint8_t character)
+{
+    const char *at = character ? strchr(base64_digits, character) : NULL;
+    return at ? (int)(at - base64_digits) : -1;
+}
+
+void text_format_base64(struct bytes bytes, struct buf *out)
+{
+    for (size_t i = 0; i < bytes.size; i += 3) {
+        size_t size = bytes.size - i < 3 ? bytes.size - i : 3;
+        uint32_t group = 0;
+        for (size_t j = 0; j < 3; j++)
+            group = group << 8 | (j < size ? bytes.data[i + j] : 0u);
+        uint8_t *at = buf_grow(out, 4);
+        for (size_t j = 0; j < 4; j++)
+            at[j] = j <= size ? (uint8_t)base64_digits[group >> (18 - 6 * j) & 63] : '=';
+    }
+}
+
+enum status text_parse_base64(struct bytes text, struct buf *out)
+{
+    if (text.size % 4)
+        return STATUS_INVALID;
+    for (size_t i = 0; i < text.size; i += 4) {
+        uint32_t group = 0;
+        size_t size = 3;
+        if (i + 4 == text.size && text.data[i + 3] == '=')
+            size = text.data[i + 2] == '=' ? 1 : 2;
+        for (size_t j = 0; j < 4; j++) {
+            int digit = j <= size ? base64_value(text.data[i + j]) : 0;
+            if (digit < 0)
+                return STATUS_INVALID;
+            group = group << 6 | (uint32_t)digit;
+        }
+        if (group & ((1u << (24 - 8 * size)) - 1))
+            return STATUS_INVALID;
+        for (size_t j = 0; j < size; j++)
+            buf_append_u8(out, (uint8_t)(group >> (16 - 8 * j)));
+    }
     return STATUS_OK;
 }
 

@@ -18,6 +18,11 @@ void text_format_hex(struct bytes bytes, struct buf *out);
 enum status text_parse_hex(struct bytes text, uint8_t *bytes, size_t size,
                            struct fault *fault) MUST_USE;
 
+// RFC 4648. Padding is required and the bits behind the end are zero: one text for the same
+// bytes. Both append; after INVALID with a part of them.
+void text_format_base64(struct bytes bytes, struct buf *out);
+enum status text_parse_base64(struct bytes text, struct buf *out) MUST_USE;
+
 // Bytes: a number, alone or with KiB, MiB, GiB or TiB, or a percentage of `whole` bytes
 // (up to 100%; refused if `whole` is 0). Written with the greatest unit that is exact.
 void text_format_size(uint64_t size, struct buf *out);

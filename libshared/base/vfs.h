@@ -77,4 +77,9 @@ struct vfs {
     // Bytes that can still be written to the file system that holds `path`.
     enum status (*space)(struct vfs *vfs, const char *path, uint64_t *free_bytes,
                          struct fault *fault);
+
+    // Makes the file `size` zeros long, with room for them on the disk. NULL, or INVALID, where
+    // that cannot be had cheaper than by writing them.
+    enum status (*allocate)(struct vfs *vfs, struct vfs_file *file, uint64_t size,
+                            struct fault *fault);
 };

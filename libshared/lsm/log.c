@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 enum {
+    LARGE_SIZE = 2048, // batches of this size on the average are written, not mapped
     BATCH_HEADER_SIZE = 4,
     SEAL_PAYLOAD_SIZE = 8,
     SEAL_SIZE = FRAME_HEADER_SIZE + SEAL_PAYLOAD_SIZE,
@@ -73,6 +74,37 @@ static void finish_mapped(struct log *log, enum frame_kind kind, size_t payload_
         log->stored = frame_address(segment->number, log->offset);
 }
 
+// Without syncs, and where nothing is mapped, a frame is written at once: it is in the hands of
+// the system before anybody hears of it.
+static bool is_direct(const struct log *log)
+{
+    return log->durability != LSM_DURABILITY_GROUP && !current_of(log)->map;
+}
+
+static enum status write_direct(struct log *log, enum frame_kind kind, struct bytes head,
+                                struct bytes payload)
+{
+    const struct segment *segment = current_of(log);
+    struct buf *frame = &log->direct;
+    size_t size = head.size + payload.size;
+    buf_clear(frame);
+    buf_grow(frame, FRAME_HEADER_SIZE);
+    buf_append(frame, head);
+    buf_append(frame, payload);
+    buf_grow(frame, frame_size(size) - FRAME_HEADER_SIZE - size);
+    frame_finish(frame->data, size, kind, frame_address(segment->number, log->offset));
+    frame_sign(frame->data, log->synced, log->database);
+    enum status status =
+        log->vfs->write(log->vfs, segment->file, log->offset, buf_bytes(frame), NULL);
+    if (status)
+        return status;
+    log->offset += frame->size;
+    log->mapped_size += frame->size;
+    if (!log->pending.frames.size && !log->is_storing)
+        log->stored = frame_address(segment->number, log->offset);
+    return STATUS_OK;
+}
+
 // Ends the pending frame and gives it its header.
 static void finish_pending(struct log *log, enum frame_kind kind)
 {
@@ -88,21 +120,33 @@ static void finish_pending(struct log *log, enum frame_kind kind)
 }
 
 // Seals the current segment, leaves it to the next write to be closed, and goes to the next.
-static void rotate(struct log *log)
+static enum status rotate(struct log *log)
 {
     struct segment *segment = current_of(log);
+    uint8_t next[SEAL_PAYLOAD_SIZE];
+    store_u64(next, segment[1].number);
     log_cut(log);
-    store_u64(frame_grow(log, SEAL_PAYLOAD_SIZE), segment[1].number);
-    if (segment->map)
-        finish_mapped(log, FRAME_SEAL, SEAL_PAYLOAD_SIZE);
-    else
-        finish_pending(log, FRAME_SEAL);
+    if (is_direct(log)) {
+        enum status status =
+            write_direct(log, FRAME_SEAL, bytes_of(next, sizeof next), (struct bytes){0});
+        if (status)
+            return status;
+    } else {
+        memcpy(frame_grow(log, sizeof next), next, sizeof next);
+        if (segment->map)
+            finish_mapped(log, FRAME_SEAL, sizeof next);
+        else
+            finish_pending(log, FRAME_SEAL);
+    }
+    log->is_large = log->append_size > (uint64_t)LARGE_SIZE * log->append_count;
+    log->append_size = log->append_count = 0;
     current_extent(log)->is_finished = true;
     segment->file = NULL;
     segment->map = NULL;
     log->current++;
     log->offset = FRAME_START;
     log->is_closed = false;
+    return STATUS_OK;
 }
 
 static bool fits(const struct log *log, size_t size)
@@ -142,6 +186,7 @@ void log_release(struct log *log)
     free(log->segments);
     free(log->obsolete);
     log_write_release(&log->pending, log->vfs);
+    buf_release(&log->direct);
     *log = (struct log){0};
 }
 
@@ -155,7 +200,17 @@ enum status log_append(struct log *log, struct bytes ops, uint64_t *position)
             log->is_starved = true;
             return STATUS_BUSY;
         }
-        rotate(log);
+        enum status status = rotate(log);
+        if (status)
+            return status;
+    }
+    log->append_size += size;
+    log->append_count++;
+    if (is_direct(log)) {
+        uint8_t header[BATCH_HEADER_SIZE];
+        store_u32(header, (uint32_t)ops.size);
+        *position = frame_address(current_of(log)->number, log->offset + FRAME_HEADER_SIZE + size);
+        return write_direct(log, FRAME_BATCHES, bytes_of(header, sizeof header), ops);
     }
     uint8_t *at = frame_grow(log, size);
     store_u32(at, (uint32_t)ops.size);
@@ -327,7 +382,8 @@ bool log_needs_segment(struct log *log, struct segment *segment, uint64_t *recyc
     *segment = (struct segment){
         .number = log->next_number++,
         .size = log->segment_size,
-        .is_mapped = log->durability != LSM_DURABILITY_GROUP,
+        .is_mapped = log->durability != LSM_DURABILITY_GROUP && !log->is_large,
+        .is_prewritten = log->durability == LSM_DURABILITY_GROUP,
     };
     return true;
 }

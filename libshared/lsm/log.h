@@ -73,6 +73,10 @@ struct log {
     size_t frame_begin;       // where it begins there
     uint64_t offset;          // in the current segment: of the open frame, or of the next
     bool is_closed;           // nothing may follow in the current segment but a seal
+    struct buf direct;        // the frame that is written at once
+    uint64_t append_size;     // bytes of the batches in this segment ...
+    uint64_t append_count;    // ... and how many
+    bool is_large;            // batches were large: mapping costs more than it saves
     bool is_starved;          // a batch was refused for want of a segment
     bool is_sync_due;
     bool is_storing; // a write was taken that has frames

@@ -25,6 +25,14 @@ static enum status write_zeros(struct segment *segment, struct vfs *vfs, struct 
     return status;
 }
 
+static enum status make_room(struct segment *segment, struct vfs *vfs, struct fault *fault)
+{
+    enum status status = STATUS_INVALID;
+    if (vfs->allocate && !segment->is_prewritten)
+        status = vfs->allocate(vfs, segment->file, segment->size, fault);
+    return status == STATUS_INVALID ? write_zeros(segment, vfs, fault) : status;
+}
+
 static enum status write_header(struct segment *segment, struct vfs *vfs, uint64_t database,
                                 struct fault *fault)
 {
@@ -50,7 +58,7 @@ enum status segment_prepare(struct segment *segment, struct vfs *vfs, const char
     int flags = recycled ? VFS_WRITE : VFS_WRITE | VFS_CREATE;
     enum status status = vfs->open(vfs, buf_text(&from), flags, &segment->file, fault);
     if (!status && !recycled)
-        status = write_zeros(segment, vfs, fault);
+        status = make_room(segment, vfs, fault);
     if (!status)
         status = write_header(segment, vfs, database, fault);
     if (!status)

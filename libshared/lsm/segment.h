@@ -18,6 +18,7 @@ struct segment {
     struct vfs_file *file; // NULL when closed
     uint8_t *map;          // the whole file as memory, or NULL
     bool is_mapped;        // wanted as memory, if the vfs can do it
+    bool is_prewritten;    // zeros must be on the disk, for syncs that touch nothing else
 };
 
 // Makes the segment, zero-filled, from the one called `recycled` (0: from nothing), and

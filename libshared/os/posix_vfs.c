@@ -128,6 +128,17 @@ static enum status posix_sync(struct vfs *vfs, struct vfs_file *file, struct fau
     return STATUS_OK;
 }
 
+static enum status posix_allocate(struct vfs *vfs, struct vfs_file *file, uint64_t size,
+                                  struct fault *fault)
+{
+    (void)vfs;
+    if (fallocate(file->descriptor, 0, 0, (off_t)size) == 0)
+        return STATUS_OK;
+    if (errno == EOPNOTSUPP || errno == ENOSYS)
+        return STATUS_INVALID;
+    return failed(fault, file->path, "allocate");
+}
+
 static enum status posix_size(struct vfs *vfs, struct vfs_file *file, uint64_t *size,
                               struct fault *fault)
 {
@@ -275,6 +286,7 @@ void posix_vfs_init(struct posix_vfs *posix)
         .read = posix_read,
         .write = posix_write,
         .sync = posix_sync,
+        .allocate = posix_allocate,
         .size = posix_size,
         .advise = posix_advise,
         .map = posix_map,
