@@ -374,7 +374,7 @@ TEST(a_segment_that_cannot_be_mapped_may_follow_one_that_is)
     assert_true(log_durable(&log_now) >= position);
     memory_vfs_kill(&disk);
     assert_int_equal(recover(), STATUS_OK);
-    assert_true(replayed.size > 2 * SEGMENT_SIZE / 4);
+    assert_true(replayed.size > 2 * SEGMENT_SIZE / 5);
     assert_memory_equal(replayed.data + replayed.size - 24, "no write was waited for ", 24);
     stop();
 }
