@@ -84,7 +84,8 @@ static void encode_changed_values(struct buf *out, const struct version *before,
     for (size_t i = 0; i < after->value_count; i++) {
         const struct live_values *live = &after->values[i];
         size_t old = before ? version_find_values(before, live->file->id) : SIZE_MAX;
-        if (old == SIZE_MAX || before->values[old].size != live->size)
+        bool is_same = before && old != SIZE_MAX && before->values[old].size == live->size;
+        if (!is_same)
             encode_values(out, live->file, live->size);
     }
 }
