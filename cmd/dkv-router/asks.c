@@ -1,26 +1,107 @@
 #include "dkv-router/asks.h"
 
+static bool is_router_up(const struct router *router, uint32_t index)
+{
+    return index == router->self || router->links.links[LINKS_ROUTER + index].up;
+}
+
+static const char *state_of(const struct router *router, uint32_t index)
+{
+    const struct link *store = &router->links.links[index];
+    if (!store->up || !is_router_up(router, index))
+        return "down";
+    return store->slow                       ? "slow"
+           : store->disk_full                ? "full"
+           : metrics_damage(&store->metrics) ? "damaged"
+                                             : "up";
+}
+
+// Bytes written to disk for each byte put, in hundredths.
+static uint64_t write_amplification(const struct metrics *metrics)
+{
+    uint64_t put = metrics->values[METRIC_WRITTEN_BYTES];
+    return put ? metrics->values[METRIC_DISK_WRITTEN_BYTES] * 100 / put : 0;
+}
+
 // Names in a ring document have no characters that JSON would escape.
 static void add_node(const struct router *router, uint32_t index, struct buf *text)
 {
     const struct ring_node *node = &router->ring->nodes[index];
     const struct link *store = &router->links.links[index];
-    const struct link *peer = &router->links.links[LINKS_ROUTER + index];
-    bool router_up = index == router->self || peer->up;
-    const char *state = !store->up || !router_up ? "down"
-                        : store->slow            ? "slow"
-                        : store->disk_full       ? "full"
-                                                 : "up";
     const char *software = index == router->self ? (const char *)router->options.software.data
                                                  : (store->software[0] ? store->software : "");
+    unsigned long long amplification = write_amplification(&store->metrics);
     buf_printf(text,
                "{\"v\":1,\"node\":\"%s\",\"state\":\"%s\",\"dc\":\"%s\",\"rack\":\"%s\","
-               "\"router\":\"%s\",\"store\":\"%s\",\"epoch\":\"%llu\",\"keys\":%llu,"
-               "\"bytes\":%llu,\"unsynced_ms\":%u,\"disk_full\":%s,\"version\":\"%s\"}\n",
-               node->name, state, node->dc, node->rack, router_up ? "up" : "down",
-               store->up ? "up" : "down", (unsigned long long)router->ring->epoch,
+               "\"router\":\"%s\",\"store\":\"%s\",\"epoch\":\"%llu\",",
+               node->name, state_of(router, index), node->dc, node->rack,
+               is_router_up(router, index) ? "up" : "down", store->up ? "up" : "down",
+               (unsigned long long)router->ring->epoch);
+    buf_printf(text,
+               "\"keys\":%llu,\"bytes\":%llu,\"unsynced_ms\":%u,\"disk_full\":%s,\"damage\":%llu,"
+               "\"debt_permille\":%llu,\"write_amplification\":%llu.%02llu,\"version\":\"%s\"}\n",
                (unsigned long long)store->entry_count, (unsigned long long)store->data_size,
-               store->unsynced_age_ms, store->disk_full ? "true" : "false", software);
+               store->unsynced_age_ms, store->disk_full ? "true" : "false",
+               (unsigned long long)metrics_damage(&store->metrics),
+               (unsigned long long)store->metrics.values[METRIC_DEBT_PERMILLE], amplification / 100,
+               amplification % 100, software);
+}
+
+// What precedes the values of a metric.
+static void add_head(struct buf *text, const char *name, bool is_counter, const char *meaning)
+{
+    buf_printf(text, "# HELP dkv_%s%s %s\n# TYPE dkv_%s%s %s\n", name, is_counter ? "_total" : "",
+               meaning, name, is_counter ? "_total" : "", is_counter ? "counter" : "gauge");
+}
+
+static void add_value(const struct router *router, uint32_t index, const char *name,
+                      bool is_counter, uint64_t value, struct buf *text)
+{
+    buf_printf(text, "dkv_%s%s{node=\"%s\"} %llu\n", name, is_counter ? "_total" : "",
+               router->ring->nodes[index].name, (unsigned long long)value);
+}
+
+static void add_stores(const struct router *router, struct buf *text)
+{
+    const struct link *links = router->links.links;
+    add_head(text, "store_up", false, "whether the store answers");
+    for (uint32_t i = 0; i < router->ring->node_count; i++)
+        add_value(router, i, "store_up", false, links[i].up, text);
+    for (unsigned m = 0; m < METRIC_COUNT; m++) {
+        const struct metric *metric = &metrics_table[m];
+        add_head(text, metric->name, metric->is_counter, metric->meaning);
+        for (uint32_t i = 0; i < router->ring->node_count; i++) {
+            if (links[i].up)
+                add_value(router, i, metric->name, metric->is_counter, links[i].metrics.values[m],
+                          text);
+        }
+    }
+}
+
+static void add_router(const struct router *router, struct buf *text)
+{
+    const struct router_counts *counts = &router->counts;
+    const struct {
+        const char *name, *meaning;
+        uint64_t value;
+    } table[] = {
+        {"router_puts", "writes asked for", counts->puts},
+        {"router_gets", "reads asked for", counts->gets},
+        {"router_scans", "pages asked for", counts->scans},
+        {"router_unavailable", "refused for want of live replicas", counts->unavailable},
+        {"router_indeterminate", "writes sent and not confirmed", counts->indeterminate},
+        {"router_timeouts", "reads that ran out of time", counts->timeouts},
+        {"router_busy", "refused because too much was in flight", counts->busy},
+        {"router_read_first", "blind writes that asked for clocks before", counts->read_first},
+        {"router_repairs", "records sent to owners that answered with less", counts->repairs},
+        {"router_hedges", "reads that asked one more owner", counts->hedges},
+        {"router_late", "answers to operations that were over", counts->late},
+        {"router_refused", "messages of those that may not send them", counts->refused},
+    };
+    for (unsigned i = 0; i < sizeof table / sizeof *table; i++) {
+        add_head(text, table[i].name, true, table[i].meaning);
+        add_value(router, router->self, table[i].name, true, table[i].value, text);
+    }
 }
 
 enum status asks_on_ask(struct router *router, const struct arrival *arrival, struct reader *body,
@@ -36,6 +117,10 @@ enum status asks_on_ask(struct router *router, const struct arrival *arrival, st
     } else if (bytes_equal(ask.topic, bytes_of_text("status"))) {
         for (uint32_t i = 0; i < router->ring->node_count; i++)
             add_node(router, i, &router->text);
+        answer.text = buf_bytes(&router->text);
+    } else if (bytes_equal(ask.topic, bytes_of_text("metrics"))) {
+        add_stores(router, &router->text);
+        add_router(router, &router->text);
         answer.text = buf_bytes(&router->text);
     } else {
         answer.status = STATUS_INVALID;

@@ -1,4 +1,5 @@
-// asks.h - questions by name: "ring" (the document), "status" (a JSON line per node).
+// asks.h - questions by name: "ring" (the document), "status" (a JSON line per node),
+// "metrics" (what the stores and this router count, as Prometheus reads it).
 #pragma once
 
 #include "dkv-router/router.h"

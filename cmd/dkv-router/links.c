@@ -77,6 +77,7 @@ enum link_change links_on_pong(struct links *links, uint32_t number, const struc
     link->data_size = pong->data_size;
     link->unsynced_age_ms = pong->unsynced_age_ms;
     link->disk_full = pong->disk_full;
+    metrics_decode(&link->metrics, pong->metrics);
     bool was_slow = link->slow;
     link->slow = pong->unsynced_age_ms > SLOW_UNSYNCED_MS;
     return link->up && was_slow && !link->slow ? LINK_WENT_UP : LINK_UNCHANGED;

@@ -18,6 +18,7 @@
 
 #include "base/moment.h"
 #include "ring/ring.h"
+#include "wire/metrics.h"
 #include "wire/role.h"
 
 enum { LINKS_ROUTER = RING_NODES_MAX };
@@ -36,6 +37,7 @@ struct link {
     uint64_t data_size;
     uint32_t unsynced_age_ms;
     bool disk_full;
+    struct metrics metrics; // of a store, from its last PONG
     char software[24];
 };
 

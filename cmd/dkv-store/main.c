@@ -1,23 +1,30 @@
 // dkv-store keeps one node's replicas; see dkv-store(8).
 
+#include "dkv-store/offline.h"
 #include "dkv-store/store.h"
 #include "os/clock.h"
 #include "os/entropy.h"
+#include "os/huge_pages.h"
 #include "os/posix_vfs.h"
 #include "proc/arguments.h"
 #include "proc/daemon.h"
 #include "proc/log.h"
 #include "proc/node.h"
 
+#include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { STORE_PORT_OFFSET = 2, TICK_MS = 200 };
+enum { STORE_PORT_OFFSET = 2, TICK_MS = 200, REPORT_MS = 1000 };
 
 // The brain and what its shell needs beside it.
 struct shell {
     struct store store;
     struct node node;
+    uint64_t reported_damage; // how many failures the log knows of
+    uint64_t report_due_ms;
 };
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
@@ -26,9 +33,30 @@ static void on_message(void *self, const struct arrival *arrival, struct bytes m
     store_on_message(&((struct shell *)self)->store, arrival, message, now, outbox);
 }
 
+// A line for damage that was met, but not one for each time.
+static void report_damage(struct shell *shell, struct moment now)
+{
+    const struct store_counts *counts = &shell->store.counts;
+    uint64_t damage = counts->damaged_reads + counts->damaged_merges;
+    if (damage == shell->reported_damage || now.mono_ms < shell->report_due_ms)
+        return;
+    shell->reported_damage = damage;
+    shell->report_due_ms = now.mono_ms + REPORT_MS;
+    log_line(LOG_LEVEL_ERROR, "%s (so far %llu reads and %llu merges failed, all else goes on)",
+             shell->store.damage.text, (unsigned long long)counts->damaged_reads,
+             (unsigned long long)counts->damaged_merges);
+}
+
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
-    store_on_tick(&((struct shell *)self)->store, now, outbox);
+    struct shell *shell = self;
+    store_on_tick(&shell->store, now, outbox);
+    report_damage(shell, now);
+}
+
+static unsigned tick_within_ms(void *self)
+{
+    return store_tick_within_ms(&((struct shell *)self)->store, TICK_MS);
 }
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
@@ -58,7 +86,7 @@ static enum status on_job_done(void *self, unsigned worker, void *job, struct mo
 
 static uint64_t durable(void *self)
 {
-    return lsm_durable(((struct shell *)self)->store.lsm);
+    return store_durable(&((struct shell *)self)->store);
 }
 
 static bool is_drained(void *self)
@@ -94,11 +122,14 @@ static struct store_options options_of(const struct node *node, struct posix_vfs
         .software = bytes_of_text(DKV_VERSION),
     };
     options.lsm.vfs = &vfs->vfs;
+    options.lsm.pages = &huge_pages;
     options.lsm.dir = dir;
     options.lsm.seed = entropy_u64();
     options.lsm.memtable_size = settings->memtable_size;
     options.lsm.log_segment_size = settings->log_segment_size;
     options.lsm.cache_size = settings->cache_size;
+    options.lsm.separate_size = settings->separate_size;
+    options.lsm.merge_rate = settings->merge_rate;
     options.lsm.durability = (enum lsm_durability)settings->durability;
     options.lsm.interval_ms = (unsigned)settings->durability_interval_ms;
     return options;
@@ -133,12 +164,72 @@ static void open_store(struct shell *shell, struct posix_vfs *vfs)
         die(exit_status_of(status), "%s", fault.text);
 }
 
+// ---- looking into a store that does not run --------------------------------------------
+
+static const char summary[] = "       dkv-store --dump DIR [--raw]\n"
+                              "       dkv-store --verify DIR\n"
+                              "Keeps one node's replicas. The other two forms look into DIR, the\n"
+                              "data/store of one that does not run: they print its records, as\n"
+                              "'dkv load --format json' reads them, or check every byte of it.";
+
+static bool is_offline(const char *argument)
+{
+    return !strncmp(argument, "--dump", 6) || !strncmp(argument, "--verify", 8) ||
+           !strcmp(argument, "--raw");
+}
+
+static bool print(void *context, struct bytes text)
+{
+    (void)context;
+    return fwrite(text.data, 1, text.size, stdout) == text.size;
+}
+
+// dkv-store --dump DIR [--raw], dkv-store --verify DIR. The exit status.
+static int run_offline(int argc, char **argv)
+{
+    enum { DUMP = 1, VERIFY, RAW };
+    static const struct option table[] = {
+        {"dump", required_argument, NULL, DUMP},
+        {"verify", required_argument, NULL, VERIFY},
+        {"raw", no_argument, NULL, RAW},
+        {0},
+    };
+    struct posix_vfs vfs;
+    struct offline offline = {.print = print};
+    struct fault fault = {0};
+    int wanted = 0;
+    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        if (option == '?' || (option != RAW && wanted))
+            wanted = RAW; // nothing that makes sense
+        else if (option != RAW)
+            wanted = option;
+        offline.is_raw |= option == RAW;
+        offline.dir = option == RAW ? offline.dir : optarg;
+    }
+    log_init("dkv-store", LOG_LEVEL_INFO);
+    if ((wanted != DUMP && wanted != VERIFY) || optind < argc ||
+        (wanted == VERIFY && offline.is_raw))
+        die(2, "--dump DIR, perhaps with --raw, or --verify DIR is needed");
+    posix_vfs_init(&vfs);
+    offline.vfs = &vfs.vfs;
+    offline.seed = entropy_u64();
+    enum status status =
+        wanted == DUMP ? offline_dump(&offline, &fault) : offline_verify(&offline, &fault);
+    if (fflush(stdout) || ferror(stdout))
+        die(1, "unable to write the output: %s", strerror(errno));
+    if (status)
+        die(exit_status_of(status), "%s", fault.text);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    static struct shell shell;
-    struct posix_vfs vfs;
+    static struct shell shell;   // what a worker may still use when main() returns
+    static struct posix_vfs vfs; // the same
     char local[NODE_PATH_SIZE], remote[NODE_PATH_SIZE];
-    arguments_parse(&shell.node.settings, "dkv-store", "keeps one node's replicas", argc, argv);
+    if (argc > 1 && is_offline(argv[1]))
+        return run_offline(argc, argv);
+    arguments_parse(&shell.node.settings, "dkv-store", summary, argc, argv);
     node_open(&shell.node);
     posix_vfs_init(&vfs);
     open_store(&shell, &vfs);
@@ -155,8 +246,10 @@ int main(int argc, char **argv)
         .self = &shell,
         .on_message = on_message,
         .on_tick = on_tick,
+        .tick_within_ms = tick_within_ms,
         .on_turn_end = on_turn_end,
         .worker_count = LSM_WORKER_COUNT,
+        .patient_worker_count = LSM_WORKER_COUNT - LSM_WORKER_MERGE,
         .next_job = next_job,
         .run_job = run_job,
         .on_job_done = on_job_done,

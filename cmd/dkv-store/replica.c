@@ -133,6 +133,7 @@ static enum status write(struct store *store, const struct place *place, struct 
     lsm_batch_note(&store->batch, buf_bytes(&store->note));
     uint64_t position;
     enum status status = lsm_write(store->lsm, &store->batch, &position);
+    store->counts.stalled += status == STATUS_BUSY;
     if (!status)
         ledger_apply(&store->ledger, entry);
     return status;

@@ -2,6 +2,7 @@
 
 #include "base/endian.h"
 #include "dkv-store/replica.h"
+#include "dkv-store/store_metrics.h"
 
 // Keys looked at for one page of a scan, whether or not they match.
 enum { SCAN_STEPS_MAX = 8192, SCAN_SIZE_MAX = 1 << 20 };
@@ -28,8 +29,12 @@ static enum status locate_and_read(struct store *store, const struct message_hea
     enum status status = check_epoch(store, header);
     if (!status)
         status = replica_locate(store, keyspace, key, place);
-    if (!status)
-        status = replica_read(store, place, NULL);
+    if (status)
+        return status;
+    struct fault fault = {0};
+    status = replica_read(store, place, &fault);
+    if (status)
+        store_note_damage(store, &store->counts.damaged_reads, &fault);
     return status;
 }
 
@@ -59,16 +64,20 @@ static enum status serve_ping(struct store *store, const struct arrival *arrival
     struct op_ping ping;
     if (op_decode_ping(&ping, body))
         return STATUS_INVALID;
-    struct lsm_stats stats;
-    lsm_stats(store->lsm, &stats);
-    uint64_t since = store->unsynced_since_ms;
+    struct metrics metrics;
+    store_metrics(store, now, &metrics);
+    buf_clear(&store->items);
+    metrics_encode(&metrics, &store->items);
+    const uint64_t *values = metrics.values;
     struct op_pong pong = {
         .id = ping.id,
         .actor = store->ledger.actor,
-        .unsynced_age_ms = since && now.mono_ms > since ? (uint32_t)(now.mono_ms - since) : 0,
-        .entry_count = store->ledger.entries,
-        .data_size = stats.memtable_bytes + stats.table_bytes,
-        .disk_full = stats.disk_full,
+        .unsynced_age_ms = (uint32_t)values[METRIC_UNSYNCED_MS],
+        .entry_count = values[METRIC_KEYS],
+        .data_size = values[METRIC_MEMTABLE_BYTES] + values[METRIC_TABLE_BYTES] +
+                     values[METRIC_VALUE_LIVE_BYTES],
+        .disk_full = (uint8_t)values[METRIC_DISK_FULL],
+        .metrics = buf_bytes(&store->items),
     };
     op_encode_pong(&pong, outbox_add(outbox, arrival->link, MESSAGE_PONG, 0));
     return STATUS_OK;
@@ -181,7 +190,7 @@ static void partition_range(const struct store *store, uint32_t partition, struc
 }
 
 static enum status add_item(struct store *store, const struct op_scan_local *scan, struct bytes key,
-                            struct bytes value)
+                            struct bytes value, struct fault *fault)
 {
     if (!scan->heads) {
         buf_append_short(&store->items, key);
@@ -189,7 +198,8 @@ static enum status add_item(struct store *store, const struct op_scan_local *sca
         return STATUS_OK;
     }
     if (record_decode(&store->local, key, value))
-        return STATUS_CORRUPT;
+        return fault_set(fault, STATUS_CORRUPT, "%s: a record fails its checksum",
+                         store->options.lsm.dir);
     buf_clear(&store->encoded);
     record_encode_head(&store->local, key, &store->encoded);
     buf_append_short(&store->items, key);
@@ -199,13 +209,14 @@ static enum status add_item(struct store *store, const struct op_scan_local *sca
 
 // Collects one page into store->items.
 static enum status collect_page(struct store *store, const struct op_scan_local *scan,
-                                struct lsm_scan *walk, struct op_scanned *scanned, struct buf *last)
+                                struct lsm_scan *walk, struct op_scanned *scanned, struct buf *last,
+                                struct fault *fault)
 {
     uint32_t size_max = scan->size_max < SCAN_SIZE_MAX ? scan->size_max : SCAN_SIZE_MAX;
     buf_clear(&store->items);
     for (unsigned step = 0; step < SCAN_STEPS_MAX && store->items.size < size_max; step++) {
         struct bytes engine_key, value;
-        enum status status = lsm_scan_next(walk, &engine_key, &value, NULL);
+        enum status status = lsm_scan_next(walk, &engine_key, &value, fault);
         if (status == STATUS_END) {
             scanned->done = 1;
             return STATUS_OK;
@@ -214,13 +225,14 @@ static enum status collect_page(struct store *store, const struct op_scan_local 
             return status;
         buf_set(last, engine_key);
         if (engine_key.size <= RING_ENGINE_PREFIX_SIZE)
-            return STATUS_CORRUPT;
+            return fault_set(fault, STATUS_CORRUPT, "%s: a key that is none of ours",
+                             store->options.lsm.dir);
         struct bytes key = bytes_of(engine_key.data + RING_ENGINE_PREFIX_SIZE,
                                     engine_key.size - RING_ENGINE_PREFIX_SIZE);
         if (load_u32_be(engine_key.data + 8) != scan->keyspace ||
             !bytes_has_prefix(key, scan->prefix))
             continue;
-        status = add_item(store, scan, key, value);
+        status = add_item(store, scan, key, value, fault);
         if (status)
             return status;
         scanned->item_count++;
@@ -239,7 +251,10 @@ static enum status scan_page(struct store *store, const struct op_scan_local *sc
         buf_append_u8(&from, 0);
     }
     struct lsm_scan *walk = lsm_scan_open(store->lsm, buf_bytes(&from), buf_bytes(&to));
-    enum status status = collect_page(store, scan, walk, scanned, last);
+    struct fault fault = {0};
+    enum status status = collect_page(store, scan, walk, scanned, last, &fault);
+    if (status)
+        store_note_damage(store, &store->counts.damaged_reads, &fault);
     lsm_scan_close(walk);
     buf_release(&from);
     buf_release(&to);

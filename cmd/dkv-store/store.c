@@ -29,6 +29,17 @@ static enum status on_replay(void *context, struct bytes note)
     return ledger_replay(&store->ledger, note);
 }
 
+// A merge that met damage has left its range as it was: all else goes on.
+static enum status take_job(struct store *store, struct lsm_job *job, struct fault *fault)
+{
+    struct fault reason = {0};
+    enum status status = lsm_on_done(store->lsm, job, &reason);
+    if (!status || status == STATUS_DISK_FULL || lsm_failed(store->lsm))
+        return status ? fault_set(fault, status, "%s", reason.text) : STATUS_OK;
+    store_note_damage(store, &store->counts.damaged_merges, &reason);
+    return STATUS_OK;
+}
+
 // Runs the next job of a worker, of the log before the background.
 static enum status run_job(struct store *store, struct fault *fault)
 {
@@ -39,7 +50,7 @@ static enum status run_job(struct store *store, struct fault *fault)
         return fault_set(fault, STATUS_DISK_FULL, "%s: no room for the log",
                          store->options.lsm.dir);
     lsm_job_run(job);
-    return lsm_on_done(store->lsm, job, fault);
+    return take_job(store, job, fault);
 }
 
 // Registers this life. A log that filled memory has to be flushed before (BUSY).
@@ -158,7 +169,29 @@ void store_on_tick(struct store *store, struct moment now, struct outbox *outbox
 {
     (void)outbox;
     lsm_tick(store->lsm, now.mono_ms);
+    store->tick_mark = lsm_written(store->lsm);
     requests_forget_old(&store->ledger.requests, now.wall_ms);
+}
+
+// Whole milliseconds of what the engine asks for are waited, one delay after the other; it is
+// asked again only when something was written since.
+static void pace(struct store *store, struct moment now)
+{
+    if (store->held_until_ms > now.mono_ms)
+        return;
+    store->held_until_ms = 0;
+    uint64_t written = lsm_written(store->lsm);
+    if (written == store->pace_mark)
+        return;
+    store->pace_mark = written;
+    store->delay_us += lsm_delay_us(store->lsm);
+    uint64_t delay_ms = store->delay_us / 1000;
+    if (!delay_ms)
+        return;
+    store->delay_us -= delay_ms * 1000;
+    store->counts.paced_ms += delay_ms;
+    store->held_until_ms = now.mono_ms + delay_ms;
+    store->held_durable = lsm_durable(store->lsm);
 }
 
 void store_on_turn_end(struct store *store, struct moment now, struct outbox *outbox)
@@ -173,6 +206,25 @@ void store_on_turn_end(struct store *store, struct moment now, struct outbox *ou
         store->unsynced_since_ms = now.mono_ms;
         store->unsynced_mark = written;
     }
+    pace(store, now);
+}
+
+uint64_t store_durable(const struct store *store)
+{
+    return store->held_until_ms ? store->held_durable : lsm_durable(store->lsm);
+}
+
+unsigned store_tick_within_ms(const struct store *store, unsigned most_ms)
+{
+    const struct lsm_options *options = &store->options.lsm;
+    uint64_t within_ms = most_ms;
+    if (store->held_until_ms)
+        within_ms = store->held_until_ms - store->turn_ms;
+    bool is_sync_due = options->durability == LSM_DURABILITY_INTERVAL &&
+                       lsm_written(store->lsm) != store->tick_mark;
+    if (is_sync_due && within_ms > options->interval_ms)
+        within_ms = options->interval_ms;
+    return within_ms < most_ms ? (unsigned)within_ms : most_ms;
 }
 
 struct lsm_job *store_next_job(struct store *store, enum lsm_worker worker)
@@ -182,8 +234,12 @@ struct lsm_job *store_next_job(struct store *store, enum lsm_worker worker)
 
 enum status store_on_job_done(struct store *store, struct lsm_job *job, struct fault *fault)
 {
-    enum status status = lsm_on_done(store->lsm, job, fault);
-    if (status && (lsm_failed(store->lsm) || status != STATUS_DISK_FULL))
-        return status;
-    return STATUS_OK;
+    enum status status = take_job(store, job, fault);
+    return lsm_failed(store->lsm) ? status : STATUS_OK;
+}
+
+void store_note_damage(struct store *store, uint64_t *count, const struct fault *fault)
+{
+    (*count)++;
+    store->damage = *fault;
 }

@@ -8,6 +8,12 @@
 // Durability: UPDATED leaves at once and promises nothing. DURABLE and MERGED carry a gate,
 // the log position of everything they depend on, and leave when the log is synced up to it.
 //
+// Damage costs what it hit: a read of it answers CORRUPT, a merge leaves it alone, and both are
+// counted, with the last fault in `damage`. Only a log that cannot be written ends the store.
+//
+// While flushes and merges fall behind, the engine says how long writers should wait. They do
+// when their acknowledgements come later, so that is what is held back: store_durable().
+//
 // A store checks itself that it owns what it is asked for, in the epoch it is asked in.
 //
 // Deterministic: no clock, no socket, no thread. The engine works through its vfs and hands
@@ -38,6 +44,10 @@ struct store_counts { // since the start
     uint64_t lost_again;  // dots that this store had known and lost: taken back
     uint64_t expired;     // operations dropped because their time was over
     uint64_t refused;
+    uint64_t stalled;        // writes that found memory full
+    uint64_t paced_ms;       // for which acknowledgements were held back
+    uint64_t damaged_reads;  // that damage, or the disk, made fail
+    uint64_t damaged_merges; // the same
 };
 
 struct store {
@@ -52,7 +62,13 @@ struct store {
     uint64_t unsynced_mark;     // what was written when that was set
     uint64_t turn_ms;           // when the last turn was
     uint64_t stall_ms;          // how long this process stood still before this turn
+    uint64_t tick_mark;         // what was written at the last tick
+    uint64_t pace_mark;         // what was written when the engine was asked for its delay
+    uint64_t delay_us;          // asked for and not waited yet
+    uint64_t held_until_ms;     // acknowledgements of what was not durable wait until then; 0 = no
+    uint64_t held_durable;      // what was
     struct store_counts counts;
+    struct fault damage; // the last one
     // Scratch, kept between operations so that none allocates.
     struct record local, incoming, pure;
     struct clock context;
@@ -76,6 +92,16 @@ void store_on_message(struct store *store, const struct arrival *arrival, struct
 void store_on_tick(struct store *store, struct moment now, struct outbox *outbox);
 void store_on_turn_end(struct store *store, struct moment now, struct outbox *outbox);
 
-// Jobs of the engine; see lsm.h. Not OK: the process must stop, the fault says why.
+// What gates are compared with: the log, but not while writers are to wait.
+uint64_t store_durable(const struct store *store);
+
+// How long the next tick may wait, after a turn's end; `most_ms` if nothing is due before.
+unsigned store_tick_within_ms(const struct store *store, unsigned most_ms);
+
+// Jobs of the engine; see lsm.h. Not OK: the log failed and the process must stop, the fault
+// says why.
 struct lsm_job *store_next_job(struct store *store, enum lsm_worker worker);
 enum status store_on_job_done(struct store *store, struct lsm_job *job, struct fault *fault);
+
+// A read met damage, or a disk that fails: counts and keeps it.
+void store_note_damage(struct store *store, uint64_t *count, const struct fault *fault);

@@ -1,7 +1,7 @@
 // ask.h - one question to the cluster, and its answer as text.
 //
 // Topics: "ring" is answered with the ring document, "status" with a JSON object a line
-// for each node.
+// for each node, "metrics" with the text that Prometheus reads.
 #pragma once
 
 #include "dkv/dkv.h"

@@ -46,6 +46,7 @@ int verb_mget(struct globals *globals, int argc, char **argv);
 int verb_shell(struct globals *globals, int argc, char **argv);
 int verb_bench(struct globals *globals, int argc, char **argv);
 int verb_where(struct globals *globals, int argc, char **argv);
+int verb_metrics(struct globals *globals, int argc, char **argv);
 int verb_status(struct globals *globals, int argc, char **argv);
 int verb_ring(struct globals *globals, int argc, char **argv);
 int verb_keyspace(struct globals *globals, int argc, char **argv);

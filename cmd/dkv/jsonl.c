@@ -1,56 +1,12 @@
 #include "dkv/jsonl.h"
 
+#include "base/text.h"
 #include "base/xalloc.h"
 #include "causal/token.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static void base64_format(struct bytes bytes, struct buf *out)
-{
-    for (size_t i = 0; i < bytes.size; i += 3) {
-        size_t size = bytes.size - i < 3 ? bytes.size - i : 3;
-        uint32_t group = 0;
-        for (size_t j = 0; j < 3; j++)
-            group = group << 8 | (j < size ? bytes.data[i + j] : 0u);
-        uint8_t *at = buf_grow(out, 4);
-        for (size_t j = 0; j < 4; j++)
-            at[j] = j <= size ? (uint8_t)digits[group >> (18 - 6 * j) & 63] : '=';
-    }
-}
-
-static int digit_of(uint8_t character)
-{
-    const char *at = character ? strchr(digits, character) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
-// Padding is required and the bits behind the end are zero: one text for the same bytes.
-static enum status base64_parse(struct bytes text, struct buf *out)
-{
-    if (text.size % 4)
-        return STATUS_INVALID;
-    for (size_t i = 0; i < text.size; i += 4) {
-        uint32_t group = 0;
-        size_t size = 3;
-        if (i + 4 == text.size && text.data[i + 3] == '=')
-            size = text.data[i + 2] == '=' ? 1 : 2;
-        for (size_t j = 0; j < 4; j++) {
-            int digit = j <= size ? digit_of(text.data[i + j]) : 0;
-            if (digit < 0)
-                return STATUS_INVALID;
-            group = group << 6 | (uint32_t)digit;
-        }
-        if (group & ((1u << (24 - 8 * size)) - 1))
-            return STATUS_INVALID;
-        for (size_t j = 0; j < size; j++)
-            buf_append_u8(out, (uint8_t)(group >> (16 - 8 * j)));
-    }
-    return STATUS_OK;
-}
 
 json_t *jsonl_bytes(struct bytes bytes)
 {
@@ -61,7 +17,7 @@ json_t *jsonl_bytes(struct bytes bytes)
 json_t *jsonl_base64(struct bytes bytes)
 {
     struct buf text = {0};
-    base64_format(bytes, &text);
+    text_format_base64(bytes, &text);
     json_t *json = json_pack("{s:o}", "b64", json_stringn_nocheck(buf_text(&text), text.size));
     buf_release(&text);
     return json;
@@ -71,7 +27,7 @@ enum status jsonl_parse_bytes(const json_t *json, struct buf *out)
 {
     const json_t *b64 = json_object_size(json) == 1 ? json_object_get(json, "b64") : NULL;
     if (json_is_string(b64))
-        return base64_parse(bytes_of(json_string_value(b64), json_string_length(b64)), out);
+        return text_parse_base64(bytes_of(json_string_value(b64), json_string_length(b64)), out);
     if (!json_is_string(json))
         return STATUS_INVALID;
     buf_append(out, bytes_of(json_string_value(json), json_string_length(json)));

@@ -47,7 +47,7 @@ enum status local_wait_well(const struct globals *globals, const struct local *l
         do {
             struct node_status status = {0};
             fault->text[0] = '\0';
-            is_well = !node_status_ask(&of_node, &status, fault) && node_status_is_well(&status);
+            is_well = !node_status_ask(&of_node, &status, fault) && node_status_is_serving(&status);
             node_status_release(&status);
         } while (!is_well && pause_until(deadline_ms));
         if (!is_well) {

@@ -56,12 +56,19 @@ bool node_status_is_up(json_t *node, const char *name)
     return text && strcmp(text, "up") == 0;
 }
 
-bool node_status_is_well(const struct node_status *status)
+bool node_status_is_serving(const struct node_status *status)
 {
     for (unsigned i = 0; i < status->count; i++)
-        if (!node_status_is_up(status->nodes[i], "state") ||
-            !node_status_is_up(status->nodes[i], "router") ||
+        if (!node_status_is_up(status->nodes[i], "router") ||
             !node_status_is_up(status->nodes[i], "store"))
             return false;
     return status->count > 0;
+}
+
+bool node_status_is_well(const struct node_status *status)
+{
+    for (unsigned i = 0; i < status->count; i++)
+        if (!node_status_is_up(status->nodes[i], "state"))
+            return false;
+    return node_status_is_serving(status);
 }

@@ -1,8 +1,9 @@
 // node_status.h - how the nodes of a cluster are, as one router sees them.
 //
-// Each node is a JSON object with "node", "state" (up, down, unknown), "dc", "rack",
-// "router" and "store" (up, down), "epoch", "keys", "bytes", "unsynced_ms", "version"; what
-// the router does not know is left out.
+// Each node is a JSON object with "node", "state" (up, down, slow, full, damaged), "dc", "rack",
+// "router" and "store" (up, down), "epoch", "keys", "bytes", "unsynced_ms", "disk_full",
+// "damage", "debt_permille", "write_amplification", "version"; what the router does not know
+// is left out.
 #pragma once
 
 #include "dkv/dkv.h"
@@ -22,5 +23,8 @@ void node_status_release(struct node_status *status);
 // True if the object says "up" for "state", "router" or "store".
 bool node_status_is_up(json_t *node, const char *name);
 
-// True if all nodes and all their processes are up.
+// True if all processes of all nodes are up.
+bool node_status_is_serving(const struct node_status *status);
+
+// True if all of them are well, too.
 bool node_status_is_well(const struct node_status *status);

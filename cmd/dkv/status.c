@@ -12,7 +12,9 @@ const struct option_spec options_status[] = {{0}};
 static void add_cell(struct columns *columns, json_t *node, const char *name)
 {
     json_t *value = json_object_get(node, name);
-    if (json_is_integer(value))
+    if (json_is_real(value))
+        columns_add(columns, "%.2f", json_real_value(value));
+    else if (json_is_integer(value))
         columns_add(columns, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else
         columns_add(columns, "%s", json_is_string(value) ? json_string_value(value) : "");
@@ -29,9 +31,20 @@ static void add_processes(struct columns *columns, json_t *node)
 static void print_columns(const struct node_status *status)
 {
     // Nothing writes hints yet: the column keeps the place of their number.
-    static const char *const names[] = {"node",      "state",       "dc",     "rack",
-                                        "processes", "epoch",       "keys",   "bytes",
-                                        "hints",     "unsynced_ms", "version"};
+    static const char *const names[] = {"node",
+                                        "state",
+                                        "dc",
+                                        "rack",
+                                        "processes",
+                                        "epoch",
+                                        "keys",
+                                        "bytes",
+                                        "hints",
+                                        "unsynced_ms",
+                                        "version",
+                                        "damage",
+                                        "debt_permille",
+                                        "write_amplification"};
     struct columns columns = {0};
     columns_head(&columns, names, sizeof names / sizeof *names);
     for (unsigned n = 0; n < status->count; n++) {

@@ -6,23 +6,12 @@ static const struct {
     const char *verb;
     const struct option_spec *specs;
 } tables[] = {
-    {"put", options_put},
-    {"get", options_get},
-    {"del", options_del},
-    {"load", options_load},
-    {"dump", options_dump},
-    {"scan", options_scan},
-    {"mget", options_mget},
-    {"shell", options_shell},
-    {"bench", options_bench},
-    {"status", options_status},
-    {"where", options_where},
-    {"ring", options_ring},
-    {"init", options_init},
-    {"keyspace", options_keyspace},
-    {"keygen", options_keygen},
-    {"local", options_local},
-    {"authorize", options_authorize},
+    {"put", options_put},       {"get", options_get},         {"del", options_del},
+    {"load", options_load},     {"dump", options_dump},       {"scan", options_scan},
+    {"mget", options_mget},     {"shell", options_shell},     {"bench", options_bench},
+    {"status", options_status}, {"metrics", options_metrics}, {"where", options_where},
+    {"ring", options_ring},     {"init", options_init},       {"keyspace", options_keyspace},
+    {"keygen", options_keygen}, {"local", options_local},     {"authorize", options_authorize},
     {"config", options_config},
 };
 
@@ -39,7 +28,9 @@ const struct verb verbs[] = {
     {"shell", "Data", "shell [OPTION]...", "Verbs from stdin, one a line, on one connection", NULL,
      verb_shell},
     {"status", "Cluster", "status [OPTION]...", "Which nodes and processes are up",
-     "Exit status 12 if a node or process is not up.\n", verb_status},
+     "Exit status 12 if a node or process is not up and well.\n", verb_status},
+    {"metrics", "Cluster", "metrics [OPTION]...",
+     "What stores and the router count, for Prometheus", NULL, verb_metrics},
     {"where", "Cluster", "where [OPTION]... KEY", "Which nodes own a key", NULL, verb_where},
     {"ring", "Cluster", "ring init NODEFILE... | show | export", "The placement of all keys",
      "  init NODEFILE... --into DIR...  makes the first ring of these nodes and puts it\n"

@@ -9,10 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+enum { PATIENT_NICE = 10 };
 
 struct worker {
     void (*run)(void *job);
+    bool is_patient;
     void *job; // of the caller: what was submitted and not taken back
     int fd;
     pthread_t thread;
@@ -36,6 +40,8 @@ static void *next_job(struct worker *worker)
 static void *run_jobs(void *context)
 {
     struct worker *worker = context;
+    if (worker->is_patient) // 0 is this thread, on Linux
+        setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + PATIENT_NICE);
     for (void *job; (job = next_job(worker));) {
         worker->run(job);
         uint64_t one = 1;
@@ -46,13 +52,15 @@ static void *run_jobs(void *context)
     return NULL;
 }
 
-enum status worker_start(struct worker **worker, void (*run)(void *job), struct fault *fault)
+static enum status start(struct worker **worker, void (*run)(void *job), bool is_patient,
+                         struct fault *fault)
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
         return fault_set(fault, STATUS_IO, "no eventfd: %s", strerror(errno));
     struct worker *started = xcalloc(1, sizeof *started);
     started->run = run;
+    started->is_patient = is_patient;
     started->fd = fd;
     pthread_mutex_init(&started->mutex, NULL);
     pthread_cond_init(&started->changed, NULL);
@@ -64,6 +72,17 @@ enum status worker_start(struct worker **worker, void (*run)(void *job), struct 
     }
     *worker = started;
     return STATUS_OK;
+}
+
+enum status worker_start(struct worker **worker, void (*run)(void *job), struct fault *fault)
+{
+    return start(worker, run, false, fault);
+}
+
+enum status worker_start_patient(struct worker **worker, void (*run)(void *job),
+                                 struct fault *fault)
+{
+    return start(worker, run, true, fault);
 }
 
 void worker_stop(struct worker *worker)

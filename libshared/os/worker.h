@@ -14,6 +14,10 @@ struct worker;
 // `run` is called on the thread with each job. The thread inherits the signal mask.
 enum status worker_start(struct worker **worker, void (*run)(void *job),
                          struct fault *fault) MUST_USE;
+
+// One whose thread gives way to all others (10 nicer): for work that nobody waits for.
+enum status worker_start_patient(struct worker **worker, void (*run)(void *job),
+                                 struct fault *fault) MUST_USE;
 void worker_stop(struct worker *worker); // waits for the job that runs; NULL is allowed
 
 int worker_fd(const struct worker *worker);           // readable when a job is done

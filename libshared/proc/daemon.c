@@ -222,11 +222,11 @@ static enum status think(struct daemon *daemon, struct moment now, struct fault 
         daemon->tick_due_ms = now.mono_ms + daemon->options->tick_ms;
         brain->on_tick(brain->self, now, &daemon->outbox);
     }
+    if (brain->on_turn_end)
+        brain->on_turn_end(brain->self, now, &daemon->outbox);
     if (brain->tick_within_ms &&
         now.mono_ms + brain->tick_within_ms(brain->self) < daemon->tick_due_ms)
         daemon->tick_due_ms = now.mono_ms + brain->tick_within_ms(brain->self);
-    if (brain->on_turn_end)
-        brain->on_turn_end(brain->self, now, &daemon->outbox);
     return STATUS_OK;
 }
 
@@ -342,9 +342,13 @@ static int turn_until_stopped(struct daemon *daemon)
 
 static enum status start_workers(struct daemon *daemon, struct fault *fault)
 {
+    const struct daemon_brain *brain = daemon->brain;
     enum status status = STATUS_OK;
-    for (unsigned i = 0; !status && i < daemon->brain->worker_count; i++) {
-        status = worker_start(&daemon->workers[i], daemon->brain->run_job, fault);
+    for (unsigned i = 0; !status && i < brain->worker_count; i++) {
+        if (i + brain->patient_worker_count < brain->worker_count)
+            status = worker_start(&daemon->workers[i], brain->run_job, fault);
+        else
+            status = worker_start_patient(&daemon->workers[i], brain->run_job, fault);
         if (!status)
             daemon->fds[1 + i] = worker_fd(daemon->workers[i]);
     }

@@ -28,13 +28,14 @@ struct daemon_brain {
     void (*on_unsent)(void *self, link_id link, struct bytes message, struct moment now,
                       struct outbox *outbox); // a message that could not be queued; or NULL
     void (*on_tick)(void *self, struct moment now, struct outbox *outbox);
-    // How long the next tick may wait, at most daemon_options.tick_ms; or NULL.
-    unsigned (*tick_within_ms)(void *self);
     // At the end of every turn's thinking, before jobs and messages leave; or NULL.
     void (*on_turn_end)(void *self, struct moment now, struct outbox *outbox);
+    // Asked then: how long the next tick may wait, at most daemon_options.tick_ms; or NULL.
+    unsigned (*tick_within_ms)(void *self);
 
     // Blocking work; all NULL if there is none. Jobs are opaque.
     unsigned worker_count;
+    unsigned patient_worker_count; // the last ones of them, whose threads give way to all others
     void *(*next_job)(void *self, unsigned worker);
     void (*run_job)(void *job); // on the worker's thread
     enum status (*on_job_done)(void *self, unsigned worker, void *job, struct moment now,

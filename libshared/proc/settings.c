@@ -73,6 +73,10 @@ struct rule {
         "writes kept in memory before they go to a table")                                         \
     ROW("store/log_segment", "64MiB", SIZE, log_segment_size, 64 * KIB, 1 * GIB, NULL,             \
         "size of a file of the log")                                                               \
+    ROW("store/separate", "4KiB", SIZE, separate_size, 1 * KIB, 1 * GIB, NULL,                     \
+        "records from this size on lie beside the tables, where merges do not copy them")          \
+    ROW("store/merge_rate", "0", SIZE, merge_rate, 0, UINT64_MAX, NULL,                            \
+        "bytes that merges may write in a second; 0: as they can")                                 \
     ROW("store/cache", "25%", SIZE, cache_size, 0, UINT64_MAX, NULL,                               \
         "cache of table blocks, a size or a part of the machine's memory")
 

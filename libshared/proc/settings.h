@@ -27,6 +27,7 @@ struct settings {
     int durability;                                       // store/durability: enum lsm_durability
     uint64_t durability_interval_ms;                      // store/durability_interval
     uint64_t memtable_size, log_segment_size, cache_size; // store/...
+    uint64_t separate_size, merge_rate;
     uint64_t clock_warn_ms, clock_refuse_ms;
 };
 

@@ -139,6 +139,7 @@ void op_encode_pong(const struct op_pong *op, struct buf *out)
     buf_append_u64(out, op->entry_count);
     buf_append_u64(out, op->data_size);
     buf_append_u8(out, op->disk_full);
+    buf_append_sized(out, op->metrics);
 }
 
 enum status op_decode_pong(struct op_pong *op, struct reader *body)
@@ -149,6 +150,7 @@ enum status op_decode_pong(struct op_pong *op, struct reader *body)
     op->entry_count = reader_u64(body);
     op->data_size = reader_u64(body);
     op->disk_full = reader_u8(body);
+    op->metrics = reader_sized(body);
     return read_whole(body);
 }
 

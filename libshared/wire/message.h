@@ -34,7 +34,7 @@ enum message_type {
     MESSAGE_WELCOME = 3,
     MESSAGE_PING = 4,
     MESSAGE_PONG = 5,
-    MESSAGE_ASK = 6, // a question by name: "ring", "status"
+    MESSAGE_ASK = 6, // a question by name: "ring", "status", "metrics"
     MESSAGE_ANSWER = 7,
     MESSAGE_PUT = 16,
     MESSAGE_PUT_DONE = 17,
@@ -111,8 +111,9 @@ struct op_pong {
     uint64_t actor;
     uint32_t unsynced_age_ms; // age of the oldest write that is not durable yet
     uint64_t entry_count;     // live keys, as far as known
-    uint64_t data_size;       // bytes in tables and memory
+    uint64_t data_size;       // bytes in tables and memory, and of values beside them
     uint8_t disk_full;
+    struct bytes metrics; // sized, of a store: wire/metrics.h
 };
 
 struct op_ask {

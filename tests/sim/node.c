@@ -185,7 +185,7 @@ static enum status on_job_done(void *self, unsigned worker, void *job, struct fa
 
 static uint64_t durable(void *self)
 {
-    return lsm_durable(((struct node *)self)->store.lsm);
+    return store_durable(&((struct node *)self)->store);
 }
 
 static uint64_t job_us(void *self, unsigned worker)

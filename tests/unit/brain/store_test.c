@@ -1,5 +1,6 @@
 #include "dkv-store/store.h"
 
+#include "lsm/file_name.h"
 #include "ring/ring_plan.h"
 #include "sim/memory_vfs.h"
 #include "unit/unit.h"
@@ -17,6 +18,7 @@ struct bench {
     struct outbox outbox;
     struct moment now;
     char key[16]; // one that the store owns
+    unsigned key_number;
 };
 
 static void start(struct bench *bench, uint64_t actor)
@@ -26,12 +28,12 @@ static void start(struct bench *bench, uint64_t actor)
                      STATUS_OK);
 }
 
-// A key that node `index` owns, or does not.
+// The next key that node `index` owns, or does not.
 static void choose_key(struct bench *bench, int index, bool owned)
 {
-    for (unsigned i = 0;; i++) {
+    for (;;) {
         uint16_t owners[RING_OWNERS_MAX];
-        snprintf(bench->key, sizeof bench->key, "key %u", i);
+        snprintf(bench->key, sizeof bench->key, "key %u", bench->key_number++);
         uint64_t token = ring_token(RING_DEFAULT_KEYSPACE, bytes_of_text(bench->key));
         uint32_t count = ring_owners(&bench->ring, ring_partition(&bench->ring, token),
                                      &bench->ring.keyspaces[0], owners);
@@ -370,6 +372,134 @@ TEST(after_a_standstill_work_whose_time_is_over_is_dropped)
     release(&bench);
 }
 
+// Everything that was written goes to a table, and merges run until there is nothing to do.
+static void flush(struct bench *bench)
+{
+    struct lsm_job *job;
+    lsm_flush(bench->store.lsm);
+    do {
+        sync_log(bench);
+        job = store_next_job(&bench->store, LSM_WORKER_BACKGROUND);
+        if (job) {
+            lsm_job_run(job);
+            assert_int_equal(store_on_job_done(&bench->store, job, NULL), STATUS_OK);
+        }
+    } while (job);
+}
+
+// Flips a bit of the text, which a table has.
+static void damage(struct bench *bench, const char *text)
+{
+    struct buf path = {0}, content = {0};
+    for (uint64_t number = 0; number < 100; number++) {
+        if (!memory_vfs_has(&bench->disk, file_path(&path, "store", FILE_TABLE, number)))
+            continue;
+        memory_vfs_load(&bench->disk, buf_text(&path), &content);
+        const uint8_t *at = memmem(content.data, content.size, text, strlen(text));
+        if (at)
+            memory_vfs_flip(&bench->disk, buf_text(&path), (uint64_t)(at - content.data), 1);
+    }
+    buf_release(&path);
+    buf_release(&content);
+}
+
+TEST(a_damaged_block_fails_what_is_read_from_it_and_nothing_else)
+{
+    struct bench bench;
+    struct record record = {0};
+    init(&bench);
+    store_close(&bench.store);
+    bench.options.lsm.cache_size = 0;
+    start(&bench, 101);
+    struct op_update op = update_of(&bench, 1, "a value to be damaged");
+    assert_int_equal(update(&bench, &op).status, STATUS_OK);
+    flush(&bench);
+    damage(&bench, "to be damaged");
+    assert_int_equal(fetch(&bench, &record).status, STATUS_CORRUPT);
+    assert_int_equal(update(&bench, &op).status, STATUS_CORRUPT);
+    assert_int_equal(bench.store.counts.damaged_reads, 2);
+    assert_non_null(strstr(bench.store.damage.text, ".tbl"));
+    assert_non_null(strstr(bench.store.damage.text, "offset"));
+    choose_key(&bench, ring_find_node(&bench.ring, 1), true);
+    op = update_of(&bench, 2, "another");
+    assert_int_equal(update(&bench, &op).status, STATUS_OK);
+    assert_int_equal(fetch(&bench, &record).status, STATUS_OK);
+    record_release(&record);
+    release(&bench);
+}
+
+TEST(a_merge_that_meets_damage_ends_and_the_store_goes_on)
+{
+    struct bench bench;
+    init(&bench);
+    store_close(&bench.store);
+    bench.options.lsm.merge_run_count = 2;
+    start(&bench, 101);
+    for (uint8_t i = 1; i < 40; i++) {
+        choose_key(&bench, ring_find_node(&bench.ring, 1), true);
+        struct op_update op = update_of(&bench, i, "a value to be damaged");
+        enum status status = update(&bench, &op).status;
+        assert_true(!status || status == STATUS_CORRUPT);
+        if (i % 4)
+            continue;
+        flush(&bench);
+        if (i == 4)
+            damage(&bench, "to be damaged");
+    }
+    assert_int_equal(bench.store.counts.damaged_merges, 1);
+    assert_non_null(strstr(bench.store.damage.text, ".tbl"));
+    assert_false(lsm_failed(bench.store.lsm));
+    release(&bench);
+}
+
+TEST(acknowledgements_wait_while_the_engine_wants_writers_to)
+{
+    struct bench bench;
+    init(&bench);
+    store_close(&bench.store);
+    bench.options.lsm.log_segment_size = 1 << 20;
+    start(&bench, 101);
+    flush(&bench); // and a segment is prepared
+    char value[900];
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = 0;
+    uint64_t gate = 0;
+    for (uint8_t i = 1; i < 150 && !bench.store.held_until_ms; i++) { // nothing is flushed
+        choose_key(&bench, ring_find_node(&bench.ring, 1), true);
+        struct op_update op = update_of(&bench, i, value);
+        assert_int_equal(update(&bench, &op).status, STATUS_OK);
+        gate = bench.outbox.messages[1].gate;
+        store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    }
+    sync_log(&bench);
+    assert_true(lsm_durable(bench.store.lsm) >= gate);
+    assert_true(store_durable(&bench.store) < gate);
+    assert_in_range(store_tick_within_ms(&bench.store, 200), 1, 20);
+    bench.now.mono_ms += store_tick_within_ms(&bench.store, 200);
+    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    assert_true(store_durable(&bench.store) >= gate);
+    assert_int_equal(store_tick_within_ms(&bench.store, 200), 200);
+    release(&bench);
+}
+
+TEST(an_interval_between_syncs_is_kept)
+{
+    struct bench bench;
+    init(&bench);
+    store_close(&bench.store);
+    bench.options.lsm.durability = LSM_DURABILITY_INTERVAL;
+    bench.options.lsm.interval_ms = 10;
+    start(&bench, 101);
+    store_on_tick(&bench.store, bench.now, &bench.outbox);
+    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    assert_int_equal(store_tick_within_ms(&bench.store, 200), 200);
+    struct op_update op = update_of(&bench, 1, "value");
+    update(&bench, &op);
+    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    assert_int_equal(store_tick_within_ms(&bench.store, 200), 10);
+    release(&bench);
+}
+
 TESTS(RUN(updated_leaves_at_once_and_durable_waits_for_the_log),
       RUN(a_disk_that_keeps_up_with_steady_writes_is_never_called_hanging),
       RUN(merged_waits_for_the_log_even_if_nothing_changed),
@@ -380,4 +510,8 @@ TESTS(RUN(updated_leaves_at_once_and_durable_waits_for_the_log),
       RUN(a_context_that_names_dots_not_given_yet_is_refused),
       RUN(values_beyond_the_limit_are_refused_whole),
       RUN(another_epoch_and_keys_of_others_are_refused),
-      RUN(after_a_standstill_work_whose_time_is_over_is_dropped))
+      RUN(after_a_standstill_work_whose_time_is_over_is_dropped),
+      RUN(a_damaged_block_fails_what_is_read_from_it_and_nothing_else),
+      RUN(a_merge_that_meets_damage_ends_and_the_store_goes_on),
+      RUN(acknowledgements_wait_while_the_engine_wants_writers_to),
+      RUN(an_interval_between_syncs_is_kept))

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 
 struct job {
     unsigned number;
@@ -54,5 +55,28 @@ TEST(stopping_waits_for_the_job_that_was_submitted)
     worker_stop(NULL);
 }
 
-TESTS(RUN(jobs_come_back_done_one_after_the_other),
+static void tell_priority(void *context)
+{
+    struct job *job = context;
+    job->result = (unsigned)getpriority(PRIO_PROCESS, 0);
+}
+
+TEST(a_patient_one_gives_way_and_the_others_do_not)
+{
+    struct worker *worker;
+    int before = getpriority(PRIO_PROCESS, 0);
+    struct job job = {0};
+    assert_int_equal(worker_start_patient(&worker, tell_priority, NULL), STATUS_OK);
+    worker_submit(worker, &job);
+    worker_stop(worker);
+    assert_int_equal(job.result, before + 10 < 19 ? before + 10 : 19);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), before);
+    assert_int_equal(worker_start(&worker, tell_priority, NULL), STATUS_OK);
+    worker_submit(worker, &job);
+    worker_stop(worker);
+    assert_int_equal(job.result, before);
+}
+
+TESTS(RUN(a_patient_one_gives_way_and_the_others_do_not),
+      RUN(jobs_come_back_done_one_after_the_other),
       RUN(stopping_waits_for_the_job_that_was_submitted))

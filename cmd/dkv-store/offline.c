@@ -1,0 +1,202 @@
+#include "dkv-store/offline.h"
+
+#include "base/endian.h"
+#include "base/text.h"
+#include "causal/record.h"
+#include "lsm/file_name.h"
+#include "ring/ring.h"
+
+#include <inttypes.h>
+
+enum { OUTPUT_SIZE = 64 << 10 };
+
+// A database is created by whoever opens a directory without one.
+static enum status check_exists(const struct offline *offline, struct fault *fault)
+{
+    struct buf path = {0};
+    struct vfs_file *file = NULL;
+    enum status status = offline->vfs->open(
+        offline->vfs, file_path(&path, offline->dir, FILE_CURRENT, 0), VFS_READ, &file, fault);
+    if (file)
+        offline->vfs->close(offline->vfs, file);
+    if (status == STATUS_NOT_FOUND)
+        status = fault_set(fault, STATUS_INVALID, "%s: there is no database", offline->dir);
+    buf_release(&path);
+    return status;
+}
+
+static enum status open_database(const struct offline *offline, struct lsm **lsm,
+                                 struct fault *fault)
+{
+    struct lsm_options options = lsm_options_default();
+    options.vfs = offline->vfs;
+    options.dir = offline->dir;
+    options.seed = offline->seed;
+    enum status status = check_exists(offline, fault);
+    if (!status)
+        status = lsm_open(lsm, &options, fault);
+    if (status == STATUS_LOCKED)
+        fault_set(fault, status, "%s: in use; stop the store first", offline->dir);
+    return status;
+}
+
+// A pair of the engine as what the store had put there. CORRUPT if it is none.
+static enum status read_record(struct record *record, struct bytes engine_key, struct bytes value,
+                               struct bytes *key, struct fault *fault)
+{
+    enum status status = STATUS_CORRUPT;
+    if (engine_key.size > RING_ENGINE_PREFIX_SIZE) {
+        *key = bytes_of(engine_key.data + RING_ENGINE_PREFIX_SIZE,
+                        engine_key.size - RING_ENGINE_PREFIX_SIZE);
+        status = record_decode(record, *key, value);
+    }
+    if (!status)
+        return STATUS_OK;
+    struct buf hex = {0};
+    text_format_hex(engine_key, &hex);
+    fault_set(fault, STATUS_CORRUPT, "the record of key %.200s fails its checksum", buf_text(&hex));
+    buf_release(&hex);
+    return STATUS_CORRUPT;
+}
+
+// ---- dump ----------------------------------------------------------------------------
+
+static void add_json_bytes(struct bytes bytes, bool is_text, struct buf *out)
+{
+    if (!is_text) {
+        buf_append_text(out, "{\"b64\":\"");
+        text_format_base64(bytes, out);
+        buf_append_text(out, "\"}");
+        return;
+    }
+    buf_append_u8(out, '"');
+    for (size_t i = 0; i < bytes.size; i++) {
+        uint8_t byte = bytes.data[i];
+        if (byte < ' ') {
+            buf_printf(out, "\\u%04x", byte);
+            continue;
+        }
+        if (byte == '"' || byte == '\\')
+            buf_append_u8(out, '\\');
+        buf_append_u8(out, byte);
+    }
+    buf_append_u8(out, '"');
+}
+
+static void add_record(const struct record *record, struct bytes engine_key, struct bytes key,
+                       struct bytes value, struct buf *out)
+{
+    uint32_t tombstones = 0;
+    for (uint32_t i = 0; i < record->count; i++)
+        tombstones += (record->siblings[i].flags & SIBLING_TOMBSTONE) != 0;
+    buf_printf(out, "{\"v\":1,\"keyspace\":%" PRIu32 ",\"key\":", load_u32_be(engine_key.data + 8));
+    add_json_bytes(key, text_is_utf8(key), out);
+    buf_printf(out,
+               ",\"values\":%" PRIu32 ",\"tombstone\":%s,\"record\":", record->count - tombstones,
+               tombstones ? "true" : "false");
+    add_json_bytes(value, false, out);
+    buf_append_u8(out, '}');
+}
+
+static enum status add_pair(const struct offline *offline, struct record *record,
+                            struct bytes engine_key, struct bytes value, struct buf *out,
+                            struct fault *fault)
+{
+    struct bytes key;
+    if (offline->is_raw) {
+        text_format_hex(engine_key, out);
+        buf_append_u8(out, '\t');
+        text_format_hex(value, out);
+    } else {
+        enum status status = read_record(record, engine_key, value, &key, fault);
+        if (status)
+            return status;
+        add_record(record, engine_key, key, value, out);
+    }
+    buf_append_u8(out, '\n');
+    return STATUS_OK;
+}
+
+static enum status dump(const struct offline *offline, struct lsm *lsm, struct fault *fault)
+{
+    struct lsm_scan *scan = lsm_scan_open(lsm, (struct bytes){0}, (struct bytes){0});
+    struct record record = {0};
+    struct buf out = {0};
+    struct bytes key, value;
+    bool is_wanted = true;
+    enum status status = STATUS_OK;
+    while (is_wanted && !status && !(status = lsm_scan_next(scan, &key, &value, fault))) {
+        status = add_pair(offline, &record, key, value, &out, fault);
+        if (out.size < OUTPUT_SIZE)
+            continue;
+        is_wanted = offline->print(offline->context, buf_bytes(&out));
+        buf_clear(&out);
+    }
+    if (is_wanted && out.size)
+        offline->print(offline->context, buf_bytes(&out));
+    lsm_scan_close(scan);
+    record_release(&record);
+    buf_release(&out);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+enum status offline_dump(const struct offline *offline, struct fault *fault)
+{
+    struct lsm *lsm;
+    enum status status = open_database(offline, &lsm, fault);
+    if (status)
+        return status;
+    status = dump(offline, lsm, fault);
+    lsm_close(lsm);
+    return status;
+}
+
+// ---- verify --------------------------------------------------------------------------
+
+static enum status count_records(struct lsm *lsm, uint64_t *count, struct fault *fault)
+{
+    struct lsm_scan *scan = lsm_scan_open(lsm, (struct bytes){0}, (struct bytes){0});
+    struct record record = {0};
+    struct bytes engine_key, value, key;
+    enum status status = STATUS_OK;
+    *count = 0;
+    while (!status && !(status = lsm_scan_next(scan, &engine_key, &value, fault))) {
+        status = read_record(&record, engine_key, value, &key, fault);
+        ++*count;
+    }
+    lsm_scan_close(scan);
+    record_release(&record);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+static void print_stats(const struct offline *offline, const struct lsm *lsm, uint64_t record_count)
+{
+    struct lsm_stats stats;
+    struct buf out = {0};
+    lsm_stats(lsm, &stats);
+    buf_printf(&out, "records\t%" PRIu64 "\n", record_count);
+    buf_printf(&out, "tables\t%zu\n", stats.table_count);
+    buf_printf(&out, "table_bytes\t%" PRIu64 "\n", stats.table_bytes);
+    buf_printf(&out, "value_files\t%" PRIu64 "\n", stats.value_file_count);
+    buf_printf(&out, "value_bytes\t%" PRIu64 "\n", stats.value_bytes);
+    buf_printf(&out, "log_bytes\t%" PRIu64 "\n", stats.log_bytes);
+    buf_append_text(&out, "OK\n");
+    offline->print(offline->context, buf_bytes(&out));
+    buf_release(&out);
+}
+
+enum status offline_verify(const struct offline *offline, struct fault *fault)
+{
+    struct lsm *lsm;
+    uint64_t record_count;
+    enum status status = open_database(offline, &lsm, fault);
+    if (status)
+        return status;
+    status = lsm_verify(lsm, fault);
+    if (!status)
+        status = count_records(lsm, &record_count, fault);
+    if (!status)
+        print_stats(offline, lsm, record_count);
+    lsm_close(lsm);
+    return status;
+}

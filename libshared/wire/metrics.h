@@ -1,0 +1,75 @@
+// metrics.h - what a store counts, for those who look after it.
+//
+// One table has the name, the kind and the meaning of each number. PONG carries the numbers
+// in the order of the table, so a new one goes at the end: who knows fewer of them passes
+// over the rest, and who knows more takes those that did not come as 0.
+#pragma once
+
+#include "base/buf.h"
+
+// M(member, kind, name, meaning). A counter only grows, from the start of the process.
+// clang-format off
+#define METRICS(M)                                                                                 \
+    M(KEYS, GAUGE, "store_keys", "keys with a record, deleted ones included")                      \
+    M(DISK_FULL, GAUGE, "store_disk_full", "1 while writes wait for space")                        \
+    M(UNSYNCED_MS, GAUGE, "store_unsynced_ms", "age of the oldest write that is not durable")      \
+    M(REQUESTS, GAUGE, "store_requests", "request ids remembered")                                 \
+    M(UPDATES, COUNTER, "store_updates", "writes coordinated here")                                \
+    M(MERGES, COUNTER, "store_merges", "records that came from other stores")                      \
+    M(FETCHES, COUNTER, "store_fetches", "records read")                                           \
+    M(FINDS, COUNTER, "store_finds", "request ids looked for")                                     \
+    M(SCANS, COUNTER, "store_scans", "pages of scans")                                             \
+    M(REPEATED, COUNTER, "store_repeated", "requests that had been applied before")                \
+    M(LWW_DROPPED, COUNTER, "store_lww_dropped", "values lost to later ones")                      \
+    M(LOST_AGAIN, COUNTER, "store_lost_again", "writes known here, lost and taken back")           \
+    M(EXPIRED, COUNTER, "store_expired", "operations dropped because their time was over")         \
+    M(REFUSED, COUNTER, "store_refused", "messages of those that may not send them")               \
+    M(STALLED, COUNTER, "store_stalled", "writes refused because memory was full")                 \
+    M(PACED_MS, COUNTER, "store_paced_ms", "time for which acknowledgements were held back")       \
+    M(DAMAGED_READS, COUNTER, "store_damaged_reads", "reads that damage or the disk made fail")    \
+    M(DAMAGED_MERGES, COUNTER, "store_damaged_merges", "merges given up for the same reason")      \
+    M(MEMTABLE_BYTES, GAUGE, "engine_memtable_bytes", "memory tables")                             \
+    M(MEMTABLE_ENTRIES, GAUGE, "engine_memtable_entries", "keys in them")                          \
+    M(LOG_BYTES, GAUGE, "engine_log_bytes", "log that a restart would read")                       \
+    M(TABLES, GAUGE, "engine_tables", "table files")                                               \
+    M(TABLE_BYTES, GAUGE, "engine_table_bytes", "bytes of them")                                   \
+    M(TABLE_ENTRIES, GAUGE, "engine_table_entries", "keys in them, each as often as it is there")  \
+    M(WRITTEN_BYTES, COUNTER, "engine_written_bytes", "keys and values given to the engine")       \
+    M(DISK_WRITTEN_BYTES, COUNTER, "engine_disk_written_bytes", "written by it, log included")     \
+    M(FLUSHES, COUNTER, "engine_flushes", "memory tables made tables")                             \
+    M(ENGINE_MERGES, COUNTER, "engine_merges", "merges of tables")                                 \
+    M(MERGE_WRITTEN_BYTES, COUNTER, "engine_merge_written_bytes", "written by them")               \
+    M(PURGED, COUNTER, "engine_purged", "records let go for good")                                 \
+    M(VALUE_FILES, GAUGE, "engine_value_files", "files with large values, segments included")      \
+    M(VALUE_BYTES, GAUGE, "engine_value_bytes", "bytes of them")                                   \
+    M(VALUE_LIVE_BYTES, GAUGE, "engine_value_live_bytes", "of which tables point to")              \
+    M(RANGES, GAUGE, "engine_ranges", "ranges of keys that are merged by themselves")              \
+    M(SLICES_MAX, GAUGE, "engine_slices_max", "tables above each other in one range")              \
+    M(DEBT_PERMILLE, GAUGE, "engine_debt_permille", "how far merges are behind; 1000 stops writes")\
+    M(LOG_SYNCS, COUNTER, "engine_log_syncs", "syncs of the log")                                  \
+    M(FILTER_MISSES, COUNTER, "engine_filter_misses", "blocks read in vain")                       \
+    M(CACHE_HITS, COUNTER, "engine_cache_hits", "blocks found in the cache")                       \
+    M(CACHE_MISSES, COUNTER, "engine_cache_misses", "blocks read from tables")
+// clang-format on
+
+#define METRIC_MEMBER(member, kind, name, meaning) METRIC_##member,
+enum metric_member { METRICS(METRIC_MEMBER) METRIC_COUNT };
+#undef METRIC_MEMBER
+
+struct metrics {
+    uint64_t values[METRIC_COUNT];
+};
+
+struct metric {
+    const char *name;
+    const char *meaning;
+    bool is_counter;
+};
+
+extern const struct metric metrics_table[METRIC_COUNT];
+
+void metrics_encode(const struct metrics *metrics, struct buf *out); // appends, a u64 each
+void metrics_decode(struct metrics *metrics, struct bytes bytes);    // whatever the bytes
+
+// What both add up to: the reads and merges that damage made fail.
+uint64_t metrics_damage(const struct metrics *metrics);

@@ -1,0 +1,211 @@
+#!/usr/bin/env bats
+# Looking after a store: its numbers, its files, damage that is met while it runs.
+load cluster
+
+setup() {
+    isolate
+}
+
+teardown() {
+    cluster_down
+}
+
+# One node whose pairs lie in tables and, the large ones, in the log; nothing is cached.
+one_node() {
+    cluster_up --nodes 1 --set store/memtable=1MiB --set store/log_segment=1MiB --set store/cache=0 \
+        --set store/separate=4KiB "$@"
+    STORE=$CLUSTER/n1/data/store
+    fill
+}
+
+fill() {
+    {
+        seq 20000 | sed 's/.*/k&\tvalue & value & value &/'
+        seq -f %04.0f 400 | awk '{
+            printf "large%s\t<%s>", $1, $1
+            for (i = 0; i < 900; i++)
+                printf "%06d,", i
+            print ""
+        }'
+    } >"$SANDBOX/pairs"
+    dkv load "$SANDBOX/pairs" 2>/dev/null
+    sort -o "$SANDBOX/pairs" "$SANDBOX/pairs"
+}
+
+metric() { # NAME NODE
+    dkv metrics | awk -v name="$1{node=\"$2\"}" '$1 == name { print $2 }'
+}
+
+has_metric() { # NAME NODE LEAST
+    [[ $(metric "$1" "$2") -ge $3 ]]
+}
+
+# FILE OFFSET: one bit the other way.
+flip() {
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+    printf '%b' "\\x$(printf %x $((byte ^ 1)))" |
+        dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# Damages every table in its middle, and the large value 0100 where it lies.
+damage_tables() { # STORE
+    local file
+    for file in "$1"/*.tbl; do
+        flip "$file" $(($(stat -c %s "$file") / 2))
+    done
+}
+
+damage_value() { # STORE
+    local found
+    found=$(cd "$1" && grep -abo '<0100>' ./*.log ./*.val 2>/dev/null | head -n 1)
+    [[ $found ]] || return 1
+    flip "$1/${found%%:*}" $(($(cut -d : -f 2 <<<"$found") + 1000))
+}
+
+# Every pair that is printed is one that was put.
+nothing_wrong() { # COMMAND...
+    "$@" 2>/dev/null | sort >"$SANDBOX/seen"
+    [[ -s $SANDBOX/seen && -z $(comm -13 "$SANDBOX/pairs" "$SANDBOX/seen") ]]
+}
+
+log_says() { # NODE PATTERN
+    grep -Eq "$2" "$CLUSTER/$1/log/dkv-store.log"
+}
+
+is_damaged() {
+    [[ $(dkv status --json | jq -r "select(.node == \"$1\") | .state") == damaged ]]
+}
+
+@test "a damaged table fails the reads of its block; the store says where and serves all else" {
+    one_node
+    eventually has_metric dkv_engine_tables n1 1
+    damage_tables "$STORE"
+    nothing_wrong dkv dump
+    (($(wc -l <"$SANDBOX/seen") < 20400))
+    cut -f 1 "$SANDBOX/pairs" >"$SANDBOX/keys"
+    nothing_wrong dkv mget <"$SANDBOX/keys"
+    local count
+    count=$(wc -l <"$SANDBOX/seen")
+    ((count > 15000 && count < 20400))
+    eventually log_says n1 'data/store/[0-9]+\.tbl.*offset'
+    eventually is_damaged n1
+    fails_with 12 dkv status
+    has_metric dkv_store_damaged_reads_total n1 1
+    dkv put new value
+    assert_equal "$(dkv get new)" value
+}
+
+@test "a damaged large value fails, its neighbours do not" {
+    one_node
+    eventually has_metric dkv_engine_value_files n1 1
+    damage_value "$STORE"
+    fails_with 1 dkv get --local large0100
+    assert_equal "$output" ''
+    assert_regex "$stderr" 'corrupt'
+    eventually log_says n1 'data/store/[0-9]+\.(log|val).*offset'
+    sed -n 's/^\(large[0-9]*\)\t.*/\1/p' "$SANDBOX/pairs" >"$SANDBOX/keys"
+    nothing_wrong dkv mget <"$SANDBOX/keys"
+    assert_equal "$(wc -l <"$SANDBOX/seen")" 399
+    eventually is_damaged n1
+}
+
+@test "merges over damage leave it alone, and writes go on" {
+    one_node --set store/separate=1GiB
+    eventually has_metric dkv_engine_tables n1 1
+    damage_tables "$STORE"
+    local round
+    for round in $(seq 12); do
+        # A key is looked for before it is put, now and then in the damaged block.
+        sed "s/^/$round/" "$SANDBOX/pairs" | dkv load --continue-on-error 2>/dev/null || :
+    done
+    eventually has_metric dkv_store_damaged_merges_total n1 1
+    eventually log_says n1 'data/store/[0-9]+\.tbl.*[1-9][0-9]* merges failed'
+    dkv put new value
+    assert_equal "$(dkv get new)" value
+}
+
+@test "with replicas every value is served, and status names the damaged node" {
+    cluster_up --nodes 3 --set store/memtable=1MiB --set store/log_segment=1MiB --set store/cache=0
+    fill
+    eventually has_metric dkv_engine_value_files n1 1
+    damage_tables "$CLUSTER/n1/data/store"
+    damage_value "$CLUSTER/n1/data/store"
+    dkv dump --read-quorum 2 | sort | cmp - "$SANDBOX/pairs"
+    cut -f 1 "$SANDBOX/pairs" | dkv mget | sort | cmp - "$SANDBOX/pairs"
+    eventually is_damaged n1
+    is_damaged n2 && return 1
+    fails_with 12 dkv status
+    # It starts again with its damage, which nobody has met in this life.
+    node stop n1 store
+    node start n1 store
+    eventually dkv status
+}
+
+@test "metrics are what Prometheus reads, and status shows the most important ones" {
+    one_node
+    eventually has_metric dkv_store_keys n1 20400
+    dkv metrics >"$SANDBOX/metrics"
+    run grep -Ev -e '^# HELP dkv_[a-z_]+ .+$' -e '^# TYPE dkv_[a-z_]+ (gauge|counter)$' \
+        -e '^dkv_[a-z_]+\{node="n1"\} [0-9]+$' "$SANDBOX/metrics"
+    assert_output ''
+    has_metric dkv_router_puts_total n1 20400
+    has_metric dkv_store_updates_total n1 20400
+    assert_equal "$(metric dkv_store_damaged_reads_total n1)" 0
+    has_metric dkv_engine_disk_written_bytes_total n1 "$(metric dkv_engine_written_bytes_total n1)"
+    run bash -c 'dkv status --json | jq -r "[.state, .damage, .write_amplification >= 1] | @tsv"'
+    assert_output $'up\t0\ttrue'
+    fails_with 2 dkv metrics extra
+}
+
+@test "the thread of the second merge gives way to the others" {
+    cluster_up --nodes 1
+    local pid
+    pid=$(node status | awk '$2 == "store" { print $4 }')
+    sed 's/.*) //' /proc/"$pid"/task/*/stat | cut -d ' ' -f 17 | sort -n >"$SANDBOX/nice"
+    assert_equal "$(uniq "$SANDBOX/nice" | wc -l)" 2
+    assert_equal "$(tail -n 2 "$SANDBOX/nice" | uniq | wc -l)" 2
+}
+
+@test "verify finds nothing in a sound store and the place in a damaged one" {
+    one_node
+    fails_with 10 dkv-store --verify "$STORE"
+    assert_regex "$stderr" 'data/store: in use'
+    eventually has_metric dkv_engine_value_files n1 1
+    dkv local down --dir "$CLUSTER"
+    fails_with 0 dkv-store --verify "$STORE"
+    assert_line --index 0 $'records\t20400'
+    assert_line --index -1 OK
+    cp -a "$STORE" "$SANDBOX/copy"
+    damage_tables "$SANDBOX/copy"
+    fails_with 1 dkv-store --verify "$SANDBOX/copy"
+    refute_output
+    assert_regex "$stderr" 'copy/[0-9]+\.tbl.*offset'
+    damage_value "$STORE"
+    fails_with 1 dkv-store --verify "$STORE"
+    assert_regex "$stderr" 'data/store/[0-9]+\.(log|val).*offset'
+}
+
+@test "a dump of a store that does not run restores it elsewhere" {
+    one_node
+    dkv del k1
+    fails_with 10 dkv-store --dump "$STORE"
+    dkv local down --dir "$CLUSTER"
+    dkv-store --dump "$STORE" >"$SANDBOX/dump"
+    assert_equal "$(wc -l <"$SANDBOX/dump")" 20400
+    assert_equal "$(jq -r 'select(.key == "k1") | .tombstone' "$SANDBOX/dump")" true
+    cluster_up --nodes 1 --dir "$SANDBOX/other"
+    dkv load --format json "$SANDBOX/dump" 2>/dev/null
+    dkv dump | sort | cmp - <(grep -v $'^k1\t' "$SANDBOX/pairs")
+    assert_equal "$(dkv-store --dump "$STORE" --raw | grep -Ec $'^[0-9a-f]+\t[0-9a-f]+$')" 20400
+}
+
+@test "looking where there is no database is exit 2 and makes none" {
+    mkdir "$SANDBOX/empty"
+    fails_with 2 dkv-store --verify "$SANDBOX/empty"
+    fails_with 2 dkv-store --dump "$SANDBOX/none"
+    [[ -z $(ls "$SANDBOX/empty") && ! -e $SANDBOX/none ]]
+    fails_with 2 dkv-store --dump
+    fails_with 2 dkv-store --raw
+    fails_with 2 dkv-store --verify "$SANDBOX/empty" --raw
+}
