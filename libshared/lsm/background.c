@@ -9,7 +9,6 @@ enum {
     MOVING_DEAD = 150,          // permille of a value file that lets its values move
     DEAD_VALUES_MAX = 300,      // permille of all such files, while writes come in ...
     DEAD_VALUES_IDLE_MAX = 150, // ... and when nobody writes
-    IDLE_MS = 1000,             // without a write, for merges that save space alone
 };
 
 struct run_writer engine_writer(const struct lsm *lsm, uint64_t run, bool is_bottom,
@@ -126,7 +125,7 @@ static bool choose(struct lsm *lsm, struct compaction_choice *choice)
         .range_size = lsm->options.range_size,
         .purge_run = lsm->purge_run,
         .survey_count = SURVEY_COUNT,
-        .is_idle = lsm->now_ms - lsm->write_ms >= IDLE_MS,
+        .is_idle = engine_is_idle(lsm),
     };
     if (dead_values(lsm) <= (limits.is_idle ? DEAD_VALUES_IDLE_MAX : DEAD_VALUES_MAX))
         lsm->value_round = 0;

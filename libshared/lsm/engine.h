@@ -25,6 +25,7 @@
 
 enum {
     MERGE_COUNT = 2, // at a time: one of the BACKGROUND worker, one of the MERGE worker
+    IDLE_MS = 1000,  // without a write, for what saves space alone
 };
 
 enum job_kind {
@@ -157,6 +158,11 @@ struct lsm {
     uint64_t sync_ms; // of the last interval sync
     struct lsm_stats stats;
 };
+
+static inline bool engine_is_idle(const struct lsm *lsm)
+{
+    return lsm->now_ms - lsm->write_ms >= IDLE_MS;
+}
 
 // Drops a reference; the file goes when it was the last one. `lsm` is a struct lsm.
 void engine_drop_table(void *lsm, struct sstable *table);

@@ -4,6 +4,7 @@
 
 enum {
     RETRY_MS = 1000, // after a full disk
+    IDLE_SHARE = 8,  // of a memtable, from which on it is flushed when nobody writes
     BUFFER_SIZE_KEPT = 4 << 20,
 };
 
@@ -260,6 +261,9 @@ void lsm_tick(struct lsm *lsm, uint64_t now_ms)
         lsm->write_mark = lsm->written;
         lsm->write_ms = now_ms;
     }
+    lsm->log.is_idle = engine_is_idle(lsm);
+    if (lsm->log.is_idle && !lsm->sealed && lsm->active->used > lsm->active->size / IDLE_SHARE)
+        lsm_flush(lsm); // so that the log need not be kept
     lsm->merge_budget = lsm->options.merge_rate * (passed_ms < 1000 ? passed_ms : 1000) / 1000;
     mark_purge(lsm);
     if (lsm->options.durability == LSM_DURABILITY_INTERVAL &&

@@ -375,7 +375,7 @@ bool log_needs_segment(struct log *log, struct segment *segment, uint64_t *recyc
     uint64_t size = free_size(log);
     bool is_needed = size < log->segment_size / 2 || log->is_starved;
     *recycled = 0;
-    if (is_needed || size < log->reserve_size)
+    if (is_needed || (size < log->reserve_size && !log->is_idle))
         take_obsolete(log, true, recycled);
     if (!is_needed && !*recycled)
         return false;
@@ -401,10 +401,25 @@ void log_add_segment(struct log *log, const struct segment *segment)
     log->is_starved = false;
 }
 
+// A spare segment that nobody will need soon.
+static bool take_spare(struct log *log, uint64_t *number)
+{
+    struct segment *last = &log->segments[log->segment_count - 1];
+    if (!log->is_idle || log->segment_count == log->current + 1 ||
+        free_size(log) - last->size < log->segment_size / 2)
+        return false;
+    segment_close(last, log->vfs);
+    *number = last->number;
+    log->segment_count--;
+    return true;
+}
+
 bool log_next_obsolete(struct log *log, uint64_t *number)
 {
+    uint64_t reserve_size = log->is_idle ? 0 : log->reserve_size;
     return take_obsolete(log, false, number) ||
-           (free_size(log) >= log->reserve_size && take_obsolete(log, true, number));
+           (free_size(log) >= reserve_size && take_obsolete(log, true, number)) ||
+           take_spare(log, number);
 }
 
 uint64_t log_size(const struct log *log, uint64_t address)

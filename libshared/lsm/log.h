@@ -56,7 +56,8 @@ struct log {
     const char *dir;
     uint64_t database;
     uint64_t segment_size;
-    uint64_t reserve_size; // recycled segments are kept up to this
+    uint64_t reserve_size; // recycled segments are kept up to this ...
+    bool is_idle;          // ... unless nobody writes
     enum lsm_durability durability;
 
     struct segment *segments; // oldest first; those behind `current` are spare and empty
