@@ -48,6 +48,11 @@ static void add_engine(const struct lsm_stats *stats, uint64_t *values)
     values[METRIC_FILTER_MISSES] = stats->filter_miss_count;
     values[METRIC_CACHE_HITS] = stats->cache_hit_count;
     values[METRIC_CACHE_MISSES] = stats->cache_miss_count;
+    values[METRIC_GETS] = stats->get_count;
+    values[METRIC_TABLE_LOOKS] = stats->table_look_count;
+    values[METRIC_DISK_BYTES] = stats->disk_bytes;
+    values[METRIC_UNFLUSHED] = stats->unflushed_count;
+    values[METRIC_MERGING] = stats->merging_count;
 }
 
 void store_metrics(const struct store *store, struct moment now, struct metrics *metrics)

@@ -422,6 +422,16 @@ bool log_next_obsolete(struct log *log, uint64_t *number)
            take_spare(log, number);
 }
 
+uint64_t log_disk_size(const struct log *log)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < log->segment_count; i++)
+        size += log->segments[i].size;
+    for (size_t i = 0; i < log->obsolete_count; i++)
+        size += log->obsolete[i].size;
+    return size;
+}
+
 uint64_t log_size(const struct log *log, uint64_t address)
 {
     uint64_t size = 0;

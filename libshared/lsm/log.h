@@ -129,5 +129,8 @@ void log_add_segment(struct log *log, const struct segment *segment);
 // An obsolete segment that is not worth keeping; false if there is none.
 bool log_next_obsolete(struct log *log, uint64_t *number);
 
+// Bytes of all its files.
+uint64_t log_disk_size(const struct log *log);
+
 // Bytes of the log from `address` to its end.
 uint64_t log_size(const struct log *log, uint64_t address);

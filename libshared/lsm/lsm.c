@@ -227,6 +227,15 @@ void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats)
     }
     stats->log_bytes = log_size(&lsm->log, lsm->flushed);
     count_tables(lsm, stats);
+    stats->disk_bytes = stats->table_bytes + log_disk_size(&lsm->log);
+    for (size_t i = 0; i < lsm->value_file_count; i++) {
+        uint64_t id = lsm->value_files[i]->id;
+        if (!(id & VALUE_IN_LOG) || !log_has(&lsm->log, id & ~VALUE_IN_LOG))
+            stats->disk_bytes += lsm->value_files[i]->size;
+    }
+    stats->unflushed_count = lsm->sealed != NULL;
+    for (size_t i = 0; i < MERGE_COUNT; i++)
+        stats->merging_count += lsm->merges[i].version != NULL;
     stats->disk_written_bytes += lsm->log.mapped_size;
     stats->cache_hit_count = lsm->cache.hit_count;
     stats->cache_miss_count = lsm->cache.miss_count;

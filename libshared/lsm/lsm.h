@@ -235,6 +235,11 @@ struct lsm_stats {
     uint64_t debt_permille;   // how far merges are behind; 1000: writers wait
     uint64_t log_sync_count;
     uint64_t filter_miss_count; // table reads that a filter could not prevent in vain
+    uint64_t get_count;         // keys looked up ...
+    uint64_t table_look_count;  // ... and tables looked into for them
+    uint64_t disk_bytes;        // of all files, spare segments of the log too
+    uint64_t unflushed_count;   // full memtables
+    uint64_t merging_count;     // merges under way
     uint64_t cache_hit_count;
     uint64_t cache_miss_count;
     bool disk_full;

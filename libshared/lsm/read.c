@@ -49,13 +49,14 @@ static enum status find_in_memory(const struct lsm *lsm, struct lookup *lookup)
 }
 
 // The next slice that may have the key. False if there is none.
-static bool find_slice(const struct lsm *lsm, struct lookup *lookup)
+static bool find_slice(struct lsm *lsm, struct lookup *lookup)
 {
     lookup->block = NULL;
     while (lookup->slice < lookup->range->count) {
         struct sstable *table = lookup->range->slices[lookup->slice++].table;
         if (!filter_may_have(&table->filter, lookup->hash))
             continue;
+        lsm->stats.table_look_count++;
         lookup->table = table;
         lookup->block_index = sstable_find_block(table, lookup->key);
         cache_prefetch(&lsm->cache, table, lookup->block_index);
@@ -107,6 +108,7 @@ static enum status find_in_file(struct lsm *lsm, struct lookup *lookup, struct f
 enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value, struct fault *fault)
 {
     struct lookup lookup;
+    lsm->stats.get_count++;
     begin(lsm, &lookup, key);
     find_range(lsm, &lookup);
     enum status status = key.size ? find_in_memory(lsm, &lookup) : STATUS_NOT_FOUND;
@@ -201,6 +203,7 @@ static void ask_slices(struct group *group)
 static void ask(struct group *group, const struct bytes *keys, size_t count)
 {
     group->open_count = 0;
+    group->lsm->stats.get_count += count;
     for (size_t i = 0; i < count; i++)
         begin(group->lsm, &group->lookups[i], keys[i]);
     for (size_t i = 0; i < count; i++)

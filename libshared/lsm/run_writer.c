@@ -24,7 +24,8 @@ enum status run_writer_add(struct run_writer *writer, const struct entry *entry,
                            struct fault *fault)
 {
     enum status status = STATUS_OK;
-    if (writer->is_open && sstable_writer_weight(&writer->table) >= writer->table_size_max)
+    if (writer->is_open && sstable_writer_weight(&writer->table) >= writer->table_size_max &&
+        writer->next_file < writer->file_end)
         status = finish_table(writer, fault);
     if (!status && !writer->is_open) {
         assert(writer->next_file < writer->file_end);

@@ -223,7 +223,8 @@ enum status value_writer_add(struct value_writer *writer, struct bytes value,
 {
     enum status status = STATUS_OK;
     if (writer->file &&
-        writer->offset + writer->out.size + value.size + VALUE_ALIGN > VALUE_FILE_SIZE_MAX)
+        writer->offset + writer->out.size + value.size + VALUE_ALIGN > VALUE_FILE_SIZE_MAX &&
+        writer->next_file < writer->file_end)
         status = end_file(writer, fault);
     if (!status && !writer->file)
         status = begin_file(writer, fault);

@@ -49,7 +49,12 @@
     M(LOG_SYNCS, COUNTER, "engine_log_syncs", "syncs of the log")                                  \
     M(FILTER_MISSES, COUNTER, "engine_filter_misses", "blocks read in vain")                       \
     M(CACHE_HITS, COUNTER, "engine_cache_hits", "blocks found in the cache")                       \
-    M(CACHE_MISSES, COUNTER, "engine_cache_misses", "blocks read from tables")
+    M(CACHE_MISSES, COUNTER, "engine_cache_misses", "blocks read from tables")                  \
+    M(GETS, COUNTER, "engine_gets", "keys looked up")                                              \
+    M(TABLE_LOOKS, COUNTER, "engine_table_looks", "tables looked into for them")                   \
+    M(DISK_BYTES, GAUGE, "engine_disk_bytes", "bytes of all files, spare log segments too")        \
+    M(UNFLUSHED, GAUGE, "engine_unflushed", "full memory tables that wait to be tables")           \
+    M(MERGING, GAUGE, "engine_merging", "merges under way")
 // clang-format on
 
 #define METRIC_MEMBER(member, kind, name, meaning) METRIC_##member,

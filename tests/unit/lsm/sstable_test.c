@@ -274,7 +274,26 @@ TEST(an_aborted_run_leaves_no_file)
     stop();
 }
 
-TESTS(RUN(every_key_is_found_in_its_table), RUN(the_index_finds_every_block_and_measures_ranges),
+TEST(a_run_without_numbers_left_grows_its_last_table)
+{
+    start();
+    struct run_writer writer = writer_for(5, 5, 512);
+    writer.file_end = 7;
+    for (unsigned i = 0; i < 500; i++) {
+        char key[32];
+        make_key(key, i);
+        struct entry entry = {.key = bytes_of_text(key), .value = bytes_of_text(key)};
+        assert_int_equal(run_writer_add(&writer, &entry, &fault), STATUS_OK);
+    }
+    assert_int_equal(run_writer_finish(&writer, &fault), STATUS_OK);
+    assert_int_equal(writer.count, 2);
+    assert_true(writer.infos[1].entry_count > 400);
+    run_writer_release(&writer);
+    stop();
+}
+
+TESTS(RUN(a_run_without_numbers_left_grows_its_last_table), RUN(every_key_is_found_in_its_table),
+      RUN(the_index_finds_every_block_and_measures_ranges),
       RUN(an_iterator_shows_what_the_newest_run_says),
       RUN(a_merge_in_steps_keeps_what_counts_and_drops_deletions_at_the_bottom),
       RUN(damage_is_found_and_named), RUN(an_aborted_run_leaves_no_file))
