@@ -223,7 +223,7 @@ static bool parse(struct block *block)
     block->count = reader_u32(&reader);
     block->prefix_size = reader_u32(&reader);
     reader_bytes(&reader, block->prefix_size);
-    if (!block->count || block->count > reader_left(&reader) / BLOCK_ENTRY_OVERHEAD)
+    if (reader.bad || !block->count || block->count > reader_left(&reader) / BLOCK_ENTRY_OVERHEAD)
         return false;
     size_t n = block->count;
     uint8_t *heads = block->raw + BLOCK_HEADER_SIZE + block->prefix_size;

@@ -105,7 +105,7 @@ static void count_values(struct lsm *lsm, struct version *draft, const struct ru
                          &(struct version_values){
                              .more = &writer->pointed,
                              .less = input,
-                             .files = lsm->held_values + first,
+                             .files = lsm->held_values ? lsm->held_values + first : NULL,
                              .file_count = lsm->held_value_count - first,
                          },
                          &(struct version_drop){.context = lsm, .values = engine_drop_values});

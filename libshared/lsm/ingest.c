@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-    FILE_COUNT_MAX = 1 << 16, // of each kind
+    FILE_COUNT_MAX = 1 << 12, // of each kind
 };
 
 struct lsm_ingest *lsm_ingest_new(struct lsm *lsm)

@@ -276,8 +276,8 @@ static enum status run_extent(struct log_write *write, struct log_extent *extent
                               uint64_t database, struct fault *fault)
 {
     enum status status = STATUS_OK;
-    uint8_t *begin = write->frames.data + extent->begin;
     size_t size = extent->end - extent->begin;
+    uint8_t *begin = size ? write->frames.data + extent->begin : NULL;
     for (size_t at = 0; at < size;)
         at += frame_sign(begin + at, write->synced, database);
     if (size)

@@ -61,7 +61,9 @@ enum status log_reader_bytes(struct log_reader *reader, uint64_t offset, size_t 
         if (size > size_read)
             size = size_read;
     }
-    *bytes = bytes_of(reader->window.data + (offset - reader->begin), size);
+    *bytes = (struct bytes){0};
+    if (size)
+        *bytes = bytes_of(reader->window.data + (offset - reader->begin), size);
     return STATUS_OK;
 }
 

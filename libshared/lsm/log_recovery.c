@@ -78,7 +78,8 @@ static enum status follow(struct recovering *recovering, struct fault *fault)
     if (status)
         return status;
     reader->offset = frame_offset(address);
-    if (reader->offset < FRAME_START || reader->offset > reader->segment.size)
+    if (reader->offset < FRAME_START || reader->offset > reader->segment.size ||
+        reader->offset % FRAME_ALIGN)
         return log_reader_corrupt(reader, "log beginning out of range", fault);
     for (;;) {
         uint64_t next;

@@ -144,9 +144,12 @@ enum status value_read(struct value_reader *reader, const struct value_pointer *
     struct value_handle *handle;
     size_t size_read = 0;
     uint64_t offset = pointer->place & UINT32_MAX;
+    uint64_t file_size = 0;
     buf_clear(value);
     enum status status = open_handle(reader, value_id(pointer->place), &handle, fault);
     if (!status)
+        status = reader->vfs->size(reader->vfs, handle->file, &file_size, fault);
+    if (!status && offset + pointer->size <= file_size)
         status =
             reader->vfs->read(reader->vfs, handle->file, offset, buf_grow(value, pointer->size),
                               pointer->size, &size_read, fault);

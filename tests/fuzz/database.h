@@ -1,8 +1,9 @@
 // database.h - a small database whose files a fuzz target replaces.
 //
-// It is made once, with a log, a manifest and tables, and cloned for every input. Whatever
-// its files hold, opening, reading and verifying it must end, with any status, inside
-// of the memory that belongs to it.
+// It is made once, with a log, a manifest, tables, a value file and a segment that is kept for
+// its large values, and cloned for every input. Whatever its files hold, opening, reading,
+// verifying it and working on it must end, with any status, inside of the memory that
+// belongs to it.
 #pragma once
 
 #include "base/buf.h"
@@ -107,8 +108,12 @@ static inline struct database *database_make(enum file_kind kind)
     database.options.range_size = 32 << 10;
     database.options.log_segment_size = 64 << 10;
     database.options.block_size = 512;
+    database.options.separate_size = 150;
     database_must(lsm_open(&lsm, &database.options, &fault) == STATUS_OK, "open");
-    database_write(lsm, 0, 60);
+    database_write(lsm, 0, 60); // few large values: copied
+    lsm_flush(lsm);
+    database_work(lsm);
+    database_write(lsm, 60, 80); // mostly large ones: they stay in the log
     lsm_flush(lsm);
     database_work(lsm);
     database_write(lsm, 40, 40);
@@ -120,28 +125,69 @@ static inline struct database *database_make(enum file_kind kind)
     return &database;
 }
 
+static inline void database_found(void *context, size_t index, enum status status,
+                                  struct bytes value)
+{
+    uint64_t *sum = context;
+    *sum += index + (status ? 0 : hash64(value));
+}
+
+static inline void database_read(struct lsm *lsm)
+{
+    static const char *const keys[] = {"key 0007", "key 0001", "key 0055", "key 0077",
+                                       "key 0139", "none",     "a",        "z"};
+    struct bytes wanted[sizeof keys / sizeof keys[0]];
+    struct bytes key, value;
+    struct buf copy = {0};
+    uint64_t sum = 0;
+    struct lsm_scan *scan = lsm_scan_open(lsm, (struct bytes){0}, (struct bytes){0});
+    while (lsm_scan_next(scan, &key, &value, NULL) == STATUS_OK)
+        sum += hash64(value); // every byte of it is there
+    lsm_scan_close(scan);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        wanted[i] = bytes_of_text(keys[i]);
+        (void)!lsm_get(lsm, wanted[i], &copy, NULL);
+    }
+    (void)!lsm_multi_get(lsm, wanted, sizeof keys / sizeof keys[0], database_found, &sum, NULL);
+    (void)!lsm_verify(lsm, NULL);
+    buf_release(&copy);
+}
+
+// A flush, and merges when nobody writes; any job may fail.
+static inline void database_settle(struct lsm *lsm)
+{
+    struct lsm_batch batch = {0};
+    uint64_t position;
+    lsm_batch_put(&batch, bytes_of_text("key 0050"), bytes_of_text("more"));
+    (void)!lsm_write(lsm, &batch, &position);
+    lsm_batch_release(&batch);
+    lsm_tick(lsm, 10);
+    lsm_flush(lsm);
+    lsm_tick(lsm, 10000);
+    struct lsm_job *job;
+    for (unsigned i = 0; i < 3 * 16; i++) {
+        if ((job = lsm_next_job(lsm, (enum lsm_worker)(i % LSM_WORKER_COUNT)))) {
+            lsm_job_run(job);
+            (void)!lsm_on_done(lsm, job, NULL);
+        }
+    }
+}
+
 // Opens the database with this content of the file and asks it everything.
-static inline void database_try(struct database *database, struct bytes content)
+static inline void database_try(struct database *database, struct bytes content,
+                                enum lsm_durability durability)
 {
     struct memory_vfs disk;
-    struct fault fault = {0};
     struct lsm *lsm;
     memory_vfs_clone(&disk, &database->disk);
     memory_vfs_store(&disk, buf_text(&database->path), content);
     struct lsm_options options = database->options;
     options.vfs = &disk.vfs;
-    if (lsm_open(&lsm, &options, &fault) == STATUS_OK) {
-        struct buf value = {0};
-        struct bytes key, pair_value;
-        struct lsm_scan *scan = lsm_scan_open(lsm, (struct bytes){0}, (struct bytes){0});
-        while (lsm_scan_next(scan, &key, &pair_value, &fault) == STATUS_OK)
-            ;
-        lsm_scan_close(scan);
-        (void)!lsm_get(lsm, bytes_of_text("key 0007"), &value, &fault);
-        (void)!lsm_get(lsm, bytes_of_text("key 0077"), &value, &fault);
-        (void)!lsm_get(lsm, bytes_of_text("none"), &value, &fault);
-        (void)!lsm_verify(lsm, &fault);
-        buf_release(&value);
+    options.durability = durability;
+    if (lsm_open(&lsm, &options, NULL) == STATUS_OK) {
+        database_read(lsm);
+        database_settle(lsm);
+        database_read(lsm);
         lsm_close(lsm);
     }
     memory_vfs_release(&disk);
@@ -224,16 +270,19 @@ static inline void database_pad(const struct database *database, struct buf *con
 //     0  the file          1  the file, zeros behind it up to its size
 //     2  frames (above)    3  changes of the good file: u16 offset, u8 to add
 //                          4  the same, and a table is signed again
+// Five more: the log is synced at intervals, ten more: never.
 static inline void database_fuzz(struct database *database, struct bytes input)
 {
     struct buf content = {0};
     struct reader reader = reader_of(input);
-    uint8_t choice = reader_u8(&reader) % 5;
+    uint8_t first = reader_u8(&reader), choice = first % 5;
+    enum lsm_durability durability = (enum lsm_durability)(first / 5 % 3);
     struct bytes rest = reader_bytes(&reader, reader_left(&reader));
-    bool table = database->kind == FILE_TABLE;
+    bool is_table = database->kind == FILE_TABLE;
+    bool has_frames = database->kind == FILE_LOG || database->kind == FILE_MANIFEST;
     if (choice < 2)
         buf_set(&content, rest);
-    else if (choice == 2 && !table)
+    else if (choice == 2 && has_frames)
         database_frames(database, rest, &content);
     else
         buf_set(&content, buf_bytes(&database->content));
@@ -244,8 +293,8 @@ static inline void database_fuzz(struct database *database, struct bytes input)
         size_t offset = reader_u16(&reader) % content.size;
         content.data[offset] = (uint8_t)(content.data[offset] + reader_u8(&reader));
     }
-    if (choice == 4 && table)
+    if (choice == 4 && is_table)
         database_sign_table(database, &content);
-    database_try(database, buf_bytes(&content));
+    database_try(database, buf_bytes(&content), durability);
     buf_release(&content);
 }
