@@ -1,6 +1,7 @@
 #include "lsm/edit.h"
 
 #include "base/endian.h"
+#include "base/search.h"
 #include "base/xalloc.h"
 
 #include <stdlib.h>
@@ -125,15 +126,7 @@ void edit_encode_change(struct buf *out, const struct version *before, const str
 // Index of the first table whose number is not below this one.
 static size_t find_table(const struct edit_state *state, uint64_t number)
 {
-    size_t low = 0, high = state->table_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (state->tables[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_number(state->tables, state->table_count, sizeof *state->tables, number);
 }
 
 const struct sstable_info *edit_find_table(const struct edit_state *state, uint64_t number)
@@ -220,9 +213,7 @@ static bool set_values(struct edit_state *state, struct reader *reader)
     values.live = reader_u64(reader);
     if (reader->bad)
         return false;
-    size_t at = 0;
-    while (at < state->value_count && state->values[at].id < values.id)
-        at++;
+    size_t at = search_number(state->values, state->value_count, sizeof *state->values, values.id);
     bool is_there = at < state->value_count && state->values[at].id == values.id;
     if (!values.live && !is_there)
         return false;

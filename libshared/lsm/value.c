@@ -1,6 +1,7 @@
 #include "lsm/value.h"
 
 #include "base/endian.h"
+#include "base/search.h"
 #include "base/xalloc.h"
 #include "lsm/checksum.h"
 #include "lsm/file_name.h"
@@ -57,15 +58,7 @@ const char *value_path(struct buf *path, const char *dir, uint64_t id)
 
 static size_t find_count(const struct value_counts *counts, uint64_t id)
 {
-    size_t low = 0, high = counts->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (counts->counts[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_number(counts->counts, counts->count, sizeof *counts->counts, id);
 }
 
 void value_counts_add(struct value_counts *counts, uint64_t id, uint64_t size)
