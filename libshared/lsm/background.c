@@ -71,8 +71,6 @@ void flush_on_done(struct lsm *lsm, struct lsm_job *job)
 {
     if (job->status) {
         flush_release(&lsm->flush); // from the beginning
-        if (job->status == STATUS_DISK_FULL)
-            engine_wait_for_space(lsm);
         return;
     }
     struct flush *flush = &lsm->flush;

@@ -43,11 +43,6 @@ enum job_kind checkpoint_next(struct lsm *lsm, struct lsm_job *job)
     return JOB_CHECKPOINT;
 }
 
-static enum status link_file(struct vfs *vfs, const char *from, const char *to, struct fault *fault)
-{
-    return vfs->link(vfs, from, to, fault);
-}
-
 // The log still writes there, and may use the file again.
 static enum status copy_file(struct vfs *vfs, const char *from, const char *to, struct fault *fault)
 {
@@ -102,14 +97,14 @@ static enum status take_files(struct lsm *lsm, const struct checkpoint *checkpoi
     struct sstable **tables = version_tables(version, &count);
     for (size_t i = 0; i < count && !status; i++) {
         uint64_t number = tables[i]->info.number;
-        status = link_file(lsm->vfs, file_path(&from, lsm->dir, FILE_TABLE, number),
-                           file_path(&to, dir, FILE_TABLE, number), fault);
+        status = lsm->vfs->link(lsm->vfs, file_path(&from, lsm->dir, FILE_TABLE, number),
+                                file_path(&to, dir, FILE_TABLE, number), fault);
     }
     for (size_t i = 0; i < version->value_count && !status; i++) {
         uint64_t id = version->values[i].file->id;
         bool is_shared = id & VALUE_IN_LOG && (id & ~VALUE_IN_LOG) >= checkpoint->first_shared;
-        status = (is_shared ? copy_file : link_file)(lsm->vfs, value_path(&from, lsm->dir, id),
-                                                     value_path(&to, dir, id), fault);
+        status = (is_shared ? copy_file : lsm->vfs->link)(lsm->vfs, value_path(&from, lsm->dir, id),
+                                                          value_path(&to, dir, id), fault);
     }
     free(tables);
     buf_release(&from);

@@ -205,8 +205,6 @@ void commit_on_done(struct lsm *lsm, struct lsm_job *job)
         // The edit may have reached the manifest, so the tables stay; it is written again.
         engine_drop_version(lsm, commit->draft);
         commit->draft = NULL;
-        if (job->status == STATUS_DISK_FULL)
-            engine_wait_for_space(lsm);
         return;
     }
     struct version *before = lsm->version;

@@ -186,9 +186,6 @@ void engine_seal(struct lsm *lsm);
 // Gives back what a job holds.
 void engine_release_job(struct lsm_job *job);
 
-// After a full disk.
-void engine_wait_for_space(struct lsm *lsm);
-
 // ---- background.c: flushes and merges ------------------------------------------------
 
 // The next step, or JOB_NONE.

@@ -149,7 +149,7 @@ void lsm_job_run(struct lsm_job *job)
 
 // ---- Taking the result in --------------------------------------------------------------
 
-void engine_wait_for_space(struct lsm *lsm)
+static void wait_for_space(struct lsm *lsm)
 {
     lsm->is_disk_full = true;
     lsm->is_waiting = true;
@@ -216,7 +216,7 @@ enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *faul
     }
     lsm->is_failed |= job->is_final;
     if (job->status == STATUS_DISK_FULL && job->kind != JOB_MERGE)
-        engine_wait_for_space(lsm);
+        wait_for_space(lsm);
     if (job->status)
         fault_set(fault, job->status, "%s", job->fault.text);
     engine_release_job(job);

@@ -22,10 +22,8 @@ static enum status enter(struct walk *walk, struct fault *fault)
     walk->iterator.to = walk->end;
     for (size_t i = 0; i < walk->order_count; i++)
         iterator_add_order(&walk->iterator, walk->orders[i].memtable, walk->orders[i].order);
-    for (size_t s = walk->first_slice; s < range->count; s++) {
-        if (s - walk->first_slice < walk->slice_count)
-            iterator_add_table(&walk->iterator, range->slices[s].table);
-    }
+    for (size_t s = 0; s < range->count && s < walk->slice_count; s++)
+        iterator_add_table(&walk->iterator, range->slices[s].table);
     return iterator_seek(&walk->iterator, begin, fault);
 }
 

@@ -18,8 +18,7 @@ struct walk_order {
 struct walk {
     const struct version *version;
     struct bytes from, to;           // [from, to); an empty `to` is the end
-    size_t first_slice;              // of each range: those before it are left out ...
-    size_t slice_count;              // ... and those behind as many
+    size_t slice_count;              // so many of the newest of each range
     const struct walk_order *orders; // newest first
     size_t order_count;
     void (*on_hidden)(void *context, const struct entry *entry); // as of the iterator
