@@ -53,6 +53,7 @@ enum job_kind flush_next(struct lsm *lsm, struct lsm_job *job)
         flush->begin = lsm->flushed;
         flush->end = lsm->sealed_end;
         flush->segment_size = lsm->options.log_segment_size;
+        flush->first_kept = lsm->log.first_own;
         flush->is_oldest = !has_tables(lsm);
         flush->writer = engine_writer(lsm, lsm->sealed_run, false, 2 * lsm->options.range_size);
     }

@@ -3,15 +3,14 @@
 #include "base/reader.h"
 #include "base/xalloc.h"
 #include "lsm/checksum.h"
+#include "lsm/pack.h"
 
 #include <assert.h>
-#include <lz4.h>
 #include <stdlib.h>
 
 enum {
     COMPRESSION_NONE = 0,
     COMPRESSION_LZ4 = 1,
-    LZ4_RATIO_MAX = 255, // what LZ4 can make of a byte at most
     ROOM_MIN = 2048,
 };
 
@@ -143,21 +142,9 @@ static uint64_t checksum_of(struct bytes stored, struct block_place place)
 void block_store(struct buf *out, struct bytes raw, struct block_place place)
 {
     size_t begin_size = out->size;
-    uint32_t compression = COMPRESSION_NONE;
-    int size = 0;
-    if (raw.size < LZ4_MAX_INPUT_SIZE) {
-        // Worth it only if an eighth is saved.
-        int capacity = (int)(raw.size - raw.size / 8);
-        buf_reserve(out, (size_t)capacity + BLOCK_TRAILER_SIZE);
-        size = LZ4_compress_default((const char *)raw.data, (char *)out->data + begin_size,
-                                    (int)raw.size, capacity);
-    }
-    if (size > 0) {
-        compression = COMPRESSION_LZ4;
-        out->size += (size_t)size;
-    } else {
+    uint32_t compression = pack_encode(out, raw) ? COMPRESSION_LZ4 : COMPRESSION_NONE;
+    if (compression == COMPRESSION_NONE)
         buf_append(out, raw);
-    }
     buf_append_u32(out, (uint32_t)raw.size);
     buf_append_u32(out, compression);
     struct bytes stored = bytes_of(out->data + begin_size, out->size - begin_size);
@@ -178,8 +165,7 @@ static bool check(struct bytes stored, struct block_place place, size_t *size)
     *size = load_u32(trailer);
     if (load_u32(trailer + 4) == COMPRESSION_NONE)
         return *size == stored_size;
-    return load_u32(trailer + 4) == COMPRESSION_LZ4 && *size < LZ4_MAX_INPUT_SIZE &&
-           *size / LZ4_RATIO_MAX <= stored_size;
+    return load_u32(trailer + 4) == COMPRESSION_LZ4 && pack_may_have(*size, stored_size);
 }
 
 // Puts `size` bytes at `to`, after the check.
@@ -188,8 +174,7 @@ static bool unpack(struct bytes stored, uint8_t *to, size_t size)
     const uint8_t *trailer = stored.data + stored.size - BLOCK_TRAILER_SIZE;
     size_t stored_size = stored.size - BLOCK_TRAILER_SIZE;
     if (load_u32(trailer + 4) == COMPRESSION_LZ4)
-        return LZ4_decompress_safe((const char *)stored.data, (char *)to, (int)stored_size,
-                                   (int)size) == (int)size;
+        return pack_decode(bytes_of(stored.data, stored_size), to, size);
     if (size)
         memcpy(to, stored.data, size);
     return true;

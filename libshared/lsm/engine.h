@@ -77,6 +77,7 @@ struct lsm_ingest {
     size_t separate_size;
     struct run_writer writer; // its run is 0 until ingest_number()
     struct buf last;          // key
+    struct buf packed;        // a value
     bool is_finished;
     uint64_t address; // of the log, before which the writes lie that it hides
 };
@@ -100,6 +101,8 @@ struct lsm {
     uint64_t database; // random id; salt of all checksums, seed of all hashes
 
     struct log log;
+    struct buf packed; // by write.c: a batch and a value
+    struct buf packed_value;
     uint64_t written;
     struct memtable *active;
     struct orders active_orders;
@@ -175,8 +178,8 @@ struct value_file *engine_add_value_file(struct lsm *lsm, uint64_t id, uint64_t 
 // Whether tables of any version point into the segment: the log must let it be.
 bool engine_keeps_segment(const void *lsm, uint64_t number);
 
-// Replaces `value` by what an entry has: its value, or the one it points to.
-enum status engine_read_value(struct lsm *lsm, struct bytes pointer, struct buf *value,
+// Replaces `value` by that of the entry: what it has, packed or not, or points to.
+enum status engine_read_value(struct lsm *lsm, const struct entry *entry, struct buf *value,
                               struct fault *fault) MUST_USE;
 void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number);
 

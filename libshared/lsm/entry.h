@@ -9,5 +9,12 @@ struct entry {
     struct bytes value;
     bool is_deleted;
     bool is_pointer;        // the value is a pointer (value.h)
+    bool is_packed;         // the value is packed (value.h), as large ones are if they can
     uint64_t value_address; // of the value's first byte in the log (frame.h), if it is large; or 0
 };
+
+// Whether the value is there for everybody to read.
+static inline bool entry_is_plain(const struct entry *entry)
+{
+    return !entry->is_pointer && !entry->is_packed;
+}

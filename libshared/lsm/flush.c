@@ -14,7 +14,8 @@ static uint64_t covered(const struct flush *flush, uint64_t number)
     return end > begin ? end - begin : 0;
 }
 
-// Chooses the segments that stay: at least half of what they have for us are large values.
+// Chooses the segments that stay: at least half of what they have for us are large
+// values.
 static void keep_segments(struct flush *flush)
 {
     struct value_counts large = {0};
@@ -25,7 +26,7 @@ static void keep_segments(struct flush *flush)
     }
     for (size_t i = 0; i < large.count; i++) {
         uint64_t number = large.counts[i].id, size = large.counts[i].size;
-        if (size >= covered(flush, number) / 2)
+        if (number >= flush->first_kept && size >= covered(flush, number) / 2)
             value_counts_add(&flush->kept, number | VALUE_IN_LOG, size);
     }
     value_counts_release(&large);
@@ -40,7 +41,7 @@ static enum status add(struct flush *flush, const struct entry *entry, struct fa
     uint64_t place = VALUE_IN_LOG << 32 | entry->value_address;
     if (!value_counts_find(&flush->kept, value_id(place)))
         return run_writer_add_large(&flush->writer, entry, fault);
-    struct value_pointer pointer = value_point(entry->value, place, flush->writer.database);
+    struct value_pointer pointer = value_point(entry, place, flush->writer.database);
     return run_writer_add_pointer(&flush->writer, entry->key, &pointer, fault);
 }
 

@@ -16,6 +16,7 @@ struct flush {
     size_t at;                       // in the order
     uint64_t begin, end;             // addresses of the log between which the memtable lies
     uint64_t segment_size;
+    uint64_t first_kept;      // number of the first segment of the log that may stay
     struct value_counts kept; // segments of the log that stay, since large values fill them
     struct run_writer writer;
     bool has_ended; // all was written and synced; the worker's

@@ -34,9 +34,13 @@ enum status lsm_ingest_add(struct lsm_ingest *ingest, struct bytes key, struct b
         return fault_set(fault, STATUS_TOO_LARGE, "too much for one ingest");
     buf_set(&ingest->last, key);
     struct entry entry = {.key = key, .value = value};
-    if (value.size >= ingest->separate_size)
-        return run_writer_add_large(&ingest->writer, &entry, fault);
-    return run_writer_add(&ingest->writer, &entry, fault);
+    if (value.size < ingest->separate_size)
+        return run_writer_add(&ingest->writer, &entry, fault);
+    buf_clear(&ingest->packed);
+    entry.is_packed = value_pack(&ingest->packed, value);
+    if (entry.is_packed)
+        entry.value = buf_bytes(&ingest->packed);
+    return run_writer_add_large(&ingest->writer, &entry, fault);
 }
 
 enum status lsm_ingest_finish(struct lsm_ingest *ingest, struct fault *fault)
@@ -85,6 +89,7 @@ void ingest_release(struct lsm_ingest *ingest)
 {
     run_writer_release(&ingest->writer);
     buf_release(&ingest->last);
+    buf_release(&ingest->packed);
     free(ingest);
 }
 

@@ -85,6 +85,7 @@ struct log {
     uint64_t stored;      // address up to which all was written ...
     uint64_t synced;      // ... and synced
     uint64_t first_open;  // number of the first segment that a write may still need
+    uint64_t first_own;   // a sync of those before it may not tell what is on the disk
     uint64_t mapped_size; // bytes of frames made in place
 };
 

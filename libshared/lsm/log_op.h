@@ -3,6 +3,7 @@
 //     put     1  key u16 size, bytes   value u32 size, bytes
 //     delete  2  key u16 size, bytes
 //     note    3  u32 size, bytes
+//     packed  4  key u16 size, bytes   packed value u32 size, bytes (value.h)
 //
 // Keys are not empty.
 #pragma once
@@ -15,16 +16,18 @@ enum op_kind {
     OP_PUT = 1,
     OP_DELETE = 2,
     OP_NOTE = 3,
+    OP_PUT_PACKED = 4,
 };
 
 struct log_op {
     enum op_kind kind;
     struct bytes key;
-    struct bytes value; // of a put; the bytes of a note
+    struct bytes value; // of a put, as it is stored; the bytes of a note
 };
 
 // Sizes are within the limits of lsm.h.
 void log_op_encode_put(struct buf *out, struct bytes key, struct bytes value);
+void log_op_encode_packed(struct buf *out, struct bytes key, struct bytes packed);
 void log_op_encode_delete(struct buf *out, struct bytes key);
 void log_op_encode_note(struct buf *out, struct bytes note);
 
@@ -53,12 +56,12 @@ static inline bool log_op_decode(struct reader *reader, struct log_op *op)
         return false;
     op->kind = (enum op_kind) * reader->at++;
     op->key = op->value = (struct bytes){0};
-    if (op->kind == OP_PUT || op->kind == OP_DELETE) {
+    reader->bad = op->kind < OP_PUT || op->kind > OP_PUT_PACKED;
+    if (op->kind != OP_NOTE) {
         op->key = log_op_part(reader, 2);
         reader->bad |= !op->key.size;
     }
-    if (op->kind == OP_PUT || op->kind == OP_NOTE)
+    if (op->kind != OP_DELETE)
         op->value = log_op_part(reader, 4);
-    reader->bad |= op->kind < OP_PUT || op->kind > OP_NOTE;
     return !reader->bad;
 }

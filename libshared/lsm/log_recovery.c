@@ -187,14 +187,17 @@ static enum status settle_segment(struct log_reader *reader, uint64_t promise, u
 // From now on everything that was read counts as synced. What no frame promises may be in
 // the memory of the kernel alone, and after a failed sync of the process before it would
 // stay there, for the kernel takes it for written. So it is written again. A log that is
-// never synced does without, and promises no more than it was promised.
+// never synced does without, and promises no more than it was promised: even where the segments
+// are synced later, since tables point to values in them, that is no proof.
 static enum status settle(struct recovering *recovering, struct fault *fault)
 {
     struct log *log = recovering->log;
     struct log_reader reader = reader_for(log);
     enum status status = STATUS_OK;
-    if (log->durability == LSM_DURABILITY_NONE)
+    if (log->durability == LSM_DURABILITY_NONE) {
+        log->first_own = log->segments[log->current].number + 1;
         return STATUS_OK;
+    }
     for (size_t i = 0; i <= log->current && !status; i++) {
         if (frame_number(recovering->promise) > log->segments[i].number)
             continue;

@@ -91,6 +91,8 @@ void lsm_close(struct lsm *lsm)
     buf_release(&lsm->snapshot);
     buf_release(&lsm->sealed_snapshot);
     buf_release(&lsm->garbage);
+    buf_release(&lsm->packed);
+    buf_release(&lsm->packed_value);
     if (lsm->lock)
         lsm->vfs->close(lsm->vfs, lsm->lock);
     free(lsm->dir);
@@ -161,13 +163,20 @@ bool engine_keeps_segment(const void *context, uint64_t number)
     return i < lsm->value_file_count;
 }
 
-enum status engine_read_value(struct lsm *lsm, struct bytes pointer, struct buf *value,
+enum status engine_read_value(struct lsm *lsm, const struct entry *entry, struct buf *value,
                               struct fault *fault)
 {
-    struct value_pointer to;
-    if (!value_pointer_decode(&to, pointer))
+    struct value_pointer pointer;
+    if (entry->is_pointer && value_pointer_decode(&pointer, entry->value))
+        return value_read(&lsm->values, &pointer, value, fault);
+    if (entry->is_pointer)
         return fault_set(fault, STATUS_CORRUPT, "%s: a pointer that makes no sense", lsm->dir);
-    return value_read(&lsm->values, &to, value, fault);
+    if (entry->is_packed && !value_unpack(value, entry->value))
+        return fault_set(fault, STATUS_CORRUPT, "%s: a packed value that makes no sense in the log",
+                         lsm->dir);
+    if (!entry->is_packed)
+        buf_set(value, entry->value);
+    return STATUS_OK;
 }
 
 void engine_drop_version(struct lsm *lsm, struct version *version)

@@ -51,7 +51,8 @@ struct lsm_owner {
     enum status (*replay)(void *context, struct bytes note);
     // Which pairs may go when a merge meets the oldest that is known of them: tombstones of
     // the owner's own. `purge_rule` is asked when such a merge begins and appends what
-    // `purges` needs to know; that is called on the worker and may look at nothing else.
+    // `purges` needs to know; that is called on the worker and may look at nothing else. It is
+    // not asked about large values, which are no tombstones.
     void (*purge_rule)(void *context, struct buf *rule);
     bool (*purges)(struct bytes rule, struct bytes key, struct bytes value);
 };
@@ -101,8 +102,9 @@ void lsm_close(struct lsm *lsm);
 struct lsm_batch {
     struct buf ops;
     uint32_t count;
-    size_t entries_size; // bytes of a memtable that they take at most
-    enum status refusal; // of the first key or value over its limit; lsm_write() says it
+    size_t entries_size;   // bytes of a memtable that they take at most
+    size_t value_size_max; // of the largest value
+    enum status refusal;   // of the first key or value over its limit; lsm_write() says it
 };
 
 void lsm_batch_release(struct lsm_batch *batch);

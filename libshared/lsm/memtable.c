@@ -130,13 +130,15 @@ static size_t append(struct memtable *memtable, const struct entry *entry)
 {
     struct bytes key = entry->key, value = entry->value;
     assert(memtable_entry_size(key.size, value.size) <= memtable_free_size(memtable));
-    bool has_address = entry->value_address && value.size >= memtable->value_size_large;
+    bool is_large = entry->is_packed || value.size >= memtable->value_size_large;
+    bool has_address = entry->value_address && is_large;
     size_t offset = memtable->used;
     touch_ahead(memtable, offset + memtable_entry_size(key.size, value.size));
     uint8_t *at = memtable->arena + offset;
     store_u32(at, (uint32_t)value.size);
     store_u16(at + 4, (uint16_t)key.size);
     at[6] = (uint8_t)((entry->is_deleted ? MEMTABLE_IS_DELETED : 0) |
+                      (entry->is_packed ? MEMTABLE_IS_PACKED : 0) |
                       (has_address ? MEMTABLE_HAS_ADDRESS : 0));
     at[7] = 0;
     at += MEMTABLE_HEADER_SIZE;
@@ -194,15 +196,14 @@ void memtable_load_end(struct memtable *memtable)
 }
 
 enum memtable_result memtable_find(const struct memtable *memtable, uint64_t hash, struct bytes key,
-                                   struct bytes *value)
+                                   struct entry *entry)
 {
     uint64_t slot = *find_slot(memtable, hash, key);
     if (!slot)
         return MEMTABLE_ABSENT;
     size_t size;
-    struct entry entry = memtable_entry_at(memtable, offset_of(slot), &size);
-    *value = entry.value;
-    return entry.is_deleted ? MEMTABLE_DELETED : MEMTABLE_FOUND;
+    *entry = memtable_entry_at(memtable, offset_of(slot), &size);
+    return entry->is_deleted ? MEMTABLE_DELETED : MEMTABLE_FOUND;
 }
 
 void memtable_reserve(struct memtable *memtable, size_t size)

@@ -33,6 +33,7 @@ enum memtable_flags {
     MEMTABLE_IS_DELETED = 1,
     MEMTABLE_IS_OVERWRITTEN = 2, // the key has a newer entry
     MEMTABLE_HAS_ADDRESS = 4,
+    MEMTABLE_IS_PACKED = 8, // the value, which is large then
 };
 
 struct memtable {
@@ -90,7 +91,7 @@ static inline void memtable_prefetch(const struct memtable *memtable, uint64_t h
     __builtin_prefetch(&memtable->slots[hash >> 32 & memtable->slot_mask], 1);
 }
 
-// The address of the value counts only if the value is large.
+// The address of the value counts only if the value is large, as packed ones are.
 void memtable_add(struct memtable *memtable, uint64_t hash, const struct entry *entry);
 
 // The same for a long row of entries: the index learns of each when the memory it needs has
@@ -99,14 +100,17 @@ void memtable_load(struct memtable *memtable, uint64_t hash, const struct entry 
 void memtable_load_end(struct memtable *memtable);
 
 enum memtable_result memtable_find(const struct memtable *memtable, uint64_t hash, struct bytes key,
-                                   struct bytes *value);
+                                   struct entry *entry);
 
 // The entry at an offset of the arena; the next one begins `*size` bytes on.
 static inline struct entry memtable_entry_at(const struct memtable *memtable, size_t offset,
                                              size_t *size)
 {
     const uint8_t *at = memtable->arena + offset;
-    struct entry entry = {.is_deleted = at[6] & MEMTABLE_IS_DELETED};
+    struct entry entry = {
+        .is_deleted = at[6] & MEMTABLE_IS_DELETED,
+        .is_packed = at[6] & MEMTABLE_IS_PACKED,
+    };
     entry.value.size = load_u32(at);
     entry.key.size = load_u16(at + 4);
     bool has_address = at[6] & MEMTABLE_HAS_ADDRESS;

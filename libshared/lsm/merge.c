@@ -91,7 +91,8 @@ static bool is_kept(struct merge *merge, const struct entry *entry)
         return true;
     if (entry->is_deleted || merge->is_drop)
         return false;
-    if (!merge->purges || !merge->purges(buf_bytes(&merge->purge_rule), entry->key, entry->value))
+    if (entry->is_pointer || !merge->purges ||
+        !merge->purges(buf_bytes(&merge->purge_rule), entry->key, entry->value))
         return true;
     merge->purged_count++;
     return false;
@@ -104,11 +105,12 @@ static enum status add(struct merge *merge, struct entry *entry, struct fault *f
     if (!entry->is_pointer || !value_pointer_decode(&pointer, entry->value) ||
         !value_counts_find(&merge->moving, value_id(pointer.place)))
         return run_writer_add(&merge->writer, entry, fault);
-    enum status status = value_read(&merge->reader, &pointer, &merge->value, fault);
+    enum status status = value_read_stored(&merge->reader, &pointer, &merge->value, fault);
     if (status)
         return status;
     entry->value = buf_bytes(&merge->value);
     entry->is_pointer = false;
+    entry->is_packed = pointer.is_packed;
     return run_writer_add_large(&merge->writer, entry, fault);
 }
 

@@ -232,6 +232,7 @@ static enum status replay(void *context, struct bytes ops, uint64_t address)
             .key = op.key,
             .value = op.value,
             .is_deleted = op.kind == OP_DELETE,
+            .is_packed = op.kind == OP_PUT_PACKED,
         };
         if (op.value.size)
             entry.value_address = address + (uint64_t)(op.value.data - ops.data);

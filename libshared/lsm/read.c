@@ -12,8 +12,7 @@ struct lookup {
     struct sstable *table;
     uint32_t block_index;
     struct block *block;
-    struct bytes value;
-    bool is_pointer; // the value lies elsewhere
+    struct entry found;
 };
 
 static void begin(const struct lsm *lsm, struct lookup *lookup, struct bytes key)
@@ -36,7 +35,7 @@ static enum status find_in_memory(const struct lsm *lsm, struct lookup *lookup)
 {
     const struct memtable *memtables[] = {lsm->active, lsm->sealed};
     for (size_t i = 0; i < 2 && memtables[i]; i++) {
-        switch (memtable_find(memtables[i], lookup->hash, lookup->key, &lookup->value)) {
+        switch (memtable_find(memtables[i], lookup->hash, lookup->key, &lookup->found)) {
         case MEMTABLE_FOUND:
             return STATUS_OK;
         case MEMTABLE_DELETED:
@@ -85,9 +84,9 @@ static enum status find_in_block(struct lsm *lsm, struct lookup *lookup)
     }
     if (block_is_deleted(lookup->block, index))
         return STATUS_NOT_FOUND;
-    lookup->value = block_value(lookup->block, index);
-    lookup->is_pointer = block_is_pointer(lookup->block, index);
-    __builtin_prefetch(lookup->value.data);
+    lookup->found = (struct entry){.value = block_value(lookup->block, index),
+                                   .is_pointer = block_is_pointer(lookup->block, index)};
+    __builtin_prefetch(lookup->found.value.data);
     return STATUS_OK;
 }
 
@@ -118,10 +117,8 @@ enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value, struct
         else
             status = find_in_file(lsm, &lookup, fault);
     }
-    if (!status && lookup.is_pointer)
-        return engine_read_value(lsm, lookup.value, value, fault);
     if (!status)
-        buf_set(value, lookup.value);
+        return engine_read_value(lsm, &lookup.found, value, fault);
     return status == STATUS_END ? STATUS_NOT_FOUND : status;
 }
 
@@ -153,15 +150,16 @@ static void answer(struct group *group, struct lookup *lookup, enum status statu
         return;
     }
     size_t index = group->first + (size_t)(lookup - group->lookups);
-    if (!status && lookup->is_pointer) {
+    struct bytes value = lookup->found.value;
+    if (!status && !entry_is_plain(&lookup->found)) {
         bool is_first = !group->status;
-        status = engine_read_value(group->lsm, lookup->value, &group->value,
+        status = engine_read_value(group->lsm, &lookup->found, &group->value,
                                    is_first ? group->fault : NULL);
         if (status && is_first)
             group->status = status;
-        lookup->value = buf_bytes(&group->value);
+        value = buf_bytes(&group->value);
     }
-    group->found(group->context, index, status, lookup->value);
+    group->found(group->context, index, status, value);
 }
 
 // Asks one more slice for every open key. What is in memory comes first, since reading a

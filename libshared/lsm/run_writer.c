@@ -55,7 +55,7 @@ enum status run_writer_add_large(struct run_writer *writer, const struct entry *
                                  struct fault *fault)
 {
     struct value_pointer pointer;
-    enum status status = value_writer_add(&writer->values, entry->value, &pointer, fault);
+    enum status status = value_writer_add(&writer->values, entry, &pointer, fault);
     return status ? status : run_writer_add_pointer(writer, entry->key, &pointer, fault);
 }
 

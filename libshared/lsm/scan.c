@@ -59,8 +59,8 @@ enum status lsm_scan_next(struct lsm_scan *scan, struct bytes *key, struct bytes
     struct entry entry = {0};
     while (!scan->status) {
         scan->status = walk_next(&scan->walk, &entry, &scan->fault);
-        if (!scan->status && entry.is_pointer) {
-            scan->status = engine_read_value(scan->lsm, entry.value, &scan->value, &scan->fault);
+        if (!scan->status && !entry_is_plain(&entry)) {
+            scan->status = engine_read_value(scan->lsm, &entry, &scan->value, &scan->fault);
             entry.value = buf_bytes(&scan->value);
         }
         if (!scan->status && !entry.is_deleted) {

@@ -1,11 +1,13 @@
 #include "lsm/value.h"
 
 #include "base/endian.h"
+#include "base/reader.h"
 #include "base/search.h"
 #include "base/xalloc.h"
 #include "lsm/checksum.h"
 #include "lsm/file_name.h"
 #include "lsm/frame.h"
+#include "lsm/pack.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -15,10 +17,12 @@ enum {
     WRITE_SIZE = 1 << 20,
 };
 
+#define POINTER_IS_PACKED ((uint32_t)1 << 31) // in the size
+
 void value_pointer_encode(struct buf *out, const struct value_pointer *pointer)
 {
     buf_append_u64(out, pointer->place);
-    buf_append_u32(out, pointer->size);
+    buf_append_u32(out, pointer->size | (pointer->is_packed ? POINTER_IS_PACKED : 0));
     buf_append_u64(out, pointer->checksum);
 }
 
@@ -28,7 +32,8 @@ bool value_pointer_decode(struct value_pointer *pointer, struct bytes bytes)
         return false;
     *pointer = (struct value_pointer){
         .place = load_u64(bytes.data),
-        .size = load_u32(bytes.data + 8),
+        .size = load_u32(bytes.data + 8) & ~POINTER_IS_PACKED,
+        .is_packed = load_u32(bytes.data + 8) & POINTER_IS_PACKED,
         .checksum = load_u64(bytes.data + 12),
     };
     return true;
@@ -39,12 +44,13 @@ static uint64_t checksum_of(struct bytes value, uint64_t place, uint64_t databas
     return checksum_at(value, database, value_id(place), place & UINT32_MAX);
 }
 
-struct value_pointer value_point(struct bytes value, uint64_t place, uint64_t database)
+struct value_pointer value_point(const struct entry *entry, uint64_t place, uint64_t database)
 {
     return (struct value_pointer){
         .place = place,
-        .size = (uint32_t)value.size,
-        .checksum = checksum_of(value, place, database),
+        .size = (uint32_t)entry->value.size,
+        .is_packed = entry->is_packed,
+        .checksum = checksum_of(entry->value, place, database),
     };
 }
 
@@ -52,6 +58,28 @@ const char *value_path(struct buf *path, const char *dir, uint64_t id)
 {
     enum file_kind kind = id & VALUE_IN_LOG ? FILE_LOG : FILE_VALUES;
     return file_path(path, dir, kind, id & ~VALUE_IN_LOG);
+}
+
+// ---- Packing ---------------------------------------------------------------------------
+
+bool value_pack(struct buf *out, struct bytes value)
+{
+    size_t begin_size = out->size;
+    buf_append_u32(out, (uint32_t)value.size);
+    bool is_packed = pack_encode(out, value);
+    if (!is_packed)
+        out->size = begin_size;
+    return is_packed;
+}
+
+bool value_unpack(struct buf *value, struct bytes packed)
+{
+    struct reader reader = reader_of(packed);
+    size_t size = reader_u32(&reader);
+    struct bytes rest = bytes_of(reader.at, reader_left(&reader));
+    buf_clear(value);
+    return !reader.bad && pack_may_have(size, rest.size) &&
+           pack_decode(rest, buf_grow(value, size), size);
 }
 
 // ---- Counting --------------------------------------------------------------------------
@@ -131,8 +159,17 @@ static enum status open_handle(struct value_reader *reader, uint64_t id,
     return status;
 }
 
-enum status value_read(struct value_reader *reader, const struct value_pointer *pointer,
-                       struct buf *value, struct fault *fault)
+static enum status refuse(const struct value_reader *reader, uint64_t place, struct fault *fault)
+{
+    struct buf path = {0};
+    fault_set(fault, STATUS_CORRUPT, "%s: damaged value at offset %" PRIu64,
+              value_path(&path, reader->dir, value_id(place)), place & UINT32_MAX);
+    buf_release(&path);
+    return STATUS_CORRUPT;
+}
+
+enum status value_read_stored(struct value_reader *reader, const struct value_pointer *pointer,
+                              struct buf *value, struct fault *fault)
 {
     struct value_handle *handle;
     size_t size_read = 0;
@@ -150,11 +187,18 @@ enum status value_read(struct value_reader *reader, const struct value_pointer *
         (size_read == pointer->size &&
          checksum_of(buf_bytes(value), pointer->place, reader->database) == pointer->checksum))
         return status;
-    struct buf path = {0};
-    fault_set(fault, STATUS_CORRUPT, "%s: damaged value at offset %" PRIu64,
-              value_path(&path, reader->dir, handle->id), offset);
-    buf_release(&path);
-    return STATUS_CORRUPT;
+    return refuse(reader, pointer->place, fault);
+}
+
+enum status value_read(struct value_reader *reader, const struct value_pointer *pointer,
+                       struct buf *value, struct fault *fault)
+{
+    if (!pointer->is_packed)
+        return value_read_stored(reader, pointer, value, fault);
+    enum status status = value_read_stored(reader, pointer, &reader->packed, fault);
+    if (!status && !value_unpack(value, buf_bytes(&reader->packed)))
+        status = refuse(reader, pointer->place, fault);
+    return status;
 }
 
 void value_reader_forget(struct value_reader *reader, uint64_t id)
@@ -169,6 +213,7 @@ void value_reader_release(struct value_reader *reader)
 {
     for (size_t i = 0; i < VALUE_OPEN_MAX; i++)
         close_handle(reader, &reader->handles[i]);
+    buf_release(&reader->packed);
 }
 
 // ---- Writing ---------------------------------------------------------------------------
@@ -214,9 +259,10 @@ static enum status end_file(struct value_writer *writer, struct fault *fault)
     return status;
 }
 
-enum status value_writer_add(struct value_writer *writer, struct bytes value,
+enum status value_writer_add(struct value_writer *writer, const struct entry *entry,
                              struct value_pointer *pointer, struct fault *fault)
 {
+    struct bytes value = entry->value;
     enum status status = STATUS_OK;
     if (writer->file &&
         writer->offset + writer->out.size + value.size + VALUE_ALIGN > VALUE_FILE_SIZE_MAX &&
@@ -227,7 +273,7 @@ enum status value_writer_add(struct value_writer *writer, struct bytes value,
     if (status)
         return status;
     uint64_t place = writer->id << 32 | (writer->offset + writer->out.size);
-    *pointer = value_point(value, place, writer->database);
+    *pointer = value_point(entry, place, writer->database);
     buf_append(&writer->out, value);
     size_t padding = (VALUE_ALIGN - value.size % VALUE_ALIGN) % VALUE_ALIGN;
     if (padding)

@@ -7,7 +7,12 @@
 //     0    file header, as of a file of frames (frame.h), kind value
 //     512  value  value  value ...      bytes alone, each at a multiple of 8
 //
-//     pointer:  u64 place   u32 size   u64 checksum of the value, salted with its place
+//     pointer:  u64 place   u32 size, bit 31: packed   u64 checksum, salted with the place
+//
+// A value that shrinks by an eighth or more is packed on its way into the log, and stays so
+// wherever it goes; a packed value is
+//
+//     u32 size before   LZ4 block
 //
 // A place is an id of a file and an offset: bit 63 set for a segment of the log, 31 bits
 // of number, 32 bits of offset. A segment that is pointed to is kept when the log has
@@ -19,7 +24,9 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/endian.h"
 #include "base/vfs.h"
+#include "lsm/entry.h"
 
 enum {
     VALUE_POINTER_SIZE = 20,
@@ -34,7 +41,8 @@ enum {
 
 struct value_pointer {
     uint64_t place;
-    uint32_t size;
+    uint32_t size; // as it is stored
+    bool is_packed;
     uint64_t checksum;
 };
 
@@ -48,11 +56,25 @@ void value_pointer_encode(struct buf *out, const struct value_pointer *pointer);
 // False if that is no pointer.
 bool value_pointer_decode(struct value_pointer *pointer, struct bytes bytes);
 
-// The pointer to a value that lies at `place`.
-struct value_pointer value_point(struct bytes value, uint64_t place, uint64_t database);
+// The pointer to the value of an entry, which lies at `place`.
+struct value_pointer value_point(const struct entry *entry, uint64_t place, uint64_t database);
 
 // Replaces `path` by that of the file with this id, and returns it as a C string.
 const char *value_path(struct buf *path, const char *dir, uint64_t id);
+
+// ---- Packing ---------------------------------------------------------------------------
+
+// Appends the value packed. False, and nothing is appended, if that would not be worth it.
+bool value_pack(struct buf *out, struct bytes value);
+
+// Replaces `value` by what was packed. False if that makes no sense.
+bool value_unpack(struct buf *value, struct bytes packed);
+
+// Bytes of the value of an entry before it was packed.
+static inline size_t value_size(const struct entry *entry)
+{
+    return entry->is_packed ? load_u32(entry->value.data) : entry->value.size;
+}
 
 // ---- Counting --------------------------------------------------------------------------
 
@@ -89,11 +111,16 @@ struct value_reader {
         uint64_t use;
     } handles[VALUE_OPEN_MAX];
     uint64_t use;
+    struct buf packed;
 };
 
 // Replaces `value`. CORRUPT (file, offset) if it is not what the pointer says; IO.
 enum status value_read(struct value_reader *reader, const struct value_pointer *pointer,
                        struct buf *value, struct fault *fault) MUST_USE;
+
+// The same as it is stored: packed if the pointer says so.
+enum status value_read_stored(struct value_reader *reader, const struct value_pointer *pointer,
+                              struct buf *value, struct fault *fault) MUST_USE;
 
 // Closes a file that will go.
 void value_reader_forget(struct value_reader *reader, uint64_t id);
@@ -116,7 +143,8 @@ struct value_writer {
     struct value_counts written; // bytes of values in each file, the one at hand included
 };
 
-enum status value_writer_add(struct value_writer *writer, struct bytes value,
+// Adds the value of an entry, which is no pointer.
+enum status value_writer_add(struct value_writer *writer, const struct entry *entry,
                              struct value_pointer *pointer, struct fault *fault) MUST_USE;
 
 // Writes and syncs what is left; the directory is the caller's to sync.

@@ -20,7 +20,7 @@ static void look_at(void *context, const struct entry *entry)
     struct value_pointer pointer;
     if (survey->status || !entry->is_pointer)
         return;
-    survey->status = engine_read_value(survey->lsm, entry->value, &survey->value, survey->fault);
+    survey->status = engine_read_value(survey->lsm, entry, &survey->value, survey->fault);
     if (!survey->status && value_pointer_decode(&pointer, entry->value))
         value_counts_add(&survey->counts, value_id(pointer.place), pointer.size);
 }

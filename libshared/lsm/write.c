@@ -9,6 +9,7 @@
 
 enum {
     STAGE_COUNT = 32, // operations whose memory is fetched at once
+    PACKED_SIZE_KEPT = 1 << 20,
     DELAY_STEP_US = 500,
     DELAY_MAX_US = 20000,
     DEBT_FREE = 250, // permille
@@ -25,6 +26,7 @@ void lsm_batch_clear(struct lsm_batch *batch)
     buf_clear(&batch->ops);
     batch->count = 0;
     batch->entries_size = 0;
+    batch->value_size_max = 0;
     batch->refusal = STATUS_OK;
 }
 
@@ -38,6 +40,8 @@ static bool accepts(struct lsm_batch *batch, struct bytes key, struct bytes valu
         batch->refusal = refusal;
     batch->count++;
     batch->entries_size += memtable_entry_size(key.size, value.size);
+    if (batch->value_size_max < value.size)
+        batch->value_size_max = value.size;
     return !refusal;
 }
 
@@ -132,12 +136,48 @@ static void stage_apply(const struct stage *stage, struct lsm *lsm, const uint8_
             .key = op->key,
             .value = op->value,
             .is_deleted = op->kind == OP_DELETE,
+            .is_packed = op->kind == OP_PUT_PACKED,
         };
-        if (op->value.size >= lsm->active->value_size_large)
+        if (entry.is_packed || op->value.size >= lsm->active->value_size_large)
             entry.value_address = address + (uint64_t)(op->value.data - ops);
         memtable_add(lsm->active, stage->staged[i].hash, &entry);
-        lsm->stats.written_bytes += op->key.size + op->value.size;
+        lsm->stats.written_bytes += op->key.size + value_size(&entry);
     }
+}
+
+static bool pack(struct lsm *lsm, const struct log_op *op)
+{
+    buf_clear(&lsm->packed_value);
+    bool is_packed = op->kind == OP_PUT && op->value.size >= lsm->options.separate_size &&
+                     value_pack(&lsm->packed_value, op->value);
+    if (is_packed)
+        log_op_encode_packed(&lsm->packed, op->key, buf_bytes(&lsm->packed_value));
+    return is_packed;
+}
+
+// The operations as they go into the log, with large values packed; borrowed.
+static struct bytes pack_batch(struct lsm *lsm, const struct lsm_batch *batch)
+{
+    struct bytes ops = buf_bytes(&batch->ops);
+    if (batch->value_size_max < lsm->options.separate_size)
+        return ops;
+    buf_clear(&lsm->packed);
+    struct reader reader = reader_of(ops);
+    struct log_op op;
+    for (const uint8_t *at = ops.data; log_op_decode(&reader, &op); at = reader.at) {
+        if (!pack(lsm, &op))
+            buf_append(&lsm->packed, bytes_of(at, (size_t)(reader.at - at)));
+    }
+    return buf_bytes(&lsm->packed);
+}
+
+// Memory that a huge batch needed is not for every day.
+static void forget_packed(struct lsm *lsm)
+{
+    if (lsm->packed.capacity > PACKED_SIZE_KEPT)
+        buf_release(&lsm->packed);
+    if (lsm->packed_value.capacity > PACKED_SIZE_KEPT)
+        buf_release(&lsm->packed_value);
 }
 
 enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *position)
@@ -154,19 +194,20 @@ enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *
         engine_seal(lsm);
     }
     struct stage stage;
-    stage.reader = reader_of(buf_bytes(&batch->ops));
+    struct bytes ops = pack_batch(lsm, batch);
+    stage.reader = reader_of(ops);
     stage_next(&stage, lsm); // while its memory comes, the log is written
     enum status status = STATUS_OK;
-    if (batch->ops.size)
-        status = log_append(&lsm->log, buf_bytes(&batch->ops), &lsm->written);
+    if (ops.size)
+        status = log_append(&lsm->log, ops, &lsm->written);
     if (status)
         return status == STATUS_BUSY && lsm->is_disk_full ? STATUS_DISK_FULL : status;
-    uint64_t address = lsm->written - batch->ops.size;
     do
-        stage_apply(&stage, lsm, batch->ops.data, address);
+        stage_apply(&stage, lsm, ops.data, lsm->written - ops.size);
     while (stage_next(&stage, lsm));
-    lsm->unpaced_bytes += batch->ops.size;
+    lsm->unpaced_bytes += ops.size;
     *position = lsm->written;
+    forget_packed(lsm);
     return STATUS_OK;
 }
 

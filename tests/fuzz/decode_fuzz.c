@@ -20,6 +20,14 @@ enum { DATABASE = 42, NUMBER = 3 };
 
 static const struct block_place place = {DATABASE, NUMBER, 512};
 
+static void unpack(struct bytes packed)
+{
+    struct buf value = {0};
+    if (value_unpack(&value, packed))
+        assert(value.size == load_u32(packed.data));
+    buf_release(&value);
+}
+
 static void decode_ops(struct bytes input)
 {
     struct reader reader = reader_of(input);
@@ -27,8 +35,11 @@ static void decode_ops(struct bytes input)
     struct buf again = {0};
     while (log_op_decode(&reader, &op)) {
         assert(op.kind == OP_NOTE || op.key.size);
+        unpack(op.value);
         if (op.kind == OP_PUT)
             log_op_encode_put(&again, op.key, op.value);
+        else if (op.kind == OP_PUT_PACKED)
+            log_op_encode_packed(&again, op.key, op.value);
         else if (op.kind == OP_DELETE)
             log_op_encode_delete(&again, op.key);
         else

@@ -22,7 +22,11 @@ static enum memtable_result find(const struct memtable *memtable, const char *ke
                                  struct bytes *value)
 {
     struct bytes bytes = bytes_of_text(key);
-    return memtable_find(memtable, hash64_seeded(bytes, SEED), bytes, value);
+    struct entry entry = {0};
+    enum memtable_result result =
+        memtable_find(memtable, hash64_seeded(bytes, SEED), bytes, &entry);
+    *value = entry.value;
+    return result;
 }
 
 TEST(the_last_write_of_a_key_is_found)
@@ -64,7 +68,7 @@ TEST(what_is_loaded_is_there_at_the_end)
 {
     for (unsigned count = 0; count < 100; count += 9) {
         struct memtable *memtable = memtable_new(64 << 10, SEED, SIZE_MAX, NULL);
-        struct bytes value;
+        struct entry found;
         for (unsigned i = 0; i < count; i++) {
             unsigned number = i / 2; // each is overwritten once
             struct entry entry = {.key = bytes_of(&number, 4), .value = bytes_of(&i, 4)};
@@ -75,9 +79,9 @@ TEST(what_is_loaded_is_there_at_the_end)
         for (unsigned i = 0; i < count; i++) {
             unsigned number = i / 2, newest = (i | 1) < count ? i | 1 : i;
             struct bytes key = bytes_of(&number, 4);
-            assert_int_equal(memtable_find(memtable, hash64_seeded(key, SEED), key, &value),
+            assert_int_equal(memtable_find(memtable, hash64_seeded(key, SEED), key, &found),
                              MEMTABLE_FOUND);
-            assert_true(bytes_equal(value, bytes_of(&newest, 4)));
+            assert_true(bytes_equal(found.value, bytes_of(&newest, 4)));
         }
         memtable_release(memtable);
     }

@@ -32,9 +32,9 @@ static void check_order(const struct order *order, const struct memtable *memtab
     check_ascending(order, memtable);
     for (size_t i = 0; i < order->count; i++) {
         struct entry entry = order_entry(order, memtable, i);
-        struct bytes newest;
+        struct entry newest;
         memtable_find(memtable, hash64_seeded(entry.key, SEED), entry.key, &newest);
-        assert_true(bytes_equal(entry.value, newest));
+        assert_true(bytes_equal(entry.value, newest.value));
         assert_int_equal(order_find(order, memtable, entry.key), i);
     }
 }

@@ -44,11 +44,21 @@ static void make(struct buf *value, unsigned number, size_t size)
         at[i] = (uint8_t)(number * 31 + i * 7 + (i >> 8));
 }
 
+static enum status try_add(struct bytes value, struct value_pointer *pointer)
+{
+    return value_writer_add(&writer, &(struct entry){.value = value}, pointer, &fault);
+}
+
 static struct value_pointer add(struct bytes value)
 {
     struct value_pointer pointer;
-    assert_int_equal(value_writer_add(&writer, value, &pointer, &fault), STATUS_OK);
+    assert_int_equal(try_add(value, &pointer), STATUS_OK);
     return pointer;
+}
+
+static struct value_pointer point(struct bytes value, uint64_t place, uint64_t database)
+{
+    return value_point(&(struct entry){.value = value}, place, database);
 }
 
 static void finish(void)
@@ -71,6 +81,83 @@ static void assert_damaged(const struct value_pointer *pointer, const char *text
     assert_int_equal(value_read(&reader, pointer, &value, &fault), STATUS_CORRUPT);
     assert_string_equal(fault.text, text);
     buf_release(&value);
+}
+
+// ---- Packing ---------------------------------------------------------------------------
+
+TEST(a_packed_value_is_smaller_and_comes_back)
+{
+    struct buf value = {0}, out = {0}, back = {0};
+    make(&value, 1, 10000);
+    buf_append_text(&out, "before");
+    assert_true(value_pack(&out, buf_bytes(&value)));
+    assert_true(out.size < 6 + value.size - value.size / 8 + 4);
+    assert_memory_equal(out.data, "before", 6);
+    struct bytes packed = bytes_of(out.data + 6, out.size - 6);
+    struct entry entry = {.value = packed, .is_packed = true};
+    assert_int_equal(value_size(&entry), 10000);
+    assert_true(value_unpack(&back, packed));
+    assert_true(bytes_equal(buf_bytes(&back), buf_bytes(&value)));
+    buf_release(&value);
+    buf_release(&out);
+    buf_release(&back);
+}
+
+TEST(what_does_not_shrink_is_not_packed)
+{
+    struct random random;
+    struct buf value = {0}, out = {0};
+    random_init(&random, 1);
+    for (int i = 0; i < 10000; i++)
+        buf_append_u8(&value, (uint8_t)random_u64(&random));
+    buf_append_text(&out, "before");
+    assert_false(value_pack(&out, buf_bytes(&value)));
+    assert_int_equal(out.size, 6);
+    assert_false(value_pack(&out, (struct bytes){0}));
+    assert_int_equal(out.size, 6);
+    buf_release(&value);
+    buf_release(&out);
+}
+
+TEST(what_was_not_packed_is_not_unpacked)
+{
+    struct buf value = {0}, packed = {0}, back = {0};
+    make(&value, 1, 5000);
+    assert_true(value_pack(&packed, buf_bytes(&value)));
+    for (size_t size = 0; size < packed.size; size++)
+        assert_false(value_unpack(&back, bytes_of(packed.data, size)));
+    static const uint32_t sizes[] = {0, 1, 4999, 5001, 1 << 30, UINT32_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        store_u32(packed.data, sizes[i]);
+        assert_false(value_unpack(&back, buf_bytes(&packed)));
+    }
+    buf_release(&value);
+    buf_release(&packed);
+    buf_release(&back);
+}
+
+TEST(a_packed_value_is_read_as_it_was_or_as_it_is_stored)
+{
+    struct buf value = {0}, packed = {0}, stored = {0};
+    struct value_pointer pointer, copy;
+    start();
+    make(&value, 1, 6000);
+    assert_true(value_pack(&packed, buf_bytes(&value)));
+    struct entry entry = {.value = buf_bytes(&packed), .is_packed = true};
+    assert_int_equal(value_writer_add(&writer, &entry, &pointer, &fault), STATUS_OK);
+    finish();
+    assert_int_equal(pointer.size, packed.size);
+    assert_value(&pointer, buf_bytes(&value));
+    assert_int_equal(value_read_stored(&reader, &pointer, &stored, &fault), STATUS_OK);
+    assert_true(bytes_equal(buf_bytes(&stored), buf_bytes(&packed)));
+    buf_clear(&stored);
+    value_pointer_encode(&stored, &pointer);
+    assert_true(value_pointer_decode(&copy, buf_bytes(&stored)));
+    assert_true(copy.is_packed && copy.size == pointer.size);
+    buf_release(&value);
+    buf_release(&packed);
+    buf_release(&stored);
+    stop();
 }
 
 // ---- Counts ----------------------------------------------------------------------------
@@ -101,7 +188,7 @@ TEST(counts_add_up_by_file)
 
 TEST(a_pointer_is_20_bytes_and_comes_back)
 {
-    struct value_pointer pointer = value_point(bytes_of_text("value"), (uint64_t)7 << 32 | 512, 42);
+    struct value_pointer pointer = point(bytes_of_text("value"), (uint64_t)7 << 32 | 512, 42);
     struct value_pointer copy;
     struct buf out = {0};
     value_pointer_encode(&out, &pointer);
@@ -120,11 +207,11 @@ TEST(the_checksum_of_a_pointer_tells_its_place_and_database)
 {
     struct bytes value = bytes_of_text("value");
     uint64_t place = (uint64_t)7 << 32 | 512;
-    uint64_t checksum = value_point(value, place, 42).checksum;
-    assert_true(value_point(value, place, 43).checksum != checksum);
-    assert_true(value_point(value, place + 8, 42).checksum != checksum);
-    assert_true(value_point(value, place | VALUE_IN_LOG << 32, 42).checksum != checksum);
-    assert_true(value_point(bytes_of_text("valuf"), place, 42).checksum != checksum);
+    uint64_t checksum = point(value, place, 42).checksum;
+    assert_true(point(value, place, 43).checksum != checksum);
+    assert_true(point(value, place + 8, 42).checksum != checksum);
+    assert_true(point(value, place | VALUE_IN_LOG << 32, 42).checksum != checksum);
+    assert_true(point(bytes_of_text("valuf"), place, 42).checksum != checksum);
 }
 
 TEST(an_id_names_a_value_file_or_a_segment_of_the_log)
@@ -236,8 +323,7 @@ TEST(a_failed_write_or_sync_is_told)
     make(&value, 1, 2 << 20);
     start();
     memory_vfs_fail(&disk, MEMORY_VFS_WRITE, 0, STATUS_DISK_FULL, false);
-    assert_int_equal(value_writer_add(&writer, buf_bytes(&value), &pointer, &fault),
-                     STATUS_DISK_FULL);
+    assert_int_equal(try_add(buf_bytes(&value), &pointer), STATUS_DISK_FULL);
     value_writer_abort(&writer);
     assert_false(memory_vfs_has(&disk, "db/000009.val"));
     stop();
@@ -250,7 +336,7 @@ TEST(a_failed_write_or_sync_is_told)
     stop();
     start();
     memory_vfs_store(&disk, "db/000009.val", bytes_of_text("there already"));
-    assert_int_not_equal(value_writer_add(&writer, buf_bytes(&value), &pointer, &fault), STATUS_OK);
+    assert_int_not_equal(try_add(buf_bytes(&value), &pointer), STATUS_OK);
     buf_release(&value);
     stop();
 }
@@ -336,7 +422,10 @@ TEST(a_reader_reads_from_more_files_than_it_keeps_open)
     stop();
 }
 
-TESTS(RUN(counts_add_up_by_file), RUN(a_pointer_is_20_bytes_and_comes_back),
+TESTS(RUN(a_packed_value_is_smaller_and_comes_back), RUN(what_does_not_shrink_is_not_packed),
+      RUN(what_was_not_packed_is_not_unpacked),
+      RUN(a_packed_value_is_read_as_it_was_or_as_it_is_stored), RUN(counts_add_up_by_file),
+      RUN(a_pointer_is_20_bytes_and_comes_back),
       RUN(the_checksum_of_a_pointer_tells_its_place_and_database),
       RUN(an_id_names_a_value_file_or_a_segment_of_the_log),
       RUN(values_come_back_each_from_a_multiple_of_8),

@@ -1,6 +1,7 @@
 // A write is refused whole or applied whole, and large values are remembered where they lie.
 #include "unit/unit.h"
 
+#include "base/random.h"
 #include "lsm/engine.h"
 #include "lsm/frame.h"
 #include "sim/memory_vfs.h"
@@ -12,7 +13,7 @@ static struct lsm *lsm;
 static struct lsm_batch batch;
 static struct fault fault;
 
-static void start(enum lsm_durability durability)
+static void start_with(enum lsm_durability durability, size_t separate_size)
 {
     struct lsm_options options = lsm_options_default();
     memory_vfs_init(&disk);
@@ -21,7 +22,13 @@ static void start(enum lsm_durability durability)
     options.memtable_size = 64 << 10;
     options.log_segment_size = 64 << 10;
     options.durability = durability;
+    options.separate_size = separate_size;
     assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
+}
+
+static void start(enum lsm_durability durability)
+{
+    start_with(durability, SIZE_MAX);
 }
 
 static void stop(void)
@@ -95,23 +102,24 @@ TEST(a_batch_of_any_size_is_applied_in_order)
     stop();
 }
 
-// Every entry of the memtable: a large value has an address, at which its bytes are.
+// Every entry of the memtable: a large value has an address, at which its bytes are, packed
+// where they shrink.
 static void check_addresses(size_t value_size_large)
 {
     struct buf log = {0}, path = {0};
-    size_t large_count = 0;
+    size_t counts[2] = {0};
     for (size_t at = MEMTABLE_START, size; at < lsm->active->used; at += size) {
         struct entry entry = memtable_entry_at(lsm->active, at, &size);
-        assert_int_equal(entry.value_address != 0, entry.value.size >= value_size_large);
+        assert_int_equal(entry.value_address != 0, value_size(&entry) >= value_size_large);
         if (!entry.value_address)
             continue;
         uint64_t number = frame_number(entry.value_address);
         memory_vfs_load(&disk, file_path(&path, "db", FILE_LOG, number), &log);
         assert_memory_equal(log.data + frame_offset(entry.value_address), entry.value.data,
                             entry.value.size);
-        large_count++;
+        counts[entry.is_packed]++;
     }
-    assert_true(large_count > 0);
+    assert_true(counts[false] > 0 && counts[true] > 0);
     buf_release(&log);
     buf_release(&path);
 }
@@ -120,11 +128,14 @@ TEST(the_address_of_a_large_value_is_where_its_bytes_are_in_the_log)
 {
     enum { LARGE = 300 };
     static uint8_t bytes[1000];
+    struct random random;
+    random_init(&random, 1);
     for (enum lsm_durability way = LSM_DURABILITY_GROUP; way <= LSM_DURABILITY_NONE; way++) {
-        start(way);
-        lsm->active->value_size_large = LARGE;
+        start_with(way, LARGE);
         for (unsigned i = 0; i < 40; i++) {
             memset(bytes, (int)i + 1, sizeof bytes);
+            for (size_t at = 0; i % 2 && at < sizeof bytes; at++)
+                bytes[at] = (uint8_t)random_u64(&random);
             lsm_batch_put(&batch, bytes_of(&i, sizeof i), bytes_of(bytes, 290 + i % 20));
             lsm_batch_note(&batch, bytes_of_text("note"));
             if (i % 3 == 0)

@@ -1,0 +1,141 @@
+// What the owner of a database lets go goes, when nothing older is left that it hides.
+#include "unit/unit.h"
+
+#include "lsm/lsm.h"
+#include "sim/memory_vfs.h"
+
+#include <stdio.h>
+
+enum { COUNT = 200, LARGE = 2000 };
+
+static struct memory_vfs disk;
+static struct lsm *lsm;
+static struct fault fault;
+static bool may_purge; // what the rule says
+static unsigned large_asked;
+
+static void purge_rule(void *context, struct buf *rule)
+{
+    (void)context;
+    buf_append_u8(rule, may_purge);
+}
+
+// Tombstones of this owner begin with a "t".
+static bool purges(struct bytes rule, struct bytes key, struct bytes value)
+{
+    large_asked += key.data[0] == 'l';
+    assert_int_equal(rule.size, 1);
+    return rule.data[0] && value.size && value.data[0] == 't';
+}
+
+static void start(void)
+{
+    struct lsm_options options = lsm_options_default();
+    memory_vfs_init(&disk);
+    options.vfs = &disk.vfs;
+    options.dir = "db";
+    options.memtable_size = 256 << 10;
+    options.log_segment_size = 64 << 10;
+    options.separate_size = LARGE;
+    options.merge_run_count = 2;
+    options.owner = (struct lsm_owner){.purge_rule = purge_rule, .purges = purges};
+    assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
+    may_purge = false;
+    large_asked = 0;
+}
+
+static void stop(void)
+{
+    lsm_close(lsm);
+    memory_vfs_release(&disk);
+}
+
+static void work(void)
+{
+    for (int worker = LSM_WORKER_LOG; worker < LSM_WORKER_COUNT; worker++) {
+        struct lsm_job *job;
+        while ((job = lsm_next_job(lsm, (enum lsm_worker)worker))) {
+            lsm_job_run(job);
+            assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
+        }
+    }
+}
+
+// Gives this value to every `stride`-th key, and flushes.
+static void put_all(const char *prefix, unsigned stride, struct bytes value)
+{
+    struct lsm_batch batch = {0};
+    uint64_t position;
+    for (unsigned i = 0; i < COUNT; i += stride) {
+        char key[32];
+        snprintf(key, sizeof key, "%s %u", prefix, i);
+        lsm_batch_put(&batch, bytes_of_text(key), value);
+    }
+    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK);
+    lsm_batch_release(&batch);
+    work();
+    lsm_flush(lsm);
+    work();
+}
+
+static uint64_t purged(void)
+{
+    struct lsm_stats stats;
+    lsm_stats(lsm, &stats);
+    return stats.purged_count;
+}
+
+// How many of the keys with this prefix are there with this value.
+static unsigned count(const char *prefix, struct bytes value)
+{
+    struct buf found = {0};
+    unsigned sum = 0;
+    for (unsigned i = 0; i < COUNT; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "%s %u", prefix, i);
+        sum += !lsm_get(lsm, bytes_of_text(key), &found, &fault) &&
+               bytes_equal(buf_bytes(&found), value);
+    }
+    buf_release(&found);
+    return sum;
+}
+
+// Flushes until merges have reached the bottom some times.
+static void churn(void)
+{
+    for (int i = 0; i < 12; i++)
+        put_all("churn", 1, bytes_of_text("of no importance"));
+}
+
+TEST(tombstones_stay_until_the_rule_lets_them_go)
+{
+    struct bytes value = bytes_of_text("value"), tombstone = bytes_of_text("tombstone");
+    start();
+    put_all("key", 1, value);
+    put_all("key", 2, tombstone);
+    churn();
+    assert_int_equal(purged(), 0);
+    assert_int_equal(count("key", tombstone), COUNT / 2);
+    may_purge = true;
+    churn();
+    assert_int_equal(purged(), COUNT / 2);
+    assert_int_equal(count("key", tombstone), 0);
+    assert_int_equal(count("key", value), COUNT / 2); // and what they hid never came back
+    stop();
+}
+
+TEST(large_values_are_not_asked_about)
+{
+    static uint8_t bytes[LARGE];
+    memset(bytes, 't', sizeof bytes);
+    struct bytes value = bytes_of(bytes, sizeof bytes);
+    start();
+    may_purge = true;
+    put_all("large", 10, value);
+    churn();
+    assert_int_equal(large_asked, 0);
+    assert_int_equal(count("large", value), COUNT / 10);
+    stop();
+}
+
+TESTS(RUN(tombstones_stay_until_the_rule_lets_them_go), RUN(large_values_are_not_asked_about))
