@@ -28,10 +28,18 @@ static struct put_step end(struct put *put, struct put_step step)
     return step;
 }
 
+// Whether a refusal is about the write. A disk that cannot be read is the owner's affair: for
+// the client there are too few owners.
+static bool is_answer(enum status refusal)
+{
+    return refusal && refusal != STATUS_IO && refusal != STATUS_CORRUPT;
+}
+
 // Nothing was written and nobody is left to ask.
 static struct put_step give_up(struct put *put)
 {
-    enum status status = put->refusal ? (enum status)put->refusal : STATUS_UNAVAILABLE;
+    enum status refusal = (enum status)put->refusal;
+    enum status status = is_answer(refusal) ? refusal : STATUS_UNAVAILABLE;
 #if DKV_MUTANT != 8
     if (put->sent || put->maybe_before)
         status = STATUS_INDETERMINATE;

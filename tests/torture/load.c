@@ -87,8 +87,7 @@ static void on_put(void *context, const struct op_put_done *done)
         load->refused_count++;
         load->resume_ms = clock_mono_ms() + REFUSED_PAUSE_MS;
     }
-    // Input/output error: a disk without power, and a store that will stop for it.
-    if (outcome == 'n' && code != 5 && code != 7 && code != 10 && done->status != STATUS_IO) {
+    if (outcome == 'n' && code != 5 && code != 7 && code != 10) {
         fprintf(stderr, "key %u version %u: a write ended with %d %s: %.*s\n", flight->key,
                 flight->version, code, status_text((enum status)done->status), (int)done->text.size,
                 (const char *)done->text.data);

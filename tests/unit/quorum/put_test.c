@@ -118,6 +118,19 @@ TEST(a_refusal_by_every_owner_is_the_answer)
     expect_answer(put_on_updated(&put, 2, STATUS_DISK_FULL), STATUS_DISK_FULL);
 }
 
+TEST(an_owner_that_cannot_read_its_disk_is_one_that_is_not_there)
+{
+    static const enum status troubles[] = {STATUS_IO, STATUS_CORRUPT};
+    for (size_t i = 0; i < 2; i++) {
+        struct put put;
+        struct put_start start = plain();
+        put_start(&put, &start);
+        assert_int_equal(put_on_updated(&put, 0, troubles[i]).update, 1);
+        assert_int_equal(put_on_updated(&put, 1, troubles[i]).update, 2);
+        expect_answer(put_on_updated(&put, 2, troubles[i]), STATUS_UNAVAILABLE);
+    }
+}
+
 TEST(a_refusal_that_all_would_repeat_is_the_answer_at_once)
 {
     struct put put;
@@ -291,6 +304,7 @@ TESTS(RUN(the_first_live_owner_coordinates), RUN(what_was_minted_goes_to_all_oth
       RUN(a_coordinator_that_is_lost_leaves_the_write_indeterminate),
       RUN(an_explicit_refusal_sends_it_to_the_next_owner),
       RUN(a_refusal_by_every_owner_is_the_answer),
+      RUN(an_owner_that_cannot_read_its_disk_is_one_that_is_not_there),
       RUN(a_refusal_that_all_would_repeat_is_the_answer_at_once),
       RUN(w_out_of_reach_is_indeterminate_at_once),
       RUN(a_deadline_is_never_called_a_failure_once_an_update_has_left),
