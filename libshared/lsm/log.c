@@ -2,7 +2,6 @@
 
 #include "base/endian.h"
 #include "base/xalloc.h"
-#include "lsm/frame.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -10,8 +9,6 @@
 enum {
     LARGE_SIZE = 2048, // batches of this size on the average are written, not mapped
     BATCH_HEADER_SIZE = 4,
-    SEAL_PAYLOAD_SIZE = 8,
-    SEAL_SIZE = FRAME_HEADER_SIZE + SEAL_PAYLOAD_SIZE,
     BUFFER_SIZE_KEPT = 8 << 20, // a bigger buffer is given back when its write is done
 };
 
@@ -123,7 +120,7 @@ static void finish_pending(struct log *log, enum frame_kind kind)
 static enum status rotate(struct log *log)
 {
     struct segment *segment = current_of(log);
-    uint8_t next[SEAL_PAYLOAD_SIZE];
+    uint8_t next[LOG_SEAL_PAYLOAD_SIZE];
     store_u64(next, segment[1].number);
     log_cut(log);
     if (is_direct(log)) {
@@ -153,7 +150,8 @@ static bool fits(const struct log *log, size_t size)
 {
     if (log->has_frame)
         size += log->pending.frames.size - log->frame_begin - FRAME_HEADER_SIZE;
-    return !log->is_closed && log->offset + frame_size(size) + SEAL_SIZE <= current_of(log)->size;
+    return !log->is_closed &&
+           log->offset + frame_size(size) + LOG_SEAL_SIZE <= current_of(log)->size;
 }
 
 static uint64_t free_size(const struct log *log)
@@ -193,7 +191,7 @@ void log_release(struct log *log)
 enum status log_append(struct log *log, struct bytes ops, uint64_t *position)
 {
     size_t size = BATCH_HEADER_SIZE + ops.size;
-    if (FRAME_START + frame_size(size) + SEAL_SIZE > log->segment_size)
+    if (FRAME_START + frame_size(size) + LOG_SEAL_SIZE > log->segment_size)
         return STATUS_TOO_LARGE;
     while (!fits(log, size)) {
         if (log->current + 1 == log->segment_count) {

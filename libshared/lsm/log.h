@@ -26,8 +26,14 @@
 // first batch begins a new segment.
 #pragma once
 
+#include "lsm/frame.h"
 #include "lsm/lsm.h"
 #include "lsm/segment.h"
+
+enum {
+    LOG_SEAL_PAYLOAD_SIZE = 8,
+    LOG_SEAL_SIZE = FRAME_HEADER_SIZE + LOG_SEAL_PAYLOAD_SIZE, // for which there is always room
+};
 
 struct log_extent {
     struct segment segment;

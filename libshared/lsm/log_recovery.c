@@ -84,6 +84,8 @@ static enum status follow(struct recovering *recovering, struct fault *fault)
     for (;;) {
         uint64_t next;
         status = read_frames(recovering, UINT64_MAX, &next, fault);
+        if (!status && !next && reader->offset + LOG_SEAL_SIZE > reader->segment.size)
+            status = log_reader_corrupt(reader, "log ending without room for a seal", fault);
         if (status || !next)
             return status;
         log_reader_close(reader);

@@ -8,7 +8,7 @@ enum {
 
 bool pack_encode(struct buf *out, struct bytes raw)
 {
-    if (raw.size >= LZ4_MAX_INPUT_SIZE)
+    if (!raw.size || raw.size >= LZ4_MAX_INPUT_SIZE)
         return false;
     size_t capacity = raw.size - raw.size / 8;
     buf_reserve(out, capacity);

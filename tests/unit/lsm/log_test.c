@@ -43,8 +43,8 @@ static void each_name(void *context, const char *name)
         numbers[number] = number;
 }
 
-// Reads the log from segment 1 on.
-static enum status recover(void)
+// Reads the log from this place in segment 1 on.
+static enum status recover_from(uint64_t offset)
 {
     uint64_t by_number[64] = {0}, numbers[64];
     size_t count = 0;
@@ -63,11 +63,16 @@ static enum status recover(void)
                            .reserve_size = SEGMENT_SIZE,
                            .durability = durability};
     return log_recover(&log_now,
-                       &(struct log_recovery){.address = (uint64_t)1 << 32 | BEGIN_OFFSET,
+                       &(struct log_recovery){.address = (uint64_t)1 << 32 | offset,
                                               .numbers = numbers,
                                               .count = count,
                                               .apply = apply},
                        &fault);
+}
+
+static enum status recover(void)
+{
+    return recover_from(BEGIN_OFFSET);
 }
 
 static void start(void)
@@ -406,6 +411,19 @@ TEST(operations_lie_before_their_position_and_a_replay_says_where)
     }
 }
 
+TEST(a_log_leaves_room_for_the_seal_of_its_last_segment)
+{
+    start();
+    assert_int_equal(recover_from(SEGMENT_SIZE - LOG_SEAL_SIZE), STATUS_OK);
+    prepare(2, 0);
+    append("goes into the next segment");
+    assert_int_equal(recover_from(SEGMENT_SIZE - LOG_SEAL_SIZE + FRAME_ALIGN), STATUS_CORRUPT);
+    assert_int_equal(recover_from(SEGMENT_SIZE), STATUS_CORRUPT);
+    assert_string_equal(fault.text,
+                        "db/000001.log: log ending without room for a seal at offset 65536");
+    stop();
+}
+
 TESTS(RUN(what_was_synced_comes_back_after_a_power_loss),
       RUN(frames_promise_what_was_synced_before_them),
       RUN(a_torn_tail_is_discarded_and_a_new_segment_begun),
@@ -419,4 +437,5 @@ TESTS(RUN(what_was_synced_comes_back_after_a_power_loss),
       RUN(a_due_sync_makes_a_mapped_log_durable),
       RUN(a_frame_that_was_half_made_when_the_process_died_was_never_there),
       RUN(a_segment_that_cannot_be_mapped_may_follow_one_that_is),
-      RUN(operations_lie_before_their_position_and_a_replay_says_where))
+      RUN(operations_lie_before_their_position_and_a_replay_says_where),
+      RUN(a_log_leaves_room_for_the_seal_of_its_last_segment))
