@@ -32,6 +32,38 @@ fill() {
     sort -o "$SANDBOX/pairs" "$SANDBOX/pairs"
 }
 
+# One node whose large values a flush has copied into value files: among small pairs they do not
+# fill their segments of the log. Nothing is there but what the tables point to.
+one_node_with_value_files() {
+    cluster_up --nodes 1 --set store/memtable=1MiB --set store/log_segment=1MiB --set store/cache=0 \
+        --set store/separate=4KiB
+    STORE=$CLUSTER/n1/data/store
+    perl -MMIME::Base64 -e '
+        srand 1;
+        for my $i (1 .. 40) {
+            printf "large%02d\t<%02d>%s\n", $i, $i,
+                encode_base64(pack("L*", map { rand 2**32 } 1 .. 1200), "");
+            print map { "k$i-$_\tvalue & value & value $i $_\n" } 1 .. 500;
+        }' >"$SANDBOX/pairs"
+    dkv load "$SANDBOX/pairs" 2>/dev/null
+    sort -o "$SANDBOX/pairs" "$SANDBOX/pairs"
+}
+
+# The log of the store has the place of the record whose value begins at OFFSET, behind its head.
+log_names_value() { # FILE OFFSET
+    awk -v file="data/store/$1: damaged value at offset " -v offset="$2" '
+        at = index($0, file) {
+            place = substr($0, at + length(file)) + 0
+            found = found || (place < offset && offset < place + 200)
+        }
+        END { exit !found }' "$CLUSTER/n1/log/dkv-store.log"
+}
+
+# Where a text begins in a value file: FILE:OFFSET; fails if it does in none.
+find_in_values() { # TEXT
+    (cd "$STORE" && grep -abo "$1" ./*.val) | cut -d : -f 1,2 | grep .
+}
+
 metric() { # NAME NODE
     dkv metrics | awk -v name="$1{node=\"$2\"}" '$1 == name { print $2 }'
 }
@@ -108,6 +140,45 @@ is_damaged() {
     nothing_wrong dkv mget <"$SANDBOX/keys"
     assert_equal "$(wc -l <"$SANDBOX/seen")" 399
     eventually is_damaged n1
+}
+
+@test "a bit flipped in a value file under a running store: corrupt, with file and offset" {
+    one_node_with_value_files
+    eventually find_in_values '<03>'
+    local key bad=0 place file offset
+    for key in 01 02 03; do
+        place=$(find_in_values "<$key>")
+        file=${place%%:*} file=${file#./} offset=${place##*:}
+        assert_equal "$(dkv get "large$key" | head -c 4)" "<$key>"
+        # The first, one in the middle, and the last byte of the value.
+        flip "$STORE/$file" $((offset + bad * 3201))
+        bad=$((bad + 1))
+        fails_with 1 dkv get --local "large$key"
+        refute_output
+        assert_regex "$stderr" corrupt
+        eventually log_names_value "$file" "$offset"
+        eventually has_metric dkv_store_damaged_reads_total n1 "$bad"
+    done
+    # Bytes of the file that are nobody's value do no harm: its header.
+    flip "$STORE/$file" 20
+    eventually is_damaged n1
+    fails_with 12 dkv status
+    fails_with 1 dkv put large02 new
+    grep -Ev '^large0[123]' "$SANDBOX/pairs" >"$SANDBOX/rest"
+    cut -f 1 "$SANDBOX/pairs" | dkv mget 2>/dev/null | sort | cmp - "$SANDBOX/rest"
+    nothing_wrong dkv dump
+    dkv put new value
+    assert_equal "$(dkv get new)" value
+    # A start does not look there, and does not forget it either.
+    node kill n1 store
+    node start n1 store
+    eventually has_metric dkv_store_keys n1 1
+    fails_with 1 dkv get --local large02
+    refute_output
+    cut -f 1 "$SANDBOX/rest" | dkv mget | sort | cmp - "$SANDBOX/rest"
+    dkv local down --dir "$CLUSTER"
+    fails_with 1 dkv-store --verify "$STORE"
+    assert_regex "$stderr" 'data/store/[0-9]+\.val: damaged value at offset'
 }
 
 @test "merges over damage leave it alone, and writes go on" {

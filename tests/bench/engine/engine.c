@@ -195,24 +195,26 @@ struct turn {
     struct report *report;
     const char *opponent;
     enum side side;
+    uint64_t begin_ns; // of all
 };
 
 static void on_sample(void *context, const struct sample *sample)
 {
     struct turn *turn = context;
     report_add(turn->report, turn->opponent, turn->side, sample);
-    fprintf(stderr, "  %-14s %-20s %6u %12.4g %s\n",
+    fprintf(stderr, "%5.0f s  %-14s %-20s %6u %12.4g %s\n",
+            meter_seconds(turn->begin_ns, meter_now_ns()),
             turn->side == SIDE_OURS ? "ours" : turn->opponent, bench_name(sample->bench),
             sample->value_size, sample->figures[FIGURE_MAIN], bench_unit(sample->bench));
 }
 
 static bool measure_pair(const struct session *session, const struct opponent *opponent,
-                         const char *dir, struct report *report)
+                         const char *dir, struct report *report, uint64_t begin_ns)
 {
     const struct peer *peers[SIDE_COUNT] = {session->ours, opponent->peer};
     bool is_well = true;
     for (int side = 0; side < SIDE_COUNT; side++) {
-        struct turn turn = {report, opponent->name, (enum side)side};
+        struct turn turn = {report, opponent->name, (enum side)side, begin_ns};
         if (peers[side] && !child_run(session, peers[side], dir, on_sample, &turn)) {
             fprintf(stderr, "engine: %s failed\n", peers[side]->name);
             is_well = false;
@@ -241,6 +243,7 @@ static struct session cut_session(const struct options *options, const struct se
 
 static bool measure(const struct options *options, const char *dir, struct report *report)
 {
+    uint64_t begin_ns = meter_now_ns();
     bool is_well = true;
     for (unsigned i = 0; i < OPPONENTS; i++) {
         if (!(options->peers & 1u << i))
@@ -248,7 +251,7 @@ static bool measure(const struct options *options, const char *dir, struct repor
         for (unsigned j = 0; j < SESSIONS; j++) {
             struct session session = cut_session(options, &sessions[j], &opponents[i]);
             for (unsigned run = 0; session.benches && run < options->runs; run++)
-                is_well &= measure_pair(&session, &opponents[i], dir, report);
+                is_well &= measure_pair(&session, &opponents[i], dir, report, begin_ns);
         }
     }
     return is_well;
