@@ -163,7 +163,7 @@ is_damaged() {
     flip "$STORE/$file" 20
     eventually is_damaged n1
     fails_with 12 dkv status
-    fails_with 1 dkv put large02 new
+    fails_with 5 dkv put large02 new
     grep -Ev '^large0[123]' "$SANDBOX/pairs" >"$SANDBOX/rest"
     cut -f 1 "$SANDBOX/pairs" | dkv mget 2>/dev/null | sort | cmp - "$SANDBOX/rest"
     nothing_wrong dkv dump
