@@ -91,8 +91,8 @@ static uint64_t durable(void *self)
 
 static bool is_drained(void *self)
 {
-    const struct lsm *lsm = ((struct shell *)self)->store.lsm;
-    return lsm_durable(lsm) >= lsm_written(lsm);
+    const struct store *store = &((struct shell *)self)->store;
+    return !store->parked.count && lsm_durable(store->lsm) >= lsm_written(store->lsm);
 }
 
 // A join of concurrent records is greater than each; the engine must take it, too. So one

@@ -39,10 +39,20 @@ enum status replica_locate(struct store *store, uint32_t keyspace_id, struct byt
     return STATUS_OK;
 }
 
+static enum status read_bytes(struct store *store, struct bytes key, struct fault *fault)
+{
+    if (store->wait.miss_count == PARKED_MISSES_MAX)
+        return lsm_get(store->lsm, key, &store->local_bytes, fault);
+    enum status status =
+        lsm_try_get(store->lsm, key, &store->local_bytes, &store->wait.position, fault);
+    store->wait.miss_count += status == STATUS_BUSY;
+    return status;
+}
+
 enum status replica_read(struct store *store, const struct place *place, struct fault *fault)
 {
     record_clear(&store->local);
-    enum status status = lsm_get(store->lsm, place->engine_key, &store->local_bytes, fault);
+    enum status status = read_bytes(store, place->engine_key, fault);
     if (status == STATUS_NOT_FOUND)
         return STATUS_OK;
     if (status)

@@ -22,7 +22,10 @@ enum status replica_locate(struct store *store, uint32_t keyspace, struct bytes 
                            struct place *place) MUST_USE;
 
 // Reads and decodes the record into store->local (empty if there is none), values borrowed
-// from store->local_bytes.  CORRUPT, IO: the fault names the file.
+// from store->local_bytes.
+//   BUSY: it would have to wait for the disk, store->wait has the position; not after as
+//         many misses as an operation may have
+//   CORRUPT, IO: the fault names the file
 enum status replica_read(struct store *store, const struct place *place,
                          struct fault *fault) MUST_USE;
 

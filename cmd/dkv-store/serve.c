@@ -1,6 +1,7 @@
 #include "dkv-store/serve.h"
 
 #include "base/endian.h"
+#include "base/hash.h"
 #include "dkv-store/replica.h"
 #include "dkv-store/store_metrics.h"
 
@@ -22,7 +23,8 @@ static enum status check_epoch(const struct store *store, const struct message_h
     return header->epoch == store->ring->epoch ? STATUS_OK : STATUS_STALE;
 }
 
-// Finds the place of a key and reads its record into store->local.
+// Finds the place of a key and reads its record into store->local. BUSY: the operation has to
+// wait for the disk, or for one on the same key that does.
 static enum status locate_and_read(struct store *store, const struct message_header *header,
                                    uint32_t keyspace, struct bytes key, struct place *place)
 {
@@ -32,8 +34,12 @@ static enum status locate_and_read(struct store *store, const struct message_hea
     if (status)
         return status;
     struct fault fault = {0};
+    store->wait.key = hash64(place->engine_key);
+    if (!store->wait.is_first &&
+        parked_find(&store->parked, store->wait.key, &store->wait.position))
+        return STATUS_BUSY;
     status = replica_read(store, place, &fault);
-    if (status)
+    if (status && status != STATUS_BUSY)
         store_note_damage(store, &store->counts.damaged_reads, &fault);
     return status;
 }
@@ -90,10 +96,12 @@ static enum status serve_update(struct store *store, const struct arrival *arriv
     struct op_update update;
     if (op_decode_update(&update, body))
         return STATUS_INVALID;
-    store->counts.updates++;
     struct place place;
     struct op_updated updated = {.id = update.id};
     enum status status = locate_and_read(store, header, update.keyspace, update.key, &place);
+    if (status == STATUS_BUSY)
+        return STATUS_BUSY;
+    store->counts.updates++;
     if (!status && update.actor && update.actor != store->ledger.actor)
         status = STATUS_BUSY; // meant for our last life, which knew more than we do
     if (!status)
@@ -116,9 +124,11 @@ static enum status serve_merge(struct store *store, const struct arrival *arriva
     struct op_merge merge;
     if (op_decode_merge(&merge, body))
         return STATUS_INVALID;
-    store->counts.merges++;
     struct place place;
     enum status status = locate_and_read(store, header, merge.keyspace, merge.key, &place);
+    if (status == STATUS_BUSY)
+        return STATUS_BUSY;
+    store->counts.merges++;
     if (!status && record_decode(&store->incoming, merge.key, merge.record))
         status = STATUS_CORRUPT;
     if (!status && store->incoming.head)
@@ -138,10 +148,12 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
     struct op_fetch fetch;
     if (op_decode_fetch(&fetch, body))
         return STATUS_INVALID;
-    store->counts.fetches++;
     struct place place;
     struct op_fetched fetched = {.id = fetch.id};
     enum status status = locate_and_read(store, header, fetch.keyspace, fetch.key, &place);
+    if (status == STATUS_BUSY)
+        return STATUS_BUSY;
+    store->counts.fetches++;
     if (!status && record_is_empty(&store->local))
         status = STATUS_NOT_FOUND;
     if (!status && fetch.head) {
@@ -163,10 +175,12 @@ static enum status serve_find(struct store *store, const struct arrival *arrival
     struct op_find find;
     if (op_decode_find(&find, body))
         return STATUS_INVALID;
-    store->counts.finds++;
     struct place place;
     struct op_fetched found = {.id = find.id};
     enum status status = locate_and_read(store, header, find.keyspace, find.key, &place);
+    if (status == STATUS_BUSY)
+        return STATUS_BUSY;
+    store->counts.finds++;
     struct dot dot;
     if (!status && !replica_find_request(store, &place, &find.request, &dot))
         status = STATUS_NOT_FOUND;

@@ -107,6 +107,7 @@ void store_close(struct store *store)
     if (store->lsm)
         lsm_close(store->lsm);
     ledger_release(&store->ledger);
+    parked_release(&store->parked);
     record_release(&store->local);
     record_release(&store->incoming);
     record_release(&store->pure);
@@ -136,6 +137,63 @@ static bool is_expired(const struct store *store, const struct message_header *h
     return store->stall_ms && header->budget_ms && header->budget_ms <= store->stall_ms;
 }
 
+// ---- What waits for the disk -------------------------------------------------------------
+
+void store_serve_parked(struct store *store, struct parked_op *op, struct moment now,
+                        struct outbox *outbox)
+{
+    uint32_t budget_ms = op->header.budget_ms;
+    enum status status = STATUS_OK;
+    store->wait = op->wait;
+    store->wait.is_first = true;
+    if (budget_ms && now.mono_ms - op->since_ms >= budget_ms) {
+        store->counts.expired++;
+    } else {
+        struct reader body = reader_of(buf_bytes(&op->body));
+        status = serve(store, &op->arrival, &op->header, &body, now, outbox);
+    }
+    if (status == STATUS_BUSY)
+        parked_put_off(&store->parked, op, &store->wait);
+    else
+        parked_remove(&store->parked, op);
+}
+
+// Serves the one that waits for longest: now it does so for the disk.
+static void serve_first(struct store *store, struct moment now, struct outbox *outbox)
+{
+    struct parked_op *op = &store->parked.ops[0];
+    op->wait.miss_count = PARKED_MISSES_MAX;
+    store_serve_parked(store, op, now, outbox);
+}
+
+// Keeps an operation that serve() found BUSY. `wait` is what for.
+static void park(struct store *store, const struct arrival *arrival,
+                 const struct message_header *header, struct bytes body, struct moment now,
+                 struct outbox *outbox)
+{
+    struct parked_op op = {
+        .wait = store->wait, .since_ms = now.mono_ms, .arrival = *arrival, .header = *header};
+    store->counts.parked++;
+    while (store->parked.count && !parked_has_room(&store->parked, body.size))
+        serve_first(store, now, outbox);
+    parked_add(&store->parked, &op, body);
+}
+
+// The next operation of a message. INVALID: it is none.
+static enum status serve_next(struct store *store, const struct arrival *arrival,
+                              const struct message_header *header, struct reader *body,
+                              struct moment now, struct outbox *outbox)
+{
+    struct reader begin = *body;
+    store->wait = (struct parked_wait){0};
+    enum status status = serve(store, arrival, header, body, now, outbox);
+    if (status != STATUS_BUSY)
+        return status;
+    size_t size = reader_left(&begin) - reader_left(body);
+    park(store, arrival, header, bytes_of(begin.at, size), now, outbox);
+    return STATUS_OK;
+}
+
 void store_on_message(struct store *store, const struct arrival *arrival, struct bytes message,
                       struct moment now, struct outbox *outbox)
 {
@@ -158,7 +216,7 @@ void store_on_message(struct store *store, const struct arrival *arrival, struct
         return;
     }
     for (unsigned i = 0; i < header.count; i++) {
-        if (serve(store, arrival, &header, &body, now, outbox)) {
+        if (serve_next(store, arrival, &header, &body, now, outbox)) {
             refuse(outbox, arrival, STATUS_INVALID, "malformed operation");
             return;
         }
@@ -196,7 +254,9 @@ static void pace(struct store *store, struct moment now)
 
 void store_on_turn_end(struct store *store, struct moment now, struct outbox *outbox)
 {
-    (void)outbox;
+    struct parked_op *op;
+    while ((op = parked_next(&store->parked, lsm_loaded(store->lsm))))
+        store_serve_parked(store, op, now, outbox);
     store->turn_ms = now.mono_ms;
     store->stall_ms = 0;
     uint64_t durable = lsm_durable(store->lsm), written = lsm_written(store->lsm);

@@ -14,6 +14,9 @@
 // While flushes and merges fall behind, the engine says how long writers should wait. They do
 // when their acknowledgements come later, so that is what is held back: store_durable().
 //
+// A read that would have to wait for the disk parks its operation (parked.h), and all others go
+// on. Scans wait.
+//
 // A store checks itself that it owns what it is asked for, in the epoch it is asked in.
 //
 // Deterministic: no clock, no socket, no thread. The engine works through its vfs and hands
@@ -22,6 +25,7 @@
 
 #include "base/moment.h"
 #include "dkv-store/ledger.h"
+#include "dkv-store/parked.h"
 #include "lsm/lsm.h"
 #include "ring/ring.h"
 #include "wire/role.h"
@@ -48,6 +52,7 @@ struct store_counts { // since the start
     uint64_t paced_ms;       // for which acknowledgements were held back
     uint64_t damaged_reads;  // that damage, or the disk, made fail
     uint64_t damaged_merges; // the same
+    uint64_t parked;         // operations that waited for the disk, out of the way
 };
 
 struct store {
@@ -57,6 +62,8 @@ struct store {
     uint64_t log2_partitions;
     struct lsm *lsm;
     struct ledger ledger;
+    struct parked parked;
+    struct parked_wait wait; // of the operation that is served
     uint64_t hlc_last;
     uint64_t unsynced_since_ms; // no later than the oldest write that is not durable; 0 = all is
     uint64_t unsynced_mark;     // what was written when that was set
@@ -91,6 +98,10 @@ void store_on_message(struct store *store, const struct arrival *arrival, struct
                       struct moment now, struct outbox *outbox);
 void store_on_tick(struct store *store, struct moment now, struct outbox *outbox);
 void store_on_turn_end(struct store *store, struct moment now, struct outbox *outbox);
+
+// Serves a parked operation, parked_next(), or puts it off. The end of a turn does it for all.
+void store_serve_parked(struct store *store, struct parked_op *op, struct moment now,
+                        struct outbox *outbox);
 
 // What gates are compared with: the log, but not while writers are to wait.
 uint64_t store_durable(const struct store *store);

@@ -21,6 +21,8 @@ static void add_store(const struct store *store, struct moment now, uint64_t *va
     values[METRIC_PACED_MS] = counts->paced_ms;
     values[METRIC_DAMAGED_READS] = counts->damaged_reads;
     values[METRIC_DAMAGED_MERGES] = counts->damaged_merges;
+    values[METRIC_PARKED] = counts->parked;
+    values[METRIC_PARKED_NOW] = store->parked.count;
 }
 
 static void add_engine(const struct lsm_stats *stats, uint64_t *values)
@@ -53,6 +55,7 @@ static void add_engine(const struct lsm_stats *stats, uint64_t *values)
     values[METRIC_DISK_BYTES] = stats->disk_bytes;
     values[METRIC_UNFLUSHED] = stats->unflushed_count;
     values[METRIC_MERGING] = stats->merging_count;
+    values[METRIC_COLD_READS] = stats->cold_read_count;
 }
 
 void store_metrics(const struct store *store, struct moment now, struct metrics *metrics)

@@ -37,6 +37,11 @@ struct vfs {
     // Reads up to `size` bytes at `offset`; fewer only at the end of the file.
     enum status (*read)(struct vfs *vfs, struct vfs_file *file, uint64_t offset, void *data,
                         size_t size, size_t *size_read, struct fault *fault);
+    // The same if that need not wait for the disk: true, and all of `size` bytes are there. False,
+    // and `data` may be anything, if it would have to wait, or fail, or the file ends before:
+    // `read` tells. NULL where no read waits.
+    bool (*read_cached)(struct vfs *vfs, struct vfs_file *file, uint64_t offset, void *data,
+                        size_t size);
     enum status (*write)(struct vfs *vfs, struct vfs_file *file, uint64_t offset,
                          struct bytes bytes, struct fault *fault);
     enum status (*sync)(struct vfs *vfs, struct vfs_file *file, struct fault *fault); // fdatasync

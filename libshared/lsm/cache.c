@@ -186,12 +186,13 @@ enum status cache_read(struct cache *cache, struct sstable *table, uint32_t inde
         cache_use(cache, *block);
         return STATUS_OK;
     }
-    cache->miss_count++;
     block_release(cache->loose);
     cache->loose = NULL;
     enum status status = sstable_use(table, fault);
     if (!status)
-        status = sstable_read_block(table, index, &cache->stored, &cache->loose, fault);
+        status =
+            sstable_try_block(table, index, cache->reads, &cache->stored, &cache->loose, fault);
+    cache->miss_count += status != STATUS_BUSY;
     if (status)
         return status;
     *block = cache->loose;

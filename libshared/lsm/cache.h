@@ -34,6 +34,7 @@ struct cache {
     size_t slot_mask;
     size_t count;
     uint64_t *ghosts;    // keys, each at the place its hash says; as many as there are slots
+    struct reads *reads; // what is not in memory is noted there; NULL: it is read
     struct buf stored;   // what was read from a file
     struct block *loose; // read last, too large to be kept
     uint64_t hit_count;
@@ -53,7 +54,8 @@ struct block *cache_find(const struct cache *cache, const struct sstable *table,
 // Counts a block that was found as used.
 void cache_use(struct cache *cache, struct block *block);
 
-// The block from the cache, which counts as a use, else from the file. Borrowed as well.
+// The block from the cache, which counts as a use, else from the file. Borrowed as well. BUSY
+// if it could only be noted.
 enum status cache_read(struct cache *cache, struct sstable *table, uint32_t index,
                        struct block **block, struct fault *fault) MUST_USE;
 

@@ -9,7 +9,8 @@
 //
 // The owner's thread may touch everything here, except what a running job has: the LOG job
 // its log_write, the job on the BACKGROUND worker the manifest and the flush, and a MERGE job
-// its merge. Tables and versions that a job reads are pinned and referenced.
+// its merge. Tables and versions that a job reads are pinned and referenced; but the READ job
+// works on copies of names.
 #pragma once
 
 #include "lsm/cache.h"
@@ -22,6 +23,7 @@
 #include "lsm/manifest.h"
 #include "lsm/merge.h"
 #include "lsm/order.h"
+#include "lsm/reads.h"
 
 enum {
     MERGE_COUNT = 2, // at a time: one of the BACKGROUND worker, one of the MERGE worker
@@ -38,6 +40,7 @@ enum job_kind {
     JOB_REWRITE, // the manifest
     JOB_REMOVE,  // files that nobody needs
     JOB_CHECKPOINT,
+    JOB_READ, // what the owner did not wait for
 };
 
 struct lsm_job {
@@ -55,6 +58,7 @@ struct lsm_job {
     struct buf edit;          // COMMIT, REWRITE
     struct manifest manifest; // REWRITE: the new one
     struct buf paths;         // REMOVE: names, each with a terminator
+    struct read_batch batch;  // READ
 };
 
 // What comes into force together.
@@ -136,6 +140,7 @@ struct lsm {
     struct value_file **held_values; // by commit.c
     size_t held_value_count;
     struct value_reader values; // for reads of the owner
+    struct reads reads;         // noted by those that must not wait
     uint64_t merge_retry_ms;
     uint64_t value_round;  // see compaction.h
     uint64_t merge_budget; // bytes that merges may still write in this tenth of a second

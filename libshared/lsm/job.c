@@ -81,6 +81,9 @@ struct lsm_job *lsm_next_job(struct lsm *lsm, enum lsm_worker worker)
     case LSM_WORKER_BACKGROUND:
         job->kind = next_background(lsm, job);
         break;
+    case LSM_WORKER_READ:
+        job->kind = reads_take(&lsm->reads, &job->batch) ? JOB_READ : JOB_NONE;
+        break;
     default:
         job->kind = lsm->is_waiting ? JOB_NONE : merge_next(lsm, job);
     }
@@ -141,6 +144,9 @@ void lsm_job_run(struct lsm_job *job)
         break;
     case JOB_CHECKPOINT:
         checkpoint_run(job);
+        break;
+    case JOB_READ:
+        read_batch_run(&job->batch, lsm->vfs, lsm->dir);
         break;
     case JOB_NONE:
         return;
@@ -210,6 +216,9 @@ enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *faul
         break;
     case JOB_CHECKPOINT:
         checkpoint_on_done(lsm);
+        break;
+    case JOB_READ:
+        reads_on_done(&lsm->reads, &job->batch);
         break;
     default:
         break;

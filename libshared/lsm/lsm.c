@@ -248,5 +248,6 @@ void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats)
     stats->disk_written_bytes += lsm->log.mapped_size;
     stats->cache_hit_count = lsm->cache.hit_count;
     stats->cache_miss_count = lsm->cache.miss_count;
+    stats->cold_read_count = lsm->reads.done + lsm->reads.count;
     stats->disk_full = lsm->is_disk_full;
 }

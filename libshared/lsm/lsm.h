@@ -170,6 +170,20 @@ void lsm_ingest_release(struct lsm_ingest *ingest); // NULL is allowed
 enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value,
                     struct fault *fault) MUST_USE;
 
+// As lsm_get(), but it does not wait for the disk:
+//
+//     owner:    lsm_try_get()                 BUSY, and a position
+//     worker:   the job of LSM_WORKER_READ    reads what was missing; the system keeps it in memory
+//     owner:    lsm_loaded() >= position      asks again, about what the key is then
+//
+// It may be BUSY again: a key can need several places, and memory can be taken for other things
+// meanwhile. After a few times lsm_get() is the way to be sure. Where 256 places are waited for
+// already, and where the system cannot tell what is in memory, it waits as that does. Opening a
+// file, when there are more than the options keep open, is not counted as waiting either.
+enum status lsm_try_get(struct lsm *lsm, struct bytes key, struct buf *value, uint64_t *position,
+                        struct fault *fault) MUST_USE;
+uint64_t lsm_loaded(const struct lsm *lsm); // everything up to this position was read
+
 // The newest values of many keys, each given to `found` with its index and one of the statuses
 // of lsm_get(), in any order; the value is borrowed for the call, which must not use the engine.
 // Much faster than one after the other, since their memory is waited for together. OK, or
@@ -195,6 +209,7 @@ void lsm_scan_close(struct lsm_scan *scan);
 enum lsm_worker {
     LSM_WORKER_LOG,        // latency matters: one write and sync of the log
     LSM_WORKER_BACKGROUND, // flush, merge, preparing log segments
+    LSM_WORKER_READ,       // what lsm_try_get() did not wait for
     LSM_WORKER_MERGE,      // a second merge; may be left out where cores are few
     LSM_WORKER_COUNT,
 };
@@ -244,6 +259,7 @@ struct lsm_stats {
     uint64_t merging_count;     // merges under way
     uint64_t cache_hit_count;
     uint64_t cache_miss_count;
+    uint64_t cold_read_count; // places that LSM_WORKER_READ read, or will
     bool disk_full;
 };
 

@@ -122,6 +122,21 @@ enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value, struct
     return status == STATUS_END ? STATUS_NOT_FOUND : status;
 }
 
+enum status lsm_try_get(struct lsm *lsm, struct bytes key, struct buf *value, uint64_t *position,
+                        struct fault *fault)
+{
+    lsm->cache.reads = lsm->values.reads = &lsm->reads;
+    enum status status = lsm_get(lsm, key, value, fault);
+    lsm->cache.reads = lsm->values.reads = NULL;
+    *position = lsm->reads.found;
+    return status;
+}
+
+uint64_t lsm_loaded(const struct lsm *lsm)
+{
+    return lsm->reads.done;
+}
+
 // ---- Many at once --------------------------------------------------------------------
 
 enum {

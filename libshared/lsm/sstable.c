@@ -26,19 +26,26 @@ static enum status corrupt(const struct sstable *table, const char *what, uint64
     return STATUS_CORRUPT;
 }
 
-// Reads the bytes [offset, offset + size), all of them.
-static enum status read_exactly(const struct sstable *table, uint64_t offset, size_t size,
-                                struct buf *stored, struct fault *fault)
+// Reads the bytes [offset, offset + size), all of them, as reads_read() does.
+static enum status try_exactly(const struct sstable *table, uint64_t offset, size_t size,
+                               struct reads *reads, struct buf *stored, struct fault *fault)
 {
-    struct vfs *vfs = table->vfs;
+    struct read_place place = {FILE_TABLE, table->info.number, offset, size};
     size_t size_read = 0;
     buf_clear(stored);
     buf_reserve(stored, size + 1);
-    enum status status = vfs->read(vfs, table->file, offset, stored->data, size, &size_read, fault);
+    enum status status =
+        reads_read(reads, table->vfs, table->file, &place, stored->data, &size_read, fault);
+    if (status)
+        return status;
     stored->size = size_read;
-    if (!status && size_read != size)
-        status = corrupt(table, "damaged block", offset, fault);
-    return status;
+    return size_read == size ? STATUS_OK : corrupt(table, "damaged block", offset, fault);
+}
+
+static enum status read_exactly(const struct sstable *table, uint64_t offset, size_t size,
+                                struct buf *stored, struct fault *fault)
+{
+    return try_exactly(table, offset, size, NULL, stored, fault);
 }
 
 // Reads a stored block and appends its bytes, uncompressed.
@@ -453,13 +460,20 @@ enum status sstable_decode_block(const struct sstable *table, uint32_t index, st
     return STATUS_OK;
 }
 
+enum status sstable_try_block(const struct sstable *table, uint32_t index, struct reads *reads,
+                              struct buf *stored, struct block **block, struct fault *fault)
+{
+    const struct sstable_place *place = &table->places[index];
+    size_t size = (size_t)(place[1].offset - place->offset);
+    enum status status = try_exactly(table, place->offset, size, reads, stored, fault);
+    struct bytes bytes = buf_bytes(stored);
+    return status ? status : sstable_decode_block(table, index, &bytes, block, fault);
+}
+
 enum status sstable_read_block(const struct sstable *table, uint32_t index, struct buf *stored,
                                struct block **block, struct fault *fault)
 {
-    uint32_t end;
-    enum status status = sstable_read_blocks(table, index, index + 1, 0, stored, &end, fault);
-    struct bytes bytes = buf_bytes(stored);
-    return status ? status : sstable_decode_block(table, index, &bytes, block, fault);
+    return sstable_try_block(table, index, NULL, stored, block, fault);
 }
 
 enum status sstable_verify(const struct sstable *table, struct fault *fault)

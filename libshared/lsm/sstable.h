@@ -27,6 +27,7 @@
 #include "base/vfs.h"
 #include "lsm/block.h"
 #include "lsm/filter.h"
+#include "lsm/reads.h"
 #include "lsm/sstable_info.h"
 
 enum {
@@ -125,6 +126,11 @@ enum status sstable_decode_block(const struct sstable *table, uint32_t index, st
 // Both for one block; `stored` is memory that can be used again.
 enum status sstable_read_block(const struct sstable *table, uint32_t index, struct buf *stored,
                                struct block **block, struct fault *fault) MUST_USE;
+
+// The same, or BUSY and noted in `reads` (reads.h; NULL: it waits).
+enum status sstable_try_block(const struct sstable *table, uint32_t index, struct reads *reads,
+                              struct buf *stored, struct block **block,
+                              struct fault *fault) MUST_USE;
 
 // Reads and checks every block. The file must be open.
 enum status sstable_verify(const struct sstable *table, struct fault *fault) MUST_USE;

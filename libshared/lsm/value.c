@@ -168,21 +168,31 @@ static enum status refuse(const struct value_reader *reader, uint64_t place, str
     return STATUS_CORRUPT;
 }
 
+static struct read_place place_of(const struct value_pointer *pointer)
+{
+    uint64_t id = value_id(pointer->place);
+    return (struct read_place){
+        .kind = id & VALUE_IN_LOG ? FILE_LOG : FILE_VALUES,
+        .number = id & ~VALUE_IN_LOG,
+        .offset = pointer->place & UINT32_MAX,
+        .size = pointer->size,
+    };
+}
+
 enum status value_read_stored(struct value_reader *reader, const struct value_pointer *pointer,
                               struct buf *value, struct fault *fault)
 {
     struct value_handle *handle;
     size_t size_read = 0;
-    uint64_t offset = pointer->place & UINT32_MAX;
     uint64_t file_size = 0;
+    struct read_place place = place_of(pointer);
     buf_clear(value);
     enum status status = open_handle(reader, value_id(pointer->place), &handle, fault);
     if (!status)
         status = reader->vfs->size(reader->vfs, handle->file, &file_size, fault);
-    if (!status && offset + pointer->size <= file_size)
-        status =
-            reader->vfs->read(reader->vfs, handle->file, offset, buf_grow(value, pointer->size),
-                              pointer->size, &size_read, fault);
+    if (!status && place.offset + place.size <= file_size)
+        status = reads_read(reader->reads, reader->vfs, handle->file, &place,
+                            buf_grow(value, pointer->size), &size_read, fault);
     if (status ||
         (size_read == pointer->size &&
          checksum_of(buf_bytes(value), pointer->place, reader->database) == pointer->checksum))

@@ -27,6 +27,7 @@
 #include "base/endian.h"
 #include "base/vfs.h"
 #include "lsm/entry.h"
+#include "lsm/reads.h"
 
 enum {
     VALUE_POINTER_SIZE = 20,
@@ -105,6 +106,7 @@ struct value_reader {
     struct vfs *vfs;
     const char *dir;
     uint64_t database;
+    struct reads *reads; // what is not in memory is noted there; NULL: it is read
     struct value_handle {
         uint64_t id;
         struct vfs_file *file; // NULL: free
@@ -114,7 +116,8 @@ struct value_reader {
     struct buf packed;
 };
 
-// Replaces `value`. CORRUPT (file, offset) if it is not what the pointer says; IO.
+// Replaces `value`. CORRUPT (file, offset) if it is not what the pointer says; IO; BUSY if it
+// could only be noted.
 enum status value_read(struct value_reader *reader, const struct value_pointer *pointer,
                        struct buf *value, struct fault *fault) MUST_USE;
 

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { PAGE_SIZE = 4096 }; // or a multiple
@@ -101,6 +102,20 @@ static enum status posix_read(struct vfs *vfs, struct vfs_file *file, uint64_t o
     }
     *size_read = done;
     return STATUS_OK;
+}
+
+// A part of the bytes is as good as none. So is 0, which some kernels say for a page that is
+// not there.
+static bool posix_read_cached(struct vfs *vfs, struct vfs_file *file, uint64_t offset, void *data,
+                              size_t size)
+{
+    struct iovec to = {data, size};
+    ssize_t got = preadv2(file->descriptor, &to, 1, (off_t)offset, RWF_NOWAIT);
+    if (got >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
+        return got >= 0 && (size_t)got == size;
+    size_t size_read = 0; // a file system that cannot tell
+    return posix_read(vfs, file, offset, data, size, &size_read, NULL) == STATUS_OK &&
+           size_read == size;
 }
 
 static enum status posix_write(struct vfs *vfs, struct vfs_file *file, uint64_t offset,
@@ -284,6 +299,7 @@ void posix_vfs_init(struct posix_vfs *posix)
         .open = posix_open,
         .close = posix_close,
         .read = posix_read,
+        .read_cached = posix_read_cached,
         .write = posix_write,
         .sync = posix_sync,
         .allocate = posix_allocate,

@@ -54,7 +54,10 @@
     M(TABLE_LOOKS, COUNTER, "engine_table_looks", "tables looked into for them")                   \
     M(DISK_BYTES, GAUGE, "engine_disk_bytes", "bytes of all files, spare log segments too")        \
     M(UNFLUSHED, GAUGE, "engine_unflushed", "full memory tables that wait to be tables")           \
-    M(MERGING, GAUGE, "engine_merging", "merges under way")
+    M(MERGING, GAUGE, "engine_merging", "merges under way")                                        \
+    M(COLD_READS, COUNTER, "engine_cold_reads", "places read from the disk beside other work")     \
+    M(PARKED, COUNTER, "store_parked", "operations that waited for such a read")                   \
+    M(PARKED_NOW, GAUGE, "store_parked_now", "of these, operations that wait now")
 // clang-format on
 
 #define METRIC_MEMBER(member, kind, name, meaning) METRIC_##member,

@@ -72,6 +72,10 @@ has_metric() { # NAME NODE LEAST
     [[ $(metric "$1" "$2") -ge $3 ]]
 }
 
+is_metric() { # NAME NODE VALUE
+    [[ $(metric "$1" "$2") -eq $3 ]]
+}
+
 # FILE OFFSET: one bit the other way.
 flip() {
     local byte
@@ -212,6 +216,29 @@ is_damaged() {
     node start n1 store
     eventually has_metric dkv_store_keys n1 1
     dkv dump --read-quorum 2 | sort | cmp - "$SANDBOX/pairs"
+}
+
+# The system forgets what it has of the store's files, so that they have to be read from the disk.
+cool() {
+    local file
+    for file in "$STORE"/*.{tbl,val,log}; do
+        [[ ! -e $file ]] || dd of="$file" oflag=nocache conv=notrunc,fdatasync count=0 status=none
+    done
+}
+
+@test "what is not in memory is read beside other work" {
+    one_node
+    [[ $(stat -f -c %T "$STORE") != tmpfs ]] || skip "a tmpfs is never cold"
+    cool
+    cut -f 1 "$SANDBOX/pairs" | dkv mget | sort | cmp - "$SANDBOX/pairs"
+    eventually has_metric dkv_engine_cold_reads_total n1 1
+    has_metric dkv_store_parked_total n1 1
+    cool
+    sed 's/$/ again/' "$SANDBOX/pairs" >"$SANDBOX/new" # each write reads what is there
+    dkv load "$SANDBOX/new" 2>/dev/null
+    dkv dump | sort | cmp - "$SANDBOX/new"
+    eventually is_metric dkv_store_parked_now n1 0
+    is_metric dkv_store_damaged_reads_total n1 0
 }
 
 @test "metrics are what Prometheus reads, and status shows the most important ones" {

@@ -103,6 +103,7 @@ static void writes_clear(struct memory_node *node)
 void node_write(struct memory_node *node, uint64_t sequence, uint64_t offset, struct bytes bytes)
 {
     memory_image_write(&node->live, offset, bytes.data, bytes.size);
+    node_warm(node, offset, bytes.size);
     struct sectors write = {.sequence = sequence, .first = offset / MEMORY_SECTOR_SIZE};
     write.count = (offset + bytes.size + MEMORY_SECTOR_SIZE - 1) / MEMORY_SECTOR_SIZE - write.first;
     uint64_t start = write.first * MEMORY_SECTOR_SIZE;
@@ -118,6 +119,28 @@ void node_write(struct memory_node *node, uint64_t sequence, uint64_t offset, st
         node->writes = xrealloc(node->writes, node->write_room * sizeof *node->writes);
     }
     node->writes[node->write_count++] = write;
+}
+
+void node_cool(struct memory_node *node)
+{
+    node->cold_count = (size_t)((node->live.size + MEMORY_PAGE_SIZE - 1) / MEMORY_PAGE_SIZE);
+    node->cold = xrealloc(node->cold, (node->cold_count + 1) * sizeof *node->cold);
+    memset(node->cold, true, node->cold_count * sizeof *node->cold);
+}
+
+void node_warm(struct memory_node *node, uint64_t offset, size_t size)
+{
+    for (uint64_t at = offset / MEMORY_PAGE_SIZE;
+         at < node->cold_count && at * MEMORY_PAGE_SIZE < offset + size; at++)
+        node->cold[at] = false;
+}
+
+bool node_is_cold(const struct memory_node *node, uint64_t offset, size_t size)
+{
+    uint64_t at = offset / MEMORY_PAGE_SIZE;
+    while (at < node->cold_count && at * MEMORY_PAGE_SIZE < offset + size && !node->cold[at])
+        at++;
+    return at < node->cold_count && at * MEMORY_PAGE_SIZE < offset + size;
 }
 
 static void durable_sector(struct memory_node *node, const struct sectors *write, uint64_t index)
@@ -217,6 +240,7 @@ static void node_clear(struct memory_node *node)
 {
     writes_clear(node);
     free(node->writes);
+    free(node->cold);
     changes_clear(node);
     entries_clear(&node->live_names);
     entries_clear(&node->durable_names);

@@ -49,6 +49,8 @@ struct memory_node {
     bool doubtful; // a sync failed: the durable image is no older live one
 
     struct memory_image live, durable;
+    bool *cold; // pages that a program waits for; NULL: none
+    size_t cold_count;
     struct sectors *writes;
     size_t write_count, write_room;
 
@@ -79,6 +81,11 @@ void node_sync_names(struct memory_node *directory);
 void node_write(struct memory_node *node, uint64_t sequence, uint64_t offset, struct bytes bytes);
 void node_sync(struct memory_node *node);
 void node_sync_failed(struct memory_node *node, struct random *random);
+
+// Lets the whole file become cold, until it is written or a part of it warmed.
+void node_cool(struct memory_node *node);
+void node_warm(struct memory_node *node, uint64_t offset, size_t size);
+bool node_is_cold(const struct memory_node *node, uint64_t offset, size_t size); // in any page
 
 // Makes of all nodes what a power loss leaves. `end` is the next sequence.
 void nodes_crash(struct memory_node *nodes, uint64_t end, enum memory_vfs_policy policy,

@@ -234,7 +234,20 @@ static enum status memory_read(struct vfs *table, struct vfs_file *file, uint64_
     *size_read = size < left ? size : (size_t)left;
     if (*size_read)
         memory_image_read(image, offset, data, *size_read);
+    if (!memory_of(table)->keeps_cold)
+        node_warm(file->node, offset, *size_read);
     return STATUS_OK;
+}
+
+static bool memory_read_cached(struct vfs *table, struct vfs_file *file, uint64_t offset,
+                               void *data, size_t size)
+{
+    size_t size_read = 0;
+    if (node_is_cold(file->node, offset, size)) {
+        memory_of(table)->cold_count++;
+        return false;
+    }
+    return !memory_read(table, file, offset, data, size, &size_read, NULL) && size_read == size;
 }
 
 static uint64_t room_of(const struct memory_vfs *vfs)
@@ -468,9 +481,27 @@ static enum status memory_space(struct vfs *table, const char *path, uint64_t *f
 static void memory_init_empty(struct memory_vfs *vfs)
 {
     *vfs = (struct memory_vfs){
-        .vfs = {memory_open, memory_close, memory_read, memory_write, memory_sync, memory_size,
-                memory_advise, memory_map, memory_unmap, memory_make_dir, memory_sync_dir,
-                memory_rename, memory_link, memory_remove, memory_list, memory_lock, memory_space},
+        .vfs =
+            {
+                .open = memory_open,
+                .close = memory_close,
+                .read = memory_read,
+                .read_cached = memory_read_cached,
+                .write = memory_write,
+                .sync = memory_sync,
+                .size = memory_size,
+                .advise = memory_advise,
+                .map = memory_map,
+                .unmap = memory_unmap,
+                .make_dir = memory_make_dir,
+                .sync_dir = memory_sync_dir,
+                .rename = memory_rename,
+                .link = memory_link,
+                .remove = memory_remove,
+                .list = memory_list,
+                .lock = memory_lock,
+                .space = memory_space,
+            },
         .generation = 1,
     };
     random_init(&vfs->random, 1);
@@ -537,6 +568,14 @@ void memory_vfs_crash(struct memory_vfs *vfs, enum memory_vfs_policy policy, str
     nodes_crash(vfs->nodes, vfs->sequence, policy, random);
     end_program(vfs);
     nodes_sweep(&vfs->nodes);
+}
+
+void memory_vfs_cool(struct memory_vfs *vfs)
+{
+    for (struct memory_node *node = vfs->nodes; node; node = node->next) {
+        if (!node->directory)
+            node_cool(node);
+    }
 }
 
 void memory_vfs_fail(struct memory_vfs *vfs, unsigned kinds, uint64_t skip, enum status status,

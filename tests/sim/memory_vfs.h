@@ -57,11 +57,13 @@ struct memory_vfs {
     // For the test to set, at any time.
     uint64_t capacity; // bytes of all files together, then DISK_FULL; 0 = no limit
     bool has_no_maps;  // `map` gives NULL
+    bool keeps_cold;   // what is read stays cold
     void (*after_change)(void *context); // after every call that changed something
     void *context;
 
     // For the test to read.
     uint64_t call_count;   // calls of any kind
+    uint64_t cold_count;   // calls of `read_cached` that came upon a cold page
     uint64_t change_count; // those that changed something: create, write, sync, rename, ...
     uint64_t fault_count;  // those that failed as planned
     unsigned fault_kinds;  // of which kinds they were
@@ -88,6 +90,10 @@ void memory_vfs_release(struct memory_vfs *vfs); // open files must be closed be
 // Fills `copy`, uninitialised before, with the same disk in the same state, unsynced
 // parts included. No file is open there, no fault planned, no hook set.
 void memory_vfs_clone(struct memory_vfs *copy, struct memory_vfs *source);
+
+// Makes all that the files have now cold: `read_cached` fails for a page until it was
+// read or written.
+void memory_vfs_cool(struct memory_vfs *vfs);
 
 // Takes in what was stored in mapped memory. Whoever stops the process or the power does so
 // by itself.

@@ -18,6 +18,7 @@ enum fault_kind {
     FAULT_SLOW_DISK,
     FAULT_SLOW_PLACE,
     FAULT_LOST_LINK,
+    FAULT_COLD,
     FAULT_COUNT
 };
 
@@ -181,6 +182,9 @@ static void strike(struct nemesis *nemesis, enum fault_kind kind, struct node *n
     case FAULT_SLOW_PLACE:
         nemesis->network->extra_us[node->index] = world_below(world, 300) * WORLD_MS;
         world_plan(world, duration_us, end_slow_place, nemesis, node->index, 0);
+        break;
+    case FAULT_COLD:
+        memory_vfs_cool(&node->disk);
         break;
     case FAULT_LOST_LINK:
         lose_link(nemesis, node);

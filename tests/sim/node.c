@@ -95,6 +95,15 @@ static void record_minted(struct node *node, const struct op_update *update,
     record_release(&made);
 }
 
+// What the store holds of the key before an update. It does not know that it was looked.
+static void look_before(struct node *node, const struct op_update *update, struct record *held,
+                        struct buf *bytes)
+{
+    node->disk.keeps_cold = true;
+    peek(node, update->keyspace, update->key, held, bytes);
+    node->disk.keeps_cold = false;
+}
+
 // Updates are handed to the store one by one, so that what each was made on can be seen.
 static void deliver_updates(struct node *node, const struct arrival *arrival,
                             const struct message_header *header, struct reader *body,
@@ -112,7 +121,7 @@ static void deliver_updates(struct node *node, const struct arrival *arrival,
         alone.count = 1;
         alone.body_size = (uint32_t)(single.size - MESSAGE_HEADER_SIZE);
         message_header_encode(&alone, single.data);
-        peek(node, update.keyspace, update.key, &held, &bytes);
+        look_before(node, &update, &held, &bytes);
         uint64_t served = node->store.counts.updates;
         store_on_message(&node->store, arrival, buf_bytes(&single), moment, outbox);
         if (node->store.counts.updates > served && last_updated(outbox, arrival->link, &updated))
@@ -135,6 +144,34 @@ static void store_message(void *self, const struct arrival *arrival, struct byte
         store_on_message(&node->store, arrival, message, moment, outbox);
     if (node->store.counts.lost_again)
         world_fail(world_of(node), "n%u thinks that it lost a write that it had", node->index);
+}
+
+// As the store does it at the end of a turn, but seen.
+static void serve_parked(struct node *node, struct moment moment, struct outbox *outbox)
+{
+    struct store *store = &node->store;
+    struct record held = {0};
+    struct buf bytes = {0}, body = {0};
+    for (struct parked_op *op; (op = parked_next(&store->parked, lsm_loaded(store->lsm)));) {
+        struct op_update update;
+        struct op_updated updated;
+        link_id link = op->arrival.link;
+        buf_set(&body, buf_bytes(&op->body));
+        struct reader reader = reader_of(buf_bytes(&body));
+        bool is_update = op->header.type == MESSAGE_UPDATE && !op_decode_update(&update, &reader);
+        if (is_update)
+            look_before(node, &update, &held, &bytes);
+        uint64_t served = store->counts.updates;
+        world_sometimes(world_of(node), SOMETIMES_PARKED_UPDATE, is_update);
+        world_sometimes(world_of(node), SOMETIMES_PARKED, true);
+        world_sometimes(world_of(node), SOMETIMES_PARKED_BEHIND, !op->wait.miss_count);
+        store_serve_parked(store, op, moment, outbox);
+        if (is_update && store->counts.updates > served && last_updated(outbox, link, &updated))
+            record_minted(node, &update, &held.clock, &updated);
+    }
+    record_release(&held);
+    buf_release(&bytes);
+    buf_release(&body);
 }
 
 static void store_tick(void *self, struct moment moment, struct outbox *outbox)
@@ -160,6 +197,7 @@ static void note_refusals(struct node *node, const struct outbox_message *messag
 static void store_turn_end(void *self, struct moment moment, struct outbox *outbox)
 {
     struct node *node = self;
+    serve_parked(node, moment, outbox);
     store_on_turn_end(&node->store, moment, outbox);
     for (uint32_t i = 0; i < outbox->count; i++)
         note_refusals(node, &outbox->messages[i]);
@@ -370,6 +408,7 @@ void node_start_store(struct node *node)
     world_note(world, "n%u: the store starts: %s %s", node->index, status_text(status),
                status ? fault.text : "");
     if (status == STATUS_OK) {
+        memory_vfs_cool(&node->disk);
         node->first_segment = frame_number(lsm_written(node->store.lsm));
         process_start(&node->store_process);
         return;

@@ -8,7 +8,7 @@
 
 #include "sim/network.h"
 
-enum { PROCESS_WORKERS_MAX = 3 };
+enum { PROCESS_WORKERS_MAX = 4 };
 
 struct process_brain { // as struct daemon_brain
     void (*on_message)(void *self, const struct arrival *arrival, struct bytes message,

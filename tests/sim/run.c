@@ -162,7 +162,8 @@ static bool is_node_idle(const struct node *node)
     return node->store_process.up && node->router_process.up && !node->store_process.inbox_count &&
            !node->router_process.inbox_count && !node->router.flights.count &&
            !node->store_process.jobs[LSM_WORKER_LOG] &&
-           !node->store_process.jobs[LSM_WORKER_BACKGROUND] &&
+           !node->store_process.jobs[LSM_WORKER_BACKGROUND] && !node->store.parked.count &&
+           !node->store_process.jobs[LSM_WORKER_READ] &&
            !node->store_process.jobs[LSM_WORKER_MERGE];
 }
 

@@ -42,6 +42,9 @@
     POINT(LWW_SKEWED, "an lww write had to run ahead of its clock")                                \
     POINT(PAGES, "a scan took more than one page")                                                 \
     POINT(NOT_WRITTEN_BY_DISK, "a put was refused with disk full")                                 \
+    POINT(PARKED, "an operation waited for the disk, out of the way of others")                    \
+    POINT(PARKED_UPDATE, "a write did")                                                            \
+    POINT(PARKED_BEHIND, "one waited for another one on the same key")                             \
     POINT(GET_TIMEOUT, "a get ran out of time")                                                    \
     POINT(SETTLED_AFTER_FAULTS, "every partition was settled again")
 

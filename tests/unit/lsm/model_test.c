@@ -75,6 +75,20 @@ static void scan_go_on(struct trial *trial, struct held_scan *held, uint64_t cou
     }
 }
 
+// Like lsm_get(), but with all that is cold read by a job.
+static enum status get_cold(struct trial *trial, struct bytes key, struct buf *value,
+                            struct fault *fault)
+{
+    uint64_t position;
+    enum status status;
+    memory_vfs_cool(trial->disk);
+    while ((status = lsm_try_get(trial->lsm, key, value, &position, fault)) == STATUS_BUSY) {
+        while (lsm_loaded(trial->lsm) < position)
+            assert_true(trial_finish(trial, LSM_WORKER_READ));
+    }
+    return status;
+}
+
 static void get_one(struct trial *trial)
 {
     struct trial_value state[TRIAL_KEYS_MAX];
@@ -85,7 +99,9 @@ static void get_one(struct trial *trial)
     unsigned key = (unsigned)random_below(&trial->random, trial->key_count);
     model_of(trial, state);
     buf_append_text(&value, "what was there before");
-    enum status status = lsm_get(trial->lsm, trial_key(key, text), &value, &fault);
+    enum status status = random_below(&trial->random, 4)
+                             ? lsm_get(trial->lsm, trial_key(key, text), &value, &fault)
+                             : get_cold(trial, trial_key(key, text), &value, &fault);
     if (status && status != STATUS_NOT_FOUND)
         fail_msg("%s: get of key %u: %s", trial->name, key, fault.text);
     if (!status)

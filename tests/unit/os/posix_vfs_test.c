@@ -72,6 +72,24 @@ TEST(what_is_written_is_read_back_up_to_the_end)
     vfs->close(vfs, file);
 }
 
+// A file system that keeps nothing elsewhere is never cold.
+TEST(what_was_read_can_be_read_without_waiting)
+{
+    char data[5] = {0};
+    size_t size_read = 0;
+    struct vfs_file *file = file_open("a", VFS_WRITE | VFS_CREATE);
+    assert_int_equal(vfs->write(vfs, file, 0, bytes_of_text("12345678"), NULL), STATUS_OK);
+    assert_int_equal(vfs->sync(vfs, file, NULL), STATUS_OK);
+    vfs->advise(vfs, file, 0, 8, false);
+    assert_int_equal(vfs->read(vfs, file, 3, data, 5, &size_read, NULL), STATUS_OK);
+    memset(data, 0, sizeof data);
+    assert_true(vfs->read_cached(vfs, file, 3, data, 5));
+    assert_memory_equal(data, "45678", 5);
+    assert_false(vfs->read_cached(vfs, file, 4, data, 5)); // it ends before
+    assert_false(vfs->read_cached(vfs, file, 100, data, 5));
+    vfs->close(vfs, file);
+}
+
 TEST(what_is_stored_in_mapped_memory_is_in_the_file)
 {
     enum { SIZE = 64 << 10 };
@@ -195,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RUN(what_is_written_is_read_back_up_to_the_end),
+        RUN(what_was_read_can_be_read_without_waiting),
         RUN(what_is_stored_in_mapped_memory_is_in_the_file),
         RUN(a_missing_file_is_not_found_and_the_fault_says_so),
         RUN(exclusive_creation_happens_once),

@@ -360,6 +360,36 @@ TEST(damage_is_durable)
     memory_vfs_release(&disk);
 }
 
+static bool is_cached(struct vfs_file *file, uint64_t offset, size_t size)
+{
+    char data[64];
+    assert_true(size <= sizeof data);
+    return disk.vfs.read_cached(&disk.vfs, file, offset, data, size);
+}
+
+TEST(what_became_cold_is_cold_until_it_is_read_or_written)
+{
+    enum { PAGE = 4096 };
+    char data[8];
+    size_t size_read;
+    disk_init();
+    struct vfs_file *file = file_open("db/a", VFS_WRITE | VFS_CREATE);
+    for (unsigned page = 0; page < 4; page++)
+        assert_int_equal(file_write(file, page * PAGE, "12345678"), STATUS_OK);
+    assert_true(is_cached(file, 0, 8));
+    assert_false(is_cached(file, 3 * PAGE + 1, 8)); // the file ends before
+    memory_vfs_cool(&disk);
+    assert_int_equal(disk.vfs.read(&disk.vfs, file, PAGE, data, 8, &size_read, NULL), STATUS_OK);
+    assert_int_equal(file_write(file, 2 * PAGE, "abc"), STATUS_OK);
+    assert_false(is_cached(file, 0, 8));
+    assert_true(is_cached(file, PAGE, 8));
+    assert_true(is_cached(file, 2 * PAGE - 4, 8));
+    assert_false(is_cached(file, 3 * PAGE - 4, 8));
+    assert_int_equal(disk.cold_count, 2);
+    file_close(file);
+    memory_vfs_release(&disk);
+}
+
 TESTS(RUN(a_synced_file_in_a_synced_directory_survives),
       RUN(what_is_stored_in_mapped_memory_is_a_write_like_others),
       RUN(a_synced_file_without_a_synced_name_is_lost),
@@ -372,4 +402,5 @@ TESTS(RUN(a_synced_file_in_a_synced_directory_survives),
       RUN(after_a_failed_sync_a_later_one_makes_only_later_writes_durable),
       RUN(a_full_disk_refuses_and_has_room_again_after_a_remove),
       RUN(the_planned_call_fails_once_or_for_ever), RUN(when_the_power_is_off_everything_fails),
-      RUN(a_clone_is_independent), RUN(damage_is_durable))
+      RUN(a_clone_is_independent), RUN(damage_is_durable),
+      RUN(what_became_cold_is_cold_until_it_is_read_or_written))
