@@ -26,14 +26,26 @@ struct run_writer engine_writer(const struct lsm *lsm, uint64_t run, bool is_bot
     };
 }
 
-// Numbers for all files that a step may begin. Gaps do not matter.
-static void reserve_files(struct lsm *lsm, struct run_writer *writer)
+// Lets [*next, *end) have at least so many numbers. Gaps do not matter.
+static void reserve(struct lsm *lsm, uint64_t *next, uint64_t *end, uint64_t count)
 {
-    writer->next_file = lsm->next_file;
-    lsm->next_file += 2 + 2 * (uint64_t)STEP_SIZE / writer->table_size_max;
-    writer->values.next_file = writer->file_end = lsm->next_file;
-    lsm->next_file += 2 + STEP_SIZE / VALUE_FILE_SIZE_MAX;
-    writer->values.file_end = lsm->next_file;
+    if (*end - *next >= count)
+        return;
+    *next = lsm->next_file;
+    *end = lsm->next_file += count;
+}
+
+// Numbers for all files that a step of the job may begin.
+static void reserve_files(struct lsm *lsm, struct run_writer *writer, struct lsm_job *job)
+{
+    reserve(lsm, &writer->next_file, &writer->file_end,
+            2 + 2 * (uint64_t)STEP_SIZE / writer->table_size_max);
+    reserve(lsm, &writer->values.next_file, &writer->values.file_end,
+            2 + STEP_SIZE / VALUE_FILE_SIZE_MAX);
+    if (lsm->next_file > FILE_NUMBER_END)
+        job->status =
+            fault_set(&job->fault, STATUS_IO,
+                      "%s: the numbers for files are used up; dump it into a new one", lsm->dir);
 }
 
 // ---- Flush -------------------------------------------------------------------------
@@ -57,14 +69,15 @@ enum job_kind flush_next(struct lsm *lsm, struct lsm_job *job)
         flush->is_oldest = !has_tables(lsm);
         flush->writer = engine_writer(lsm, lsm->sealed_run, false, 2 * lsm->options.range_size);
     }
-    reserve_files(lsm, &flush->writer);
+    reserve_files(lsm, &flush->writer, job);
     job->size_before = run_writer_size(&flush->writer);
     return JOB_FLUSH;
 }
 
 void flush_run(struct lsm_job *job)
 {
-    job->status = flush_step(&job->lsm->flush, STEP_SIZE, &job->fault);
+    if (!job->status)
+        job->status = flush_step(&job->lsm->flush, STEP_SIZE, &job->fault);
     job->is_final = job->status && job->status != STATUS_DISK_FULL;
 }
 
@@ -114,6 +127,31 @@ static unsigned dead_values(const struct lsm *lsm)
     return size ? (unsigned)(sum * 1000 / size) : 0;
 }
 
+static bool is_sound(const struct version *version)
+{
+    size_t i = 0;
+    while (i < version->count && range_sound_count(&version->ranges[i]) == version->ranges[i].count)
+        i++;
+    return i == version->count;
+}
+
+// Begins and ends the rounds of merges that empty files with large values (compaction.h).
+static void update_round(struct lsm *lsm, bool is_idle)
+{
+    unsigned dead = dead_values(lsm), max = is_idle ? DEAD_VALUES_IDLE_MAX : DEAD_VALUES_MAX;
+    bool has_ended =
+        lsm->value_round && compaction_pointing_since(lsm->version) >= lsm->value_round;
+    // Damaged ranges hold on to theirs, so the same again would win nothing.
+    if (has_ended)
+        lsm->dead_rest = is_sound(lsm->version) ? 0 : dead;
+    if (dead < lsm->dead_rest)
+        lsm->dead_rest = dead;
+    if (has_ended || dead <= max)
+        lsm->value_round = 0;
+    if (!lsm->value_round && dead > max + lsm->dead_rest)
+        lsm->value_round = lsm->next_file;
+}
+
 static bool choose(struct lsm *lsm, struct compaction_choice *choice)
 {
     struct compaction_span spans[MERGE_COUNT + 1];
@@ -126,10 +164,7 @@ static bool choose(struct lsm *lsm, struct compaction_choice *choice)
         .survey_count = SURVEY_COUNT,
         .is_idle = engine_is_idle(lsm),
     };
-    if (dead_values(lsm) <= (limits.is_idle ? DEAD_VALUES_IDLE_MAX : DEAD_VALUES_MAX))
-        lsm->value_round = 0;
-    else if (compaction_pointing_since(lsm->version) >= lsm->value_round)
-        lsm->value_round = lsm->next_file;
+    update_round(lsm, limits.is_idle);
     limits.value_round = lsm->value_round;
     return compaction_choose(choice, lsm->version, &limits, spans, span_count);
 }
@@ -153,10 +188,30 @@ static uint64_t run_of(const struct merge *merge)
     return run;
 }
 
-static void abandon(struct lsm *lsm, struct merge *merge)
+// Marks what the merge was to read in the range where it met damage.
+static void mark_damaged(struct lsm *lsm, const struct merge *merge)
 {
+    const struct range *range = &merge->version->ranges[merge->walk.index];
+    const struct version *versions[] = {lsm->version, lsm->commit.draft};
+    for (size_t i = 0; i < 2 && versions[i]; i++) { // which have this range, since it is merged
+        size_t index = version_find(versions[i], buf_bytes(&range->begin));
+        range_mark_damaged(versions[i], index, merge->tables, merge->table_count);
+        range_mark_damaged(versions[i], index, &merge->unreadable, 1);
+    }
+}
+
+// Its output is gone. Reading and writing go on without it, and all other merges.
+static void abandon(struct lsm *lsm, struct merge *merge, enum status status,
+                    const struct fault *fault)
+{
+    bool may_pass = status == STATUS_IO && !merge->walk.is_begun; // no descriptors, perhaps
+    if (status == STATUS_DISK_FULL || may_pass)
+        lsm->merge_retry_ms = lsm->now_ms + MERGE_RETRY_MS;
+    else if (merge->is_drop)
+        engine_end_drop(lsm, status, fault);
+    else
+        mark_damaged(lsm, merge);
     engine_drop_version(lsm, merge_release(merge));
-    lsm->merge_retry_ms = lsm->now_ms + MERGE_RETRY_MS;
 }
 
 static bool begin(struct lsm *lsm, struct merge *merge)
@@ -164,8 +219,10 @@ static bool begin(struct lsm *lsm, struct merge *merge)
     struct compaction_choice choice;
     if (lsm->now_ms < lsm->merge_retry_ms || !choose(lsm, &choice))
         return false;
-    if (merge_init(merge, lsm->version, &choice, NULL)) {
-        abandon(lsm, merge);
+    struct fault fault;
+    enum status status = merge_init(merge, lsm->version, &choice, &fault);
+    if (status) {
+        abandon(lsm, merge, status, &fault);
         return false;
     }
     merge->writer = engine_writer(lsm, run_of(merge), merge->is_bottom,
@@ -194,8 +251,10 @@ static bool begin_drop(struct lsm *lsm, struct merge *merge)
     if (!drop->is_wanted || lsm->flushed < drop->address || engine_is_merging(lsm, from, to) ||
         lsm->now_ms < lsm->merge_retry_ms)
         return false;
-    if (merge_init_drop(merge, lsm->version, from, to, NULL)) {
-        abandon(lsm, merge);
+    struct fault fault;
+    enum status status = merge_init_drop(merge, lsm->version, from, to, &fault);
+    if (status) {
+        abandon(lsm, merge, status, &fault);
         return false;
     }
     merge->writer = engine_writer(lsm, 0, true, lsm->options.range_size);
@@ -205,14 +264,14 @@ static bool begin_drop(struct lsm *lsm, struct merge *merge)
 enum job_kind merge_next(struct lsm *lsm, struct lsm_job *job)
 {
     struct merge *merge = &lsm->merges[job->worker == LSM_WORKER_MERGE];
-    if (merge->is_done || (lsm->options.merge_rate && !lsm->merge_budget))
+    if (merge->is_done || (lsm->options.merge_rate && lsm->merge_budget <= 0))
         return JOB_NONE;
     if (!merge->version && !begin_drop(lsm, merge) && !begin(lsm, merge))
         return JOB_NONE;
     if (merge->is_done) // at once: it is only to be committed
         return job->worker == LSM_WORKER_BACKGROUND ? commit_next(lsm, job) : JOB_NONE;
     job->merge = merge;
-    reserve_files(lsm, &merge->writer);
+    reserve_files(lsm, &merge->writer, job);
     job->size_before = run_writer_size(&merge->writer);
     return JOB_MERGE;
 }
@@ -232,7 +291,7 @@ static enum status check_space(struct lsm *lsm, const struct merge *merge, struc
 void merge_run(struct lsm_job *job)
 {
     struct merge *merge = job->merge;
-    if (!merge->walk.is_begun)
+    if (!job->status && !merge->walk.is_begun)
         job->status = check_space(job->lsm, merge, &job->fault);
     if (!job->status)
         job->status = merge_step(merge, STEP_SIZE, &job->fault);
@@ -247,11 +306,8 @@ void merge_on_done(struct lsm *lsm, struct lsm_job *job)
         size -= job->size_before;
         lsm->stats.disk_written_bytes += size;
         lsm->stats.merge_written_bytes += size;
-        lsm->merge_budget -= size < lsm->merge_budget ? size : lsm->merge_budget;
+        lsm->merge_budget -= (int64_t)size;
         return;
     }
-    // Its output is gone. Reading and writing go on without it; other ranges are merged on.
-    for (size_t i = 0; i < merge->table_count && job->status != STATUS_DISK_FULL; i++)
-        merge->tables[i]->is_damaged = true;
-    abandon(lsm, merge);
+    abandon(lsm, merge, job->status, &job->fault);
 }

@@ -188,11 +188,8 @@ static void finish_flush(struct lsm *lsm)
 static void finish_merge(struct lsm *lsm, struct merge *merge)
 {
     adopt(lsm, &merge->writer);
-    if (merge->is_drop) {
-        buf_release(&lsm->drop.begin);
-        buf_release(&lsm->drop.end);
-        lsm->drop = (struct drop){0};
-    }
+    if (merge->is_drop)
+        engine_end_drop(lsm, STATUS_OK, NULL);
     lsm->stats.merge_count += !merge->is_drop;
     lsm->stats.purged_count += merge->purged_count;
     engine_drop_version(lsm, merge_release(merge));

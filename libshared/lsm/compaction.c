@@ -29,9 +29,19 @@ static bool is_free(const struct version *version, size_t index,
     for (size_t i = 0; i < span_count; i++)
         is_free &= !compaction_span_meets(&spans[i], buf_bytes(&range->begin),
                                           version_range_end(version, index));
-    for (size_t s = 0; s < range->count; s++)
-        is_free &= !range->slices[s].table->is_damaged;
     return is_free;
+}
+
+static bool is_sound(const struct range *range)
+{
+    return range_sound_count(range) == range->count;
+}
+
+// Whether it can have a new bottom together with neighbours.
+static bool is_joinable(const struct version *version, size_t index,
+                        const struct compaction_span *spans, size_t span_count)
+{
+    return is_sound(&version->ranges[index]) && is_free(version, index, spans, span_count);
 }
 
 static uint64_t max(uint64_t a, uint64_t b)
@@ -74,25 +84,26 @@ static bool has_deletions(const struct range *range, uint64_t run_end)
     return has_any;
 }
 
+// When the range was merged into its bottom, as the number of a file; UINT64_MAX if it points
+// to no large values, or cannot be merged.
+static uint64_t pointing_since(const struct range *range)
+{
+    bool is_pointing = false;
+    for (size_t s = 0; s < range->count; s++)
+        is_pointing |= range->slices[s].table->info.value_size > 0;
+    bool can_merge = is_pointing && is_sound(range);
+    return can_merge ? range->slices[range->count - 1].table->info.number : UINT64_MAX;
+}
+
 // What asks for a new bottom, in permille of what makes it heard.
 static uint64_t bottom_urge_of(const struct range *range, const struct compaction_limits *limits)
 {
     uint64_t urge = waste_of(range, limits->is_idle);
     if (range->count > 1)
         urge = max(urge, share_of(range, limits->is_idle));
-    if (has_deletions(range, limits->purge_run))
+    if (has_deletions(range, limits->purge_run) || pointing_since(range) < limits->value_round)
         urge = max(urge, 1000);
     return urge;
-}
-
-// When the range was merged into its bottom, as the number of a file; UINT64_MAX if it points
-// to no large values.
-static uint64_t pointing_since(const struct range *range)
-{
-    bool is_pointing = false;
-    for (size_t s = 0; s < range->count; s++)
-        is_pointing |= range->slices[s].table->info.value_size > 0;
-    return is_pointing ? range->slices[range->count - 1].table->info.number : UINT64_MAX;
 }
 
 uint64_t compaction_pointing_since(const struct version *version)
@@ -105,15 +116,28 @@ uint64_t compaction_pointing_since(const struct version *version)
     return oldest;
 }
 
+// How many slices lie above the bottom, and above all damaged ones.
+static size_t upper_count(const struct range *range)
+{
+    size_t sound = range_sound_count(range);
+    return sound == range->count && sound ? sound - 1 : sound;
+}
+
 // The newest slices of similar size: as long as the next older one is not more than
 // twice as big as those before it together, and at least half of those above the bottom.
 static size_t choose_tier(const struct range *range)
 {
-    size_t least = (range->count + 1) / 2, i = 0;
+    size_t upper = upper_count(range), least = (upper + 2) / 2, i = 0;
     uint64_t size = 0;
-    while (i + 1 < range->count && (i < least || range->slices[i].size <= 2 * size))
+    while (i < upper && (i < least || range->slices[i].size <= 2 * size))
         size += range->slices[i++].size;
     return i;
+}
+
+// How many slices more than there should be count as urge or debt: those that can be merged.
+static uint64_t count_of(const struct range *range)
+{
+    return is_sound(range) ? range->count : upper_count(range);
 }
 
 // Lets the choice have neighbours too as long as all together are small.
@@ -125,14 +149,14 @@ static void add_neighbours(struct compaction_choice *choice, const struct versio
     for (;;) {
         size_t next = choice->first_range + choice->range_count;
         if (next >= version->count || size + version->ranges[next].size > range_size ||
-            !is_free(version, next, spans, span_count))
+            !is_joinable(version, next, spans, span_count))
             break;
         size += version->ranges[next].size;
         choice->range_count++;
     }
     while (choice->first_range &&
            size + version->ranges[choice->first_range - 1].size <= range_size &&
-           is_free(version, choice->first_range - 1, spans, span_count)) {
+           is_joinable(version, choice->first_range - 1, spans, span_count)) {
         size += version->ranges[--choice->first_range].size;
         choice->range_count++;
     }
@@ -145,7 +169,7 @@ static bool choose_small(struct compaction_choice *choice, const struct version 
 {
     for (size_t i = 0; i < version->count; i++) {
         if (version->ranges[i].size > range_size / SMALL_SHARE ||
-            !is_free(version, i, spans, span_count))
+            !is_joinable(version, i, spans, span_count))
             continue;
         *choice = (struct compaction_choice){.first_range = i, .range_count = 1, .is_bottom = true};
         add_neighbours(choice, version, range_size, spans, span_count);
@@ -177,10 +201,8 @@ bool compaction_choose(struct compaction_choice *choice, const struct version *v
         if (!range->count || !is_free(version, i, spans, span_count))
             continue;
         survey(version, i, &survey_count);
-        uint64_t bottom_urge = bottom_urge_of(range, limits);
-        if (pointing_since(range) < limits->value_round)
-            bottom_urge = max(bottom_urge, 1000);
-        uint64_t urge = max(bottom_urge, range->count * 1000 / (limits->slice_count + 1));
+        uint64_t bottom_urge = is_sound(range) ? bottom_urge_of(range, limits) : 0;
+        uint64_t urge = max(bottom_urge, count_of(range) * 1000 / (limits->slice_count + 1));
         if (urge <= greatest)
             continue;
         greatest = urge;
@@ -189,7 +211,7 @@ bool compaction_choose(struct compaction_choice *choice, const struct version *v
             .first_range = i,
             .range_count = 1,
             .slice_count = slice_count,
-            .is_bottom = bottom_urge >= 1000 || slice_count < 2,
+            .is_bottom = is_sound(range) && (bottom_urge >= 1000 || slice_count < 2),
         };
     }
     if (greatest < 1000)
@@ -204,7 +226,7 @@ unsigned compaction_debt(const struct version *version, unsigned slice_count)
 {
     uint64_t behind = 0, most = 0;
     for (size_t i = 0; i < version->count; i++) {
-        uint64_t count = version->ranges[i].count;
+        uint64_t count = count_of(&version->ranges[i]);
         behind += count > slice_count ? count - slice_count : 0;
         most = max(most, count);
     }

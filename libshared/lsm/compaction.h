@@ -18,6 +18,9 @@
 // Each is a quotient of what is and what may be; who has the greatest above 1 is next. When
 // nobody writes, the limits are lower and neighbours that became small are joined.
 //
+// Where a merge met damage the range keeps what it has, and only what is newer than that is
+// merged, by its count.
+//
 // Pure: reads a version, changes nothing but surveys (range_survey).
 #pragma once
 

@@ -3,6 +3,7 @@
 #include "base/endian.h"
 #include "base/search.h"
 #include "base/xalloc.h"
+#include "lsm/file_name.h"
 
 #include <stdlib.h>
 
@@ -243,7 +244,7 @@ static bool apply_fact(struct edit_state *state, struct reader *reader)
         return true;
     case FACT_NEXT_FILE:
         state->next_file = reader_u64(reader);
-        return true;
+        return state->next_file <= FILE_NUMBER_END;
     case FACT_ADD:
         return add_table(state, reader);
     case FACT_RANGE:

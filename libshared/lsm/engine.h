@@ -1,5 +1,6 @@
 // engine.h - what is behind `struct lsm`. For lsm.c and the files of its functions alone:
-// write.c, read.c, scan.c, opening.c, job.c, background.c, commit.c.
+// write.c, read.c, scan.c, opening.c, job.c, background.c, commit.c, ingest.c, checkpoint.c,
+// verify.c.
 //
 //     lsm_write ──> log.pending ──LOG job──> segments
 //         └──────> active memtable ──seal──> sealed ──flush──┐
@@ -73,13 +74,15 @@ struct commit {
 struct drop {
     bool is_wanted;
     struct buf begin, end;
-    uint64_t address; // of the log, before which the writes lie that it drops
+    uint64_t address;   // of the log, before which the writes lie that it drops
+    enum status status; // of the last one
+    struct fault fault;
 };
 
 struct lsm_ingest {
     struct lsm *lsm;
     size_t separate_size;
-    struct run_writer writer; // its run is 0 until ingest_number()
+    struct run_writer writer; // its run is 0 until the commit
     struct buf last;          // key
     struct buf packed;        // a value
     bool is_finished;
@@ -142,9 +145,10 @@ struct lsm {
     struct value_reader values; // for reads of the owner
     struct reads reads;         // noted by those that must not wait
     uint64_t merge_retry_ms;
-    uint64_t value_round;  // see compaction.h
-    uint64_t merge_budget; // bytes that merges may still write in this tenth of a second
-    struct {               // what next_file was when, to tell old tombstones
+    uint64_t value_round; // see compaction.h; 0: none
+    unsigned dead_rest;   // permille that the last one had to leave behind
+    int64_t merge_budget; // bytes that merges may still write; a step may overdraw it
+    struct {              // what next_file was when, to tell old tombstones
         uint64_t ms, file;
     } purge_marks[8];
     uint64_t purge_run;
@@ -191,6 +195,9 @@ void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number);
 // Makes the active memtable the sealed one. There must be none.
 void engine_seal(struct lsm *lsm);
 
+// A failed drop has left everything as it was.
+void engine_end_drop(struct lsm *lsm, enum status status, const struct fault *fault);
+
 // Gives back what a job holds.
 void engine_release_job(struct lsm_job *job);
 
@@ -210,7 +217,6 @@ struct run_writer engine_writer(const struct lsm *lsm, uint64_t run, bool is_bot
 
 // ---- ingest.c ------------------------------------------------------------------------
 
-void ingest_number(struct lsm *lsm); // after a seal
 bool ingest_is_ready(const struct lsm *lsm);
 void ingest_release(struct lsm_ingest *ingest); // keeps the files
 

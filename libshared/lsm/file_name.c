@@ -56,7 +56,7 @@ enum file_kind file_name_parse(const char *name, uint64_t *number)
             found = kinds[i];
     }
     buf_release(&spelled);
-    return found;
+    return *number < FILE_NUMBER_END ? found : FILE_FOREIGN;
 }
 
 const char *file_path(struct buf *path, const char *dir, enum file_kind kind, uint64_t number)

@@ -22,6 +22,8 @@ enum file_kind {
     FILE_TEMPORARY,
 };
 
+#define FILE_NUMBER_END ((uint64_t)1 << 31) // all numbers are below
+
 // The name without its directory; the number counts for all but CURRENT and LOCK.
 void file_name_format(struct buf *out, enum file_kind kind, uint64_t number);
 enum file_kind file_name_parse(const char *name, uint64_t *number);

@@ -29,6 +29,9 @@ enum status lsm_ingest_add(struct lsm_ingest *ingest, struct bytes key, struct b
         return fault_set(fault, STATUS_INVALID, "keys to be ingested must ascend");
     if (key.size > LSM_KEY_SIZE_MAX || value.size > LSM_VALUE_SIZE_MAX)
         return fault_set(fault, STATUS_TOO_LARGE, "a key or value to be ingested is too large");
+    if (ingest->writer.values.file_end > VALUE_IN_LOG)
+        return fault_set(fault, STATUS_TOO_LARGE, "%s: the numbers for files are used up",
+                         ingest->writer.dir);
     if (ingest->writer.next_file + 1 >= ingest->writer.file_end ||
         ingest->writer.values.next_file + 1 >= ingest->writer.values.file_end)
         return fault_set(fault, STATUS_TOO_LARGE, "too much for one ingest");
@@ -50,34 +53,28 @@ enum status lsm_ingest_finish(struct lsm_ingest *ingest, struct fault *fault)
     return status;
 }
 
+// Runs are numbered in the order in which they hide one another: behind everything that was
+// written before, which must therefore be sealed, and before what is sealed later.
 enum status lsm_ingest_commit(struct lsm *lsm, struct lsm_ingest *ingest)
 {
-    if (lsm->ingest)
-        return STATUS_BUSY;
     assert(ingest->is_finished);
+    if (lsm->is_failed)
+        return STATUS_IO;
+    if (lsm->ingest || (lsm->sealed && lsm->written > lsm->active_begin))
+        return STATUS_BUSY;
+    lsm_flush(lsm); // seals what there is
     lsm->ingest = ingest;
     ingest->address = lsm->written;
-    lsm_flush(lsm);
-    ingest_number(lsm);
-    return STATUS_OK;
-}
-
-// Runs are numbered in the order in which they hide one another: behind everything that was
-// written before, which is sealed by now, and before what is sealed later.
-void ingest_number(struct lsm *lsm)
-{
-    struct lsm_ingest *ingest = lsm->ingest;
-    if (!ingest || ingest->writer.run || lsm->active_begin < ingest->address)
-        return;
     ingest->writer.run = lsm->next_file++;
     for (size_t i = 0; i < ingest->writer.count; i++)
         ingest->writer.tables[i]->info.run = ingest->writer.run;
+    return STATUS_OK;
 }
 
 bool ingest_is_ready(const struct lsm *lsm)
 {
     const struct lsm_ingest *ingest = lsm->ingest;
-    return ingest && ingest->writer.run && lsm->flushed >= ingest->address;
+    return ingest && lsm->flushed >= ingest->address;
 }
 
 bool lsm_is_ingesting(const struct lsm *lsm)

@@ -162,6 +162,12 @@ static void wait_for_space(struct lsm *lsm)
     lsm->retry_ms = lsm->now_ms + RETRY_MS;
 }
 
+// Something was written, so there is room; unless a flush still waits for some.
+static void note_space(struct lsm *lsm)
+{
+    lsm->is_disk_full = lsm->is_disk_full && lsm->sealed;
+}
+
 static void on_log_done(struct lsm *lsm, struct lsm_job *job)
 {
     lsm->is_log_retry = job->status == STATUS_DISK_FULL;
@@ -170,6 +176,7 @@ static void on_log_done(struct lsm *lsm, struct lsm_job *job)
     lsm->stats.disk_written_bytes += job->write.size_written;
     lsm->stats.log_sync_count += job->write.sync_count;
     log_on_written(&lsm->log, &job->write);
+    note_space(lsm);
     log_drop(&lsm->log, lsm->flushed, engine_keeps_segment, lsm);
 }
 
@@ -179,7 +186,7 @@ static void on_prepare_done(struct lsm *lsm, struct lsm_job *job)
         return;
     log_add_segment(&lsm->log, &job->segment);
     job->segment = (struct segment){0}; // the log's now
-    lsm->is_disk_full = lsm->is_disk_full && lsm->sealed;
+    note_space(lsm);
 }
 
 static void on_rewrite_done(struct lsm *lsm, struct lsm_job *job)
@@ -260,6 +267,15 @@ static void mark_purge(struct lsm *lsm)
     lsm->purge_marks[0].file = lsm->next_file;
 }
 
+// Steps are large: what one wrote beyond the budget is saved up for first.
+static void renew_budget(struct lsm *lsm, uint64_t passed_ms)
+{
+    int64_t rate = (int64_t)lsm->options.merge_rate;
+    lsm->merge_budget += rate * (int64_t)(passed_ms < 1000 ? passed_ms : 1000) / 1000;
+    if (lsm->merge_budget > rate)
+        lsm->merge_budget = rate;
+}
+
 void lsm_tick(struct lsm *lsm, uint64_t now_ms)
 {
     uint64_t passed_ms = now_ms - lsm->now_ms;
@@ -273,7 +289,7 @@ void lsm_tick(struct lsm *lsm, uint64_t now_ms)
     lsm->log.is_idle = engine_is_idle(lsm);
     if (lsm->log.is_idle && !lsm->sealed && lsm->active->used > lsm->active->size / IDLE_SHARE)
         lsm_flush(lsm); // so that the log need not be kept
-    lsm->merge_budget = lsm->options.merge_rate * (passed_ms < 1000 ? passed_ms : 1000) / 1000;
+    renew_budget(lsm, passed_ms);
     mark_purge(lsm);
     if (lsm->options.durability == LSM_DURABILITY_INTERVAL &&
         now_ms - lsm->sync_ms >= lsm->options.interval_ms) {

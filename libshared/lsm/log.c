@@ -71,17 +71,17 @@ static void finish_mapped(struct log *log, enum frame_kind kind, size_t payload_
         log->stored = frame_address(segment->number, log->offset);
 }
 
-// Without syncs, and where nothing is mapped, a frame is written at once: it is in the hands of
-// the system before anybody hears of it.
-static bool is_direct(const struct log *log)
-{
-    return log->durability != LSM_DURABILITY_GROUP && !current_of(log)->map;
-}
-
-static enum status write_direct(struct log *log, enum frame_kind kind, struct bytes head,
-                                struct bytes payload)
+// Writes a frame where no memory is mapped but no sync is waited for: it is in the hands of the
+// system before anybody hears of it. False if that is not the way, or if it failed: then the
+// frame goes the way of a pending one, and so do those behind it until all is stored. The next
+// log_write writes it again, whole, at the same place, or says why it cannot.
+static bool write_direct(struct log *log, enum frame_kind kind, struct bytes head,
+                         struct bytes payload)
 {
     const struct segment *segment = current_of(log);
+    if (log->durability == LSM_DURABILITY_GROUP || segment->map || log->pending.frames.size ||
+        log->is_storing)
+        return false;
     struct buf *frame = &log->direct;
     size_t size = head.size + payload.size;
     buf_clear(frame);
@@ -91,15 +91,12 @@ static enum status write_direct(struct log *log, enum frame_kind kind, struct by
     buf_grow(frame, frame_size(size) - FRAME_HEADER_SIZE - size);
     frame_finish(frame->data, size, kind, frame_address(segment->number, log->offset));
     frame_sign(frame->data, log->synced, log->database);
-    enum status status =
-        log->vfs->write(log->vfs, segment->file, log->offset, buf_bytes(frame), NULL);
-    if (status)
-        return status;
+    if (log->vfs->write(log->vfs, segment->file, log->offset, buf_bytes(frame), NULL))
+        return false;
     log->offset += frame->size;
     log->mapped_size += frame->size;
-    if (!log->pending.frames.size && !log->is_storing)
-        log->stored = frame_address(segment->number, log->offset);
-    return STATUS_OK;
+    log->stored = frame_address(segment->number, log->offset);
+    return true;
 }
 
 // Ends the pending frame and gives it its header.
@@ -117,18 +114,13 @@ static void finish_pending(struct log *log, enum frame_kind kind)
 }
 
 // Seals the current segment, leaves it to the next write to be closed, and goes to the next.
-static enum status rotate(struct log *log)
+static void rotate(struct log *log)
 {
     struct segment *segment = current_of(log);
     uint8_t next[LOG_SEAL_PAYLOAD_SIZE];
     store_u64(next, segment[1].number);
     log_cut(log);
-    if (is_direct(log)) {
-        enum status status =
-            write_direct(log, FRAME_SEAL, bytes_of(next, sizeof next), (struct bytes){0});
-        if (status)
-            return status;
-    } else {
+    if (!write_direct(log, FRAME_SEAL, bytes_of(next, sizeof next), (struct bytes){0})) {
         memcpy(frame_grow(log, sizeof next), next, sizeof next);
         if (segment->map)
             finish_mapped(log, FRAME_SEAL, sizeof next);
@@ -143,7 +135,6 @@ static enum status rotate(struct log *log)
     log->current++;
     log->offset = FRAME_START;
     log->is_closed = false;
-    return STATUS_OK;
 }
 
 static bool fits(const struct log *log, size_t size)
@@ -198,25 +189,24 @@ enum status log_append(struct log *log, struct bytes ops, uint64_t *position)
             log->is_starved = true;
             return STATUS_BUSY;
         }
-        enum status status = rotate(log);
-        if (status)
-            return status;
+        rotate(log);
     }
     log->append_size += size;
     log->append_count++;
-    if (is_direct(log)) {
-        uint8_t header[BATCH_HEADER_SIZE];
-        store_u32(header, (uint32_t)ops.size);
-        *position = frame_address(current_of(log)->number, log->offset + FRAME_HEADER_SIZE + size);
-        return write_direct(log, FRAME_BATCHES, bytes_of(header, sizeof header), ops);
+    uint8_t header[BATCH_HEADER_SIZE];
+    store_u32(header, (uint32_t)ops.size);
+    uint64_t begin = frame_address(current_of(log)->number, log->offset);
+    if (write_direct(log, FRAME_BATCHES, bytes_of(header, sizeof header), ops)) {
+        *position = begin + FRAME_HEADER_SIZE + size;
+        return STATUS_OK;
     }
     uint8_t *at = frame_grow(log, size);
-    store_u32(at, (uint32_t)ops.size);
-    memcpy(at + BATCH_HEADER_SIZE, ops.data, ops.size);
+    memcpy(at, header, sizeof header);
+    memcpy(at + sizeof header, ops.data, ops.size);
     size_t frame_used = FRAME_HEADER_SIZE + size;
     if (log->has_frame)
         frame_used = log->pending.frames.size - log->frame_begin;
-    *position = frame_address(current_of(log)->number, log->offset + frame_used);
+    *position = begin + frame_used;
     if (!log->has_frame)
         finish_mapped(log, FRAME_BATCHES, size);
     return STATUS_OK;

@@ -15,7 +15,8 @@
 //                    that is made in place: it is stored as soon as it is appended, with
 //                    no call to the system, and lives on when the process is killed. A
 //                    log_write only syncs, and closes the segments that are full. Where a
-//                    segment could not be mapped, frames go the other way.
+//                    segment is not mapped, a frame is written at once. If that fails, it and
+//                    what follows go the other way, until all of it is stored.
 //
 // A position is an address in the log (frame.h): segment number << 32 | offset. Positions
 // only grow. A frame never crosses into the next segment; every segment but the last

@@ -204,6 +204,23 @@ bool lsm_is_dropping(const struct lsm *lsm)
     return lsm->drop.is_wanted;
 }
 
+enum status lsm_drop_status(const struct lsm *lsm, struct fault *fault)
+{
+    if (lsm->drop.is_wanted)
+        return STATUS_BUSY;
+    return lsm->drop.status ? fault_set(fault, lsm->drop.status, "%s", lsm->drop.fault.text)
+                            : STATUS_OK;
+}
+
+void engine_end_drop(struct lsm *lsm, enum status status, const struct fault *fault)
+{
+    buf_release(&lsm->drop.begin);
+    buf_release(&lsm->drop.end);
+    lsm->drop = (struct drop){.status = status};
+    if (fault)
+        lsm->drop.fault = *fault;
+}
+
 static void count_tables(const struct lsm *lsm, struct lsm_stats *stats)
 {
     struct sstable **tables = version_tables(lsm->version, &stats->table_count);

@@ -74,7 +74,7 @@ struct lsm_options {
     uint64_t purge_age_ms;     // deletions older than this are merged away; 0: when convenient
     enum lsm_durability durability;
     unsigned interval_ms;
-    struct lsm_owner owner; // all three functions may be NULL
+    struct lsm_owner owner; // any of its functions may be NULL
 };
 
 // 64 MiB memtable and segments, 8 KiB blocks, and so on; vfs, dir, seed are left to the caller.
@@ -119,7 +119,7 @@ void lsm_batch_note(struct lsm_batch *batch, struct bytes note); // for lsm_owne
 //   BUSY       both memtables are full: flush first (lsm_next_job)
 //   DISK_FULL  no room for the log; taken up again when there is
 //   TOO_LARGE  over a limit above
-//   IO         the engine has stopped after a failed fsync (lsm_failed)
+//   IO         the engine has stopped (lsm_failed)
 enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *position) MUST_USE;
 
 // How long the owner should wait before it writes on, in microseconds; 0 as long as
@@ -129,7 +129,10 @@ uint64_t lsm_delay_us(struct lsm *lsm);
 
 uint64_t lsm_written(const struct lsm *lsm); // position of the newest write
 uint64_t lsm_durable(const struct lsm *lsm); // position up to which writes are durable
-bool lsm_failed(const struct lsm *lsm);      // a sync failed: only close is left
+
+// Whether a job could not write or sync the log, a flush or the manifest: lsm_on_done() has
+// said why, and only a close is left.
+bool lsm_failed(const struct lsm *lsm);
 
 // Starts a flush of what is in memory even if the memtable is not full.
 void lsm_flush(struct lsm *lsm);
@@ -137,9 +140,13 @@ void lsm_flush(struct lsm *lsm);
 // Lets go of everything in [from, to) that has been written so far, without reading it; an
 // empty `to` is the end. It takes effect, at once and durably, when lsm_is_dropping() has become
 // false again; what is written into the range before then may go as well. A crash before
-// leaves the range as it was. BUSY: another drop is under way.
+// leaves the range as it was; so does damage there, if large values have to be counted, and
+// lsm_drop_status() says so. BUSY: another drop is under way.
 enum status lsm_drop_range(struct lsm *lsm, struct bytes from, struct bytes to) MUST_USE;
 bool lsm_is_dropping(const struct lsm *lsm);
+
+// BUSY while it is under way; then how the last drop ended: OK, CORRUPT, IO.
+enum status lsm_drop_status(const struct lsm *lsm, struct fault *fault) MUST_USE;
 
 // Sorted pairs that come in beside the log: made by any one thread, they become visible and
 // durable all at once. Much faster than writing them, and merged less.
@@ -147,7 +154,8 @@ bool lsm_is_dropping(const struct lsm *lsm);
 //     owner:    ingest = lsm_ingest_new(lsm)
 //     anybody:  lsm_ingest_add() ..., lsm_ingest_finish()
 //     owner:    lsm_ingest_commit()    then, when lsm_is_ingesting() has become false, they
-//                                      are newer than all that was written before the commit
+//                                      are there: newer than all that was written before the
+//                                      commit, and older than all that was written since
 struct lsm_ingest;
 struct lsm_ingest *lsm_ingest_new(struct lsm *lsm);
 
@@ -156,7 +164,8 @@ enum status lsm_ingest_add(struct lsm_ingest *ingest, struct bytes key, struct b
                            struct fault *fault) MUST_USE;
 enum status lsm_ingest_finish(struct lsm_ingest *ingest, struct fault *fault) MUST_USE;
 
-// Takes a finished ingest over. BUSY: another one is under way.
+// Takes a finished ingest over. BUSY: another one is under way, or a flush is while there are
+// later writes than it takes; again when a job is done. IO: the engine has stopped.
 enum status lsm_ingest_commit(struct lsm *lsm, struct lsm_ingest *ingest) MUST_USE;
 bool lsm_is_ingesting(const struct lsm *lsm);
 
@@ -268,8 +277,8 @@ void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats);
 // Makes a database in `dir`, which must not be there or be empty, that holds what has been written
 // so far. Files are linked, not copied, so `dir` lies in the same file system; it can be
 // opened, copied, removed like any other. Under way until lsm_checkpoint_status() is no
-// longer BUSY; then OK or why there is none, which is no failure of the engine. BUSY:
-// another one is under way.
+// longer BUSY; then OK, and it survives a power loss, or why there is none, which is no failure
+// of the engine. BUSY: another one is under way.
 enum status lsm_checkpoint(struct lsm *lsm, const char *dir) MUST_USE;
 enum status lsm_checkpoint_status(const struct lsm *lsm, struct fault *fault) MUST_USE;
 

@@ -23,7 +23,9 @@ static enum status add_inputs(struct merge *merge, const struct range *range, si
         merge->tables =
             xrealloc(merge->tables, (merge->table_count + 1) * sizeof(struct sstable *));
         status = sstable_pin(range->slices[s].table, fault);
-        if (!status)
+        if (status)
+            merge->unreadable = range->slices[s].table;
+        else
             merge->tables[merge->table_count++] = range->slices[s].table;
     }
     return status;
@@ -44,11 +46,6 @@ static enum status init(struct merge *merge, struct version *version, size_t fir
 {
     enum status status = STATUS_OK;
     merge->version = version_retain(version);
-    for (size_t i = first; i <= last && !status; i++) {
-        const struct range *range = &version->ranges[i];
-        size_t count = slice_count < range->count ? slice_count : range->count;
-        status = add_inputs(merge, range, count, fault);
-    }
     merge->walk = (struct walk){
         .version = version,
         .from = buf_bytes(&merge->span.begin),
@@ -57,6 +54,12 @@ static enum status init(struct merge *merge, struct version *version, size_t fir
         .on_hidden = count_input,
         .context = merge,
     };
+    for (size_t i = first; i <= last && !status; i++) {
+        const struct range *range = &version->ranges[i];
+        size_t count = slice_count < range->count ? slice_count : range->count;
+        merge->walk.index = i;
+        status = add_inputs(merge, range, count, fault);
+    }
     return status;
 }
 
@@ -80,6 +83,8 @@ enum status merge_init_drop(struct merge *merge, struct version *version, struct
     size_t first = version_find(version, begin), last = version->count - 1;
     if (end.size)
         last = version_find(version, end);
+    if (last > first && bytes_equal(buf_bytes(&version->ranges[last].begin), end))
+        last--;
     enum status status = init(merge, version, first, last, SIZE_MAX, fault);
     merge->is_done = !version->value_count; // there is nothing to count
     return status;

@@ -46,7 +46,6 @@ struct sstable_place {
 struct sstable {
     unsigned ref_count;
     unsigned pin_count;
-    bool is_damaged; // a merge could not read it
     struct sstable_info info;
     struct vfs *vfs;
     const char *dir;

@@ -110,6 +110,32 @@ struct sstable **version_tables(const struct version *version, size_t *count)
     return tables;
 }
 
+// ---- Damage --------------------------------------------------------------------------
+
+static bool is_among(const struct sstable *table, struct sstable *const *tables, size_t count)
+{
+    size_t i = 0;
+    while (i < count && tables[i] != table)
+        i++;
+    return i < count;
+}
+
+size_t range_sound_count(const struct range *range)
+{
+    size_t count = 0;
+    while (count < range->count && !range->slices[count].is_damaged)
+        count++;
+    return count;
+}
+
+void range_mark_damaged(const struct version *version, size_t index, struct sstable *const *tables,
+                        size_t count)
+{
+    struct range *range = &version->ranges[index];
+    for (size_t s = 0; s < range->count; s++)
+        range->slices[s].is_damaged |= is_among(range->slices[s].table, tables, count);
+}
+
 // ---- How much is superseded ----------------------------------------------------------
 
 static int compare_hashes(const void *a, const void *b)
@@ -251,7 +277,7 @@ size_t version_cut(struct version *draft, struct bytes key)
     return index + 1;
 }
 
-void version_add(struct version *draft, size_t index, struct sstable *table)
+static struct slice *add_slice(struct version *draft, size_t index, struct sstable *table)
 {
     struct range *range = &draft->ranges[index];
     size_t at = 0;
@@ -263,6 +289,12 @@ void version_add(struct version *draft, size_t index, struct sstable *table)
     range->slices[at] = (struct slice){.table = sstable_retain(table)};
     range->count++;
     touch(draft, range);
+    return &range->slices[at];
+}
+
+void version_add(struct version *draft, size_t index, struct sstable *table)
+{
+    add_slice(draft, index, table);
 }
 
 void version_push(struct version *draft, struct sstable *table)
@@ -271,14 +303,6 @@ void version_push(struct version *draft, struct sstable *table)
         if (reaches(table, begin_of(draft, i), version_range_end(draft, i)))
             version_add(draft, i, table);
     }
-}
-
-static bool is_among(const struct sstable *table, struct sstable *const *tables, size_t count)
-{
-    size_t i = 0;
-    while (i < count && tables[i] != table)
-        i++;
-    return i < count;
 }
 
 // Takes the inputs out of a range, and lists what is left in `rest`.
@@ -307,8 +331,9 @@ static void join(struct version *draft, size_t first, size_t last)
             size_t i = 0;
             while (i < left->count && left->slices[i].table != range->slices[s].table)
                 i++;
-            if (i == left->count)
-                version_add(draft, first, range->slices[s].table);
+            struct slice *slice = i < left->count ? &left->slices[i]
+                                                  : add_slice(draft, first, range->slices[s].table);
+            slice->is_damaged |= range->slices[s].is_damaged;
         }
         remove_range(draft, last);
         touch(draft, &draft->ranges[first]);

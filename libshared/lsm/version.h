@@ -24,6 +24,7 @@ struct slice {
     struct sstable *table; // one reference; its run number says how new it is
     uint64_t size;         // what it has in this range, about: stored bytes, and a quarter of the
                            // large values (VALUE_WEIGHT)
+    bool is_damaged;       // a merge could not read what it has here
 };
 
 struct range {
@@ -73,6 +74,13 @@ struct bytes version_range_end(const struct version *version, size_t index);
 
 // All tables, each once, in the order of their numbers; the array is the caller's to free.
 struct sstable **version_tables(const struct version *version, size_t *count);
+
+// How many of the newest slices can be merged: those above all that are damaged.
+size_t range_sound_count(const struct range *range);
+
+// Marks what these tables have in a range as damaged; a version in force is told, too.
+void range_mark_damaged(const struct version *version, size_t index, struct sstable *const *tables,
+                        size_t count);
 
 // Fills in how many of the sampled entries of the range are superseded or deletions.
 void range_survey(const struct version *version, size_t index);

@@ -85,7 +85,6 @@ void engine_seal(struct lsm *lsm)
     lsm->is_flush_wanted = false;
     // A run is numbered like a file that it could have, so a newer one has a greater number.
     lsm->sealed_run = lsm->next_file++;
-    ingest_number(lsm);
 }
 
 // Whether what was written since the last seal is enough for a flush: memory is full, or
@@ -212,14 +211,15 @@ enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *
 }
 
 // The memtable must not be full before the sealed one is flushed: from its half on it may be
-// as full as the flush is far.
+// as full as the flush is far. Who is ahead of that waits the longer the more.
 static uint64_t flush_delay_us(const struct lsm *lsm)
 {
     size_t used = lsm->active->used, half = lsm->active->size / 2;
     if (!lsm->sealed || used <= half)
         return 0;
     uint64_t full = (used - half) * 1000 / half;
-    return full > lsm->flush.far ? DELAY_STEP_US : 0;
+    uint64_t ahead = full > lsm->flush.far ? full - lsm->flush.far : 0;
+    return ahead ? DELAY_STEP_US + ahead * (DELAY_MAX_US - DELAY_STEP_US) / 1000 : 0;
 }
 
 // Nanoseconds for each byte: nothing up to some debt, then with its square up to a thousand.
@@ -231,7 +231,10 @@ static uint64_t debt_delay_ns(const struct lsm *lsm)
 
 uint64_t lsm_delay_us(struct lsm *lsm)
 {
-    lsm->delay_ns += debt_delay_ns(lsm) * lsm->unpaced_bytes;
+    uint64_t delay_ns = debt_delay_ns(lsm); // a byte
+    if (!delay_ns)
+        lsm->delay_ns = 0; // merges have caught up: what was owed is forgiven
+    lsm->delay_ns += delay_ns * lsm->unpaced_bytes;
     lsm->unpaced_bytes = 0;
     uint64_t delay_us = lsm->delay_ns / 1000;
     if (delay_us < DELAY_STEP_US)

@@ -303,9 +303,9 @@ TEST(a_range_with_a_damaged_table_is_left_alone)
     FILL(0, 100);
     FILL(1, 900, 900);
     FILL(2, 700, 900);
-    version->ranges[1].slices[1].table->is_damaged = true;
+    version->ranges[1].slices[1].is_damaged = true;
     assert_choice(2, 1, true); // without the first, which is not beside it
-    version->ranges[2].slices[0].table->is_damaged = true;
+    version->ranges[2].slices[0].is_damaged = true;
     limits.is_idle = true;
     assert_false(choose());
     stop();

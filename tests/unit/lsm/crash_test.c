@@ -44,7 +44,7 @@ static const char *const scripts[] = {
     "9blfGplg9bLplfgm6Pm6Pc9bfm9blk6Prbl", "30bl9pfG9Pll30bgLnPlm9brLf9bcb9bkm",
     "9bltl9bltl6Ptlm9btl",
     // drops, ingests, checkpoints; large values and the second merge in between
-    "9bd9bld", "ibibi", "9bi9blfmdm", "30blfmC9blC", "20blidbiidblfGhd", "6PlfmdqqqlfmiPd",
+    "9bd9bld", "ibibi", "9bi9blfmdm", "30blfmC9blCbl", "20blidbiidblfGhd", "6PlfmdqqqlfmiPd",
     "9blfG9bHlhg9bm", "20qlfm20qlfm20qlfm", "9qP9qlfmt9qlfmtm",
 };
 // clang-format on
@@ -112,6 +112,7 @@ static void crash_by(const struct subject *subject, unsigned way)
         disk.context = &next;
     }
     trial_must_open(&next.trial);
+    trial_check_copy(&next.trial);
     if (deep)
         trial_play(&next.trial, "blpLbfgl");
     disk.after_change = NULL;

@@ -172,6 +172,12 @@ TEST(flushed_and_next_file_are_replaced_by_what_is_said_later)
     assert_true(sum.has_snapshot && !sum.snapshot.size); // an empty one
     buf_clear(&edit);
     edit_encode_flushed(&edit, 2000000000000, NULL);
+    edit_encode_next_file(&edit, (uint64_t)1 << 31);
+    assert_true(edit_apply(&sum, buf_bytes(&edit)));
+    buf_clear(&edit);
+    edit_encode_next_file(&edit, ((uint64_t)1 << 31) + 1);
+    assert_false(edit_apply(&sum, buf_bytes(&edit)));
+    buf_clear(&edit);
     edit_encode_next_file(&edit, 18);
     apply(&edit);
     assert_true(!sum.has_snapshot && sum.next_file == 18);

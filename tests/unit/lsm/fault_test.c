@@ -27,6 +27,7 @@ static uint64_t stride = 1;
 #endif
 static uint64_t fault_count;
 static enum lsm_durability durability;
+static bool has_no_maps;
 
 // Opens after a fault: again and again while the plan makes it fail.
 static void open_again(struct trial *trial)
@@ -71,13 +72,15 @@ static bool play_with_fault(size_t script, const struct plan *plan, uint64_t ski
     struct lsm_options options = trial_options();
     options.durability = durability;
     memory_vfs_init(&disk);
+    disk.has_no_maps = has_no_maps;
     random_init(&disk.random, skip);
     trial_init(&trial, &disk, &options, script + 1);
     snprintf(trial.name, sizeof trial.name, "script %zu, kinds %u, call %llu, %s%s", script,
              plan->kinds, (unsigned long long)skip, status_text(plan->status),
              plan->for_ever ? " for ever" : "");
     if (durability)
-        snprintf(trial.name + strlen(trial.name), 20, ", durability %d", durability);
+        snprintf(trial.name + strlen(trial.name), 40, ", durability %d%s", durability,
+                 has_no_maps ? " unmapped" : "");
     memory_vfs_fail(&disk, plan->kinds, skip, plan->status, plan->for_ever);
 
     if (trial_open(&trial))
@@ -128,15 +131,25 @@ static bool play_with_fault(size_t script, const struct plan *plan, uint64_t ski
     return hit;
 }
 
-// Every call in groups, where most is promised; some of them in the other ways.
+static void play_scripts(const struct plan *plan, uint64_t step)
+{
+    for (size_t script = 0; script < SCRIPT_COUNT; script++)
+        for (uint64_t skip = script % step; play_with_fault(script, plan, skip); skip += step)
+            ;
+}
+
+// Every call in groups, where most is promised; some of them in the other ways, with and without
+// maps.
 static void play_all(const struct plan *plan)
 {
-    for (durability = LSM_DURABILITY_GROUP; durability <= LSM_DURABILITY_NONE; durability++) {
-        uint64_t step = durability == LSM_DURABILITY_GROUP ? stride : 5 * stride;
-        for (size_t script = 0; script < SCRIPT_COUNT; script++)
-            for (uint64_t skip = script % step; play_with_fault(script, plan, skip); skip += step)
-                ;
+    durability = LSM_DURABILITY_GROUP;
+    play_scripts(plan, stride);
+    for (unsigned way = 0; way < 4; way++) {
+        durability = way % 2 ? LSM_DURABILITY_NONE : LSM_DURABILITY_INTERVAL;
+        has_no_maps = way / 2;
+        play_scripts(plan, 5 * stride);
     }
+    has_no_maps = false;
 }
 
 TEST(a_call_that_fails_once_loses_nothing)

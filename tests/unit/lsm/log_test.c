@@ -384,6 +384,40 @@ TEST(a_segment_that_cannot_be_mapped_may_follow_one_that_is)
     stop();
 }
 
+// The next log_write brings it, and what follows waits behind it.
+TEST(a_frame_that_could_not_be_written_at_once_is_written_later)
+{
+    for (unsigned is_last = 0; is_last < 2; is_last++) { // in its segment, so that a seal follows
+        durability = LSM_DURABILITY_NONE;
+        start();
+        disk.has_no_maps = true;
+        prepare(2, 0);
+        disk.has_no_maps = false;
+        while (log_now.current == 0)
+            append("one segment ");
+        if (is_last)
+            prepare(3, 0);
+        while (is_last && log_now.offset + 44 + LOG_SEAL_SIZE <= SEGMENT_SIZE)
+            append("another one ");
+        uint64_t stored = log_durable(&log_now);
+        memory_vfs_fail(&disk, MEMORY_VFS_WRITE, 0, STATUS_IO, false);
+        uint64_t first = append("refused by the disk ");
+        assert_true(first > stored && log_durable(&log_now) == stored);
+        uint64_t second = append("behind it ");
+        assert_true(second > first && log_durable(&log_now) == stored);
+        assert_int_equal(log_now.current, is_last ? 2 : 1);
+        sync_now();
+        assert_true(log_durable(&log_now) >= second);
+        uint64_t third = append("at once ");
+        assert_true(log_durable(&log_now) >= third);
+        memory_vfs_kill(&disk);
+        assert_int_equal(recover(), STATUS_OK);
+        const char *end = "refused by the disk behind it at once ";
+        assert_memory_equal(replayed.data + replayed.size - strlen(end), end, strlen(end));
+        stop();
+    }
+}
+
 static void check_address(uint64_t address, const char *text)
 {
     struct buf content = {0};
@@ -437,5 +471,6 @@ TESTS(RUN(what_was_synced_comes_back_after_a_power_loss),
       RUN(a_due_sync_makes_a_mapped_log_durable),
       RUN(a_frame_that_was_half_made_when_the_process_died_was_never_there),
       RUN(a_segment_that_cannot_be_mapped_may_follow_one_that_is),
+      RUN(a_frame_that_could_not_be_written_at_once_is_written_later),
       RUN(operations_lie_before_their_position_and_a_replay_says_where),
       RUN(a_log_leaves_room_for_the_seal_of_its_last_segment))

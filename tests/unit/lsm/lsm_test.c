@@ -384,6 +384,40 @@ TEST(a_failed_sync_stops_the_engine)
     stop();
 }
 
+// Where nothing is mapped, a write that fails in lsm_write() itself is left to the LOG job.
+TEST(a_failed_write_of_the_log_is_repeated_once_and_then_stops_the_engine)
+{
+    start();
+    disk.has_no_maps = true;
+    options.durability = LSM_DURABILITY_INTERVAL;
+    open_again();
+    must_put("a", "1", NULL);
+    assert_true(lsm_durable(lsm) == lsm_written(lsm));
+    memory_vfs_fail(&disk, MEMORY_VFS_WRITE, 0, STATUS_IO, false);
+    must_put("b", "2", NULL);
+    uint64_t written = lsm_written(lsm);
+    assert_true(lsm_durable(lsm) < written);
+    work_all();
+    assert_true(lsm_durable(lsm) == written);
+    must_put("c", "3", NULL);
+    assert_true(lsm_written(lsm) > written && lsm_durable(lsm) == lsm_written(lsm));
+
+    memory_vfs_fail(&disk, MEMORY_VFS_WRITE, 0, STATUS_IO, true);
+    must_put("d", "4", NULL);
+    struct lsm_job *job = lsm_next_job(lsm, LSM_WORKER_LOG);
+    lsm_job_run(job);
+    assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_IO);
+    assert_string_equal(fault.text, "db/000001.log: unable to write: Input/output error");
+    assert_true(lsm_failed(lsm));
+    assert_int_equal(put("e", bytes_of_text("5"), NULL), STATUS_IO);
+    memory_vfs_fail(&disk, 0, 0, STATUS_OK, false);
+    open_again();
+    check("b", "2");
+    check("c", "3");
+    check("e", NULL);
+    stop();
+}
+
 TEST(an_interval_passes_between_syncs)
 {
     start();
@@ -434,4 +468,5 @@ TESTS(RUN(a_write_is_visible_at_once_and_durable_after_a_job),
       RUN(a_scan_sees_what_was_there_when_it_was_opened), RUN(a_scan_keeps_its_bounds),
       RUN(the_directory_holds_only_what_is_needed), RUN(many_short_lives_do_not_leave_a_long_log),
       RUN(a_full_disk_refuses_writes_and_loses_none), RUN(a_failed_sync_stops_the_engine),
+      RUN(a_failed_write_of_the_log_is_repeated_once_and_then_stops_the_engine),
       RUN(an_interval_passes_between_syncs), RUN(a_lost_current_is_not_taken_for_a_new_database))

@@ -112,7 +112,21 @@ static inline void trial_drop(struct trial *trial)
                                     is_all ? (struct bytes){0} : trial_key(end, to)),
                      STATUS_OK);
     trial_drain(trial);
-    trial_finish_write(trial, !lsm_is_dropping(trial->lsm));
+    trial_finish_write(trial, lsm_drop_status(trial->lsm, NULL) == STATUS_OK);
+}
+
+// BUSY waits for the flush that is under way.
+static inline void trial_commit(struct trial *trial, struct lsm_ingest *ingest)
+{
+    enum status status = lsm_ingest_commit(trial->lsm, ingest);
+    for (int i = 0; i < 100 && status == STATUS_BUSY && !trial->failure; i++) {
+        trial_finish(trial, LSM_WORKER_LOG);
+        trial_finish(trial, LSM_WORKER_BACKGROUND);
+        status = lsm_ingest_commit(trial->lsm, ingest);
+    }
+    if (status)
+        lsm_ingest_release(ingest);
+    trial_fail(trial, status);
 }
 
 static inline void trial_ingest(struct trial *trial)
@@ -139,17 +153,45 @@ static inline void trial_ingest(struct trial *trial)
         return;
     }
     trace_add_write(&trial->trace, trial->chain);
-    assert_int_equal(lsm_ingest_commit(trial->lsm, ingest), STATUS_OK);
+    trial_commit(trial, ingest);
     trial_drain(trial);
     trial_finish_write(trial, !lsm_is_ingesting(trial->lsm));
 }
 
-// Leaves the name of the directory in `dir`.
-static inline void trial_checkpoint(struct trial *trial, char dir[static 32])
+static inline void trial_checkpoint(struct trial *trial)
 {
-    snprintf(dir, 32, "copy-%llu", (unsigned long long)++trial->value_id);
+    char dir[sizeof trial->copy];
+    snprintf(dir, sizeof dir, "copy-%llu", (unsigned long long)++trial->value_id);
     assert_int_equal(lsm_checkpoint(trial->lsm, dir), STATUS_OK);
     trial_drain(trial);
+    enum status status = lsm_checkpoint_status(trial->lsm, &trial->fault);
+    if (status != STATUS_BUSY)
+        trial_fail(trial, status);
+    if (status)
+        return;
+    memcpy(trial->copy, dir, sizeof dir);
+    trial->copied_count = trial->trace.write_count;
+}
+
+// The last checkpoint is a database that holds what was written before it.
+static inline void trial_check_copy(const struct trial *trial)
+{
+    static struct trial_value held[TRIAL_KEYS_MAX], found[TRIAL_KEYS_MAX];
+    if (!trial->copy[0])
+        return;
+    struct trial copy = *trial;
+    copy.options.vfs = &trial->disk->vfs;
+    copy.options.dir = trial->copy;
+    copy.options.owner = (struct lsm_owner){0};
+    if (lsm_open(&copy.lsm, &copy.options, &copy.fault) || trial_scan(&copy, found, &copy.fault) ||
+        lsm_verify(copy.lsm, &copy.fault))
+        fail_msg("%s: %s: %s", trial->name, trial->copy, copy.fault.text);
+    memset(held, 0, sizeof held);
+    assert_true(trial->copied_count <= trial->trace.write_count);
+    trace_apply(&trial->trace, 0, trial->copied_count, held);
+    if (!trial_state_equal(trial, held, found))
+        fail_msg("%s: %s holds something else", trial->name, trial->copy);
+    lsm_close(copy.lsm);
 }
 
 // ---- Scripts -------------------------------------------------------------------------
@@ -179,7 +221,6 @@ static inline bool script_write(struct trial *trial, char step)
 
 static inline void trial_step(struct trial *trial, char step)
 {
-    char dir[32];
     switch (step) {
     case 'h':
         trial_finish(trial, LSM_WORKER_MERGE);
@@ -194,7 +235,7 @@ static inline void trial_step(struct trial *trial, char step)
         trial_ingest(trial);
         break;
     case 'C':
-        trial_checkpoint(trial, dir);
+        trial_checkpoint(trial);
         break;
     case 'l':
         trial_finish(trial, LSM_WORKER_LOG);

@@ -60,6 +60,8 @@ struct trial {
     uint64_t chain;
     uint64_t now_ms;
     uint64_t value_id;
+    char copy[32];                          // of the last checkpoint that was reported; "": none
+    size_t copied_count;                    // writes that it has
     size_t snapshot_more;                   // bytes of a snapshot behind the chain
     size_t durable_before_job;              // what was durable before the last LOG job
     struct lsm_job *jobs[LSM_WORKER_COUNT]; // taken, by worker

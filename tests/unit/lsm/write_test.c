@@ -150,6 +150,23 @@ TEST(the_address_of_a_large_value_is_where_its_bytes_are_in_the_log)
     }
 }
 
+TEST(a_flush_without_numbers_for_its_files_fails_and_says_so)
+{
+    start(LSM_DURABILITY_NONE);
+    lsm_batch_put(&batch, bytes_of_text("key"), bytes_of_text("value"));
+    assert_int_equal(write_batch(), STATUS_OK);
+    lsm->next_file = FILE_NUMBER_END - 2;
+    lsm_flush(lsm);
+    struct lsm_job *job = lsm_next_job(lsm, LSM_WORKER_BACKGROUND);
+    lsm_job_run(job);
+    assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_IO);
+    assert_string_equal(fault.text,
+                        "db: the numbers for files are used up; dump it into a new one");
+    assert_true(lsm_failed(lsm));
+    stop();
+}
+
 TESTS(RUN(one_operation_out_of_bounds_refuses_the_batch),
       RUN(a_batch_of_any_size_is_applied_in_order),
+      RUN(a_flush_without_numbers_for_its_files_fails_and_says_so),
       RUN(the_address_of_a_large_value_is_where_its_bytes_are_in_the_log))

@@ -1,0 +1,206 @@
+// One damaged block stops the merges of its range, and nothing else: no other range, no drop, no
+// writer.
+#include "unit/unit.h"
+
+#include "base/random.h"
+#include "lsm/engine.h"
+#include "sim/memory_vfs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { KEYS = 400, VALUE_SIZE = 60, RUN_COUNT = 4 };
+
+static struct memory_vfs disk;
+static struct lsm_options options;
+static struct lsm *lsm;
+static struct fault fault;
+static uint64_t now_ms;
+static unsigned failure_count;
+static bool has_large; // every value is
+
+static void start(void)
+{
+    memory_vfs_init(&disk);
+    options = lsm_options_default();
+    options.vfs = &disk.vfs;
+    options.dir = "db";
+    options.memtable_size = 256 << 10;
+    options.log_segment_size = 64 << 10;
+    options.block_size = 512;
+    options.range_size = 4 << 10;
+    options.merge_run_count = RUN_COUNT;
+    options.separate_size = has_large ? VALUE_SIZE : SIZE_MAX;
+    failure_count = 0;
+    assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
+}
+
+static void stop(void)
+{
+    lsm_close(lsm);
+    memory_vfs_release(&disk);
+    has_large = false;
+}
+
+static void work(void)
+{
+    for (int worker = LSM_WORKER_LOG; worker < LSM_WORKER_COUNT; worker++) {
+        struct lsm_job *job;
+        while ((job = lsm_next_job(lsm, (enum lsm_worker)worker))) {
+            lsm_job_run(job);
+            failure_count += lsm_on_done(lsm, job, &fault) != STATUS_OK;
+        }
+    }
+}
+
+static void pass(uint64_t ms)
+{
+    for (uint64_t end = now_ms + ms; now_ms < end;) {
+        lsm_tick(lsm, now_ms += 100);
+        work();
+    }
+}
+
+static struct bytes key_of(unsigned index, char text[static 16])
+{
+    return bytes_of(text, (size_t)snprintf(text, 16, "k%05u", index));
+}
+
+// Writes the keys from..to-1 anew and flushes.
+static void put_all(unsigned from, unsigned to)
+{
+    static uint64_t round;
+    struct lsm_batch batch = {0};
+    uint64_t position;
+    char text[16];
+    uint8_t value[VALUE_SIZE];
+    struct random random;
+    random_init(&random, ++round);
+    for (unsigned i = from; i < to; i++) {
+        for (size_t at = 0; at < sizeof value; at++)
+            value[at] = (uint8_t)random_u64(&random);
+        lsm_batch_put(&batch, key_of(i, text), bytes_of(value, sizeof value));
+    }
+    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK);
+    lsm_batch_release(&batch);
+    work();
+    lsm_flush(lsm);
+    work();
+    pass(100);
+}
+
+// Flips a bit in the bottom of the range where the key is, in the block of the key.
+static void damage(unsigned index)
+{
+    char text[16];
+    struct bytes key = key_of(index, text);
+    struct buf path = {0};
+    const struct range *range = &lsm->version->ranges[version_find(lsm->version, key)];
+    struct sstable *table = range->slices[range->count - 1].table;
+    uint64_t offset = table->places[sstable_find_block(table, key)].offset;
+    memory_vfs_flip(&disk, file_path(&path, "db", FILE_TABLE, table->info.number), offset + 20, 3);
+    buf_release(&path);
+}
+
+static size_t slice_count(unsigned index)
+{
+    char text[16];
+    return lsm->version->ranges[version_find(lsm->version, key_of(index, text))].count;
+}
+
+static struct lsm_stats stats(void)
+{
+    struct lsm_stats now;
+    lsm_stats(lsm, &now);
+    return now;
+}
+
+TEST(other_ranges_are_merged_on_and_writers_are_not_held_up)
+{
+    start();
+    for (int i = 0; i < 8; i++)
+        put_all(0, KEYS);
+    assert_true(stats().range_count > 4);
+    damage(KEYS / 2);
+    for (int i = 0; i < 60; i++) {
+        put_all(0, KEYS);
+        pass(1000);
+        assert_true(slice_count(0) <= RUN_COUNT + 1);
+        assert_true(slice_count(KEYS - 1) <= RUN_COUNT + 1);
+        assert_true(slice_count(KEYS / 2) <= 3 * RUN_COUNT); // what is newer is merged there, too
+        assert_true(lsm_delay_us(lsm) == 0);
+    }
+    assert_true(failure_count > 0 && failure_count < 5);
+    stop();
+}
+
+static void drop_all(void)
+{
+    assert_int_equal(lsm_drop_range(lsm, bytes_of_text("k"), bytes_of_text("l")), STATUS_OK);
+    assert_int_equal(lsm_drop_status(lsm, &fault), STATUS_BUSY);
+    pass(1000);
+}
+
+TEST(a_drop_does_not_read_what_it_lets_go)
+{
+    start();
+    put_all(0, KEYS);
+    damage(KEYS / 2);
+    drop_all();
+    assert_int_equal(lsm_drop_status(lsm, &fault), STATUS_OK);
+    assert_int_equal(stats().table_count, 0);
+    stop();
+}
+
+TEST(a_drop_that_cannot_count_the_large_values_fails_and_changes_nothing)
+{
+    struct buf value = {0};
+    char text[16];
+    has_large = true;
+    start();
+    for (int i = 0; i < 3; i++)
+        put_all(0, KEYS);
+    damage(KEYS / 2);
+    drop_all();
+    assert_int_equal(lsm_drop_status(lsm, &fault), STATUS_CORRUPT);
+    assert_non_null(strstr(fault.text, ".tbl: damaged block at offset"));
+    unsigned failures = failure_count;
+    pass(60000);
+    assert_true(failure_count <= failures + 1); // it is not tried again
+    assert_int_equal(lsm_get(lsm, key_of(1, text), &value, &fault), STATUS_OK);
+    uint64_t merge_count = stats().merge_count;
+    for (int i = 0; i < 10; i++)
+        put_all(0, KEYS / 8);
+    assert_true(stats().merge_count > merge_count);
+    buf_release(&value);
+    stop();
+}
+
+TEST(a_table_that_is_gone_is_damage_of_its_range)
+{
+    struct buf path = {0};
+
+    start();
+    lsm_close(lsm);
+    options.table_count_max = 1; // so that most are closed
+    assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
+    for (int i = 0; i < 8; i++)
+        put_all(0, KEYS);
+    size_t count;
+    struct sstable **tables = version_tables(lsm->version, &count);
+    disk.vfs.remove(&disk.vfs, file_path(&path, "db", FILE_TABLE, tables[0]->info.number), NULL);
+    free(tables);
+    for (int i = 0; i < 40; i++) {
+        put_all(0, KEYS);
+        pass(1000);
+    }
+    assert_true(stats().debt_permille < 1000 && lsm_delay_us(lsm) == 0);
+    assert_true(failure_count < 5);
+    buf_release(&path);
+    stop();
+}
+
+TESTS(RUN(other_ranges_are_merged_on_and_writers_are_not_held_up),
+      RUN(a_drop_does_not_read_what_it_lets_go),
+      RUN(a_drop_that_cannot_count_the_large_values_fails_and_changes_nothing),
+      RUN(a_table_that_is_gone_is_damage_of_its_range))

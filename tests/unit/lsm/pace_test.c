@@ -1,0 +1,155 @@
+// Who writes faster than the engine works is slowed down gradually, and no longer than needed.
+#include "unit/unit.h"
+
+#include "base/random.h"
+#include "lsm/engine.h"
+#include "sim/memory_vfs.h"
+
+#include <stdio.h>
+
+enum { MEMTABLE_SIZE = 1 << 20, KEYS = 5000, VALUE_SIZE = 500 };
+
+static struct memory_vfs disk;
+static struct lsm *lsm;
+static struct fault fault;
+static struct random random_now;
+static uint64_t now_ms;
+
+static void start(uint64_t merge_rate)
+{
+    struct lsm_options options = lsm_options_default();
+    memory_vfs_init(&disk);
+    random_init(&random_now, 1);
+    options.vfs = &disk.vfs;
+    options.dir = "db";
+    options.memtable_size = MEMTABLE_SIZE;
+    options.log_segment_size = 4 * MEMTABLE_SIZE;
+    options.range_size = MEMTABLE_SIZE;
+    options.merge_run_count = 4;
+    options.merge_rate = merge_rate;
+    assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
+}
+
+static void stop(void)
+{
+    lsm_close(lsm);
+    memory_vfs_release(&disk);
+}
+
+// Does jobs of these workers as long as there are any.
+static void work(enum lsm_worker first, enum lsm_worker last)
+{
+    for (int worker = (int)first; worker <= (int)last; worker++) {
+        struct lsm_job *job;
+        while ((job = lsm_next_job(lsm, (enum lsm_worker)worker))) {
+            lsm_job_run(job);
+            assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
+        }
+    }
+}
+
+static void work_all(void)
+{
+    work(LSM_WORKER_LOG, LSM_WORKER_MERGE);
+}
+
+static void pass(uint64_t ms)
+{
+    for (uint64_t end = now_ms + ms; now_ms < end;) {
+        lsm_tick(lsm, now_ms += 200);
+        work_all();
+    }
+}
+
+static enum status put(void)
+{
+    uint8_t value[VALUE_SIZE];
+    char key[16];
+    uint64_t position;
+    struct lsm_batch batch = {0};
+    for (size_t i = 0; i < sizeof value; i++)
+        value[i] = (uint8_t)random_u64(&random_now);
+    snprintf(key, sizeof key, "%u", (unsigned)random_below(&random_now, KEYS));
+    lsm_batch_put(&batch, bytes_of_text(key), bytes_of(value, sizeof value));
+    enum status status = lsm_write(lsm, &batch, &position);
+    lsm_batch_release(&batch);
+    return status;
+}
+
+static struct lsm_stats stats(void)
+{
+    struct lsm_stats now;
+    lsm_stats(lsm, &now);
+    return now;
+}
+
+TEST(merges_keep_to_their_rate_in_the_long_run)
+{
+    enum { RATE = 100 << 10, SECONDS = 200 };
+    start(RATE);
+    for (int i = 0; i < 40000; i++) {
+        while (put())
+            work_all();
+    }
+    uint64_t before = stats().merge_written_bytes;
+    pass(SECONDS * 1000);
+    uint64_t written = stats().merge_written_bytes - before;
+    assert_true(written > RATE * SECONDS / 4);
+    assert_true(written < RATE * SECONDS + (8 << 20)); // two steps may be overdrawn
+    stop();
+}
+
+TEST(a_delay_ends_when_its_reason_does)
+{
+    start(1); // next to no merges
+    while (lsm->debt < 500) {
+        if (put())
+            work_all();
+    }
+    lsm->unpaced_bytes += 100 << 20;
+    assert_true(lsm_delay_us(lsm) > 0);
+    assert_true(lsm_delay_us(lsm) > 0); // it is more than one delay may be
+    lsm->options.merge_rate = 0;
+    work_all();
+    assert_int_equal(put(), STATUS_OK);
+    assert_int_equal(lsm_delay_us(lsm), 0);
+    stop();
+}
+
+TEST(the_further_writes_are_ahead_of_a_flush_the_longer_they_wait)
+{
+    uint64_t before = 0, delay_us = 0;
+    start(0);
+    while (!lsm->sealed)
+        assert_int_equal(put(), STATUS_OK);
+    assert_int_equal(lsm_delay_us(lsm), 0);
+    while (!put()) {
+        delay_us = lsm_delay_us(lsm);
+        assert_true(delay_us >= before && delay_us <= 20000);
+        assert_true(before == 0 || delay_us < before + 1000);
+        before = delay_us;
+    }
+    assert_true(delay_us > 15000);
+    work_all();
+    assert_int_equal(lsm_delay_us(lsm), 0);
+    stop();
+}
+
+TEST(a_log_that_is_written_again_tells_that_there_is_room)
+{
+    start(0);
+    assert_int_equal(put(), STATUS_OK);
+    memory_vfs_fail(&disk, MEMORY_VFS_WRITE, 0, STATUS_DISK_FULL, false);
+    struct lsm_job *job = lsm_next_job(lsm, LSM_WORKER_LOG);
+    lsm_job_run(job);
+    assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_DISK_FULL);
+    assert_true(stats().disk_full);
+    pass(10000);
+    assert_true(lsm_durable(lsm) == lsm_written(lsm));
+    assert_false(stats().disk_full);
+    stop();
+}
+
+TESTS(RUN(merges_keep_to_their_rate_in_the_long_run), RUN(a_delay_ends_when_its_reason_does),
+      RUN(the_further_writes_are_ahead_of_a_flush_the_longer_they_wait),
+      RUN(a_log_that_is_written_again_tells_that_there_is_room))
