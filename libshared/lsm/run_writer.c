@@ -20,10 +20,25 @@ static enum status finish_table(struct run_writer *writer, struct fault *fault)
     return STATUS_OK;
 }
 
+// Whether the key lies behind all that was added. If not, a table was read whose keys are out of
+// order behind good checksums.
+static bool ascends(const struct run_writer *writer, struct bytes key)
+{
+    struct bytes last = {0};
+    if (writer->is_open)
+        last = sstable_writer_last(&writer->table);
+    else if (writer->count)
+        last = buf_bytes(&writer->infos[writer->count - 1].greatest);
+    return !last.size || bytes_compare(last, key) < 0;
+}
+
 enum status run_writer_add(struct run_writer *writer, const struct entry *entry,
                            struct fault *fault)
 {
     enum status status = STATUS_OK;
+    if (!ascends(writer, entry->key))
+        return fault_set(fault, STATUS_CORRUPT, "%s: a table whose keys do not ascend",
+                         writer->dir);
     if (writer->is_open && sstable_writer_weight(&writer->table) >= writer->table_size_max &&
         writer->next_file < writer->file_end)
         status = finish_table(writer, fault);

@@ -28,6 +28,7 @@ struct run_writer {
     struct sstable **tables; // after run_writer_finish(): open, a reference each
 };
 
+// CORRUPT: the key does not lie behind all that was added.
 enum status run_writer_add(struct run_writer *writer, const struct entry *entry,
                            struct fault *fault) MUST_USE;
 

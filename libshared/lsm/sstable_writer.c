@@ -115,6 +115,11 @@ enum status sstable_writer_add(struct sstable_writer *writer, const struct entry
     return finish_block(writer, fault);
 }
 
+struct bytes sstable_writer_last(const struct sstable_writer *writer)
+{
+    return writer->block.count ? block_builder_last(&writer->block) : buf_bytes(&writer->last_key);
+}
+
 uint64_t sstable_writer_size(const struct sstable_writer *writer)
 {
     return writer->offset + writer->out.size;

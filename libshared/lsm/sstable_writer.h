@@ -38,7 +38,8 @@ enum status sstable_writer_add(struct sstable_writer *writer, const struct entry
                                struct fault *fault) MUST_USE;
 // How much the table stands for: its own bytes and a quarter of the large values.
 uint64_t sstable_writer_weight(const struct sstable_writer *writer);
-uint64_t sstable_writer_size(const struct sstable_writer *writer); // bytes so far, about
+struct bytes sstable_writer_last(const struct sstable_writer *writer); // key; or empty
+uint64_t sstable_writer_size(const struct sstable_writer *writer);     // bytes so far, about
 
 // Completes and syncs the file; `info` becomes the caller's (run is 0). At least one
 // entry must have been added. On failure call sstable_writer_abort().
