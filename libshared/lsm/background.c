@@ -6,6 +6,7 @@ enum {
     FILTER_BITS_UPPER = 14, // above it, where most look-ups find nothing
     SURVEY_COUNT = 4,       // by one choice
     MERGE_RETRY_MS = 10000,
+    RUN_NUMBERS = 4096,
     MOVING_DEAD = 150,          // permille of a value file that lets its values move
     DEAD_VALUES_MAX = 300,      // permille of all such files, while writes come in ...
     DEAD_VALUES_IDLE_MAX = 150, // ... and when nobody writes
@@ -26,23 +27,26 @@ struct run_writer engine_writer(const struct lsm *lsm, uint64_t run, bool is_bot
     };
 }
 
-// Lets [*next, *end) have at least so many numbers. Gaps do not matter.
-static void reserve(struct lsm *lsm, uint64_t *next, uint64_t *end, uint64_t count)
+// Lets [*next, *end) have at least so many numbers. Gaps do not matter. False if there are none
+// left but those that runs and manifests may still need.
+static bool reserve(struct lsm *lsm, uint64_t *next, uint64_t *end, uint64_t count)
 {
     if (*end - *next >= count)
-        return;
+        return true;
+    if (lsm->next_file + count > FILE_NUMBER_END - RUN_NUMBERS)
+        return false;
     *next = lsm->next_file;
     *end = lsm->next_file += count;
+    return true;
 }
 
 // Numbers for all files that a step of the job may begin.
 static void reserve_files(struct lsm *lsm, struct run_writer *writer, struct lsm_job *job)
 {
-    reserve(lsm, &writer->next_file, &writer->file_end,
-            2 + 2 * (uint64_t)STEP_SIZE / writer->table_size_max);
-    reserve(lsm, &writer->values.next_file, &writer->values.file_end,
-            2 + STEP_SIZE / VALUE_FILE_SIZE_MAX);
-    if (lsm->next_file > FILE_NUMBER_END)
+    uint64_t tables = 2 + 2 * (uint64_t)STEP_SIZE / writer->table_size_max;
+    uint64_t values = 2 + STEP_SIZE / VALUE_FILE_SIZE_MAX;
+    if (!reserve(lsm, &writer->next_file, &writer->file_end, tables) ||
+        !reserve(lsm, &writer->values.next_file, &writer->values.file_end, values))
         job->status =
             fault_set(&job->fault, STATUS_IO,
                       "%s: the numbers for files are used up; dump it into a new one", lsm->dir);
@@ -243,13 +247,13 @@ static bool begin(struct lsm *lsm, struct merge *merge)
     return true;
 }
 
-// A drop begins when all that it lets go is in tables, and no merge works there.
+// A drop begins when all that it lets go is in force, and no merge works there.
 static bool begin_drop(struct lsm *lsm, struct merge *merge)
 {
     struct drop *drop = &lsm->drop;
     struct bytes from = buf_bytes(&drop->begin), to = buf_bytes(&drop->end);
-    if (!drop->is_wanted || lsm->flushed < drop->address || engine_is_merging(lsm, from, to) ||
-        lsm->now_ms < lsm->merge_retry_ms)
+    if (!drop->is_wanted || lsm->flushed < drop->address || ingest_is_ready(lsm) ||
+        engine_is_merging(lsm, from, to) || lsm->now_ms < lsm->merge_retry_ms)
         return false;
     struct fault fault;
     enum status status = merge_init_drop(merge, lsm->version, from, to, &fault);

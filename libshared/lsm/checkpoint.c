@@ -1,5 +1,5 @@
-#include "lsm/engine.h"
 #include "lsm/frame.h"
+#include "lsm/opening.h"
 
 #include <stdlib.h>
 
@@ -76,28 +76,11 @@ static void refuse(void *context, const char *name)
     *is_used |= strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-static enum status sync_parent(struct vfs *vfs, const char *dir, struct fault *fault)
-{
-    struct buf parent = {0};
-    buf_append_text(&parent, dir);
-    while (parent.size > 1 && parent.data[parent.size - 1] == '/')
-        parent.size--; // behind the name
-    while (parent.size && parent.data[parent.size - 1] != '/')
-        parent.size--;
-    if (parent.size > 1)
-        parent.size--; // the slash, unless it is the root
-    enum status status = vfs->sync_dir(vfs, parent.size ? buf_text(&parent) : ".", fault);
-    buf_release(&parent);
-    return status;
-}
-
 // Empty, and there after a power loss. What is made in it is synced by what makes it.
 static enum status make_dir(struct vfs *vfs, const char *dir, struct fault *fault)
 {
     bool is_used = false;
-    enum status status = vfs->make_dir(vfs, dir, fault);
-    if (!status)
-        status = sync_parent(vfs, dir, fault);
+    enum status status = opening_make_dir(vfs, dir, fault);
     if (!status)
         status = vfs->list(vfs, dir, refuse, &is_used, fault);
     if (!status && is_used)

@@ -131,13 +131,13 @@ enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
         replace(commit->draft, merge);
         count_values(lsm, commit->draft, &merge->writer, &merge->input_values);
     }
-    if (commit->has_flush) {
-        push_run(lsm, commit->draft, &lsm->flush.writer);
-        count_values(lsm, commit->draft, &lsm->flush.writer, &(struct value_counts){0});
-    }
     if (commit->has_ingest) {
         push_run(lsm, commit->draft, &lsm->ingest->writer);
         count_values(lsm, commit->draft, &lsm->ingest->writer, &(struct value_counts){0});
+    }
+    if (commit->has_flush) {
+        push_run(lsm, commit->draft, &lsm->flush.writer);
+        count_values(lsm, commit->draft, &lsm->flush.writer, &(struct value_counts){0});
     }
     version_tidy(commit->draft);
     version_finish(commit->draft);

@@ -15,6 +15,8 @@ struct lsm_ingest *lsm_ingest_new(struct lsm *lsm)
     ingest->lsm = lsm;
     ingest->separate_size = lsm->options.separate_size;
     ingest->writer = engine_writer(lsm, 0, true, lsm->options.range_size);
+    if (lsm->next_file + 2 * FILE_COUNT_MAX >= FILE_NUMBER_END)
+        return ingest; // without numbers: nothing can be added
     ingest->writer.next_file = lsm->next_file;
     ingest->writer.file_end = ingest->writer.values.next_file = lsm->next_file + FILE_COUNT_MAX;
     lsm->next_file += 2 * FILE_COUNT_MAX;
@@ -29,7 +31,7 @@ enum status lsm_ingest_add(struct lsm_ingest *ingest, struct bytes key, struct b
         return fault_set(fault, STATUS_INVALID, "keys to be ingested must ascend");
     if (key.size > LSM_KEY_SIZE_MAX || value.size > LSM_VALUE_SIZE_MAX)
         return fault_set(fault, STATUS_TOO_LARGE, "a key or value to be ingested is too large");
-    if (ingest->writer.values.file_end > VALUE_IN_LOG)
+    if (!ingest->writer.file_end)
         return fault_set(fault, STATUS_TOO_LARGE, "%s: the numbers for files are used up",
                          ingest->writer.dir);
     if (ingest->writer.next_file + 1 >= ingest->writer.file_end ||

@@ -31,18 +31,25 @@ static void list_file(void *context, const char *name)
     listing->files[listing->count++] = file;
 }
 
-static enum status sync_parent(struct lsm *lsm, struct fault *fault)
+static enum status sync_parent(struct vfs *vfs, const char *dir, struct fault *fault)
 {
     struct buf parent = {0};
-    buf_append_text(&parent, lsm->dir);
+    buf_append_text(&parent, dir);
+    while (parent.size > 1 && parent.data[parent.size - 1] == '/')
+        parent.size--; // behind the name
     while (parent.size && parent.data[parent.size - 1] != '/')
         parent.size--;
     if (parent.size > 1)
         parent.size--; // the slash, unless it is the root
-    const char *path = parent.size ? buf_text(&parent) : ".";
-    enum status status = lsm->vfs->sync_dir(lsm->vfs, path, fault);
+    enum status status = vfs->sync_dir(vfs, parent.size ? buf_text(&parent) : ".", fault);
     buf_release(&parent);
     return status;
+}
+
+enum status opening_make_dir(struct vfs *vfs, const char *dir, struct fault *fault)
+{
+    enum status status = vfs->make_dir(vfs, dir, fault);
+    return status ? status : sync_parent(vfs, dir, fault);
 }
 
 static enum status lock(struct lsm *lsm, struct fault *fault)
@@ -50,9 +57,7 @@ static enum status lock(struct lsm *lsm, struct fault *fault)
     struct vfs *vfs = lsm->vfs;
     struct buf path = {0};
     struct vfs_file *file;
-    enum status status = vfs->make_dir(vfs, lsm->dir, fault);
-    if (!status)
-        status = sync_parent(lsm, fault);
+    enum status status = opening_make_dir(vfs, lsm->dir, fault);
     if (!status)
         status = vfs->lock(vfs, file_path(&path, lsm->dir, FILE_LOCK, 0), &file, fault);
     if (!status)

@@ -9,5 +9,8 @@
 
 #include "lsm/engine.h"
 
+// Makes the directory if it is missing, so that it survives a power loss.
+enum status opening_make_dir(struct vfs *vfs, const char *dir, struct fault *fault) MUST_USE;
+
 // Fills a lsm whose options, vfs and dir are set. On failure the lsm may only be closed.
 enum status opening_run(struct lsm *lsm, struct fault *fault) MUST_USE;

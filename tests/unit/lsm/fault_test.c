@@ -63,6 +63,33 @@ static void resume(struct trial *trial)
     trial_check(trial);
 }
 
+// What is there for the next process, and for the one after a power loss.
+static void check_what_is_left(struct trial *trial, bool ask_doubtful)
+{
+    struct memory_vfs *disk = trial->disk;
+    struct memory_vfs dark;
+    struct trial after;
+    memory_vfs_power_off(disk);
+    trial_close(trial);
+    memory_vfs_clone(&dark, disk);
+    trial_fork(&after, trial, &dark);
+    trial_lose_power(&after, MEMORY_VFS_LOSE_ALL);
+    trial_must_open(&after);
+    trial_release(&after);
+    memory_vfs_release(&dark);
+
+    // Of files whose sync failed the next process sees what may not be on the disk.
+    bool doubtful = disk->fault_kinds & MEMORY_VFS_SYNC;
+    trial_kill(trial);
+    trial_must_open(trial);
+    trial_play(trial, "9bfm");
+    trial_check(trial);
+    if (!doubtful || ask_doubtful) {
+        trial_crash(trial, MEMORY_VFS_LOSE_ALL);
+        trial_must_open(trial);
+    }
+}
+
 // Plays a script in which the call `skip` of the plan's kinds fails. False when the
 // script ends before.
 static bool play_with_fault(size_t script, const struct plan *plan, uint64_t skip)
@@ -103,29 +130,8 @@ static bool play_with_fault(size_t script, const struct plan *plan, uint64_t ski
     else if (trial.lsm && !lsm_failed(trial.lsm))
         trial_check(&trial);
 
-    // What is left for the next process, and for the one after a power loss.
     memory_vfs_fail(&disk, 0, 0, STATUS_OK, false);
-    struct memory_vfs dark;
-    struct trial after;
-    memory_vfs_power_off(&disk);
-    trial_close(&trial);
-    memory_vfs_clone(&dark, &disk);
-    trial_fork(&after, &trial, &dark);
-    trial_lose_power(&after, MEMORY_VFS_LOSE_ALL);
-    trial_must_open(&after);
-    trial_release(&after);
-    memory_vfs_release(&dark);
-
-    // Of files whose sync failed the next process sees what may not be on the disk.
-    bool doubtful = disk.fault_kinds & MEMORY_VFS_SYNC;
-    trial_kill(&trial);
-    trial_must_open(&trial);
-    trial_play(&trial, "9bfm");
-    trial_check(&trial);
-    if (!doubtful || plan->ask_doubtful) {
-        trial_crash(&trial, MEMORY_VFS_LOSE_ALL);
-        trial_must_open(&trial);
-    }
+    check_what_is_left(&trial, plan->ask_doubtful);
     trial_release(&trial);
     memory_vfs_release(&disk);
     return hit;

@@ -145,7 +145,6 @@ TEST(a_commit_waits_for_a_flush_that_takes_less_than_was_written)
     memory_vfs_release(&disk);
 }
 
-// An id of a value file has 31 bits.
 TEST(an_ingest_is_refused_when_the_numbers_for_files_are_used_up)
 {
     struct lsm_options options = trial_options();
@@ -157,7 +156,7 @@ TEST(an_ingest_is_refused_when_the_numbers_for_files_are_used_up)
     lsm_ingest_release(lsm_ingest_new(trial.lsm));
     uint64_t taken = trial.lsm->next_file - first;
 
-    trial.lsm->next_file = VALUE_IN_LOG - taken;
+    trial.lsm->next_file = FILE_NUMBER_END - taken - 100;
     struct lsm_ingest *last = lsm_ingest_new(trial.lsm);
     struct lsm_ingest *refused = lsm_ingest_new(trial.lsm);
     struct bytes key = bytes_of_text("key"), value = bytes_of(large, sizeof large);
@@ -168,6 +167,8 @@ TEST(an_ingest_is_refused_when_the_numbers_for_files_are_used_up)
     assert_int_equal(lsm_ingest_finish(last, &trial.fault), STATUS_OK);
     trial_commit(&trial, last);
     trial_drain(&trial);
+    trial_crash(&trial, MEMORY_VFS_LOSE_ALL);
+    open_trial();
     check("key", "l");
     trial_release(&trial);
     memory_vfs_release(&disk);

@@ -155,7 +155,7 @@ TEST(a_flush_without_numbers_for_its_files_fails_and_says_so)
     start(LSM_DURABILITY_NONE);
     lsm_batch_put(&batch, bytes_of_text("key"), bytes_of_text("value"));
     assert_int_equal(write_batch(), STATUS_OK);
-    lsm->next_file = FILE_NUMBER_END - 2;
+    lsm->next_file = FILE_NUMBER_END - 4096;
     lsm_flush(lsm);
     struct lsm_job *job = lsm_next_job(lsm, LSM_WORKER_BACKGROUND);
     lsm_job_run(job);
