@@ -8,7 +8,7 @@ enum {
     MERGE_RETRY_MS = 10000,
     RUN_NUMBERS = 4096,
     MOVING_DEAD = 150,          // permille of a value file that lets its values move
-    DEAD_VALUES_MAX = 300,      // permille of all such files, while writes come in ...
+    DEAD_VALUES_MAX = 450,      // permille of all such files, while writes come in ...
     DEAD_VALUES_IDLE_MAX = 150, // ... and when nobody writes
 };
 

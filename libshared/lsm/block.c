@@ -142,7 +142,7 @@ static uint64_t checksum_of(struct bytes stored, struct block_place place)
 void block_store(struct buf *out, struct bytes raw, struct block_place place)
 {
     size_t begin_size = out->size;
-    uint32_t compression = pack_encode(out, raw) ? COMPRESSION_LZ4 : COMPRESSION_NONE;
+    uint32_t compression = pack_encode(out, raw, PACK_WELL) ? COMPRESSION_LZ4 : COMPRESSION_NONE;
     if (compression == COMPRESSION_NONE)
         buf_append(out, raw);
     buf_append_u32(out, (uint32_t)raw.size);

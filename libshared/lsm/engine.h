@@ -108,8 +108,7 @@ struct lsm {
     uint64_t database; // random id; salt of all checksums, seed of all hashes
 
     struct log log;
-    struct buf packed; // by write.c: a batch and a value
-    struct buf packed_value;
+    struct buf packed; // a batch, by write.c
     uint64_t written;
     struct memtable *active;
     struct orders active_orders;

@@ -8,6 +8,7 @@
 
 enum {
     LARGE_SIZE = 2048, // batches of this size on the average are written, not mapped
+    AVERAGE_MIN = 64,  // batches that make an average
     BATCH_HEADER_SIZE = 4,
     BUFFER_SIZE_KEPT = 8 << 20, // a bigger buffer is given back when its write is done
 };
@@ -113,6 +114,14 @@ static void finish_pending(struct log *log, enum frame_kind kind)
     log->has_frame = false;
 }
 
+// Whether batches are so large that mapping a segment costs more than it saves.
+static bool is_large(const struct log *log)
+{
+    if (log->append_count < AVERAGE_MIN)
+        return log->is_large;
+    return log->append_size > (uint64_t)LARGE_SIZE * log->append_count;
+}
+
 // Seals the current segment, leaves it to the next write to be closed, and goes to the next.
 static void rotate(struct log *log)
 {
@@ -127,7 +136,7 @@ static void rotate(struct log *log)
         else
             finish_pending(log, FRAME_SEAL);
     }
-    log->is_large = log->append_size > (uint64_t)LARGE_SIZE * log->append_count;
+    log->is_large = is_large(log);
     log->append_size = log->append_count = 0;
     current_extent(log)->is_finished = true;
     segment->file = NULL;
@@ -370,7 +379,7 @@ bool log_needs_segment(struct log *log, struct segment *segment, uint64_t *recyc
     *segment = (struct segment){
         .number = log->next_number++,
         .size = log->segment_size,
-        .is_mapped = log->durability != LSM_DURABILITY_GROUP && !log->is_large,
+        .is_mapped = log->durability != LSM_DURABILITY_GROUP && !is_large(log),
         .is_prewritten = log->durability == LSM_DURABILITY_GROUP,
     };
     return true;

@@ -84,7 +84,7 @@ struct log {
     struct buf direct;        // the frame that is written at once
     uint64_t append_size;     // bytes of the batches in this segment ...
     uint64_t append_count;    // ... and how many
-    bool is_large;            // batches were large: mapping costs more than it saves
+    bool is_large;            // batches were large in the segment before
     bool is_starved;          // a batch was refused for want of a segment
     bool is_sync_due;
     bool is_storing; // a write was taken that has frames

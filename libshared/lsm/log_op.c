@@ -1,9 +1,9 @@
 #include "lsm/log_op.h"
 
-static void encode_put(struct buf *out, enum op_kind kind, struct bytes key, struct bytes value)
+void log_op_encode_put(struct buf *out, struct bytes key, struct bytes value)
 {
     uint8_t *at = buf_grow(out, 1 + 2 + key.size + 4 + value.size);
-    *at = (uint8_t)kind;
+    *at = OP_PUT;
     store_u16(at + 1, (uint16_t)key.size);
     memcpy(at + 3, key.data, key.size);
     at += 3 + key.size;
@@ -12,14 +12,17 @@ static void encode_put(struct buf *out, enum op_kind kind, struct bytes key, str
         memcpy(at + 4, value.data, value.size);
 }
 
-void log_op_encode_put(struct buf *out, struct bytes key, struct bytes value)
+size_t log_op_begin_packed(struct buf *out, struct bytes key)
 {
-    encode_put(out, OP_PUT, key, value);
+    buf_append_u8(out, OP_PUT_PACKED);
+    buf_append_short(out, key);
+    buf_append_u32(out, 0); // the size, known at the end
+    return out->size;
 }
 
-void log_op_encode_packed(struct buf *out, struct bytes key, struct bytes packed)
+void log_op_end_packed(struct buf *out, size_t begin)
 {
-    encode_put(out, OP_PUT_PACKED, key, packed);
+    store_u32(out->data + begin - 4, (uint32_t)(out->size - begin));
 }
 
 void log_op_encode_delete(struct buf *out, struct bytes key)

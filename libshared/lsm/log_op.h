@@ -27,7 +27,10 @@ struct log_op {
 
 // Sizes are within the limits of lsm.h.
 void log_op_encode_put(struct buf *out, struct bytes key, struct bytes value);
-void log_op_encode_packed(struct buf *out, struct bytes key, struct bytes packed);
+
+// A put whose packed value is appended in between. `begin` is what the first one returned.
+size_t log_op_begin_packed(struct buf *out, struct bytes key);
+void log_op_end_packed(struct buf *out, size_t begin);
 void log_op_encode_delete(struct buf *out, struct bytes key);
 void log_op_encode_note(struct buf *out, struct bytes note);
 

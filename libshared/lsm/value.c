@@ -66,7 +66,7 @@ bool value_pack(struct buf *out, struct bytes value)
 {
     size_t begin_size = out->size;
     buf_append_u32(out, (uint32_t)value.size);
-    bool is_packed = pack_encode(out, value);
+    bool is_packed = pack_encode(out, value, PACK_FAST);
     if (!is_packed)
         out->size = begin_size;
     return is_packed;

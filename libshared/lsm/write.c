@@ -146,11 +146,15 @@ static void stage_apply(const struct stage *stage, struct lsm *lsm, const uint8_
 
 static bool pack(struct lsm *lsm, const struct log_op *op)
 {
-    buf_clear(&lsm->packed_value);
-    bool is_packed = op->kind == OP_PUT && op->value.size >= lsm->options.separate_size &&
-                     value_pack(&lsm->packed_value, op->value);
+    if (op->kind != OP_PUT || op->value.size < lsm->options.separate_size)
+        return false;
+    struct buf *out = &lsm->packed;
+    size_t before = out->size, begin = log_op_begin_packed(out, op->key);
+    bool is_packed = value_pack(out, op->value);
     if (is_packed)
-        log_op_encode_packed(&lsm->packed, op->key, buf_bytes(&lsm->packed_value));
+        log_op_end_packed(out, begin);
+    else
+        out->size = before;
     return is_packed;
 }
 
@@ -175,8 +179,6 @@ static void forget_packed(struct lsm *lsm)
 {
     if (lsm->packed.capacity > PACKED_SIZE_KEPT)
         buf_release(&lsm->packed);
-    if (lsm->packed_value.capacity > PACKED_SIZE_KEPT)
-        buf_release(&lsm->packed_value);
 }
 
 enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *position)

@@ -28,6 +28,13 @@ static void unpack(struct bytes packed)
     buf_release(&value);
 }
 
+static void encode_packed(struct buf *out, const struct log_op *op)
+{
+    size_t begin = log_op_begin_packed(out, op->key);
+    buf_append(out, op->value);
+    log_op_end_packed(out, begin);
+}
+
 static void decode_ops(struct bytes input)
 {
     struct reader reader = reader_of(input);
@@ -39,7 +46,7 @@ static void decode_ops(struct bytes input)
         if (op.kind == OP_PUT)
             log_op_encode_put(&again, op.key, op.value);
         else if (op.kind == OP_PUT_PACKED)
-            log_op_encode_packed(&again, op.key, op.value);
+            encode_packed(&again, &op);
         else if (op.kind == OP_DELETE)
             log_op_encode_delete(&again, op.key);
         else

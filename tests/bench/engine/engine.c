@@ -96,7 +96,7 @@ static const struct session sessions[] = {
      .key_count = 5000000,
      .value_size = 100},
     {.benches = BENCHES_OF_FILL, .ours = &peer_ours, .key_count = 300000, .value_size = 1024},
-    {.benches = BENCHES_OF_FILL, .ours = &peer_ours, .key_count = 30000, .value_size = 16384},
+    {.benches = BENCHES_OF_FILL, .ours = &peer_ours, .key_count = 80000, .value_size = 16384},
     {.benches = BIT(FILLSEQ), .ours = &peer_ours, .key_count = 2500000, .value_size = 100},
     {.benches = BIT(FILLSYNC), .ours = &peer_ours, SYNCED},
     {.benches = BIT(FILLSYNC_64), .ours = &peer_ours_shared, SYNCED},

@@ -10,7 +10,9 @@ TEST(operations_come_back_in_order)
     log_op_encode_put(&ops, bytes_of_text("empty"), (struct bytes){0});
     log_op_encode_delete(&ops, bytes_of_text("gone"));
     log_op_encode_note(&ops, bytes_of_text("note"));
-    log_op_encode_packed(&ops, bytes_of_text("key"), bytes_of_text("packed"));
+    size_t begin = log_op_begin_packed(&ops, bytes_of_text("key"));
+    buf_append_text(&ops, "packed");
+    log_op_end_packed(&ops, begin);
     struct reader reader = reader_of(buf_bytes(&ops));
     struct log_op op = {0};
     assert_true(log_op_decode(&reader, &op));
