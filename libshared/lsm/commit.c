@@ -21,7 +21,7 @@ bool engine_is_merging(const struct lsm *lsm, struct bytes begin, struct bytes e
 
 // A table that lies beside all slices of a range is not merged with them: the range is cut
 // between. So keys that come in order are never merged.
-static void separate(const struct lsm *lsm, struct version *draft, const struct sstable *table)
+static void cut_beside(const struct lsm *lsm, struct version *draft, const struct sstable *table)
 {
     struct bytes smallest = buf_bytes(&table->info.smallest);
     struct bytes greatest = buf_bytes(&table->info.greatest);
@@ -47,7 +47,7 @@ static void separate(const struct lsm *lsm, struct version *draft, const struct 
 static void push_run(const struct lsm *lsm, struct version *draft, const struct run_writer *writer)
 {
     for (size_t i = 0; i < writer->count; i++) {
-        separate(lsm, draft, writer->tables[i]);
+        cut_beside(lsm, draft, writer->tables[i]);
         version_push(draft, writer->tables[i]);
     }
 }

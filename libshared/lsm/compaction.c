@@ -25,11 +25,11 @@ static bool is_free(const struct version *version, size_t index,
                     const struct compaction_span *spans, size_t span_count)
 {
     const struct range *range = &version->ranges[index];
-    bool is_free = true;
+    bool is_met = false;
     for (size_t i = 0; i < span_count; i++)
-        is_free &= !compaction_span_meets(&spans[i], buf_bytes(&range->begin),
-                                          version_range_end(version, index));
-    return is_free;
+        is_met |= compaction_span_meets(&spans[i], buf_bytes(&range->begin),
+                                        version_range_end(version, index));
+    return !is_met;
 }
 
 static bool is_sound(const struct range *range)

@@ -12,7 +12,7 @@ enum {
 
 static enum job_kind next_prepare(struct lsm *lsm, struct lsm_job *job)
 {
-    if (!log_needs_segment(&lsm->log, &job->segment, &job->recycled))
+    if (!log_plan_segment(&lsm->log, &job->segment, &job->recycled))
         return JOB_NONE;
     return JOB_PREPARE;
 }
@@ -20,7 +20,7 @@ static enum job_kind next_prepare(struct lsm *lsm, struct lsm_job *job)
 // A manifest that says what is true now, without the history.
 static enum job_kind next_rewrite(struct lsm *lsm, struct lsm_job *job)
 {
-    if (!manifest_is_long(&lsm->manifest))
+    if (!manifest_wants_rewrite(&lsm->manifest))
         return JOB_NONE;
     job->manifest = (struct manifest){.number = lsm->next_file++};
     edit_encode_flushed(&job->edit, lsm->flushed, lsm->has_snapshot ? &lsm->snapshot : NULL);
@@ -32,7 +32,7 @@ static enum job_kind next_rewrite(struct lsm *lsm, struct lsm_job *job)
 static enum job_kind next_remove(struct lsm *lsm, struct lsm_job *job)
 {
     uint64_t number;
-    while (log_next_obsolete(&lsm->log, &number))
+    while (log_take_obsolete(&lsm->log, &number))
         engine_add_garbage(lsm, FILE_LOG, number);
     if (!lsm->garbage.size)
         return JOB_NONE;

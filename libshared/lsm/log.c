@@ -367,7 +367,7 @@ bool log_has(const struct log *log, uint64_t number)
     return i < log->segment_count;
 }
 
-bool log_needs_segment(struct log *log, struct segment *segment, uint64_t *recycled)
+bool log_plan_segment(struct log *log, struct segment *segment, uint64_t *recycled)
 {
     uint64_t size = free_size(log);
     bool is_needed = size < log->segment_size / 2 || log->is_starved;
@@ -411,7 +411,7 @@ static bool take_spare(struct log *log, uint64_t *number)
     return true;
 }
 
-bool log_next_obsolete(struct log *log, uint64_t *number)
+bool log_take_obsolete(struct log *log, uint64_t *number)
 {
     uint64_t reserve_size = log->is_idle ? 0 : log->reserve_size;
     return take_obsolete(log, false, number) ||

@@ -131,11 +131,11 @@ bool log_has(const struct log *log, uint64_t number);
 
 // Whether a further segment should be prepared now; then which, and from which obsolete one
 // (0: a new file).
-bool log_needs_segment(struct log *log, struct segment *segment, uint64_t *recycled);
+bool log_plan_segment(struct log *log, struct segment *segment, uint64_t *recycled);
 void log_add_segment(struct log *log, const struct segment *segment);
 
 // An obsolete segment that is not worth keeping; false if there is none.
-bool log_next_obsolete(struct log *log, uint64_t *number);
+bool log_take_obsolete(struct log *log, uint64_t *number);
 
 // Bytes of all its files.
 uint64_t log_disk_size(const struct log *log);

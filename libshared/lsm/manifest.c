@@ -220,7 +220,7 @@ enum status manifest_append(struct manifest *manifest, struct bytes edit, struct
     return status;
 }
 
-bool manifest_is_long(const struct manifest *manifest)
+bool manifest_wants_rewrite(const struct manifest *manifest)
 {
     return manifest->is_torn ||
            manifest->size - manifest->first_size > HISTORY_SIZE_MAX + 4 * manifest->first_size;

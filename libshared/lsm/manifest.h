@@ -42,8 +42,8 @@ enum status manifest_switch(const struct manifest *manifest, struct fault *fault
 enum status manifest_append(struct manifest *manifest, struct bytes edit,
                             struct fault *fault) MUST_USE;
 
-// True when most of the manifest is history.
-bool manifest_is_long(const struct manifest *manifest);
+// True when most of the manifest is history, or its end is torn.
+bool manifest_wants_rewrite(const struct manifest *manifest);
 
 // Reads all of it again: OK or CORRUPT.
 enum status manifest_verify(const struct manifest *manifest, struct fault *fault) MUST_USE;

@@ -4,6 +4,10 @@
 
 #include <stdlib.h>
 
+enum {
+    STEP_ENTRY_COUNT = 1 << 16, // read at most, even if little is written
+};
+
 static bool has_table(const struct merge *merge, const struct sstable *table)
 {
     size_t i = 0;
@@ -118,10 +122,6 @@ static enum status add(struct merge *merge, struct entry *entry, struct fault *f
     entry->is_packed = pointer.is_packed;
     return run_writer_add_large(&merge->writer, entry, fault);
 }
-
-enum {
-    STEP_ENTRY_COUNT = 1 << 16, // read at most, even if little is written
-};
 
 enum status merge_step(struct merge *merge, uint64_t size, struct fault *fault)
 {

@@ -357,7 +357,7 @@ static enum status prepare_segment(struct lsm *lsm, struct fault *fault)
         return STATUS_OK;
     struct segment segment;
     uint64_t recycled;
-    if (!log_needs_segment(log, &segment, &recycled))
+    if (!log_plan_segment(log, &segment, &recycled))
         return STATUS_OK;
     enum status status =
         segment_prepare(&segment, lsm->vfs, lsm->dir, lsm->database, recycled, fault);

@@ -420,14 +420,6 @@ uint64_t sstable_range_size(const struct sstable *table, struct bytes from, stru
     return table->places[end].offset - table->places[begin].offset;
 }
 
-size_t sstable_memory(const struct sstable *table)
-{
-    return sizeof *table + ((size_t)table->block_count + 1) * sizeof *table->places +
-           (size_t)table->mark_count * (SSTABLE_MARK_DISTANCE + 1) * sizeof *table->heads +
-           table->index.capacity + table->filter.line_count * FILTER_LINE_SIZE +
-           table->sample.capacity + table->info.smallest.capacity + table->info.greatest.capacity;
-}
-
 enum status sstable_read_blocks(const struct sstable *table, uint32_t begin, uint32_t end,
                                 size_t size_max, struct buf *stored, uint32_t *read_end,
                                 struct fault *fault)

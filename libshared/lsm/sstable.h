@@ -107,9 +107,6 @@ void sstable_range_blocks(const struct sstable *table, struct bytes from, struct
 // Stored bytes of those blocks.
 uint64_t sstable_range_size(const struct sstable *table, struct bytes from, struct bytes to);
 
-// Bytes of memory that the open table takes, blocks in the cache not counted.
-size_t sstable_memory(const struct sstable *table);
-
 // Reads the stored bytes of data blocks, from `begin` on as many as fit into `size_max` bytes
 // and are before `end`, but at least one, into `stored`, which is replaced. `*read_end` is the
 // index behind the last one. The file must be open. Any thread.

@@ -257,7 +257,7 @@ TEST(stale_frames_of_a_recycled_segment_are_never_read)
     struct segment segment;
     uint64_t recycled = 0;
     log_drop(&log_now, log_now.stored, NULL, NULL);
-    assert_true(log_needs_segment(&log_now, &segment, &recycled));
+    assert_true(log_plan_segment(&log_now, &segment, &recycled));
     assert_int_equal(segment.number, 3);
     assert_int_equal(recycled, 1);
     prepare(3, 1);

@@ -109,7 +109,7 @@ TEST(the_last_edit_may_be_torn_and_those_before_may_not)
     append_table(7, "763");
     memory_vfs_flip(&disk, "db/MANIFEST-000001", second + 40, 1);
     assert_int_equal(reopen(), STATUS_OK);
-    assert_true(manifest.is_torn && manifest_is_long(&manifest));
+    assert_true(manifest.is_torn && manifest_wants_rewrite(&manifest));
     assert_int_equal(seen.table_count, 2);
     memory_vfs_flip(&disk, "db/MANIFEST-000001", second + 40, 1);
     memory_vfs_flip(&disk, "db/MANIFEST-000001", first + 40, 1);
