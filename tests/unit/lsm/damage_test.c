@@ -1,10 +1,9 @@
 // One damaged block stops the merges of its range, and nothing else: no other range, no drop, no
 // writer.
-#include "unit/unit.h"
+#include "unit/lsm/jobs.h"
 
 #include "base/random.h"
 #include "lsm/engine.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +21,7 @@ static bool has_large; // every value is
 static void start(void)
 {
     memory_vfs_init(&disk);
-    options = lsm_options_default();
-    options.vfs = &disk.vfs;
-    options.dir = "db";
-    options.memtable_size = 256 << 10;
-    options.log_segment_size = 64 << 10;
+    options = small_options(&disk);
     options.block_size = 512;
     options.range_size = 4 << 10;
     options.merge_run_count = RUN_COUNT;

@@ -7,16 +7,14 @@
 //     golden_test --write DIR
 //
 // makes DIR/ and DIR.txt anew.
-#include "unit/unit.h"
+#include "unit/lsm/jobs.h"
 
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/random.h"
 #include "lsm/file_name.h"
 #include "lsm/frame.h"
-#include "lsm/lsm.h"
 #include "lsm/sstable.h"
-#include "sim/memory_vfs.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -56,12 +54,8 @@ static enum status add_note(void *context, struct bytes note)
 // Small sizes, so that there is something of everything.
 static enum status open_database(void)
 {
-    struct lsm_options options = lsm_options_default();
-    options.vfs = &disk.vfs;
-    options.dir = "db";
+    struct lsm_options options = small_options(&disk);
     options.seed = 1;
-    options.memtable_size = 256 << 10;
-    options.log_segment_size = 64 << 10;
     options.block_size = 1024;
     options.range_size = 4 << 10;
     options.separate_size = 1000;
@@ -75,18 +69,6 @@ static enum status open_database(void)
     return lsm_open(&lsm, &options, &fault);
 }
 
-static void work(void)
-{
-    for (int worker = LSM_WORKER_LOG; worker < LSM_WORKER_COUNT; worker++) {
-        struct lsm_job *job;
-        while ((job = lsm_next_job(lsm, (enum lsm_worker)worker))) {
-            lsm_job_run(job);
-            if (lsm_on_done(lsm, job, &fault))
-                fail_msg("%s", fault.text);
-        }
-    }
-}
-
 // ---- Writing ---------------------------------------------------------------------------
 
 static void submit(struct lsm_batch *batch)
@@ -94,7 +76,7 @@ static void submit(struct lsm_batch *batch)
     uint64_t position;
     assert_int_equal(lsm_write(lsm, batch, &position), STATUS_OK);
     lsm_batch_clear(batch);
-    work();
+    run_jobs(lsm);
 }
 
 // The value is half noise and shrinks, or all noise.
@@ -127,7 +109,7 @@ static void note(struct lsm_batch *batch, const char *text)
 static void flush(void)
 {
     lsm_flush(lsm);
-    work();
+    run_jobs(lsm);
 }
 
 // Small values and few large ones, which a flush copies; then large ones, which it leaves in
@@ -344,7 +326,7 @@ TEST(version_1_can_be_worked_with)
     flush();
     for (uint64_t now_ms = 1000; now_ms < 20000; now_ms += 1000) {
         lsm_tick(lsm, now_ms);
-        work();
+        run_jobs(lsm);
     }
     check_pairs();
     assert_int_equal(lsm_verify(lsm, &fault), STATUS_OK);

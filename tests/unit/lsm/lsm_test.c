@@ -1,5 +1,5 @@
 // What lsm.h promises beyond "it is a map": positions, limits, refusals, scans, notes, jobs.
-#include "unit/unit.h"
+#include "unit/lsm/jobs.h"
 
 #include "lsm/lsm.h"
 #include "sim/memory_vfs.h"
@@ -68,20 +68,9 @@ static void stop(void)
     memory_vfs_release(&disk);
 }
 
-// Runs the next job; false if there is none.
-static bool work(enum lsm_worker worker)
-{
-    struct lsm_job *job = lsm_next_job(lsm, worker);
-    if (!job)
-        return false;
-    lsm_job_run(job);
-    assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
-    return true;
-}
-
 static void work_all(void)
 {
-    while (work(LSM_WORKER_LOG) || work(LSM_WORKER_BACKGROUND))
+    while (run_job(lsm, LSM_WORKER_LOG) || run_job(lsm, LSM_WORKER_BACKGROUND))
         continue;
 }
 
@@ -137,9 +126,9 @@ TEST(a_write_is_visible_at_once_and_durable_after_a_job)
     assert_true(lsm_written(lsm) > before);
     assert_true(lsm_durable(lsm) < lsm_written(lsm));
     check("key", "value");
-    assert_true(work(LSM_WORKER_LOG));
+    assert_true(run_job(lsm, LSM_WORKER_LOG));
     assert_true(lsm_durable(lsm) == lsm_written(lsm));
-    assert_false(work(LSM_WORKER_LOG));
+    assert_false(run_job(lsm, LSM_WORKER_LOG));
     stop();
 }
 
@@ -154,7 +143,7 @@ TEST(there_is_one_job_of_a_kind_at_a_time)
     lsm_job_run(job);
     assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
     assert_true(lsm_durable(lsm) < lsm_written(lsm));
-    assert_true(work(LSM_WORKER_LOG));
+    assert_true(run_job(lsm, LSM_WORKER_LOG));
     stop();
 }
 
@@ -314,9 +303,9 @@ TEST(many_short_lives_do_not_leave_a_long_log)
     start();
     for (unsigned i = 0; i < 40; i++) {
         must_put("key", "value", NULL);
-        work(LSM_WORKER_LOG);
+        run_job(lsm, LSM_WORKER_LOG);
         open_again();
-        work(LSM_WORKER_BACKGROUND);
+        run_job(lsm, LSM_WORKER_BACKGROUND);
     }
     struct lsm_stats stats;
     lsm_stats(lsm, &stats);
@@ -427,17 +416,17 @@ TEST(an_interval_passes_between_syncs)
     struct lsm_stats before, after;
     lsm_tick(lsm, 1000);
     must_put("a", "1", NULL);
-    work(LSM_WORKER_LOG);
+    run_job(lsm, LSM_WORKER_LOG);
     lsm_stats(lsm, &before);
     lsm_tick(lsm, 1050);
     must_put("b", "1", NULL);
-    work(LSM_WORKER_LOG);
+    run_job(lsm, LSM_WORKER_LOG);
     assert_true(lsm_durable(lsm) == lsm_written(lsm));
     lsm_stats(lsm, &after);
     assert_int_equal(after.log_sync_count, before.log_sync_count);
     lsm_tick(lsm, 1200);
-    assert_true(work(LSM_WORKER_LOG)); // a sync alone
-    assert_false(work(LSM_WORKER_LOG));
+    assert_true(run_job(lsm, LSM_WORKER_LOG)); // a sync alone
+    assert_false(run_job(lsm, LSM_WORKER_LOG));
     lsm_stats(lsm, &after);
     assert_int_equal(after.log_sync_count, before.log_sync_count + 1);
     stop();

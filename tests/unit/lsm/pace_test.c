@@ -1,5 +1,5 @@
 // Who writes faster than the engine works is slowed down gradually, and no longer than needed.
-#include "unit/unit.h"
+#include "unit/lsm/jobs.h"
 
 #include "base/random.h"
 #include "lsm/engine.h"
@@ -36,28 +36,11 @@ static void stop(void)
     memory_vfs_release(&disk);
 }
 
-// Does jobs of these workers as long as there are any.
-static void work(enum lsm_worker first, enum lsm_worker last)
-{
-    for (int worker = (int)first; worker <= (int)last; worker++) {
-        struct lsm_job *job;
-        while ((job = lsm_next_job(lsm, (enum lsm_worker)worker))) {
-            lsm_job_run(job);
-            assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
-        }
-    }
-}
-
-static void work_all(void)
-{
-    work(LSM_WORKER_LOG, LSM_WORKER_MERGE);
-}
-
 static void pass(uint64_t ms)
 {
     for (uint64_t end = now_ms + ms; now_ms < end;) {
         lsm_tick(lsm, now_ms += 200);
-        work_all();
+        run_jobs(lsm);
     }
 }
 
@@ -89,7 +72,7 @@ TEST(merges_keep_to_their_rate_in_the_long_run)
     start(RATE);
     for (int i = 0; i < 40000; i++) {
         while (put())
-            work_all();
+            run_jobs(lsm);
     }
     uint64_t before = stats().merge_written_bytes;
     pass(SECONDS * 1000);
@@ -104,13 +87,13 @@ TEST(a_delay_ends_when_its_reason_does)
     start(1); // next to no merges
     while (lsm->debt < 500) {
         if (put())
-            work_all();
+            run_jobs(lsm);
     }
     lsm->unpaced_bytes += 100 << 20;
     assert_true(lsm_delay_us(lsm) > 0);
     assert_true(lsm_delay_us(lsm) > 0); // it is more than one delay may be
     lsm->options.merge_rate = 0;
-    work_all();
+    run_jobs(lsm);
     assert_int_equal(put(), STATUS_OK);
     assert_int_equal(lsm_delay_us(lsm), 0);
     stop();
@@ -130,7 +113,7 @@ TEST(the_further_writes_are_ahead_of_a_flush_the_longer_they_wait)
         before = delay_us;
     }
     assert_true(delay_us > 15000);
-    work_all();
+    run_jobs(lsm);
     assert_int_equal(lsm_delay_us(lsm), 0);
     stop();
 }

@@ -1,9 +1,8 @@
 // Large values are packed from the log to the last merge, and nobody who reads notices.
-#include "unit/unit.h"
+#include "unit/lsm/jobs.h"
 
 #include "base/random.h"
 #include "lsm/engine.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 
@@ -25,11 +24,7 @@ static void open_again(void)
 static void start(void)
 {
     memory_vfs_init(&disk);
-    options = lsm_options_default();
-    options.vfs = &disk.vfs;
-    options.dir = "db";
-    options.memtable_size = 256 << 10;
-    options.log_segment_size = 64 << 10;
+    options = small_options(&disk);
     options.separate_size = 1000;
     options.merge_run_count = 2;
     memset(rounds, 0, sizeof rounds);
@@ -43,21 +38,10 @@ static void stop(void)
     memory_vfs_release(&disk);
 }
 
-static void work(void)
-{
-    for (int worker = LSM_WORKER_LOG; worker < LSM_WORKER_COUNT; worker++) {
-        struct lsm_job *job;
-        while ((job = lsm_next_job(lsm, (enum lsm_worker)worker))) {
-            lsm_job_run(job);
-            assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
-        }
-    }
-}
-
 static void flush(void)
 {
     lsm_flush(lsm);
-    work();
+    run_jobs(lsm);
 }
 
 // Every third is noise, which does not shrink.
@@ -84,7 +68,7 @@ static void put(unsigned first, unsigned stride, unsigned round)
         lsm_batch_put(&batch, bytes_of_text("small"), bytes_of_text("value"));
         assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK);
         lsm_batch_clear(&batch);
-        work();
+        run_jobs(lsm);
     }
     lsm_batch_release(&batch);
     buf_release(&value);
@@ -167,7 +151,7 @@ TEST(what_is_ingested_is_packed)
     assert_int_equal(lsm_ingest_finish(ingest, &fault), STATUS_OK);
     assert_true(run_writer_size(&ingest->writer) < COUNT / 5 * VALUE_SIZE * 6 / 10);
     assert_int_equal(lsm_ingest_commit(lsm, ingest), STATUS_OK);
-    work();
+    run_jobs(lsm);
     assert_false(lsm_is_ingesting(lsm));
     check();
     open_again();

@@ -1,8 +1,5 @@
 // What the owner of a database lets go goes, when nothing older is left that it hides.
-#include "unit/unit.h"
-
-#include "lsm/lsm.h"
-#include "sim/memory_vfs.h"
+#include "unit/lsm/jobs.h"
 
 #include <stdio.h>
 
@@ -30,12 +27,8 @@ static bool purges(struct bytes rule, struct bytes key, struct bytes value)
 
 static void start(void)
 {
-    struct lsm_options options = lsm_options_default();
+    struct lsm_options options = small_options(&disk);
     memory_vfs_init(&disk);
-    options.vfs = &disk.vfs;
-    options.dir = "db";
-    options.memtable_size = 256 << 10;
-    options.log_segment_size = 64 << 10;
     options.separate_size = LARGE;
     options.merge_run_count = 2;
     options.owner = (struct lsm_owner){.purge_rule = purge_rule, .purges = purges};
@@ -50,17 +43,6 @@ static void stop(void)
     memory_vfs_release(&disk);
 }
 
-static void work(void)
-{
-    for (int worker = LSM_WORKER_LOG; worker < LSM_WORKER_COUNT; worker++) {
-        struct lsm_job *job;
-        while ((job = lsm_next_job(lsm, (enum lsm_worker)worker))) {
-            lsm_job_run(job);
-            assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
-        }
-    }
-}
-
 // Gives this value to every `stride`-th key, and flushes.
 static void put_all(const char *prefix, unsigned stride, struct bytes value)
 {
@@ -73,9 +55,9 @@ static void put_all(const char *prefix, unsigned stride, struct bytes value)
     }
     assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK);
     lsm_batch_release(&batch);
-    work();
+    run_jobs(lsm);
     lsm_flush(lsm);
-    work();
+    run_jobs(lsm);
 }
 
 static uint64_t purged(void)

@@ -1,5 +1,5 @@
 // What is not in memory is BUSY, read by a job, and there when it is asked for again.
-#include "unit/unit.h"
+#include "unit/lsm/jobs.h"
 
 #include "base/random.h"
 #include "lsm/lsm.h"
@@ -20,20 +20,11 @@ static struct fault fault;
 static struct buf value;
 static uint64_t position;
 
-static bool work(enum lsm_worker worker)
-{
-    struct lsm_job *job = lsm_next_job(lsm, worker);
-    if (!job)
-        return false;
-    lsm_job_run(job);
-    assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
-    return true;
-}
-
 static void flush(void)
 {
     lsm_flush(lsm);
-    while (work(LSM_WORKER_LOG) || work(LSM_WORKER_BACKGROUND) || work(LSM_WORKER_MERGE))
+    while (run_job(lsm, LSM_WORKER_LOG) || run_job(lsm, LSM_WORKER_BACKGROUND) ||
+           run_job(lsm, LSM_WORKER_MERGE))
         ;
 }
 
@@ -118,7 +109,7 @@ TEST(a_cold_key_is_busy_until_the_job_is_done)
 {
     struct lsm_stats stats;
     start();
-    assert_false(work(LSM_WORKER_READ));
+    assert_false(run_job(lsm, LSM_WORKER_READ));
     assert_int_equal(try(7), STATUS_BUSY);
     assert_true(lsm_loaded(lsm) < position);
     assert_int_equal(try(7), STATUS_BUSY);
@@ -131,7 +122,7 @@ TEST(a_cold_key_is_busy_until_the_job_is_done)
     assert_true(lsm_loaded(lsm) >= position);
     assert_int_equal(try(7), STATUS_OK);
     assert_value(7, 200);
-    assert_false(work(LSM_WORKER_READ));
+    assert_false(run_job(lsm, LSM_WORKER_READ));
     lsm_stats(lsm, &stats);
     assert_int_equal(stats.cold_read_count, 1);
     stop();
@@ -144,7 +135,7 @@ TEST(who_can_wait_does)
     assert_value(8, 200);
     assert_int_equal(try(8), STATUS_OK); // warm now
     assert_int_equal(disk.cold_count, 0);
-    assert_false(work(LSM_WORKER_READ));
+    assert_false(run_job(lsm, LSM_WORKER_READ));
     stop();
 }
 
@@ -172,11 +163,11 @@ TEST(a_large_value_is_a_second_place)
     flush();
     memory_vfs_cool(&disk);
     assert_int_equal(try(9), STATUS_BUSY);
-    assert_true(work(LSM_WORKER_READ));
+    assert_true(run_job(lsm, LSM_WORKER_READ));
     uint64_t block = position;
     assert_int_equal(try(9), STATUS_BUSY);
     assert_true(position > block);
-    assert_true(work(LSM_WORKER_READ));
+    assert_true(run_job(lsm, LSM_WORKER_READ));
     assert_int_equal(try(9), STATUS_OK);
     assert_value(9, LARGE_SIZE);
     stop();
@@ -201,9 +192,9 @@ TEST(a_place_is_noted_once_and_a_job_takes_a_limited_number)
     lsm_job_run(job);
     assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
     assert_int_equal(lsm_loaded(lsm), READS_BATCH_MAX);
-    assert_true(work(LSM_WORKER_READ));
+    assert_true(run_job(lsm, LSM_WORKER_READ));
     assert_int_equal(lsm_loaded(lsm), last);
-    assert_false(work(LSM_WORKER_READ));
+    assert_false(run_job(lsm, LSM_WORKER_READ));
     stop();
 }
 
@@ -217,7 +208,7 @@ TEST(with_too_many_places_it_waits)
         assert_int_equal(status, i / 5 < READS_COUNT_MAX ? STATUS_BUSY : STATUS_OK);
     }
     assert_int_equal(busy_count, READS_COUNT_MAX);
-    while (work(LSM_WORKER_READ))
+    while (run_job(lsm, LSM_WORKER_READ))
         ;
     for (unsigned i = 0; i < KEY_COUNT; i += 5)
         assert_int_equal(try(i), STATUS_OK);
@@ -240,7 +231,7 @@ TEST(a_table_that_is_dropped_while_its_place_is_wanted_is_no_trouble)
     assert_int_equal(lsm_drop_range(lsm, (struct bytes){0}, (struct bytes){0}), STATUS_OK);
     flush();
     assert_false(lsm_is_dropping(lsm));
-    assert_true(work(LSM_WORKER_READ)); // its file is gone
+    assert_true(run_job(lsm, LSM_WORKER_READ)); // its file is gone
     assert_true(lsm_loaded(lsm) >= position);
     assert_int_equal(try(7), STATUS_NOT_FOUND);
     stop();
@@ -251,12 +242,12 @@ TEST(a_missing_file_and_damage_are_met_by_who_asks_again)
     start();
     assert_int_equal(try(7), STATUS_BUSY);
     options.vfs->list(options.vfs, "db", remove_tables, NULL, NULL);
-    assert_true(work(LSM_WORKER_READ));
+    assert_true(run_job(lsm, LSM_WORKER_READ));
     assert_int_equal(try(7), STATUS_BUSY); // the engine has the file open: it is cold as before
     assert_int_equal(lsm_get(lsm, key_at(7), &value, &fault), STATUS_OK);
     memory_vfs_fail(&disk, MEMORY_VFS_READ, 0, STATUS_IO, true);
     assert_int_equal(try(7), STATUS_BUSY);
-    assert_true(work(LSM_WORKER_READ));
+    assert_true(run_job(lsm, LSM_WORKER_READ));
     assert_int_equal(lsm_get(lsm, key_at(7), &value, &fault), STATUS_IO);
     memory_vfs_fail(&disk, 0, 0, STATUS_OK, false);
     stop();
