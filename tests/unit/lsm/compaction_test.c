@@ -311,6 +311,24 @@ TEST(a_range_with_a_damaged_table_is_left_alone)
     stop();
 }
 
+TEST(above_damage_new_slices_are_merged_by_their_count)
+{
+    start(1);
+    FILL(0, 10, 10, 10, 10, 900, 10, 900);
+    version->ranges[0].slices[4].is_damaged = true;
+    assert_int_equal(range_sound_count(&version->ranges[0]), 4);
+    assert_false(choose());
+    assert_int_equal(compaction_debt(version, 4), 250); // of four slices, not of seven
+    FILL(0, 10, 10, 10, 10, 10, 900, 10, 900);
+    version->ranges[0].slices[5].is_damaged = true;
+    assert_choice(0, 1, false);
+    assert_int_equal(choice.slice_count, 5);
+    limits.is_idle = true;
+    limits.value_round = 1000;
+    assert_choice(0, 1, false);
+    stop();
+}
+
 TEST(debt_grows_gradually_with_the_slices_that_are_too_many)
 {
     unsigned before = 0;
@@ -336,4 +354,5 @@ TESTS(RUN(nothing_is_to_be_done_where_all_is_well), RUN(too_many_slices_are_merg
       RUN(a_new_bottom_takes_small_neighbours_with_it),
       RUN(what_another_merge_works_on_is_left_alone), RUN(spans_meet_if_some_key_may_lie_in_both),
       RUN(a_range_with_a_damaged_table_is_left_alone),
+      RUN(above_damage_new_slices_are_merged_by_their_count),
       RUN(debt_grows_gradually_with_the_slices_that_are_too_many))

@@ -41,7 +41,8 @@ static void work(void)
 {
     for (int worker = LSM_WORKER_LOG; worker < LSM_WORKER_COUNT; worker++) {
         struct lsm_job *job;
-        while ((job = lsm_next_job(lsm, (enum lsm_worker)worker))) {
+        for (int i = 0; (job = lsm_next_job(lsm, (enum lsm_worker)worker)); i++) {
+            assert_true(i < 10000); // it comes to rest
             lsm_job_run(job);
             failure_count += lsm_on_done(lsm, job, &fault) != STATUS_OK;
         }
@@ -164,9 +165,10 @@ TEST(a_drop_that_cannot_count_the_large_values_fails_and_changes_nothing)
     assert_true(failure_count <= failures + 1); // it is not tried again
     assert_int_equal(lsm_get(lsm, key_of(1, text), &value, &fault), STATUS_OK);
     uint64_t merge_count = stats().merge_count;
-    for (int i = 0; i < 10; i++)
-        put_all(0, KEYS / 8);
+    for (int i = 0; i < 40; i++)
+        put_all(0, KEYS / 2);
     assert_true(stats().merge_count > merge_count);
+    pass(60000);
     buf_release(&value);
     stop();
 }
@@ -183,7 +185,8 @@ TEST(a_table_that_is_gone_is_damage_of_its_range)
         put_all(0, KEYS);
     size_t count;
     struct sstable **tables = version_tables(lsm->version, &count);
-    disk.vfs.remove(&disk.vfs, file_path(&path, "db", FILE_TABLE, tables[0]->info.number), NULL);
+    disk.vfs.remove(&disk.vfs, file_path(&path, "db", FILE_TABLE, tables[count - 1]->info.number),
+                    NULL);
     free(tables);
     for (int i = 0; i < 40; i++) {
         put_all(0, KEYS);
