@@ -108,7 +108,11 @@ static enum status create(struct lsm *lsm, const struct listing *listing, struct
         return status;
     uint64_t database = hash_mix(lsm->options.seed, 0x6462); // any number will do
     struct manifest manifest;
-    struct segment segment = {.number = 1, .size = lsm->options.log_segment_size};
+    struct segment segment = {
+        .number = 1,
+        .size = lsm->options.log_segment_size,
+        .is_prewritten = lsm->options.durability == LSM_DURABILITY_GROUP,
+    };
     struct buf edit = {0};
     edit_encode_flushed(&edit, frame_address(1, FRAME_START), NULL);
     edit_encode_next_file(&edit, 2);

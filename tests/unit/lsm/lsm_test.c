@@ -407,6 +407,27 @@ TEST(a_failed_write_of_the_log_is_repeated_once_and_then_stops_the_engine)
     stop();
 }
 
+static enum status refuse_to_allocate(struct vfs *vfs, struct vfs_file *file, uint64_t size,
+                                      struct fault *allocate_fault)
+{
+    (void)vfs, (void)file, (void)size, (void)allocate_fault;
+    fail_msg("a segment was only allocated");
+    return STATUS_IO;
+}
+
+// A sync of blocks that are only allocated has more to write than they, and can fail for that.
+TEST(what_is_synced_goes_into_segments_that_are_filled_with_zeros)
+{
+    start();
+    stop();
+    memory_vfs_init(&disk);
+    disk.vfs.allocate = refuse_to_allocate;
+    open_again();
+    churn(1 << 20);
+    work_all();
+    stop();
+}
+
 TEST(an_interval_passes_between_syncs)
 {
     start();
@@ -458,4 +479,5 @@ TESTS(RUN(a_write_is_visible_at_once_and_durable_after_a_job),
       RUN(the_directory_holds_only_what_is_needed), RUN(many_short_lives_do_not_leave_a_long_log),
       RUN(a_full_disk_refuses_writes_and_loses_none), RUN(a_failed_sync_stops_the_engine),
       RUN(a_failed_write_of_the_log_is_repeated_once_and_then_stops_the_engine),
+      RUN(what_is_synced_goes_into_segments_that_are_filled_with_zeros),
       RUN(an_interval_passes_between_syncs), RUN(a_lost_current_is_not_taken_for_a_new_database))
