@@ -1,0 +1,229 @@
+// Operations whose record is on the disk wait aside, in order, within limits, and are answered
+// once.
+#include "unit/brain/store_bench.h"
+
+// Some keys with a value of their own, each in a cold table and in no cache.
+enum { COLD_COUNT = 400 };
+
+static char cold_keys[COLD_COUNT][16];
+
+static void init_cold(struct bench *bench)
+{
+    bench_init(bench);
+    store_close(&bench->store);
+    bench->options.lsm.cache_size = 0;
+    bench->options.lsm.block_size = 512;
+    bench->options.lsm.memtable_size = 1 << 20;
+    bench->options.lsm.log_segment_size = 1 << 20;
+    bench_start(bench, 101);
+    for (unsigned i = 0; i < COLD_COUNT; i++) {
+        char value[600];
+        snprintf(value, sizeof value, "%0*u", 550, i);
+        bench_choose_key(bench, ring_find_node(&bench->ring, 1), true);
+        memcpy(cold_keys[i], bench->key, sizeof bench->key);
+        struct op_update op = bench_update_of(bench, 0, value);
+        assert_int_equal(bench_update(bench, &op).status, STATUS_OK);
+        if (i % 50 == 49)
+            bench_flush(bench);
+    }
+    memory_vfs_cool(&bench->disk);
+}
+
+static void use_key(struct bench *bench, unsigned i)
+{
+    memcpy(bench->key, cold_keys[i], sizeof bench->key);
+}
+
+// One operation, of which the answer may come later; it carries `id`.
+static void ask_fetch(struct bench *bench, uint64_t id, uint32_t budget_ms)
+{
+    struct buf body = {0};
+    struct op_fetch op = {
+        .id = id, .keyspace = RING_DEFAULT_KEYSPACE, .key = bytes_of_text(bench->key)};
+    op_encode_fetch(&op, &body);
+    bench_tell(bench, MESSAGE_FETCH, bench->ring.epoch, budget_ms, &body);
+}
+
+static void ask_update(struct bench *bench, uint64_t id, const char *value)
+{
+    struct buf body = {0};
+    struct op_update op = bench_update_of(bench, (uint8_t)id, value);
+    op.id = id;
+    op_encode_update(&op, &body);
+    bench_tell(bench, MESSAGE_UPDATE, bench->ring.epoch, 0, &body);
+}
+
+// What a worker does, and the turn that takes it back. False if there is nothing to read.
+static bool read_cold(struct bench *bench)
+{
+    struct lsm_job *job = store_next_job(&bench->store, LSM_WORKER_READ);
+    if (!job)
+        return false;
+    lsm_job_run(job);
+    assert_int_equal(store_on_job_done(&bench->store, job, NULL), STATUS_OK);
+    outbox_clear(&bench->outbox);
+    store_on_turn_end(&bench->store, bench->now, &bench->outbox);
+    return true;
+}
+
+// The answers of the outbox's i-th message, which are of this type; the first has this id.
+static uint16_t answers(struct bench *bench, uint32_t i, enum message_type type, uint64_t id)
+{
+    struct reader body = bench_said(bench, i, type);
+    assert_int_equal(reader_u64(&body), id);
+    return bench->outbox.messages[i].count;
+}
+
+TEST(a_cold_read_holds_nobody_up_and_is_answered_when_it_is_done)
+{
+    static struct bench bench;
+    struct record record = {0};
+    init_cold(&bench);
+    use_key(&bench, 5);
+    ask_fetch(&bench, 55, 0);
+    assert_int_equal(bench.outbox.count, 0);
+    bench_choose_key(&bench, ring_find_node(&bench.ring, 1), true);
+    struct op_update op = bench_update_of(&bench, 1, "another");
+    assert_int_equal(bench_update(&bench, &op).status, STATUS_OK);
+    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    assert_int_equal(bench.store.parked.count, 1);
+    assert_true(read_cold(&bench));
+    assert_int_equal(bench.store.parked.count, 0);
+    assert_int_equal(bench.outbox.count, 1);
+    assert_int_equal(bench.outbox.messages[0].link, 1);
+    assert_int_equal(answers(&bench, 0, MESSAGE_FETCHED, 55), 1);
+    use_key(&bench, 5);
+    assert_int_equal(bench_fetch(&bench, &record).status, STATUS_OK); // warm now
+    assert_int_equal(record.count, 1);
+    assert_int_equal(bench.store.counts.fetches, 2);
+    assert_int_equal(bench.store.counts.parked, 1);
+    record_release(&record);
+    bench_release(&bench);
+}
+
+TEST(operations_on_one_key_keep_their_order)
+{
+    static struct bench bench;
+    struct record record = {0};
+    init_cold(&bench);
+    use_key(&bench, 5);
+    ask_update(&bench, 1, "first");
+    struct lsm_job *job = store_next_job(&bench.store, LSM_WORKER_READ);
+    lsm_job_run(job);
+    ask_update(&bench, 2, "second"); // what it needs is there, but its turn has not come
+    ask_fetch(&bench, 3, 0);
+    assert_int_equal(bench.outbox.count, 0);
+    assert_int_equal(bench.store.parked.count, 3);
+    assert_int_equal(store_on_job_done(&bench.store, job, NULL), STATUS_OK);
+    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    assert_int_equal(bench.store.parked.count, 0);
+    assert_int_equal(answers(&bench, 0, MESSAGE_UPDATED, 1), 2);
+    assert_int_equal(answers(&bench, 1, MESSAGE_DURABLE, 1), 2);
+    assert_true(bench.outbox.messages[1].gate > lsm_durable(bench.store.lsm));
+    struct reader body = bench_said(&bench, 2, MESSAGE_FETCHED);
+    struct op_fetched fetched;
+    assert_int_equal(op_decode_fetched(&fetched, &body), STATUS_OK);
+    assert_int_equal(record_decode(&record, bytes_of_text(bench.key), fetched.record), STATUS_OK);
+    assert_int_equal(record.count, 1);
+    assert_true(bytes_equal(record.siblings[0].value, bytes_of_text("second")));
+    record_release(&record);
+    bench_release(&bench);
+}
+
+TEST(those_behind_wait_on_when_the_first_misses_again)
+{
+    static struct bench bench;
+    init_cold(&bench);
+    use_key(&bench, 5);
+    ask_update(&bench, 1, "first");
+    ask_update(&bench, 2, "second");
+    struct lsm_job *job = store_next_job(&bench.store, LSM_WORKER_READ);
+    lsm_job_run(job);
+    memory_vfs_cool(&bench.disk);
+    assert_int_equal(store_on_job_done(&bench.store, job, NULL), STATUS_OK);
+    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    assert_int_equal(bench.outbox.count, 0);
+    assert_int_equal(bench.store.parked.count, 2);
+    assert_true(read_cold(&bench));
+    assert_int_equal(answers(&bench, 0, MESSAGE_UPDATED, 1), 2);
+    bench_release(&bench);
+}
+
+TEST(who_misses_again_and_again_waits_for_the_disk)
+{
+    static struct bench bench;
+    init_cold(&bench);
+    bench.disk.keeps_cold = true;
+    use_key(&bench, 5);
+    ask_fetch(&bench, 1, 0);
+    unsigned attempts = 0;
+    while (bench.store.parked.count && attempts++ < 10)
+        assert_true(read_cold(&bench));
+    assert_int_equal(attempts, PARKED_MISSES_MAX);
+    assert_int_equal(answers(&bench, 0, MESSAGE_FETCHED, 1), 1);
+    bench_release(&bench);
+}
+
+TEST(there_is_a_limit_to_what_waits_and_all_are_answered_once)
+{
+    static struct bench bench;
+    static unsigned counts[COLD_COUNT];
+    uint32_t answered = 0;
+    memset(counts, 0, sizeof counts);
+    init_cold(&bench);
+    bool is_reading = true;
+    for (unsigned i = 0; i < COLD_COUNT || is_reading; i++) {
+        if (i < COLD_COUNT) {
+            use_key(&bench, i % 100); // fewer places than the engine remembers
+            ask_fetch(&bench, i, 0);
+        } else {
+            is_reading = read_cold(&bench);
+        }
+        assert_true(bench.store.parked.count <= PARKED_COUNT_MAX);
+        for (uint32_t m = 0; is_reading && m < bench.outbox.count; m++) {
+            struct reader body = bench_said(&bench, m, MESSAGE_FETCHED);
+            struct op_fetched fetched;
+            for (unsigned op = 0; op < bench.outbox.messages[m].count; op++, answered++) {
+                assert_int_equal(op_decode_fetched(&fetched, &body), STATUS_OK);
+                assert_int_equal(fetched.status, STATUS_OK);
+                assert_int_equal(++counts[fetched.id], 1);
+            }
+        }
+    }
+    assert_int_equal(answered, COLD_COUNT);
+    assert_int_equal(bench.store.counts.parked, COLD_COUNT);
+    bench_release(&bench);
+}
+
+TEST(what_waited_until_its_time_was_over_is_dropped)
+{
+    static struct bench bench;
+    init_cold(&bench);
+    use_key(&bench, 5);
+    ask_fetch(&bench, 1, 100);
+    bench.now.mono_ms += 100;
+    assert_true(read_cold(&bench));
+    assert_int_equal(bench.outbox.count, 0);
+    assert_int_equal(bench.store.parked.count, 0);
+    assert_int_equal(bench.store.counts.expired, 1);
+    bench_release(&bench);
+}
+
+TEST(a_store_may_close_while_operations_wait)
+{
+    static struct bench bench;
+    init_cold(&bench);
+    use_key(&bench, 5);
+    ask_update(&bench, 1, "first");
+    bench_lose_power(&bench, 102);
+    assert_int_equal(bench.store.parked.count, 0);
+    bench_release(&bench);
+}
+
+TESTS(RUN(a_cold_read_holds_nobody_up_and_is_answered_when_it_is_done),
+      RUN(operations_on_one_key_keep_their_order),
+      RUN(those_behind_wait_on_when_the_first_misses_again),
+      RUN(who_misses_again_and_again_waits_for_the_disk),
+      RUN(there_is_a_limit_to_what_waits_and_all_are_answered_once),
+      RUN(what_waited_until_its_time_was_over_is_dropped),
+      RUN(a_store_may_close_while_operations_wait))
