@@ -1,22 +1,9 @@
-// Records: the join, writes and what they supersede, last-writer-wins, the encoding.
-#include "unit/unit.h"
+// Records: the join, writes and what they supersede, last-writer-wins, what is seen.
+#include "unit/causal/record_model.h"
 
-#include "base/random.h"
 #include "causal/hlc.h"
-#include "causal/record.h"
-#include "unit/causal/golden.h"
 
 static const struct dot a1 = {1, 1}, a2 = {1, 2}, b1 = {2, 1}, c1 = {3, 1};
-
-static struct bytes key(void)
-{
-    return bytes_of_text("greeting");
-}
-
-static struct record_write blind(struct dot dot)
-{
-    return (struct record_write){.dot = dot, .hlc = dot.counter, .value = bytes_of_text("v")};
-}
 
 static void assert_siblings(const struct record *record, size_t count, struct dot first,
                             struct dot second)
@@ -29,53 +16,6 @@ static void assert_siblings(const struct record *record, size_t count, struct do
 }
 
 // ---- join ----------------------------------------------------------------------------
-
-// What a replica may know of a dot, in the order in which knowledge grows. Joining two
-// records is then taking the greater for each dot.
-enum fate { UNKNOWN, LIVE, SUPERSEDED };
-enum { ACTORS = 3, COUNTERS = 5, DOTS = ACTORS * COUNTERS };
-
-struct model {
-    enum fate fates[DOTS];
-};
-
-static struct model random_model(struct random *random)
-{
-    struct model model;
-    for (int i = 0; i < DOTS; i++)
-        model.fates[i] = (enum fate)random_below(random, 3);
-    return model;
-}
-
-static struct model join(const struct model *a, const struct model *b)
-{
-    struct model both;
-    for (int i = 0; i < DOTS; i++)
-        both.fates[i] = a->fates[i] > b->fates[i] ? a->fates[i] : b->fates[i];
-    return both;
-}
-
-static struct dot dot_at(int i)
-{
-    return (struct dot){(uint64_t)(i / COUNTERS) + 1, (uint64_t)(i % COUNTERS) + 1};
-}
-
-static void build(struct record *record, const struct model *model)
-{
-    static const char values[DOTS + 1] = "0123456789abcde";
-    record_clear(record);
-    for (int i = 0; i < DOTS; i++) {
-        struct dot dot = dot_at(i);
-        if (model->fates[i] == SUPERSEDED)
-            clock_add(&record->clock, (struct interval){dot.actor, dot.counter, dot.counter});
-        if (model->fates[i] != LIVE)
-            continue;
-        struct record_write write = blind(dot);
-        write.keep_siblings = true;
-        write.value = bytes_of(values + i, 1);
-        record_update(record, &write, false);
-    }
-}
 
 static void assert_is(const struct record *record, const struct model *model)
 {
@@ -272,6 +212,42 @@ TEST(a_coordinator_extends_its_interval_only_over_a_record_that_it_held)
     record_release(&replica);
 }
 
+TEST(joining_a_head_takes_its_versions_and_keeps_the_values_that_are_here)
+{
+    struct record record = {0}, head = {0}, newer = {0};
+    struct buf buf = {0};
+    write_concurrently(&record);
+    record_encode_head(&record, key(), &buf);
+    assert_int_equal(record_decode(&head, key(), buf_bytes(&buf)), STATUS_OK);
+    assert_true(record_leaf_hash(&record, key()) == record_leaf_hash(&head, key()));
+
+    record_copy(&newer, &record);
+    record_join(&newer, &head); // every value is here
+    assert_false(newer.head);
+    assert_int_equal(newer.siblings[0].value.size, 1);
+    record_copy(&newer, &head);
+    record_join(&newer, &record);
+    assert_false(newer.head);
+    assert_int_equal(newer.siblings[0].value.size, 1);
+
+    record_clear(&newer);
+    struct record_write write = blind(c1);
+    record_update(&newer, &write, false);
+    record_join(&newer, &head); // c1 with its value, a1 and b1 without
+    assert_true(newer.head);
+    assert_int_equal(newer.count, 3);
+    record_clear(&newer);
+    write.context = &record.clock;
+    record_update(&newer, &write, false);
+    record_join(&newer, &head); // which c1 supersedes
+    assert_false(newer.head);
+    assert_siblings(&newer, 1, c1, c1);
+    record_release(&record);
+    record_release(&head);
+    record_release(&newer);
+    buf_release(&buf);
+}
+
 // ---- last writer wins ----------------------------------------------------------------
 
 // A store of an lww keyspace writes the value, or takes a record from another store.
@@ -366,11 +342,6 @@ TEST(the_greatest_is_chosen_by_stamp_tombstone_actor_counter)
 
 // ---- what is seen --------------------------------------------------------------------
 
-static struct request_id request(uint8_t number)
-{
-    return (struct request_id){{number}};
-}
-
 TEST(a_reader_sees_neither_tombstones_nor_what_expired)
 {
     struct record record = {0};
@@ -421,222 +392,6 @@ TEST(writes_without_a_request_id_are_never_taken_for_one)
     record_release(&record);
 }
 
-// ---- encoding ------------------------------------------------------------------------
-
-static void build_example(struct record *record)
-{
-    struct record_write write = {.dot = {0xa1, 5},
-                                 .hlc = 0x0001020304050607u,
-                                 .expires_ms = 1700000000000,
-                                 .request = request(1),
-                                 .value = bytes_of_text("hello")};
-    record_clear(record);
-    clock_add(&record->clock, (struct interval){0xa1, 2, 3});
-    clock_add(&record->clock, (struct interval){0xc3, 1, 200});
-    record_update(record, &write, false);
-    write = (struct record_write){.dot = {0xb2, 300},
-                                  .hlc = 0x0001020304050608u,
-                                  .request = request(2),
-                                  .flags = SIBLING_TOMBSTONE,
-                                  .keep_siblings = true};
-    record_update(record, &write, false);
-}
-
-static void assert_sibling_equal(const struct sibling *a, const struct sibling *b)
-{
-    assert_true(dot_equal(a->dot, b->dot));
-    assert_true(a->hlc == b->hlc && a->expires_ms == b->expires_ms && a->flags == b->flags);
-    assert_true(request_id_equal(&a->request, &b->request));
-    assert_true(a->value_size == b->value_size);
-    assert_true(sibling_value_hash(a) == sibling_value_hash(b));
-}
-
-// Decodes as the record (or its head) and encodes to the same bytes.
-static void assert_comes_back(const struct record *record, struct bytes encoded, bool head)
-{
-    struct record back = {0};
-    struct buf again = {0};
-    assert_int_equal(record_decode(&back, key(), encoded), STATUS_OK);
-    assert_int_equal(back.head, head);
-    assert_true(record_same_versions(record, &back));
-    for (uint32_t i = 0; i < record->count; i++) {
-        assert_sibling_equal(&record->siblings[i], &back.siblings[i]);
-        if (!head)
-            assert_true(bytes_equal(record->siblings[i].value, back.siblings[i].value));
-    }
-    if (head)
-        record_encode_head(&back, key(), &again);
-    else
-        record_encode(&back, key(), &again);
-    assert_true(bytes_equal(encoded, buf_bytes(&again)));
-    record_release(&back);
-    buf_release(&again);
-}
-
-TEST(a_record_and_its_head_come_back_from_their_bytes)
-{
-    struct random random;
-    random_init(&random, 6);
-    struct record record = {0};
-    struct buf buf = {0};
-    for (int round = 0; round < 500; round++) {
-        struct model model = random_model(&random);
-        build(&record, &model);
-        buf_clear(&buf);
-        record_encode(&record, key(), &buf);
-        assert_comes_back(&record, buf_bytes(&buf), false);
-        buf_clear(&buf);
-        record_encode_head(&record, key(), &buf);
-        assert_comes_back(&record, buf_bytes(&buf), true);
-    }
-    record_release(&record);
-    buf_release(&buf);
-}
-
-static void assert_refused(struct record *record, struct bytes key, struct bytes encoded)
-{
-    assert_int_equal(record_decode(record, key, encoded), STATUS_CORRUPT);
-    assert_true(record_is_empty(record) && !record->head);
-}
-
-TEST(every_truncation_and_every_flipped_bit_is_refused)
-{
-    struct record record = {0}, back = {0};
-    struct buf buf = {0};
-    build_example(&record);
-    for (int head = 0; head < 2; head++) {
-        buf_clear(&buf);
-        if (head)
-            record_encode_head(&record, key(), &buf);
-        else
-            record_encode(&record, key(), &buf);
-        for (size_t size = 0; size < buf.size; size++)
-            assert_refused(&back, key(), bytes_of(buf.data, size));
-        for (size_t bit = 0; bit < 8 * buf.size; bit++) {
-            buf.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-            assert_refused(&back, key(), buf_bytes(&buf));
-            buf.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        }
-        assert_comes_back(&record, buf_bytes(&buf), head);
-    }
-    record_release(&record);
-    record_release(&back);
-    buf_release(&buf);
-}
-
-TEST(a_record_of_another_key_is_refused)
-{
-    struct record record = {0};
-    struct buf buf = {0};
-    build_example(&record);
-    record_encode(&record, key(), &buf);
-    assert_refused(&record, bytes_of_text("greetings"), buf_bytes(&buf));
-    record_release(&record);
-    buf_release(&buf);
-}
-
-// Encode writes what it is given; none of these may come back.
-TEST(a_record_that_breaks_its_rules_is_refused_whatever_its_checksum)
-{
-    struct record record = {0}, back = {0};
-    struct buf buf = {0};
-    for (int rule = 0; rule < 5; rule++) {
-        build_example(&record);
-        struct sibling *siblings = record.siblings;
-        if (rule == 0) // a dot that the clock does not cover
-            siblings[0].dot.counter++;
-        if (rule == 1) // no order
-            siblings[1] = siblings[0];
-        if (rule == 2) // an unknown flag
-            siblings[0].flags = 2;
-        if (rule == 3) // a tombstone with a value
-            siblings[0].flags = SIBLING_TOMBSTONE;
-        if (rule == 4) // a value of another size
-            siblings[0].value_size++;
-        buf_clear(&buf);
-        record_encode(&record, key(), &buf);
-        assert_refused(&back, key(), buf_bytes(&buf));
-    }
-    record_release(&record);
-    record_release(&back);
-    buf_release(&buf);
-}
-
-TEST(joining_a_head_takes_its_versions_and_keeps_the_values_that_are_here)
-{
-    struct record record = {0}, head = {0}, newer = {0};
-    struct buf buf = {0};
-    write_concurrently(&record);
-    record_encode_head(&record, key(), &buf);
-    assert_int_equal(record_decode(&head, key(), buf_bytes(&buf)), STATUS_OK);
-    assert_true(record_leaf_hash(&record, key()) == record_leaf_hash(&head, key()));
-
-    record_copy(&newer, &record);
-    record_join(&newer, &head); // every value is here
-    assert_false(newer.head);
-    assert_int_equal(newer.siblings[0].value.size, 1);
-    record_copy(&newer, &head);
-    record_join(&newer, &record);
-    assert_false(newer.head);
-    assert_int_equal(newer.siblings[0].value.size, 1);
-
-    record_clear(&newer);
-    struct record_write write = blind(c1);
-    record_update(&newer, &write, false);
-    record_join(&newer, &head); // c1 with its value, a1 and b1 without
-    assert_true(newer.head);
-    assert_int_equal(newer.count, 3);
-    record_clear(&newer);
-    write.context = &record.clock;
-    record_update(&newer, &write, false);
-    record_join(&newer, &head); // which c1 supersedes
-    assert_false(newer.head);
-    assert_siblings(&newer, 1, c1, c1);
-    record_release(&record);
-    record_release(&head);
-    record_release(&newer);
-    buf_release(&buf);
-}
-
-TEST(the_leaf_hash_tells_keys_clocks_and_dots_apart)
-{
-    struct record record = {0}, other = {0};
-    assert_true(record_leaf_hash(&record, key()) == 0);
-    build_example(&record);
-    build_example(&other);
-    uint64_t hash = record_leaf_hash(&record, key());
-    assert_true(hash != 0 && hash == record_leaf_hash(&other, key()));
-    assert_true(hash != record_leaf_hash(&record, bytes_of_text("other")));
-    clock_add(&other.clock, (struct interval){7, 7, 7});
-    assert_true(hash != record_leaf_hash(&other, key()));
-    other.count--;
-    clock_copy(&other.clock, &record.clock);
-    assert_true(hash != record_leaf_hash(&other, key()));
-    record_release(&record);
-    record_release(&other);
-}
-
-TEST(format_1_stays_readable)
-{
-    struct record record = {0};
-    struct buf buf = {0};
-    build_example(&record);
-    record_encode(&record, key(), &buf);
-    assert_golden("record", buf_bytes(&buf));
-    assert_comes_back(&record, buf_bytes(&buf), false);
-    buf_clear(&buf);
-    record_encode_head(&record, key(), &buf);
-    assert_golden("head", buf_bytes(&buf));
-    assert_comes_back(&record, buf_bytes(&buf), true);
-    record_clear(&record);
-    buf_clear(&buf);
-    record_encode(&record, key(), &buf);
-    assert_golden("empty", buf_bytes(&buf));
-    assert_comes_back(&record, buf_bytes(&buf), false);
-    record_release(&record);
-    buf_release(&buf);
-}
-
 TESTS(RUN(join_is_commutative_associative_and_idempotent),
       RUN(a_record_includes_another_if_joining_it_changes_nothing),
       RUN(joining_with_nothing_changes_nothing),
@@ -646,15 +401,10 @@ TESTS(RUN(join_is_commutative_associative_and_idempotent),
       RUN(a_write_that_keeps_siblings_supersedes_only_what_its_context_covers),
       RUN(a_context_supersedes_what_the_coordinator_never_held),
       RUN(a_coordinator_extends_its_interval_only_over_a_record_that_it_held),
+      RUN(joining_a_head_takes_its_versions_and_keeps_the_values_that_are_here),
       RUN(a_stamp_below_what_it_supersedes_joins_to_an_empty_record),
       RUN(lww_replicas_converge_to_one_value_when_stamps_follow_the_rule),
       RUN(the_greatest_is_chosen_by_stamp_tombstone_actor_counter),
       RUN(a_reader_sees_neither_tombstones_nor_what_expired),
       RUN(siblings_of_one_request_are_shown_as_one_value),
-      RUN(writes_without_a_request_id_are_never_taken_for_one),
-      RUN(a_record_and_its_head_come_back_from_their_bytes),
-      RUN(every_truncation_and_every_flipped_bit_is_refused),
-      RUN(a_record_of_another_key_is_refused),
-      RUN(a_record_that_breaks_its_rules_is_refused_whatever_its_checksum),
-      RUN(joining_a_head_takes_its_versions_and_keeps_the_values_that_are_here),
-      RUN(the_leaf_hash_tells_keys_clocks_and_dots_apart), RUN(format_1_stays_readable))
+      RUN(writes_without_a_request_id_are_never_taken_for_one))
