@@ -75,6 +75,50 @@ static void changes_clear(struct memory_node *node)
     node->change_count = 0;
 }
 
+struct memory_node *nodes_root(struct memory_node *nodes)
+{
+    struct memory_node *node = nodes;
+    while (node->next)
+        node = node->next;
+    return node;
+}
+
+struct memory_node *nodes_find_parent(struct memory_node *nodes, const char *path,
+                                      char name[static 256])
+{
+    struct memory_node *directory = nodes_root(nodes);
+    name[0] = '\0';
+    for (;;) {
+        path += strspn(path, "/");
+        if (!*path)
+            return directory;
+        if (name[0]) {
+            struct entry *entry = entries_find(&directory->live_names, name);
+            if (!entry || !entry->node->directory)
+                return NULL;
+            directory = entry->node;
+            name[0] = '\0';
+        }
+        size_t size = strcspn(path, "/");
+        assert(size < 256);
+        if (size != 1 || path[0] != '.') {
+            memcpy(name, path, size);
+            name[size] = '\0';
+        }
+        path += size;
+    }
+}
+
+struct memory_node *nodes_find(struct memory_node *nodes, const char *path)
+{
+    char name[256];
+    struct memory_node *parent = nodes_find_parent(nodes, path, name);
+    if (!parent || !name[0])
+        return parent;
+    struct entry *entry = entries_find(&parent->live_names, name);
+    return entry ? entry->node : NULL;
+}
+
 void node_rename(struct memory_node *directory, uint64_t sequence, const char *from, const char *to,
                  struct memory_node *node)
 {

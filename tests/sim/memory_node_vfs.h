@@ -71,6 +71,17 @@ void entries_add(struct entries *entries, const char *name, struct memory_node *
 void entries_copy(struct entries *copy, const struct entries *source);
 void entries_clear(struct entries *entries);
 
+// By live names, from a root that is the last of the nodes.
+struct memory_node *nodes_root(struct memory_node *nodes);
+
+// NULL if there is no such file or directory.
+struct memory_node *nodes_find(struct memory_node *nodes, const char *path);
+
+// The directory of the last part of the path, and that part (empty for the root). NULL if a
+// directory on the way is missing.
+struct memory_node *nodes_find_parent(struct memory_node *nodes, const char *path,
+                                      char name[static 256]);
+
 // Changes names of a directory, live and unsynced; `from` or `to` may be NULL.
 void node_rename(struct memory_node *directory, uint64_t sequence, const char *from, const char *to,
                  struct memory_node *node);

@@ -1,6 +1,7 @@
 #include "sim/memory_vfs.h"
 
 #include "base/xalloc.h"
+#include "sim/memory_map_vfs.h"
 #include "sim/memory_node_vfs.h"
 
 #include <assert.h>
@@ -14,64 +15,9 @@ struct vfs_file {
     bool locks;
 };
 
-// Part of a file as memory of the program.
-struct memory_map {
-    struct memory_map *next;
-    struct memory_node *node;
-    uint64_t generation;
-    size_t size;
-    uint8_t *data;
-};
-
 static struct memory_vfs *memory_of(struct vfs *vfs)
 {
     return (struct memory_vfs *)vfs;
-}
-
-static struct memory_node *root_of(const struct memory_vfs *vfs)
-{
-    struct memory_node *node = vfs->nodes;
-    while (node->next)
-        node = node->next;
-    return node;
-}
-
-// The directory of the last part of the path, and that part (empty for the root).
-// NULL if a directory on the way is missing.
-static struct memory_node *parent_find(const struct memory_vfs *vfs, const char *path,
-                                       char name[static 256])
-{
-    struct memory_node *directory = root_of(vfs);
-    name[0] = '\0';
-    for (;;) {
-        path += strspn(path, "/");
-        if (!*path)
-            return directory;
-        if (name[0]) {
-            struct entry *entry = entries_find(&directory->live_names, name);
-            if (!entry || !entry->node->directory)
-                return NULL;
-            directory = entry->node;
-            name[0] = '\0';
-        }
-        size_t size = strcspn(path, "/");
-        assert(size < 256);
-        if (size != 1 || path[0] != '.') {
-            memcpy(name, path, size);
-            name[size] = '\0';
-        }
-        path += size;
-    }
-}
-
-static struct memory_node *node_find(const struct memory_vfs *vfs, const char *path)
-{
-    char name[256];
-    struct memory_node *parent = parent_find(vfs, path, name);
-    if (!parent || !name[0])
-        return parent;
-    struct entry *entry = entries_find(&parent->live_names, name);
-    return entry ? entry->node : NULL;
 }
 
 // ---- The calls ---------------------------------------------------------------------
@@ -108,49 +54,9 @@ static void changed(struct memory_vfs *vfs, enum memory_vfs_kind kind)
         vfs->after_change(vfs->context);
 }
 
-// Makes the map what the file is, after a change that did not come through it.
-static void maps_update(struct memory_vfs *vfs, const struct memory_node *node)
-{
-    for (struct memory_map *map = vfs->maps; map; map = map->next) {
-        if (map->node == node && map->generation == vfs->generation)
-            memory_image_read(&node->live, 0, map->data, map->size);
-    }
-}
-
-// Writes the runs of sectors that differ from the file. Whether there were any.
-static bool map_look(struct memory_vfs *vfs, const struct memory_map *map)
-{
-    struct memory_node *node = map->node;
-    bool differs = false;
-    for (size_t at = 0, end; at < map->size; at = end) {
-        size_t page = map->size - at < MEMORY_PAGE_SIZE ? map->size - at : MEMORY_PAGE_SIZE;
-        if (at % MEMORY_PAGE_SIZE == 0 &&
-            memory_image_equals(&node->live, at, map->data + at, page)) {
-            end = at + page;
-            continue;
-        }
-        end = at;
-        while (end < map->size &&
-               !memory_image_equals(&node->live, end, map->data + end, MEMORY_SECTOR_SIZE))
-            end += MEMORY_SECTOR_SIZE;
-        if (end > at) {
-            node_write(node, vfs->sequence++, at, bytes_of(map->data + at, end - at));
-            differs = true;
-        } else {
-            end += MEMORY_SECTOR_SIZE;
-        }
-    }
-    return differs;
-}
-
 void memory_vfs_look(struct memory_vfs *vfs)
 {
-    bool differs = false;
-    for (const struct memory_map *map = vfs->maps; map && !vfs->off; map = map->next) {
-        if (map->generation == vfs->generation)
-            differs |= map_look(vfs, map);
-    }
-    if (differs)
+    if (!vfs->off && maps_look(vfs->maps, vfs->generation, &vfs->sequence))
         changed(vfs, MEMORY_VFS_WRITE);
 }
 
@@ -184,7 +90,7 @@ static enum status memory_open(struct vfs *table, const char *path, int flags,
                                struct vfs_file **file, struct fault *fault)
 {
     struct memory_vfs *vfs = memory_of(table);
-    struct memory_node *node = node_find(vfs, path);
+    struct memory_node *node = nodes_find(vfs->nodes, path);
     bool create = !node && (flags & VFS_CREATE);
     enum status status = call_begin(vfs, create ? MEMORY_VFS_NAME : MEMORY_VFS_OPEN);
     if (status)
@@ -193,7 +99,7 @@ static enum status memory_open(struct vfs *table, const char *path, int flags,
         return failed(fault, STATUS_EXISTS, path, "open");
     if (create) {
         char name[256];
-        struct memory_node *parent = parent_find(vfs, path, name);
+        struct memory_node *parent = nodes_find_parent(vfs->nodes, path, name);
         if (parent) {
             node = node_new(&vfs->nodes, false);
             node_rename(parent, vfs->sequence++, NULL, name, node);
@@ -276,7 +182,7 @@ static enum status memory_write(struct vfs *table, struct vfs_file *file, uint64
     }
     if (!dead && size) {
         node_write(node, vfs->sequence++, offset, bytes_of(bytes.data, size));
-        maps_update(vfs, node);
+        maps_update(vfs->maps, vfs->generation, node);
         changed(vfs, MEMORY_VFS_WRITE);
     }
     return status ? failed(fault, status, file->path, "write") : STATUS_OK;
@@ -319,27 +225,14 @@ static uint8_t *memory_map(struct vfs *table, struct vfs_file *file, size_t size
     if (file_call_begin(vfs, file, MEMORY_VFS_OPEN) || vfs->has_no_maps)
         return NULL;
     assert(size <= file->node->live.size);
-    struct memory_map *map = xmalloc(sizeof *map);
-    *map =
-        (struct memory_map){vfs->maps, node_hold(file->node), vfs->generation, size, xmalloc(size)};
-    vfs->maps = map;
-    memory_image_read(&map->node->live, 0, map->data, size);
-    return map->data;
+    return maps_add(&vfs->maps, file->node, vfs->generation, size);
 }
 
 static void memory_unmap(struct vfs *table, struct vfs_file *file, uint8_t *memory, size_t size)
 {
     struct memory_vfs *vfs = memory_of(table);
-    struct memory_map **at = &vfs->maps;
     memory_vfs_look(vfs);
-    while (*at && (*at)->data != memory)
-        at = &(*at)->next;
-    struct memory_map *map = *at;
-    assert(map && map->node == file->node && map->size == size);
-    *at = map->next;
-    node_drop(map->node);
-    free(map->data);
-    free(map);
+    maps_remove(&vfs->maps, file->node, memory, size);
 }
 
 static enum status memory_make_dir(struct vfs *table, const char *path, struct fault *fault)
@@ -348,11 +241,11 @@ static enum status memory_make_dir(struct vfs *table, const char *path, struct f
     enum status status = call_begin(vfs, MEMORY_VFS_NAME);
     if (status)
         return failed(fault, status, path, "create directory");
-    struct memory_node *node = node_find(vfs, path);
+    struct memory_node *node = nodes_find(vfs->nodes, path);
     if (node)
         return node->directory ? STATUS_OK : failed(fault, STATUS_EXISTS, path, "create directory");
     char name[256];
-    struct memory_node *parent = parent_find(vfs, path, name);
+    struct memory_node *parent = nodes_find_parent(vfs->nodes, path, name);
     if (!parent)
         return failed(fault, STATUS_NOT_FOUND, path, "create directory");
     node_rename(parent, vfs->sequence++, NULL, name, node_new(&vfs->nodes, true));
@@ -364,7 +257,7 @@ static enum status memory_sync_dir(struct vfs *table, const char *path, struct f
 {
     struct memory_vfs *vfs = memory_of(table);
     enum status status = call_begin(vfs, MEMORY_VFS_SYNC_DIR);
-    struct memory_node *node = node_find(vfs, path);
+    struct memory_node *node = nodes_find(vfs->nodes, path);
     if (!status && (!node || !node->directory))
         status = STATUS_NOT_FOUND;
     if (status)
@@ -380,10 +273,10 @@ static enum status memory_rename(struct vfs *table, const char *from, const char
 {
     struct memory_vfs *vfs = memory_of(table);
     enum status status = call_begin(vfs, MEMORY_VFS_NAME);
-    struct memory_node *node = node_find(vfs, from);
+    struct memory_node *node = nodes_find(vfs->nodes, from);
     char from_name[256], to_name[256];
-    struct memory_node *parent = parent_find(vfs, from, from_name);
-    struct memory_node *to_parent = parent_find(vfs, to, to_name);
+    struct memory_node *parent = nodes_find_parent(vfs->nodes, from, from_name);
+    struct memory_node *to_parent = nodes_find_parent(vfs->nodes, to, to_name);
     if (!status && (!node || !to_parent))
         status = STATUS_NOT_FOUND;
     if (status)
@@ -399,12 +292,12 @@ static enum status memory_link(struct vfs *table, const char *from, const char *
 {
     struct memory_vfs *vfs = memory_of(table);
     enum status status = call_begin(vfs, MEMORY_VFS_NAME);
-    struct memory_node *node = node_find(vfs, from);
+    struct memory_node *node = nodes_find(vfs->nodes, from);
     char name[256];
-    struct memory_node *parent = parent_find(vfs, to, name);
+    struct memory_node *parent = nodes_find_parent(vfs->nodes, to, name);
     if (!status && (!node || !parent))
         status = STATUS_NOT_FOUND;
-    if (!status && node_find(vfs, to))
+    if (!status && nodes_find(vfs->nodes, to))
         status = STATUS_EXISTS;
     if (status)
         return failed(fault, status, to, "link");
@@ -417,14 +310,14 @@ static enum status memory_remove(struct vfs *table, const char *path, struct fau
 {
     struct memory_vfs *vfs = memory_of(table);
     enum status status = call_begin(vfs, MEMORY_VFS_NAME);
-    struct memory_node *node = node_find(vfs, path);
+    struct memory_node *node = nodes_find(vfs->nodes, path);
     if (!status && !node)
         status = STATUS_NOT_FOUND;
     if (status)
         return failed(fault, status, path, "remove");
     assert(!node->directory);
     char name[256];
-    struct memory_node *parent = parent_find(vfs, path, name);
+    struct memory_node *parent = nodes_find_parent(vfs->nodes, path, name);
     node_rename(parent, vfs->sequence++, name, NULL, NULL);
     changed(vfs, MEMORY_VFS_NAME);
     return STATUS_OK;
@@ -436,7 +329,7 @@ static enum status memory_list(struct vfs *table, const char *path,
 {
     struct memory_vfs *vfs = memory_of(table);
     enum status status = call_begin(vfs, MEMORY_VFS_READ);
-    struct memory_node *node = node_find(vfs, path);
+    struct memory_node *node = nodes_find(vfs->nodes, path);
     if (!status && (!node || !node->directory))
         status = STATUS_NOT_FOUND;
     if (status)
@@ -517,7 +410,7 @@ void memory_vfs_release(struct memory_vfs *vfs)
 {
     if (!vfs->nodes)
         return;
-    node_drop(root_of(vfs));
+    node_drop(nodes_root(vfs->nodes));
     nodes_sweep(&vfs->nodes);
     assert(!vfs->nodes);
 }
@@ -531,7 +424,7 @@ void memory_vfs_clone(struct memory_vfs *copy, struct memory_vfs *source)
     copy->sequence = source->sequence;
     copy->random = source->random;
     nodes_clone(&copy->nodes, source->nodes);
-    node_hold(root_of(copy));
+    node_hold(nodes_root(copy->nodes));
     nodes_sweep(&copy->nodes);
 }
 
@@ -591,14 +484,14 @@ void memory_vfs_fail(struct memory_vfs *vfs, unsigned kinds, uint64_t skip, enum
 
 static struct memory_node *file_find(struct memory_vfs *vfs, const char *path)
 {
-    struct memory_node *node = node_find(vfs, path);
+    struct memory_node *node = nodes_find(vfs->nodes, path);
     assert(node && !node->directory);
     return node;
 }
 
 bool memory_vfs_has(struct memory_vfs *vfs, const char *path)
 {
-    return node_find(vfs, path) != NULL;
+    return nodes_find(vfs->nodes, path) != NULL;
 }
 
 uint64_t memory_vfs_size(struct memory_vfs *vfs, const char *path)
@@ -623,7 +516,7 @@ void memory_vfs_flip(struct memory_vfs *vfs, const char *path, uint64_t offset, 
     memory_vfs_look(vfs);
     image_flip(&node->live, offset, bit);
     image_flip(&node->durable, offset, bit);
-    maps_update(vfs, node);
+    maps_update(vfs->maps, vfs->generation, node);
 }
 
 void memory_vfs_truncate(struct memory_vfs *vfs, const char *path, uint64_t size)
@@ -646,7 +539,7 @@ void memory_vfs_load(struct memory_vfs *vfs, const char *path, struct buf *conte
 void memory_vfs_store(struct memory_vfs *vfs, const char *path, struct bytes content)
 {
     char name[256];
-    struct memory_node *parent = parent_find(vfs, path, name);
+    struct memory_node *parent = nodes_find_parent(vfs->nodes, path, name);
     assert(parent);
     struct memory_node *node = node_new(&vfs->nodes, false);
     if (content.size)
