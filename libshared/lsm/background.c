@@ -131,14 +131,6 @@ static unsigned dead_values(const struct lsm *lsm)
     return size ? (unsigned)(sum * 1000 / size) : 0;
 }
 
-static bool is_sound(const struct version *version)
-{
-    size_t i = 0;
-    while (i < version->count && range_sound_count(&version->ranges[i]) == version->ranges[i].count)
-        i++;
-    return i == version->count;
-}
-
 // Begins and ends the rounds of merges that empty files with large values (compaction.h).
 static void update_round(struct lsm *lsm, bool is_idle)
 {
@@ -147,7 +139,7 @@ static void update_round(struct lsm *lsm, bool is_idle)
         lsm->value_round && compaction_pointing_since(lsm->version) >= lsm->value_round;
     // Damaged ranges hold on to theirs, so the same again would win nothing.
     if (has_ended)
-        lsm->dead_rest = is_sound(lsm->version) ? 0 : dead;
+        lsm->dead_rest = version_is_sound(lsm->version) ? 0 : dead;
     if (dead < lsm->dead_rest)
         lsm->dead_rest = dead;
     if (has_ended || dead <= max)

@@ -32,16 +32,11 @@ static bool is_free(const struct version *version, size_t index,
     return !is_met;
 }
 
-static bool is_sound(const struct range *range)
-{
-    return range_sound_count(range) == range->count;
-}
-
 // Whether it can have a new bottom together with neighbours.
 static bool is_joinable(const struct version *version, size_t index,
                         const struct compaction_span *spans, size_t span_count)
 {
-    return is_sound(&version->ranges[index]) && is_free(version, index, spans, span_count);
+    return range_is_sound(&version->ranges[index]) && is_free(version, index, spans, span_count);
 }
 
 static uint64_t max(uint64_t a, uint64_t b)
@@ -91,7 +86,7 @@ static uint64_t pointing_since(const struct range *range)
     bool is_pointing = false;
     for (size_t s = 0; s < range->count; s++)
         is_pointing |= range->slices[s].table->info.value_size > 0;
-    bool can_merge = is_pointing && is_sound(range);
+    bool can_merge = is_pointing && range_is_sound(range);
     return can_merge ? range->slices[range->count - 1].table->info.number : UINT64_MAX;
 }
 
@@ -137,7 +132,7 @@ static size_t choose_tier(const struct range *range)
 // How many slices more than there should be count as urge or debt: those that can be merged.
 static uint64_t count_of(const struct range *range)
 {
-    return is_sound(range) ? range->count : upper_count(range);
+    return range_is_sound(range) ? range->count : upper_count(range);
 }
 
 // Lets the choice have neighbours too as long as all together are small.
@@ -201,7 +196,7 @@ bool compaction_choose(struct compaction_choice *choice, const struct version *v
         if (!range->count || !is_free(version, i, spans, span_count))
             continue;
         survey(version, i, &survey_count);
-        uint64_t bottom_urge = is_sound(range) ? bottom_urge_of(range, limits) : 0;
+        uint64_t bottom_urge = range_is_sound(range) ? bottom_urge_of(range, limits) : 0;
         uint64_t urge = max(bottom_urge, count_of(range) * 1000 / (limits->slice_count + 1));
         if (urge <= greatest)
             continue;
@@ -211,7 +206,7 @@ bool compaction_choose(struct compaction_choice *choice, const struct version *v
             .first_range = i,
             .range_count = 1,
             .slice_count = slice_count,
-            .is_bottom = is_sound(range) && (bottom_urge >= 1000 || slice_count < 2),
+            .is_bottom = range_is_sound(range) && (bottom_urge >= 1000 || slice_count < 2),
         };
     }
     if (greatest < 1000)

@@ -128,6 +128,19 @@ size_t range_sound_count(const struct range *range)
     return count;
 }
 
+bool range_is_sound(const struct range *range)
+{
+    return range_sound_count(range) == range->count;
+}
+
+bool version_is_sound(const struct version *version)
+{
+    size_t i = 0;
+    while (i < version->count && range_is_sound(&version->ranges[i]))
+        i++;
+    return i == version->count;
+}
+
 void range_mark_damaged(const struct version *version, size_t index, struct sstable *const *tables,
                         size_t count)
 {

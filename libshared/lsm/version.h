@@ -77,6 +77,8 @@ struct sstable **version_tables(const struct version *version, size_t *count);
 
 // How many of the newest slices can be merged: those above all that are damaged.
 size_t range_sound_count(const struct range *range);
+bool range_is_sound(const struct range *range); // all can
+bool version_is_sound(const struct version *version);
 
 // Marks what these tables have in a range as damaged; a version in force is told, too.
 void range_mark_damaged(const struct version *version, size_t index, struct sstable *const *tables,
