@@ -6,6 +6,7 @@ enum {
     FILTER_BITS_UPPER = 14, // above it, where most look-ups find nothing
     SURVEY_COUNT = 4,       // by one choice
     MERGE_RETRY_MS = 10000,
+    FAR_MAX = 900, // permille of a flush that has written its entries, and is to be committed
     RUN_NUMBERS = 4096,
     MOVING_DEAD = 150,          // permille of a value file that lets its values move
     DEAD_VALUES_MAX = 450,      // permille of all such files, while writes come in ...
@@ -94,7 +95,7 @@ void flush_on_done(struct lsm *lsm, struct lsm_job *job)
     struct flush *flush = &lsm->flush;
     lsm->stats.disk_written_bytes += run_writer_size(&flush->writer) - job->size_before;
     flush->is_done = flush->has_ended;
-    flush->far = (unsigned)(flush->at * 1000 / (flush->order->count + 1));
+    flush->far = (unsigned)(flush->at * FAR_MAX / (flush->order->count + 1));
 }
 
 // ---- Merges ------------------------------------------------------------------------

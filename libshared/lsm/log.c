@@ -367,10 +367,17 @@ bool log_has(const struct log *log, uint64_t number)
     return i < log->segment_count;
 }
 
+// Room for which nobody prepares a further segment. That takes long, and may have to wait for
+// its turn longer still, while writers need but a fraction of a second for a whole segment.
+static uint64_t enough_size(const struct log *log)
+{
+    return log->segment_size / 8 * 7;
+}
+
 bool log_plan_segment(struct log *log, struct segment *segment, uint64_t *recycled)
 {
     uint64_t size = free_size(log);
-    bool is_needed = size < log->segment_size / 2 || log->is_starved;
+    bool is_needed = size < enough_size(log) || log->is_starved;
     *recycled = 0;
     if (is_needed || (size < log->reserve_size && !log->is_idle))
         take_obsolete(log, true, recycled);
@@ -403,7 +410,7 @@ static bool take_spare(struct log *log, uint64_t *number)
 {
     struct segment *last = &log->segments[log->segment_count - 1];
     if (!log->is_idle || log->segment_count == log->current + 1 ||
-        free_size(log) - last->size < log->segment_size / 2)
+        free_size(log) - last->size < enough_size(log))
         return false;
     segment_close(last, log->vfs);
     *number = last->number;

@@ -212,35 +212,36 @@ enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *
     return STATUS_OK;
 }
 
-// The memtable must not be full before the sealed one is flushed: from its half on it may be
-// as full as the flush is far. Who is ahead of that waits the longer the more.
-static uint64_t flush_delay_us(const struct lsm *lsm)
+// The memtable must not be full before the sealed one is flushed. From its half on the room
+// that is left in it should shrink no faster than the work that is left: the permille of that
+// work for which there is no room.
+static uint64_t flush_debt(const struct lsm *lsm)
 {
-    size_t used = lsm->active->used, half = lsm->active->size / 2;
-    if (!lsm->sealed || used <= half)
+    size_t room = memtable_free_size(lsm->active), half = lsm->active->size / 2;
+    if (!lsm->sealed || room >= half)
         return 0;
-    uint64_t full = (used - half) * 1000 / half;
-    uint64_t ahead = full > lsm->flush.far ? full - lsm->flush.far : 0;
-    return ahead ? DELAY_STEP_US + ahead * (DELAY_MAX_US - DELAY_STEP_US) / 1000 : 0;
+    uint64_t room_permille = room * 1000 / half, work_permille = 1000 - lsm->flush.far;
+    return room_permille < work_permille ? 1000 - room_permille * 1000 / work_permille : 0;
 }
 
 // Nanoseconds for each byte: nothing up to some debt, then with its square up to a thousand.
-static uint64_t debt_delay_ns(const struct lsm *lsm)
+static uint64_t byte_delay_ns(const struct lsm *lsm)
 {
-    uint64_t more = lsm->debt > DEBT_FREE ? lsm->debt - DEBT_FREE : 0;
+    uint64_t flush = flush_debt(lsm), debt = lsm->debt > flush ? lsm->debt : flush;
+    uint64_t more = debt > DEBT_FREE ? debt - DEBT_FREE : 0;
     return more * more * 1000 / ((1000 - DEBT_FREE) * (1000 - DEBT_FREE));
 }
 
 uint64_t lsm_delay_us(struct lsm *lsm)
 {
-    uint64_t delay_ns = debt_delay_ns(lsm); // a byte
+    uint64_t delay_ns = byte_delay_ns(lsm);
     if (!delay_ns)
-        lsm->delay_ns = 0; // merges have caught up: what was owed is forgiven
+        lsm->delay_ns = 0; // flushes and merges have caught up: what was owed is forgiven
     lsm->delay_ns += delay_ns * lsm->unpaced_bytes;
     lsm->unpaced_bytes = 0;
     uint64_t delay_us = lsm->delay_ns / 1000;
     if (delay_us < DELAY_STEP_US)
-        return flush_delay_us(lsm); // the rest adds up
+        return 0; // it adds up
     delay_us = delay_us < DELAY_MAX_US ? delay_us : DELAY_MAX_US;
     lsm->delay_ns -= delay_us * 1000;
     return delay_us;

@@ -274,6 +274,30 @@ TEST(stale_frames_of_a_recycled_segment_are_never_read)
     stop();
 }
 
+TEST(a_segment_is_prepared_long_before_it_is_needed_and_not_for_nothing)
+{
+    static const uint8_t bytes[1000];
+    struct segment segment;
+    uint64_t recycled, number, position;
+    size_t size = 0;
+    start();
+    while (!log_plan_segment(&log_now, &segment, &recycled)) {
+        assert_int_equal(log_append(&log_now, bytes_of(bytes, sizeof bytes), &position), STATUS_OK);
+        sync_now();
+        size += sizeof bytes;
+    }
+    assert_in_range(size, SEGMENT_SIZE / 16, SEGMENT_SIZE / 4);
+    prepare(segment.number, recycled);
+    assert_false(log_plan_segment(&log_now, &segment, &recycled));
+    log_now.is_idle = true; // or each burst of writes would begin with making another one
+    assert_false(log_take_obsolete(&log_now, &number));
+    prepare(segment.number + 1, 0);
+    assert_true(log_take_obsolete(&log_now, &number));
+    assert_int_equal(number, segment.number + 1);
+    assert_false(log_take_obsolete(&log_now, &number));
+    stop();
+}
+
 TEST(a_mapped_log_is_stored_at_once_and_outlives_the_process)
 {
     durability = LSM_DURABILITY_NONE;
@@ -466,6 +490,7 @@ TESTS(RUN(what_was_synced_comes_back_after_a_power_loss),
       RUN(a_batch_that_fits_nowhere_is_refused),
       RUN(without_a_spare_segment_nothing_more_is_accepted_than_fits),
       RUN(stale_frames_of_a_recycled_segment_are_never_read),
+      RUN(a_segment_is_prepared_long_before_it_is_needed_and_not_for_nothing),
       RUN(a_mapped_log_is_stored_at_once_and_outlives_the_process),
       RUN(full_mapped_segments_are_closed_and_synced_by_the_next_write),
       RUN(a_due_sync_makes_a_mapped_log_durable),

@@ -99,20 +99,35 @@ TEST(a_delay_ends_when_its_reason_does)
     stop();
 }
 
+// How long is to be waited for so many bytes more in the memtable.
+static uint64_t delay_of_next(uint64_t bytes)
+{
+    uint64_t delay_us = 0;
+    for (size_t end = lsm->active->used + bytes; lsm->active->used < end;) {
+        if (put())
+            break;
+        uint64_t now_us = lsm_delay_us(lsm);
+        assert_true(now_us <= 20000);
+        delay_us += now_us;
+    }
+    return delay_us;
+}
+
 TEST(the_further_writes_are_ahead_of_a_flush_the_longer_they_wait)
 {
-    uint64_t before = 0, delay_us = 0;
+    enum { PART = MEMTABLE_SIZE / 16 };
     start(0);
     while (!lsm->sealed)
         assert_int_equal(put(), STATUS_OK);
-    assert_int_equal(lsm_delay_us(lsm), 0);
-    while (!put()) {
-        delay_us = lsm_delay_us(lsm);
-        assert_true(delay_us >= before && delay_us <= 20000);
-        assert_true(before == 0 || delay_us < before + 1000);
+    assert_int_equal(delay_of_next(MEMTABLE_SIZE / 2), 0);
+    uint64_t before = delay_of_next(PART);
+    assert_in_range(before, 0, PART / 100); // a hundredth of the longest wait for a byte
+    for (int part = 1; part < 8; part++) {
+        uint64_t delay_us = delay_of_next(PART);
+        assert_true(part < 3 || delay_us > before);
         before = delay_us;
     }
-    assert_true(delay_us > 15000);
+    assert_in_range(before, PART / 2, PART); // up to a microsecond for a byte
     run_jobs(lsm);
     assert_int_equal(lsm_delay_us(lsm), 0);
     stop();
