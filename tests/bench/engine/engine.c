@@ -20,7 +20,7 @@ static const char usage[] =
     "\n"
     "  --quick   a fifth of the keys, one run\n"
     "  --only    only these benches, such as fillrandom,scan\n"
-    "  --peers   only these opponents: rocksdb-tuned,rocksdb,leveldb,lmdb; ours alone: ours\n"
+    "  --peers   only these opponents: rocksdb-tuned,rocksdb,leveldb,lmdb,disk; ours: alone\n"
     "  --runs    of each pair (default 3; the medians count)\n"
     "  --keys    the form of the keys (default binary)\n"
     "  --dir     where the databases are made (default build/bench/data)\n"
@@ -84,6 +84,7 @@ static const struct opponent {
     {"rocksdb", &peer_rocksdb, BENCHES_OF_DEFAULTS, 5},
     {"leveldb", &peer_leveldb, ~(BIT(RESTART) | BIT(FILLSYNC_64_ASYNC)), 5},
     {"lmdb", &peer_lmdb, BENCHES_OF_LMDB, 5},
+    {"disk", &peer_disk, BIT(FILLSYNC), 5},
     {"ours", NULL, ~0u, 1},
 };
 enum { OPPONENTS = sizeof opponents / sizeof *opponents };

@@ -31,7 +31,7 @@ struct peer {
     void (*remove)(void *db, struct bytes key);
 
     // Whether the key is there; the value is copied if the engine cannot lend it, and
-    // lives until the next call.
+    // lives until the next call. NULL: nothing can be found again.
     bool (*get)(void *db, struct bytes key, struct bytes *value);
 
     // Looks up all keys at once and touches the values; returns how many were found. NULL:
@@ -54,6 +54,7 @@ extern const struct peer peer_rocksdb_tuned;
 extern const struct peer peer_rocksdb;
 extern const struct peer peer_leveldb;
 extern const struct peer peer_lmdb;
+extern const struct peer peer_disk;
 
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
