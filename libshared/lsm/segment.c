@@ -11,15 +11,20 @@ enum {
     ZEROS_SIZE = 1 << 20,
 };
 
+// Each piece is synced before the next is written: a sync of the log that comes meanwhile would
+// have to wait for whatever the disk has still before it.
 static enum status write_zeros(struct segment *segment, struct vfs *vfs, struct fault *fault)
 {
-    size_t chunk = segment->size < ZEROS_SIZE ? (size_t)segment->size : ZEROS_SIZE;
-    uint8_t *zeros = xcalloc(1, chunk);
+    size_t piece = segment->size < ZEROS_SIZE ? (size_t)segment->size : ZEROS_SIZE;
+    uint8_t *zeros = xcalloc(1, piece);
     enum status status = STATUS_OK;
-    for (uint64_t at = 0; at < segment->size && !status; at += chunk) {
-        if (chunk > segment->size - at)
-            chunk = (size_t)(segment->size - at);
-        status = vfs->write(vfs, segment->file, at, bytes_of(zeros, chunk), fault);
+    for (uint64_t at = 0; at < segment->size && !status; at += piece) {
+        if (piece > segment->size - at)
+            piece = (size_t)(segment->size - at);
+        if (at)
+            status = vfs->sync(vfs, segment->file, fault);
+        if (!status)
+            status = vfs->write(vfs, segment->file, at, bytes_of(zeros, piece), fault);
     }
     free(zeros);
     return status;
