@@ -45,9 +45,10 @@ struct read {
     int exit_status;
 };
 
-static int print_siblings(const struct sibling *const *visible, uint32_t count)
+static int print_siblings(const struct globals *globals, const struct sibling *const *visible,
+                          uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && !globals->quiet; i++) {
         char dot[JSONL_DOT_SIZE];
         jsonl_dot_format(visible[i]->dot, dot);
         fprintf(stderr, "%s\t%" PRIu64 "\t%" PRIu64 "\n", dot, visible[i]->value_size,
@@ -102,7 +103,7 @@ static int print_value(const struct read *read, uint32_t keyspace, const struct 
         return 0;
     }
     if (count > 1)
-        return print_siblings(visible, count);
+        return print_siblings(read->globals, visible, count);
     print_bytes(visible[0]->value);
     if (read->options.newline)
         putchar('\n');

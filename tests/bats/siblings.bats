@@ -25,6 +25,8 @@ make_siblings() {
     assert_equal "$output" ''
     assert_equal "$(wc -l <<<"$stderr")" 2
     assert_regex "$stderr" $'^[0-9a-f]{16}:[0-9]+\t[0-9]+\t[0-9]+'
+    fails_with 4 dkv -q get k
+    assert_equal "$stderr" ''
     assert_equal "$(dkv get --json k | jq -r '.values[].value' | sort | paste -sd ' ')" 'left right'
     assert_equal "$(dkv get --all k | wc -l)" 2
 }
