@@ -65,8 +65,8 @@ $(BUILD)/libbrain.a: $(call object,$(BRAIN))
 	@mkdir -p $(@D)
 	@rm -f $@ && $(AR) rcs $@ $^
 
-# The part of the client that reads and writes bytes only.
-CLIENT_PURE = format journal jsonl histogram
+# The part of the client that can be tested without a cluster.
+CLIENT_PURE = format journal jsonl histogram window
 $(BUILD)/libclient.a: $(call object,$(CLIENT_PURE:%=cmd/dkv/%.c))
 	@mkdir -p $(@D)
 	@rm -f $@ && $(AR) rcs $@ $^
@@ -95,10 +95,10 @@ below_os     = os base
 below_net    = net os wire causal base
 below_proc   = proc net os wire ring causal base
 below_sim    = lsm base
-below_client = client causal base
+below_client = client os causal base
 link_net     = $(WORLD_LINK)
 link_proc    = $(WORLD_LINK) -lczmq
-link_client  = -ljansson
+link_client  = -ljansson -pthread
 link_os      = -pthread
 
 layer_of = $(word 1,$(subst /, ,$(patsubst $(BUILD)/tests/unit/%,%,$(1))))
