@@ -6,7 +6,7 @@ enum {
     FILTER_BITS_UPPER = 14, // above it, where most look-ups find nothing
     SURVEY_COUNT = 4,       // by one choice
     MERGE_RETRY_MS = 10000,
-    FAR_MAX = 900, // permille of a flush that has written its entries, and is to be committed
+    FAR_MAX = 900, // permille of a flush with all entries written: there is always work left
     RUN_NUMBERS = 4096,
     MOVING_DEAD = 150,          // permille of a value file that lets its values move
     DEAD_VALUES_MAX = 450,      // permille of all such files, while writes come in ...

@@ -154,9 +154,9 @@ struct lsm {
     uint64_t write_ms; // the last tick at which something had been written
     uint64_t write_mark;
 
-    unsigned debt;          // of the version, see compaction.h
-    uint64_t unpaced_bytes; // written since lsm_delay_us() was asked
-    uint64_t delay_ns;      // that the owner has not waited yet
+    unsigned debt;                           // of the version, see compaction.h
+    uint64_t unpaced_bytes;                  // written since lsm_delay_us() was asked
+    uint64_t flush_delay_ns, merge_delay_ns; // that the owner has not waited yet
 
     struct lsm_job jobs[LSM_WORKER_COUNT];
     bool is_log_retry;  // the LOG job must be run again: the disk was full
@@ -165,6 +165,7 @@ struct lsm {
     bool is_disk_full;
     bool is_waiting; // for the next attempt after a full disk
     uint64_t retry_ms;
+    uint64_t spare_retry_ms; // until then the log is frugal, if it is
     uint64_t now_ms;
     uint64_t sync_ms; // of the last interval sync
     struct lsm_stats stats;

@@ -3,8 +3,9 @@
 #include <assert.h>
 
 enum {
-    RETRY_MS = 1000, // after a full disk
-    IDLE_SHARE = 8,  // of a memtable, from which on it is flushed when nobody writes
+    RETRY_MS = 1000,        // after a full disk
+    SPARE_RETRY_MS = 10000, // the same, for a segment that is not needed yet
+    IDLE_SHARE = 8,         // of a memtable, from which on it is flushed when nobody writes
     BUFFER_SIZE_KEPT = 4 << 20,
 };
 
@@ -42,17 +43,17 @@ static enum job_kind next_remove(struct lsm *lsm, struct lsm_job *job)
     return JOB_REMOVE;
 }
 
-// What lets writers go on comes first.
+// What lets writers go on comes first: a segment, but on a full disk all that can free one.
 static enum job_kind next_background(struct lsm *lsm, struct lsm_job *job)
 {
     static enum job_kind (*const kinds[])(struct lsm *, struct lsm_job *) = {
         next_prepare,    next_rewrite, commit_next, flush_next,
-        checkpoint_next, next_remove,  merge_next,
+        checkpoint_next, next_remove,  merge_next,  next_prepare,
     };
     if (lsm->is_waiting)
         return next_remove(lsm, job);
     enum job_kind kind = JOB_NONE;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && !kind; i++)
+    for (size_t i = lsm->is_disk_full; i < sizeof kinds / sizeof kinds[0] && !kind; i++)
         kind = kinds[i](lsm, job);
     return kind;
 }
@@ -162,6 +163,12 @@ static void wait_for_space(struct lsm *lsm)
     lsm->retry_ms = lsm->now_ms + RETRY_MS;
 }
 
+// Whether others have to wait for the room that this job did not find.
+static bool needs_space(const struct lsm *lsm, const struct lsm_job *job)
+{
+    return job->kind != JOB_MERGE && (job->kind != JOB_PREPARE || log_is_short(&lsm->log));
+}
+
 // Something was written, so there is room; unless a flush still waits for some.
 static void note_space(struct lsm *lsm)
 {
@@ -182,6 +189,8 @@ static void on_log_done(struct lsm *lsm, struct lsm_job *job)
 
 static void on_prepare_done(struct lsm *lsm, struct lsm_job *job)
 {
+    lsm->log.is_frugal = job->status == STATUS_DISK_FULL;
+    lsm->spare_retry_ms = lsm->now_ms + SPARE_RETRY_MS;
     if (job->status)
         return;
     log_add_segment(&lsm->log, &job->segment);
@@ -231,7 +240,7 @@ enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *faul
         break;
     }
     lsm->is_failed |= job->is_final;
-    if (job->status == STATUS_DISK_FULL && job->kind != JOB_MERGE)
+    if (job->status == STATUS_DISK_FULL && needs_space(lsm, job))
         wait_for_space(lsm);
     if (job->status)
         fault_set(fault, job->status, "%s", job->fault.text);
@@ -286,6 +295,8 @@ void lsm_tick(struct lsm *lsm, uint64_t now_ms)
         lsm->write_mark = lsm->written;
         lsm->write_ms = now_ms;
     }
+    if (now_ms >= lsm->spare_retry_ms)
+        lsm->log.is_frugal = false;
     lsm->log.is_idle = engine_is_idle(lsm);
     if (lsm->log.is_idle && !lsm->sealed && lsm->active->used > lsm->active->size / IDLE_SHARE)
         lsm_flush(lsm); // so that the log need not be kept

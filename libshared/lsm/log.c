@@ -367,17 +367,22 @@ bool log_has(const struct log *log, uint64_t number)
     return i < log->segment_count;
 }
 
-// Room for which nobody prepares a further segment. That takes long, and may have to wait for
-// its turn longer still, while writers need but a fraction of a second for a whole segment.
+// With less room than this a further segment is prepared: preparing takes long, and may have to
+// wait for its turn longer still, while writers need but a fraction of a second for a segment.
 static uint64_t enough_size(const struct log *log)
 {
     return log->segment_size / 8 * 7;
 }
 
+bool log_is_short(const struct log *log)
+{
+    return log->is_starved || free_size(log) < log->segment_size / 2;
+}
+
 bool log_plan_segment(struct log *log, struct segment *segment, uint64_t *recycled)
 {
     uint64_t size = free_size(log);
-    bool is_needed = size < enough_size(log) || log->is_starved;
+    bool is_needed = log_is_short(log) || (size < enough_size(log) && !log->is_frugal);
     *recycled = 0;
     if (is_needed || (size < log->reserve_size && !log->is_idle))
         take_obsolete(log, true, recycled);

@@ -65,6 +65,7 @@ struct log {
     uint64_t segment_size;
     uint64_t reserve_size; // recycled segments are kept up to this ...
     bool is_idle;          // ... unless nobody writes
+    bool is_frugal;        // no segment is prepared before it is needed: the disk is full
     enum lsm_durability durability;
 
     struct segment *segments; // oldest first; those behind `current` are spare and empty
@@ -129,12 +130,15 @@ void log_drop(struct log *log, uint64_t address,
 // Whether the log still has the segment for itself.
 bool log_has(const struct log *log, uint64_t number);
 
+// Whether writers will soon have to wait for a further segment.
+bool log_is_short(const struct log *log);
+
 // Whether a further segment should be prepared now; then which, and from which obsolete one
 // (0: a new file).
 bool log_plan_segment(struct log *log, struct segment *segment, uint64_t *recycled);
 void log_add_segment(struct log *log, const struct segment *segment);
 
-// An obsolete segment that is not worth keeping; false if there is none.
+// An obsolete segment, or a spare one, that is not worth keeping; false if there is none.
 bool log_take_obsolete(struct log *log, uint64_t *number);
 
 // Bytes of all its files.

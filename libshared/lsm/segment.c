@@ -30,9 +30,17 @@ static enum status write_zeros(struct segment *segment, struct vfs *vfs, struct 
     return status;
 }
 
-static enum status make_room(struct segment *segment, struct vfs *vfs, struct fault *fault)
+// Where there is not room for all of it, nothing is written at all.
+static enum status make_room(struct segment *segment, struct vfs *vfs, const char *dir,
+                             struct fault *fault)
 {
-    enum status status = STATUS_INVALID;
+    uint64_t free_bytes = 0;
+    enum status status = vfs->space(vfs, dir, &free_bytes, fault);
+    if (status)
+        return status;
+    if (free_bytes < segment->size)
+        return fault_set(fault, STATUS_DISK_FULL, "%s: no room for a segment of the log", dir);
+    status = STATUS_INVALID;
     if (vfs->allocate && !segment->is_prewritten)
         status = vfs->allocate(vfs, segment->file, segment->size, fault);
     return status == STATUS_INVALID ? write_zeros(segment, vfs, fault) : status;
@@ -63,7 +71,7 @@ enum status segment_prepare(struct segment *segment, struct vfs *vfs, const char
     int flags = recycled ? VFS_WRITE : VFS_WRITE | VFS_CREATE;
     enum status status = vfs->open(vfs, buf_text(&from), flags, &segment->file, fault);
     if (!status && !recycled)
-        status = make_room(segment, vfs, fault);
+        status = make_room(segment, vfs, dir, fault);
     if (!status)
         status = write_header(segment, vfs, database, fault);
     if (!status)

@@ -213,8 +213,8 @@ enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *
 }
 
 // The memtable must not be full before the sealed one is flushed. From its half on the room
-// that is left in it should shrink no faster than the work that is left: the permille of that
-// work for which there is no room.
+// that is left in it should shrink no faster than the work that is left: 0 if there is room for
+// all of that work, 1000 if there is for none.
 static uint64_t flush_debt(const struct lsm *lsm)
 {
     size_t room = memtable_free_size(lsm->active), half = lsm->active->size / 2;
@@ -224,26 +224,34 @@ static uint64_t flush_debt(const struct lsm *lsm)
     return room_permille < work_permille ? 1000 - room_permille * 1000 / work_permille : 0;
 }
 
-// Nanoseconds for each byte: nothing up to some debt, then with its square up to a thousand.
-static uint64_t byte_delay_ns(const struct lsm *lsm)
+// Adds what is to be waited for so many bytes. For each it is nothing up to some debt, then it
+// grows with its square up to a thousand nanoseconds. Who has caught up is owed nothing more.
+static void add_delay(uint64_t *delay_ns, uint64_t debt, uint64_t bytes)
 {
-    uint64_t flush = flush_debt(lsm), debt = lsm->debt > flush ? lsm->debt : flush;
     uint64_t more = debt > DEBT_FREE ? debt - DEBT_FREE : 0;
-    return more * more * 1000 / ((1000 - DEBT_FREE) * (1000 - DEBT_FREE));
+    uint64_t byte_ns = more * more * 1000 / ((1000 - DEBT_FREE) * (1000 - DEBT_FREE));
+    *delay_ns = byte_ns ? *delay_ns + byte_ns * bytes : 0;
 }
 
+static void take_delay(uint64_t *delay_ns, uint64_t waited_ns)
+{
+    *delay_ns = *delay_ns > waited_ns ? *delay_ns - waited_ns : 0;
+}
+
+// Flushes and merges are waited for at the same time.
 uint64_t lsm_delay_us(struct lsm *lsm)
 {
-    uint64_t delay_ns = byte_delay_ns(lsm);
-    if (!delay_ns)
-        lsm->delay_ns = 0; // flushes and merges have caught up: what was owed is forgiven
-    lsm->delay_ns += delay_ns * lsm->unpaced_bytes;
+    add_delay(&lsm->flush_delay_ns, flush_debt(lsm), lsm->unpaced_bytes);
+    add_delay(&lsm->merge_delay_ns, lsm->debt, lsm->unpaced_bytes);
     lsm->unpaced_bytes = 0;
-    uint64_t delay_us = lsm->delay_ns / 1000;
+    uint64_t delay_ns =
+        lsm->flush_delay_ns > lsm->merge_delay_ns ? lsm->flush_delay_ns : lsm->merge_delay_ns;
+    uint64_t delay_us = delay_ns / 1000;
     if (delay_us < DELAY_STEP_US)
         return 0; // it adds up
     delay_us = delay_us < DELAY_MAX_US ? delay_us : DELAY_MAX_US;
-    lsm->delay_ns -= delay_us * 1000;
+    take_delay(&lsm->flush_delay_ns, delay_us * 1000);
+    take_delay(&lsm->merge_delay_ns, delay_us * 1000);
     return delay_us;
 }
 

@@ -18,7 +18,16 @@
 
 enum { SETTINGS_FILE_SIZE_MAX = 64 * 1024 };
 
-enum kind { KIND_TEXT, KIND_ID, KIND_PORT, KIND_FLAG, KIND_CHOICE, KIND_DURATION, KIND_SIZE };
+enum kind {
+    KIND_TEXT,
+    KIND_ID,
+    KIND_PORT,
+    KIND_FLAG,
+    KIND_CHOICE,
+    KIND_DURATION,
+    KIND_SIZE,
+    KIND_POWER, // a size that is a power of two
+};
 
 struct choice {
     const char *text;
@@ -71,8 +80,8 @@ struct rule {
         NULL, "time between syncs of durability interval")                                         \
     ROW("store/memtable", "64MiB", SIZE, memtable_size, 64 * KIB, 4 * GIB, NULL,                   \
         "writes kept in memory before they go to a table")                                         \
-    ROW("store/log_segment", "64MiB", SIZE, log_segment_size, 64 * KIB, 1 * GIB, NULL,             \
-        "size of a file of the log")                                                               \
+    ROW("store/log_segment", "64MiB", POWER, log_segment_size, 64 * KIB, 1 * GIB, NULL,            \
+        "size of a file of the log, a power of two")                                               \
     ROW("store/separate", "4KiB", SIZE, separate_size, 1 * KIB, 1 * GIB, NULL,                     \
         "records from this size on lie beside the tables, where merges do not copy them")          \
     ROW("store/merge_rate", "0", SIZE, merge_rate, 0, UINT64_MAX, NULL,                            \
@@ -158,6 +167,8 @@ static enum status parse_number(const struct rule *rule, struct bytes value, uin
     }
     if (!status && (*number < rule->min || *number > rule->max))
         status = fault_set(fault, STATUS_INVALID, "is out of range");
+    if (!status && rule->kind == KIND_POWER && (*number & (*number - 1)))
+        status = fault_set(fault, STATUS_INVALID, "must be a power of two, such as 32MiB or 64MiB");
     return status;
 }
 

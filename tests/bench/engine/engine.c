@@ -20,7 +20,7 @@ static const char usage[] =
     "\n"
     "  --quick   a fifth of the keys, one run\n"
     "  --only    only these benches, such as fillrandom,scan\n"
-    "  --peers   only these opponents: rocksdb-tuned,rocksdb,leveldb,lmdb,disk; ours: alone\n"
+    "  --peers   only these opponents: rocksdb-tuned,rocksdb,leveldb,lmdb,disk; or ours, alone\n"
     "  --runs    of each pair (default 3; the medians count)\n"
     "  --keys    the form of the keys (default binary)\n"
     "  --dir     where the databases are made (default build/bench/data)\n"

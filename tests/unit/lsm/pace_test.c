@@ -133,6 +133,32 @@ TEST(the_further_writes_are_ahead_of_a_flush_the_longer_they_wait)
     stop();
 }
 
+TEST(what_a_flush_was_owed_ends_with_it_whatever_merges_are_owed)
+{
+    start(1); // next to no merges
+    while (lsm->debt < 300) {
+        if (put())
+            run_jobs(lsm);
+    }
+    while (!lsm->sealed)
+        assert_int_equal(put(), STATUS_OK);
+    while (!put())
+        continue;
+    lsm->unpaced_bytes = 1 << 20;
+    assert_int_equal(lsm_delay_us(lsm), 20000);
+    assert_true(lsm->flush_delay_ns > 100 * 1000 * 1000);
+    lsm->merge_delay_ns = 0; // as if it had been waited for
+    run_jobs(lsm);
+    assert_true(lsm->debt > 300);
+    uint64_t delay_us = 0;
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(put(), STATUS_OK);
+        delay_us += lsm_delay_us(lsm);
+    }
+    assert_in_range(delay_us, 0, 10000); // for these alone, at most a microsecond for a byte
+    stop();
+}
+
 TEST(a_log_that_is_written_again_tells_that_there_is_room)
 {
     start(0);
@@ -150,4 +176,5 @@ TEST(a_log_that_is_written_again_tells_that_there_is_room)
 
 TESTS(RUN(merges_keep_to_their_rate_in_the_long_run), RUN(a_delay_ends_when_its_reason_does),
       RUN(the_further_writes_are_ahead_of_a_flush_the_longer_they_wait),
+      RUN(what_a_flush_was_owed_ends_with_it_whatever_merges_are_owed),
       RUN(a_log_that_is_written_again_tells_that_there_is_room))

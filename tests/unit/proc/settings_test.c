@@ -108,6 +108,8 @@ TEST(what_is_wrong_is_named_with_file_and_line)
         {NODE "ping\n    interval = \"200\"\n", ":6: ping/interval: "},
         {NODE "ping\n    interval = \"1d\"\n", ":6: ping/interval: is out of range"},
         {NODE "limits\n    value_max = \"17MiB\"\n", ":6: limits/value_max: is out of range"},
+        {NODE "store\n    log_segment = \"100MiB\"\n",
+         ":6: store/log_segment: must be a power of two, such as 32MiB or 64MiB"},
         {NODE "store\n    cache = \"101%\"\n", ":6: store/cache: "},
         {"node\n    name = \"n1\"\n    address = \"a\"\n", ": node/id is missing"},
         {"node\n    id = \"xyz\"\n", ":2: node/id: "},
