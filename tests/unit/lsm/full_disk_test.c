@@ -1,12 +1,9 @@
 // A full disk stops only what needs more room, and what wins room goes on.
 #include "unit/lsm/jobs.h"
 
-#include "base/random.h"
 #include "lsm/engine.h"
 
-#include <stdio.h>
-
-enum { SIZE = 1 << 20, KEYS = 400, VALUE_SIZE = 500, TICK_MS = 100 };
+enum { SIZE = 1 << 20, KEYS = 400, TICK_MS = 100 };
 
 static struct memory_vfs disk;
 static struct lsm *lsm;
@@ -69,26 +66,12 @@ static void pass(uint64_t ms)
     }
 }
 
-static void put(void)
-{
-    uint8_t value[VALUE_SIZE];
-    char key[16];
-    uint64_t position;
-    struct lsm_batch batch = {0};
-    for (size_t i = 0; i < sizeof value; i++)
-        value[i] = (uint8_t)random_u64(&random_now);
-    snprintf(key, sizeof key, "%u", (unsigned)random_below(&random_now, KEYS));
-    lsm_batch_put(&batch, bytes_of_text(key), bytes_of(value, sizeof value));
-    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK);
-    lsm_batch_release(&batch);
-    run(LSM_WORKER_LOG);
-}
-
 // Writes until so much of this segment of the log is used.
 static void write_until(uint64_t segment, uint64_t offset)
 {
     while (lsm->log.current < segment || lsm->log.offset < offset) {
-        put();
+        assert_int_equal(put_random(lsm, &random_now, KEYS), STATUS_OK);
+        run(LSM_WORKER_LOG);
         if (lsm->log.current + 1 == lsm->log.segment_count && lsm->log.offset > SIZE / 4 * 3)
             run(LSM_WORKER_BACKGROUND); // prepares the next one
     }

@@ -4,8 +4,11 @@
 
 #include "unit/unit.h"
 
+#include "base/random.h"
 #include "lsm/lsm.h"
 #include "sim/memory_vfs.h"
+
+#include <stdio.h>
 
 // On this disk, in "db"; memory for 256 KiB, two segments of the log.
 static inline struct lsm_options small_options(struct memory_vfs *disk)
@@ -38,4 +41,20 @@ static inline void run_jobs(struct lsm *lsm)
         if (run_job(lsm, (enum lsm_worker)worker))
             worker = LSM_WORKER_LOG - 1; // which may have given the others work
     }
+}
+
+// Writes half a KiB that cannot be compressed under one of so many keys.
+static inline enum status put_random(struct lsm *lsm, struct random *random, unsigned key_count)
+{
+    uint8_t value[500];
+    char key[16];
+    uint64_t position;
+    struct lsm_batch batch = {0};
+    for (size_t i = 0; i < sizeof value; i++)
+        value[i] = (uint8_t)random_u64(random);
+    snprintf(key, sizeof key, "%u", (unsigned)random_below(random, key_count));
+    lsm_batch_put(&batch, bytes_of_text(key), bytes_of(value, sizeof value));
+    enum status status = lsm_write(lsm, &batch, &position);
+    lsm_batch_release(&batch);
+    return status;
 }

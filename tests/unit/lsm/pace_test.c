@@ -1,13 +1,10 @@
 // Who writes faster than the engine works is slowed down gradually, and no longer than needed.
 #include "unit/lsm/jobs.h"
 
-#include "base/random.h"
 #include "lsm/engine.h"
 #include "sim/memory_vfs.h"
 
-#include <stdio.h>
-
-enum { MEMTABLE_SIZE = 1 << 20, KEYS = 5000, VALUE_SIZE = 500 };
+enum { MEMTABLE_SIZE = 1 << 20, KEYS = 5000 };
 
 static struct memory_vfs disk;
 static struct lsm *lsm;
@@ -46,17 +43,7 @@ static void pass(uint64_t ms)
 
 static enum status put(void)
 {
-    uint8_t value[VALUE_SIZE];
-    char key[16];
-    uint64_t position;
-    struct lsm_batch batch = {0};
-    for (size_t i = 0; i < sizeof value; i++)
-        value[i] = (uint8_t)random_u64(&random_now);
-    snprintf(key, sizeof key, "%u", (unsigned)random_below(&random_now, KEYS));
-    lsm_batch_put(&batch, bytes_of_text(key), bytes_of(value, sizeof value));
-    enum status status = lsm_write(lsm, &batch, &position);
-    lsm_batch_release(&batch);
-    return status;
+    return put_random(lsm, &random_now, KEYS);
 }
 
 static struct lsm_stats stats(void)
