@@ -5,14 +5,15 @@
 //     lane     0     1     2     3           pages wait in their lanes
 //     fetches  p4    p5    p6    p3          until their partition's turn comes
 //
-// Memory: SCANNER_LANES pages of SCANNER_PAGE_SIZE (or one greater record each).
+// Memory: SCANNER_LANES pages of SCANNER_PAGE_SIZE (or one greater record each). Pages are
+// small, since what routers and stores do for one holds up what others ask of them.
 #pragma once
 
 #include "dkv/client.h"
 #include "dkv/dkv.h"
 #include "ring/ring.h"
 
-enum { SCANNER_LANES = 8, SCANNER_PAGE_SIZE = 1024 * 1024, SCANNER_TIMEOUT_MS = 60 * 1000 };
+enum { SCANNER_LANES = 8, SCANNER_PAGE_SIZE = 128 * 1024, SCANNER_TIMEOUT_MS = 60 * 1000 };
 
 struct scanner_lane {
     struct scanner *scanner;
