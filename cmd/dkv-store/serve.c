@@ -221,7 +221,15 @@ static enum status add_item(struct store *store, const struct op_scan_local *sca
     return STATUS_OK;
 }
 
-// Collects one page into store->items.
+static enum status next_pair(struct store *store, struct lsm_scan *walk, struct bytes *engine_key,
+                             struct bytes *value, struct fault *fault)
+{
+    if (store_must_wait(store))
+        return lsm_scan_next(walk, engine_key, value, fault);
+    return lsm_scan_try_next(walk, engine_key, value, &store->wait.position, fault);
+}
+
+// Collects one page into store->items. BUSY: it has to be begun again.
 static enum status collect_page(struct store *store, const struct op_scan_local *scan,
                                 struct lsm_scan *walk, struct op_scanned *scanned, struct buf *last,
                                 struct fault *fault)
@@ -230,7 +238,7 @@ static enum status collect_page(struct store *store, const struct op_scan_local 
     buf_clear(&store->items);
     for (unsigned step = 0; step < SCAN_STEPS_MAX && store->items.size < size_max; step++) {
         struct bytes engine_key, value;
-        enum status status = lsm_scan_next(walk, &engine_key, &value, fault);
+        enum status status = next_pair(store, walk, &engine_key, &value, fault);
         if (status == STATUS_END) {
             scanned->done = 1;
             return STATUS_OK;
@@ -267,12 +275,26 @@ static enum status scan_page(struct store *store, const struct op_scan_local *sc
     struct lsm_scan *walk = lsm_scan_open(store->lsm, buf_bytes(&from), buf_bytes(&to));
     struct fault fault = {0};
     enum status status = collect_page(store, scan, walk, scanned, last, &fault);
-    if (status)
+    store->wait.miss_count += status == STATUS_BUSY;
+    if (status && status != STATUS_BUSY)
         store_note_damage(store, &store->counts.damaged_reads, &fault);
     lsm_scan_close(walk);
     buf_release(&from);
     buf_release(&to);
     return status;
+}
+
+static void answer_scan(struct store *store, const struct arrival *arrival, enum status status,
+                        struct op_scanned *scanned, struct bytes last, struct outbox *outbox)
+{
+    scanned->status = (uint8_t)status;
+    if (status) {
+        scanned->item_count = 0;
+        buf_clear(&store->items);
+    }
+    scanned->last = last;
+    scanned->items = buf_bytes(&store->items);
+    op_encode_scanned(scanned, outbox_add(outbox, arrival->link, MESSAGE_SCANNED_LOCAL, 0));
 }
 
 static enum status serve_scan(struct store *store, const struct arrival *arrival,
@@ -282,7 +304,7 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
     struct op_scan_local scan;
     if (op_decode_scan_local(&scan, body))
         return STATUS_INVALID;
-    store->counts.scans++;
+    store->wait.key = hash_mix(scan.id, arrival->link); // it waits for no other operation
     struct op_scanned scanned = {.id = scan.id, .keyspace = scan.keyspace, .replied = 1};
     struct buf last = {0};
     enum status status = check_epoch(store, header);
@@ -290,16 +312,12 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
         status = STATUS_INVALID;
     if (!status)
         status = scan_page(store, &scan, &scanned, &last);
-    scanned.status = (uint8_t)status;
-    if (status) {
-        scanned.item_count = 0;
-        buf_clear(&store->items);
+    if (status != STATUS_BUSY) {
+        store->counts.scans++;
+        answer_scan(store, arrival, status, &scanned, buf_bytes(&last), outbox);
     }
-    scanned.last = buf_bytes(&last);
-    scanned.items = buf_bytes(&store->items);
-    op_encode_scanned(&scanned, outbox_add(outbox, arrival->link, MESSAGE_SCANNED_LOCAL, 0));
     buf_release(&last);
-    return STATUS_OK;
+    return status == STATUS_BUSY ? STATUS_BUSY : STATUS_OK;
 }
 
 static enum status serve_roots(struct store *store, const struct arrival *arrival,

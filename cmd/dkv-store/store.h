@@ -15,7 +15,7 @@
 // when their acknowledgements come later, so that is what is held back: store_durable().
 //
 // A read that would have to wait for the disk parks its operation (parked.h), and all others go
-// on. Scans wait.
+// on. A scan begins its page again when it comes back.
 //
 // A store checks itself that it owns what it is asked for, in the epoch it is asked in.
 //
@@ -102,6 +102,9 @@ void store_on_turn_end(struct store *store, struct moment now, struct outbox *ou
 // Serves a parked operation, parked_next(), or puts it off. The end of a turn does it for all.
 void store_serve_parked(struct store *store, struct parked_op *op, struct moment now,
                         struct outbox *outbox);
+
+// Whether the operation that is served was put off so often that it waits for the disk now.
+bool store_must_wait(const struct store *store);
 
 // What gates are compared with: the log, but not while writers are to wait.
 uint64_t store_durable(const struct store *store);

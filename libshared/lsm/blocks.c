@@ -49,11 +49,12 @@ static enum status read_cached(struct blocks *blocks, struct fault *fault)
 
 static enum status read_ahead(struct blocks *blocks, struct fault *fault)
 {
-    enum status status = blocks->cache ? sstable_use(blocks->table, fault) : STATUS_OK;
+    bool is_owner = blocks->cache;
+    enum status status = is_owner ? sstable_use(blocks->table, fault) : STATUS_OK;
     if (!status)
-        status = sstable_read_blocks(blocks->table, blocks->at, blocks->end,
-                                     blocks->cache ? AHEAD_SIZE : AHEAD_SIZE_MERGE, &blocks->stored,
-                                     &blocks->stored_end, fault);
+        status = sstable_read_blocks(
+            blocks->table, blocks->at, blocks->end, is_owner ? AHEAD_SIZE : AHEAD_SIZE_MERGE,
+            is_owner ? blocks->cache->reads : NULL, &blocks->stored, &blocks->stored_end, fault);
     if (status)
         blocks->stored_end = 0;
     blocks->left = buf_bytes(&blocks->stored);

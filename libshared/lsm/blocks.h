@@ -26,6 +26,6 @@ void blocks_start(struct blocks *blocks, struct sstable *table, struct cache *ca
                   uint32_t end);
 void blocks_release(struct blocks *blocks); // may be repeated
 
-// The next block, borrowed until the next call. END, CORRUPT, IO.
+// The next block, borrowed until the next call. END, CORRUPT, IO; BUSY as with cache_read().
 enum status blocks_next(struct blocks *blocks, const struct block **block,
                         struct fault *fault) MUST_USE;

@@ -190,6 +190,12 @@ bool engine_keeps_segment(const void *lsm, uint64_t number);
 // Replaces `value` by that of the entry: what it has, packed or not, or points to.
 enum status engine_read_value(struct lsm *lsm, const struct entry *entry, struct buf *value,
                               struct fault *fault) MUST_USE;
+
+// Between the two the owner does not wait for the disk (reads.h). The latter says what has to be
+// loaded for every BUSY there was.
+void engine_begin_try(struct lsm *lsm, uint64_t ahead_size);
+uint64_t engine_end_try(struct lsm *lsm);
+
 void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number);
 
 // Makes the active memtable the sealed one. There must be none.

@@ -292,11 +292,15 @@ enum status iterator_seek(struct iterator *iterator, struct bytes from, struct f
     iterator->is_shown = false;
     iterator->players =
         xrealloc(iterator->players, (iterator->count + 1) * sizeof *iterator->players);
+    bool is_busy = false;
     for (size_t i = 0; i < iterator->count; i++) {
         enum status status = seek(iterator, &iterator->sources[i], from, fault);
-        if (status)
+        is_busy |= status == STATUS_BUSY;
+        if (status && status != STATUS_BUSY)
             return status;
     }
+    if (is_busy)
+        return STATUS_BUSY;
     if (iterator->count)
         iterator->players[0] = play_below(iterator, 1);
     return STATUS_OK;

@@ -42,11 +42,12 @@ void iterator_add_order(struct iterator *iterator, const struct memtable *memtab
 void iterator_add_table(struct iterator *iterator, struct sstable *table);
 void iterator_release(struct iterator *iterator); // may be repeated
 
-// Goes to the first key that is not below `from`, after all sources were added.
+// Goes to the first key that is not below `from`, after all sources were added. BUSY, where the
+// cache notes what is missing: the first blocks of all sources are noted.
 enum status iterator_seek(struct iterator *iterator, struct bytes from,
                           struct fault *fault) MUST_USE;
 
-// The next entry, borrowed until the next call. END; after CORRUPT or IO only a release makes
-// sense.
+// The next entry, borrowed until the next call. END; after BUSY, CORRUPT or IO only a release
+// makes sense.
 enum status iterator_next(struct iterator *iterator, struct entry *entry,
                           struct fault *fault) MUST_USE;

@@ -178,6 +178,19 @@ enum status engine_read_value(struct lsm *lsm, const struct entry *entry, struct
     return STATUS_OK;
 }
 
+void engine_begin_try(struct lsm *lsm, uint64_t ahead_size)
+{
+    lsm->reads.found = 0;
+    lsm->reads.ahead_size = ahead_size;
+    lsm->cache.reads = lsm->values.reads = &lsm->reads;
+}
+
+uint64_t engine_end_try(struct lsm *lsm)
+{
+    lsm->cache.reads = lsm->values.reads = NULL;
+    return lsm->reads.found;
+}
+
 void engine_drop_version(struct lsm *lsm, struct version *version)
 {
     version_release(version, &(struct version_drop){

@@ -211,6 +211,12 @@ struct lsm_scan *lsm_scan_open(struct lsm *lsm, struct bytes from, struct bytes 
 // The next pair, borrowed until the next call on the scan. END at the end.
 enum status lsm_scan_next(struct lsm_scan *scan, struct bytes *key, struct bytes *value,
                           struct fault *fault) MUST_USE;
+
+// The same without waiting for the disk, as lsm_try_get() does. After BUSY only a close makes
+// sense: a scan that begins behind the last pair, once lsm_loaded() has come to the position,
+// finds the next ones in memory.
+enum status lsm_scan_try_next(struct lsm_scan *scan, struct bytes *key, struct bytes *value,
+                              uint64_t *position, struct fault *fault) MUST_USE;
 void lsm_scan_close(struct lsm_scan *scan);
 
 // ---- Work ----------------------------------------------------------------------

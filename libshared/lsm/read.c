@@ -125,10 +125,9 @@ enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value, struct
 enum status lsm_try_get(struct lsm *lsm, struct bytes key, struct buf *value, uint64_t *position,
                         struct fault *fault)
 {
-    lsm->cache.reads = lsm->values.reads = &lsm->reads;
+    engine_begin_try(lsm, 0);
     enum status status = lsm_get(lsm, key, value, fault);
-    lsm->cache.reads = lsm->values.reads = NULL;
-    *position = lsm->reads.found;
+    *position = engine_end_try(lsm);
     return status;
 }
 

@@ -4,20 +4,27 @@ enum {
     STEP_SIZE = 128 << 10, // read at once
 };
 
-static bool is_same(const struct read_place *a, const struct read_place *b)
+static bool contains(const struct read_place *noted, const struct read_place *place)
 {
-    return a->kind == b->kind && a->number == b->number && a->offset == b->offset &&
-           a->size == b->size;
+    return noted->kind == place->kind && noted->number == place->number &&
+           noted->offset <= place->offset &&
+           noted->offset + noted->size >= place->offset + place->size;
 }
 
 static void note(struct reads *reads, const struct read_place *place)
 {
     size_t i = 0;
-    while (i < reads->count && !is_same(&reads->places[i], place))
+    while (i < reads->count && !contains(&reads->places[i], place))
         i++;
-    if (i == reads->count)
-        reads->places[reads->count++] = *place;
-    reads->found = reads->done + i + 1;
+    if (i == reads->count) {
+        struct read_place *noted = &reads->places[reads->count++];
+        *noted = *place;
+        if (noted->kind == FILE_TABLE && noted->size < reads->ahead_size)
+            noted->size = reads->ahead_size;
+    }
+    uint64_t number = reads->done + i + 1;
+    if (reads->found < number)
+        reads->found = number;
 }
 
 enum status reads_read(struct reads *reads, struct vfs *vfs, struct vfs_file *file,
@@ -36,8 +43,15 @@ enum status reads_read(struct reads *reads, struct vfs *vfs, struct vfs_file *fi
 
 bool reads_take(const struct reads *reads, struct read_batch *batch)
 {
-    batch->count = reads->count < READS_BATCH_MAX ? reads->count : READS_BATCH_MAX;
-    memcpy(batch->places, reads->places, batch->count * sizeof *batch->places);
+    uint64_t size = 0;
+    batch->count = 0;
+    while (batch->count < reads->count && batch->count < READS_BATCH_MAX) {
+        const struct read_place *place = &reads->places[batch->count];
+        size += place->size;
+        if (batch->count && size > READS_BATCH_SIZE_MAX)
+            break;
+        batch->places[batch->count++] = *place;
+    }
     return batch->count;
 }
 

@@ -9,16 +9,17 @@
 // gone by then was merged away, and the owner will look elsewhere. It reports no failure
 // either: who asks again and waits meets it.
 //
-// Places are numbered as they are noted, and read in that order. A place that is noted already
-// keeps its number.
+// Places are numbered as they are noted, and read in that order. What lies in a place that is
+// noted already is waited for with that.
 #pragma once
 
 #include "base/vfs.h"
 #include "lsm/file_name.h"
 
 enum {
-    READS_COUNT_MAX = 256, // noted and not read yet; with more, the owner waits itself
-    READS_BATCH_MAX = 32,  // by one job
+    READS_COUNT_MAX = 256,          // noted and not read yet; with more, the owner waits itself
+    READS_BATCH_MAX = 32,           // by one job ...
+    READS_BATCH_SIZE_MAX = 1 << 20, // ... and so many bytes, or one place that is larger
 };
 
 struct read_place {
@@ -32,8 +33,9 @@ struct read_place {
 struct reads {
     struct read_place places[READS_COUNT_MAX]; // oldest first; a job has the first ones
     size_t count;
-    uint64_t done;  // number of the last place that was read: places[0] has the next
-    uint64_t found; // number of the one that the last BUSY was for
+    uint64_t done;       // number of the last place that was read: places[0] has the next
+    uint64_t found;      // number of the last one that a BUSY was for, since it was made 0
+    uint64_t ahead_size; // at least so much is noted of a table: a walk will want it
 };
 
 // What one job reads. On any thread.

@@ -4,6 +4,11 @@
 
 #include <stdlib.h>
 
+enum {
+    AHEAD_SIZE = 256 << 10, // of a table, noted at once
+    AHEAD_COUNT = 16,       // pairs whose large values are
+};
+
 struct lsm_scan {
     struct lsm *lsm;
     struct walk walk;
@@ -53,16 +58,39 @@ struct lsm_scan *lsm_scan_open(struct lsm *lsm, struct bytes from, struct bytes 
     return scan;
 }
 
+// Notes the large values behind one that is missing: they will be wanted with it.
+static void note_ahead(struct lsm_scan *scan)
+{
+    struct lsm *lsm = scan->lsm;
+    struct entry entry;
+    for (unsigned i = 1; i < AHEAD_COUNT && !walk_next(&scan->walk, &entry, NULL); i++) {
+        if (!entry.is_pointer)
+            continue;
+        bool has_room = lsm->reads.count < READS_COUNT_MAX;
+        enum status status =
+            has_room ? engine_read_value(lsm, &entry, &scan->value, NULL) : STATUS_END;
+        if (status && status != STATUS_BUSY)
+            return;
+    }
+}
+
+static enum status read_value(struct lsm_scan *scan, struct entry *entry)
+{
+    enum status status = engine_read_value(scan->lsm, entry, &scan->value, &scan->fault);
+    if (status == STATUS_BUSY)
+        note_ahead(scan);
+    entry->value = buf_bytes(&scan->value);
+    return status;
+}
+
 enum status lsm_scan_next(struct lsm_scan *scan, struct bytes *key, struct bytes *value,
                           struct fault *fault)
 {
     struct entry entry = {0};
     while (!scan->status) {
         scan->status = walk_next(&scan->walk, &entry, &scan->fault);
-        if (!scan->status && !entry_is_plain(&entry)) {
-            scan->status = engine_read_value(scan->lsm, &entry, &scan->value, &scan->fault);
-            entry.value = buf_bytes(&scan->value);
-        }
+        if (!scan->status && !entry_is_plain(&entry))
+            scan->status = read_value(scan, &entry);
         if (!scan->status && !entry.is_deleted) {
             *key = entry.key;
             *value = entry.value;
@@ -72,6 +100,15 @@ enum status lsm_scan_next(struct lsm_scan *scan, struct bytes *key, struct bytes
     if (scan->status != STATUS_END)
         fault_set(fault, scan->status, "%s", scan->fault.text);
     return scan->status;
+}
+
+enum status lsm_scan_try_next(struct lsm_scan *scan, struct bytes *key, struct bytes *value,
+                              uint64_t *position, struct fault *fault)
+{
+    engine_begin_try(scan->lsm, AHEAD_SIZE);
+    enum status status = lsm_scan_next(scan, key, value, fault);
+    *position = engine_end_try(scan->lsm);
+    return status;
 }
 
 void lsm_scan_close(struct lsm_scan *scan)

@@ -421,8 +421,8 @@ uint64_t sstable_range_size(const struct sstable *table, struct bytes from, stru
 }
 
 enum status sstable_read_blocks(const struct sstable *table, uint32_t begin, uint32_t end,
-                                size_t size_max, struct buf *stored, uint32_t *read_end,
-                                struct fault *fault)
+                                size_t size_max, struct reads *reads, struct buf *stored,
+                                uint32_t *read_end, struct fault *fault)
 {
     const struct sstable_place *places = table->places;
     uint64_t offset = places[begin].offset;
@@ -430,8 +430,8 @@ enum status sstable_read_blocks(const struct sstable *table, uint32_t begin, uin
     while (last < end && places[last + 1].offset - offset <= size_max)
         last++;
     size_t size = (size_t)(places[last].offset - offset);
-    enum status status = read_exactly(table, offset, size, stored, fault);
-    if (status && last > begin + 1) { // perhaps one behind this one
+    enum status status = try_exactly(table, offset, size, reads, stored, fault);
+    if (status && status != STATUS_BUSY && last > begin + 1) { // perhaps one behind this one
         last = begin + 1;
         size = (size_t)(places[last].offset - offset);
         status = read_exactly(table, offset, size, stored, fault);
@@ -484,8 +484,8 @@ enum status sstable_verify(const struct sstable *table, struct fault *fault)
     uint64_t entry_count = 0;
     struct block *block = NULL;
     for (uint32_t i = 0, end; i < table->block_count && !status;) {
-        status =
-            sstable_read_blocks(table, i, table->block_count, VERIFY_SIZE, &stored, &end, fault);
+        status = sstable_read_blocks(table, i, table->block_count, VERIFY_SIZE, NULL, &stored, &end,
+                                     fault);
         struct bytes bytes = buf_bytes(&stored);
         for (; i < end && !status; i++) {
             status = sstable_decode_block(table, i, &bytes, &block, fault);

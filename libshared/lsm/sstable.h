@@ -109,10 +109,11 @@ uint64_t sstable_range_size(const struct sstable *table, struct bytes from, stru
 
 // Reads the stored bytes of data blocks, from `begin` on as many as fit into `size_max` bytes
 // and are before `end`, but at least one, into `stored`, which is replaced. `*read_end` is the
-// index behind the last one. The file must be open. Any thread.
+// index behind the last one. The file must be open. Any thread without `reads`; with them, the
+// owner's: BUSY if it could only be noted.
 enum status sstable_read_blocks(const struct sstable *table, uint32_t begin, uint32_t end,
-                                size_t size_max, struct buf *stored, uint32_t *read_end,
-                                struct fault *fault) MUST_USE;
+                                size_t size_max, struct reads *reads, struct buf *stored,
+                                uint32_t *read_end, struct fault *fault) MUST_USE;
 
 // Makes a block of its stored bytes, the first of `*stored`, and goes on behind them. `*block`
 // is as with block_decode().

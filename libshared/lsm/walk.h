@@ -33,5 +33,5 @@ struct walk {
 
 void walk_release(struct walk *walk); // may be repeated
 
-// The next entry, borrowed until the next call. END, CORRUPT, IO.
+// The next entry, borrowed until the next call. END, CORRUPT, IO; BUSY as with iterator_seek().
 enum status walk_next(struct walk *walk, struct entry *entry, struct fault *fault) MUST_USE;

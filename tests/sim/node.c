@@ -163,6 +163,8 @@ static void serve_parked(struct node *node, struct moment moment, struct outbox 
             look_before(node, &update, &held, &bytes);
         uint64_t served = store->counts.updates;
         world_sometimes(world_of(node), SOMETIMES_PARKED_UPDATE, is_update);
+        world_sometimes(world_of(node), SOMETIMES_PARKED_SCAN,
+                        op->header.type == MESSAGE_SCAN_LOCAL);
         world_sometimes(world_of(node), SOMETIMES_PARKED, true);
         world_sometimes(world_of(node), SOMETIMES_PARKED_BEHIND, !op->wait.miss_count);
         store_serve_parked(store, op, moment, outbox);

@@ -45,6 +45,7 @@
     POINT(PARKED, "an operation waited for the disk, out of the way of others")                    \
     POINT(PARKED_UPDATE, "a write did")                                                            \
     POINT(PARKED_BEHIND, "one waited for another one on the same key")                             \
+    POINT(PARKED_SCAN, "a page of a scan waited for the disk")                                     \
     POINT(GET_TIMEOUT, "a get ran out of time")                                                    \
     POINT(SETTLED_AFTER_FAULTS, "every partition was settled again")
 

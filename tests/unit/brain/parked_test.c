@@ -130,6 +130,76 @@ TEST(operations_on_one_key_keep_their_order)
     bench_release(&bench);
 }
 
+struct scanned_pages {
+    unsigned count;
+    unsigned item_count;
+};
+
+// Adds the pages of the outbox, each of them the only one of its partition.
+static void add_pages(struct bench *bench, struct scanned_pages *pages)
+{
+    for (uint32_t m = 0; m < bench->outbox.count; m++) {
+        struct reader body = bench_said(bench, m, MESSAGE_SCANNED_LOCAL);
+        struct op_scanned scanned;
+        for (unsigned op = 0; op < bench->outbox.messages[m].count; op++) {
+            assert_int_equal(op_decode_scanned(&scanned, &body), STATUS_OK);
+            assert_int_equal(scanned.status, STATUS_OK);
+            assert_true(scanned.done);
+            pages->item_count += scanned.item_count;
+            pages->count++;
+        }
+    }
+}
+
+// Asks for a page of each partition. Some answers come at once: there is nothing in it.
+static void ask_scans(struct bench *bench, struct scanned_pages *pages)
+{
+    for (uint32_t i = 0; i < bench->ring.partition_count; i++) {
+        struct buf body = {0};
+        struct op_scan_local op = {
+            .id = i, .partition = i, .keyspace = RING_DEFAULT_KEYSPACE, .size_max = 1 << 20};
+        op_encode_scan_local(&op, &body);
+        bench_tell(bench, MESSAGE_SCAN_LOCAL, bench->ring.epoch, 0, &body);
+        add_pages(bench, pages);
+    }
+    assert_int_equal(pages->item_count, 0);
+    assert_int_equal(bench->store.parked.count, bench->ring.partition_count - pages->count);
+}
+
+TEST(a_cold_scan_holds_nobody_up_and_has_every_record_once)
+{
+    static struct bench bench;
+    struct scanned_pages pages = {0};
+    init_cold(&bench);
+    ask_scans(&bench, &pages);
+    bench_choose_key(&bench, ring_find_node(&bench.ring, 1), true);
+    struct op_update op = bench_update_of(&bench, 1, "another");
+    assert_int_equal(bench_update(&bench, &op).status, STATUS_OK);
+    while (read_cold(&bench))
+        add_pages(&bench, &pages);
+    assert_int_equal(pages.count, bench.ring.partition_count);
+    assert_int_equal(pages.item_count, COLD_COUNT + 1);
+    assert_int_equal(bench.store.counts.scans, pages.count);
+    assert_int_equal(bench.store.parked.count, 0);
+    bench_release(&bench);
+}
+
+TEST(a_scan_that_misses_again_and_again_waits_for_the_disk)
+{
+    static struct bench bench;
+    struct scanned_pages pages = {0};
+    init_cold(&bench);
+    bench.disk.keeps_cold = true;
+    ask_scans(&bench, &pages);
+    for (unsigned rounds = 0; bench.store.parked.count && rounds < 1000; rounds++) {
+        assert_true(read_cold(&bench));
+        add_pages(&bench, &pages);
+    }
+    assert_int_equal(pages.count, bench.ring.partition_count);
+    assert_int_equal(pages.item_count, COLD_COUNT);
+    bench_release(&bench);
+}
+
 TEST(those_behind_wait_on_when_the_first_misses_again)
 {
     static struct bench bench;
@@ -222,6 +292,8 @@ TEST(a_store_may_close_while_operations_wait)
 
 TESTS(RUN(a_cold_read_holds_nobody_up_and_is_answered_when_it_is_done),
       RUN(operations_on_one_key_keep_their_order),
+      RUN(a_cold_scan_holds_nobody_up_and_has_every_record_once),
+      RUN(a_scan_that_misses_again_and_again_waits_for_the_disk),
       RUN(those_behind_wait_on_when_the_first_misses_again),
       RUN(who_misses_again_and_again_waits_for_the_disk),
       RUN(there_is_a_limit_to_what_waits_and_all_are_answered_once),

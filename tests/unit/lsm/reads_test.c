@@ -173,6 +173,105 @@ TEST(a_large_value_is_a_second_place)
     stop();
 }
 
+static enum status waiting_read(struct vfs *vfs, struct vfs_file *file, uint64_t offset, void *data,
+                                size_t size, size_t *size_read, struct fault *why)
+{
+    (void)vfs, (void)file, (void)offset, (void)data, (void)size, (void)size_read, (void)why;
+    fail_msg("the owner waits for the disk");
+    return STATUS_IO;
+}
+
+// Goes on behind the i-th key until nothing more is in memory; nothing is waited for, and every
+// value is the one that was put. OK: at the end.
+static enum status scan_on(unsigned *i, size_t size)
+{
+    struct bytes key, bytes, from = *i ? key_at(*i) : (struct bytes){0};
+    struct lsm_scan *scan = lsm_scan_open(lsm, from, (struct bytes){0});
+    enum status status;
+    struct vfs vfs = disk.vfs;
+    disk.vfs.read = waiting_read;
+    while (!(status = lsm_scan_try_next(scan, &key, &bytes, &position, &fault))) {
+        assert_true(bytes_equal(key, key_at(*i)));
+        buf_set(&value, bytes);
+        assert_value((*i)++, size);
+    }
+    disk.vfs = vfs;
+    lsm_scan_close(scan);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+// Runs the jobs that the last BUSY waits for; no more than are needed.
+static void load(void)
+{
+    do
+        assert_true(run_job(lsm, LSM_WORKER_READ));
+    while (lsm_loaded(lsm) < position);
+}
+
+TEST(a_cold_scan_is_busy_and_what_is_behind_is_read_with_it)
+{
+    unsigned i = 0, rounds = 0;
+    start();
+    while (scan_on(&i, 200) == STATUS_BUSY) {
+        assert_true(position > lsm_loaded(lsm));
+        load();
+        rounds++;
+    }
+    assert_int_equal(i, KEY_COUNT);
+    assert_in_range(rounds, 2, KEY_COUNT * 200 / (128 << 10));
+    assert_int_equal(scan_on(&(unsigned){0}, 200), STATUS_OK); // warm now
+    assert_false(run_job(lsm, LSM_WORKER_READ));
+    stop();
+}
+
+TEST(a_scan_asks_for_large_values_together)
+{
+    enum { LARGE_COUNT = 40, SIZE = 8 << 10 };
+    struct buf bytes = {0};
+    unsigned i = 0, rounds = 0, before = 0;
+    start();
+    for (unsigned at = 0; at < LARGE_COUNT; at++) {
+        make(&bytes, at, SIZE);
+        put(at, buf_bytes(&bytes));
+    }
+    buf_release(&bytes);
+    assert_int_equal(lsm_drop_range(lsm, key_at(LARGE_COUNT), (struct bytes){0}), STATUS_OK);
+    flush();
+    memory_vfs_cool(&disk);
+    for (; scan_on(&i, SIZE) == STATUS_BUSY; rounds++, before = i) {
+        assert_true(rounds < 2 || i - before >= 16);
+        load();
+    }
+    assert_int_equal(i, LARGE_COUNT);
+    assert_int_equal(rounds, 4); // the tables, then 16, 16 and 8
+    stop();
+}
+
+TEST(a_scan_asks_for_the_beginnings_of_all_tables_together)
+{
+    struct buf bytes = {0};
+    unsigned i = 0;
+    struct lsm_stats stats;
+    start();
+    for (unsigned round = 0; round < 2; round++) {
+        make(&bytes, 0, 200);
+        put(0, buf_bytes(&bytes));
+        flush();
+    }
+    buf_release(&bytes);
+    lsm_stats(lsm, &stats);
+    assert_true(stats.slice_count_max > 1);
+    memory_vfs_cool(&disk);
+    assert_int_equal(try(1), STATUS_BUSY); // the oldest table, which the scan comes to last
+    assert_int_equal(scan_on(&i, 200), STATUS_BUSY);
+    assert_int_equal(i, 0);
+    assert_int_equal(position, stats.slice_count_max);
+    load();
+    assert_int_equal(scan_on(&i, 200), STATUS_BUSY);
+    assert_true(i > 0);
+    stop();
+}
+
 TEST(a_place_is_noted_once_and_a_job_takes_a_limited_number)
 {
     start();
@@ -196,6 +295,19 @@ TEST(a_place_is_noted_once_and_a_job_takes_a_limited_number)
     assert_int_equal(lsm_loaded(lsm), last);
     assert_false(run_job(lsm, LSM_WORKER_READ));
     stop();
+}
+
+TEST(a_job_takes_a_limited_size_or_one_place)
+{
+    struct reads reads = {.count = 5};
+    struct read_batch batch;
+    for (size_t i = 0; i < reads.count; i++)
+        reads.places[i].size = READS_BATCH_SIZE_MAX / 3;
+    assert_true(reads_take(&reads, &batch));
+    assert_int_equal(batch.count, 3);
+    reads.places[0].size = 2 * READS_BATCH_SIZE_MAX;
+    assert_true(reads_take(&reads, &batch));
+    assert_int_equal(batch.count, 1);
 }
 
 TEST(with_too_many_places_it_waits)
@@ -267,8 +379,12 @@ TEST(what_is_wanted_may_be_left_at_a_close)
 
 TESTS(RUN(a_cold_key_is_busy_until_the_job_is_done), RUN(who_can_wait_does),
       RUN(what_is_in_memory_or_nowhere_is_never_busy), RUN(a_large_value_is_a_second_place),
+      RUN(a_cold_scan_is_busy_and_what_is_behind_is_read_with_it),
+      RUN(a_scan_asks_for_large_values_together),
+      RUN(a_scan_asks_for_the_beginnings_of_all_tables_together),
       RUN(a_place_is_noted_once_and_a_job_takes_a_limited_number),
-      RUN(with_too_many_places_it_waits), RUN(without_a_file_system_that_can_tell_it_waits),
+      RUN(a_job_takes_a_limited_size_or_one_place), RUN(with_too_many_places_it_waits),
+      RUN(without_a_file_system_that_can_tell_it_waits),
       RUN(a_table_that_is_dropped_while_its_place_is_wanted_is_no_trouble),
       RUN(a_missing_file_and_damage_are_met_by_who_asks_again),
       RUN(what_is_wanted_may_be_left_at_a_close))
