@@ -232,18 +232,24 @@ static void write_limits(const struct report *report, FILE *out)
     }
 }
 
+static bool is_first_of_opponent(const struct report *report, size_t index)
+{
+    size_t i = 0;
+    while (report->rows[i].opponent != report->rows[index].opponent)
+        i++;
+    return i == index;
+}
+
 void report_write_table(const struct report *report, FILE *out)
 {
-    const char *last = NULL;
     for (size_t i = 0; i < report->row_count; i++) {
         const char *opponent = report->rows[i].opponent;
-        if (opponent == last)
+        if (!is_first_of_opponent(report, i))
             continue;
         fprintf(out, "\n## Against %s\n\n", opponent);
         write_ratios(report, opponent, out);
         fprintf(out, "\n");
         write_costs(report, opponent, out);
-        last = opponent;
     }
     fprintf(out, "\n## Limits\n\n");
     write_limits(report, out);
