@@ -32,7 +32,7 @@ struct verb {
 extern const struct verb verbs[];
 extern const unsigned verb_count;
 
-// "dkv: put: sentence" on stderr (unless quiet) and the exit status for `status`.
+// "dkv: put: sentence" on stderr (unless quiet) and the exit status for `status`. (report.c)
 int report(const struct globals *globals, const char *verb, enum status status, const char *format,
            ...) __attribute__((format(printf, 4, 5)));
 
