@@ -26,6 +26,11 @@ struct parked_wait {
     bool is_first; // of its key: nothing has to be served before
 };
 
+static inline bool parked_must_read(const struct parked_wait *wait)
+{
+    return wait->miss_count == PARKED_MISSES_MAX;
+}
+
 struct parked_op {
     struct parked_wait wait;
     uint64_t since_ms; // mono

@@ -41,7 +41,7 @@ enum status replica_locate(struct store *store, uint32_t keyspace_id, struct byt
 
 static enum status read_bytes(struct store *store, struct bytes key, struct fault *fault)
 {
-    if (store_must_wait(store))
+    if (parked_must_read(&store->wait))
         return lsm_get(store->lsm, key, &store->local_bytes, fault);
     enum status status =
         lsm_try_get(store->lsm, key, &store->local_bytes, &store->wait.position, fault);

@@ -224,7 +224,7 @@ static enum status add_item(struct store *store, const struct op_scan_local *sca
 static enum status next_pair(struct store *store, struct lsm_scan *walk, struct bytes *engine_key,
                              struct bytes *value, struct fault *fault)
 {
-    if (store_must_wait(store))
+    if (parked_must_read(&store->wait))
         return lsm_scan_next(walk, engine_key, value, fault);
     return lsm_scan_try_next(walk, engine_key, value, &store->wait.position, fault);
 }

@@ -158,11 +158,6 @@ void store_serve_parked(struct store *store, struct parked_op *op, struct moment
         parked_remove(&store->parked, op);
 }
 
-bool store_must_wait(const struct store *store)
-{
-    return store->wait.miss_count == PARKED_MISSES_MAX;
-}
-
 // Serves the one that waits for longest: now it does so for the disk.
 static void serve_first(struct store *store, struct moment now, struct outbox *outbox)
 {

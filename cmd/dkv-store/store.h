@@ -103,9 +103,6 @@ void store_on_turn_end(struct store *store, struct moment now, struct outbox *ou
 void store_serve_parked(struct store *store, struct parked_op *op, struct moment now,
                         struct outbox *outbox);
 
-// Whether the operation that is served was put off so often that it waits for the disk now.
-bool store_must_wait(const struct store *store);
-
 // What gates are compared with: the log, but not while writers are to wait.
 uint64_t store_durable(const struct store *store);
 
