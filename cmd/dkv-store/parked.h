@@ -4,6 +4,7 @@
 // (lsm_try_get), so that it holds nobody up, and served when that is done. What comes later
 // for the same key queues up behind it: operations on one key are served in the order in which
 // they came. Those on different keys need no order: no message of a store depends on another.
+// A scan waits for no other operation, under a hash that is its own.
 //
 // Bounded, in count and bytes: whoever wants to add one more has to make room, by serving the
 // first, which then waits for the disk.

@@ -221,15 +221,17 @@ static enum status add_item(struct store *store, const struct op_scan_local *sca
     return STATUS_OK;
 }
 
-static enum status next_pair(struct store *store, struct lsm_scan *walk, struct bytes *engine_key,
-                             struct bytes *value, struct fault *fault)
+// Who was put off too often waits for the disk, but for the first pair of a page alone.
+static enum status next_pair(struct store *store, struct lsm_scan *walk, bool is_first,
+                             struct bytes *engine_key, struct bytes *value, struct fault *fault)
 {
-    if (parked_must_read(&store->wait))
+    if (is_first && parked_must_read(&store->wait))
         return lsm_scan_next(walk, engine_key, value, fault);
     return lsm_scan_try_next(walk, engine_key, value, &store->wait.position, fault);
 }
 
-// Collects one page into store->items. BUSY: it has to be begun again.
+// Collects one page into store->items. BUSY: it has to be begun again; but a page that was
+// begun before may be short.
 static enum status collect_page(struct store *store, const struct op_scan_local *scan,
                                 struct lsm_scan *walk, struct op_scanned *scanned, struct buf *last,
                                 struct fault *fault)
@@ -238,11 +240,10 @@ static enum status collect_page(struct store *store, const struct op_scan_local 
     buf_clear(&store->items);
     for (unsigned step = 0; step < SCAN_STEPS_MAX && store->items.size < size_max; step++) {
         struct bytes engine_key, value;
-        enum status status = next_pair(store, walk, &engine_key, &value, fault);
-        if (status == STATUS_END) {
-            scanned->done = 1;
+        enum status status = next_pair(store, walk, !step, &engine_key, &value, fault);
+        scanned->done = status == STATUS_END;
+        if (scanned->done || (status == STATUS_BUSY && step && store->wait.miss_count))
             return STATUS_OK;
-        }
         if (status)
             return status;
         buf_set(last, engine_key);

@@ -212,9 +212,9 @@ struct lsm_scan *lsm_scan_open(struct lsm *lsm, struct bytes from, struct bytes 
 enum status lsm_scan_next(struct lsm_scan *scan, struct bytes *key, struct bytes *value,
                           struct fault *fault) MUST_USE;
 
-// The same without waiting for the disk, as lsm_try_get() does. After BUSY only a close makes
-// sense: a scan that begins behind the last pair, once lsm_loaded() has come to the position,
-// finds the next ones in memory.
+// The same without waiting for the disk, with the limits of lsm_try_get(). After BUSY only a
+// close makes sense: a scan that begins behind the last pair, once lsm_loaded() has come to the
+// position, usually finds the next ones in memory.
 enum status lsm_scan_try_next(struct lsm_scan *scan, struct bytes *key, struct bytes *value,
                               uint64_t *position, struct fault *fault) MUST_USE;
 void lsm_scan_close(struct lsm_scan *scan);
@@ -224,7 +224,7 @@ void lsm_scan_close(struct lsm_scan *scan);
 enum lsm_worker {
     LSM_WORKER_LOG,        // latency matters: one write and sync of the log
     LSM_WORKER_BACKGROUND, // flush, merge, preparing log segments
-    LSM_WORKER_READ,       // what lsm_try_get() did not wait for
+    LSM_WORKER_READ,       // what lsm_try_get() and lsm_scan_try_next() did not wait for
     LSM_WORKER_MERGE,      // a second merge; may be left out where cores are few
     LSM_WORKER_COUNT,
 };

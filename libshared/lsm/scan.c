@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 enum {
-    AHEAD_SIZE = 256 << 10, // of a table, noted at once
-    AHEAD_COUNT = 16,       // pairs whose large values are
+    AHEAD_SIZE = 256 << 10, // of a table, or of large values, noted at once ...
+    AHEAD_COUNT = 16,       // ... of so many pairs
 };
 
 struct lsm_scan {
@@ -58,19 +58,23 @@ struct lsm_scan *lsm_scan_open(struct lsm *lsm, struct bytes from, struct bytes 
     return scan;
 }
 
-// Notes the large values behind one that is missing: they will be wanted with it.
+// Notes the large values behind one that is missing: they will be wanted with it. Half of the
+// places are left to others.
 static void note_ahead(struct lsm_scan *scan)
 {
     struct lsm *lsm = scan->lsm;
     struct entry entry;
-    for (unsigned i = 1; i < AHEAD_COUNT && !walk_next(&scan->walk, &entry, NULL); i++) {
-        if (!entry.is_pointer)
+    uint64_t size = 0;
+    for (unsigned i = 1; i < AHEAD_COUNT && size < AHEAD_SIZE; i++) {
+        if (lsm->reads.count >= READS_COUNT_MAX / 2 || walk_next(&scan->walk, &entry, NULL))
+            return;
+        struct value_pointer pointer;
+        if (!entry.is_pointer || !value_pointer_decode(&pointer, entry.value))
             continue;
-        bool has_room = lsm->reads.count < READS_COUNT_MAX;
-        enum status status =
-            has_room ? engine_read_value(lsm, &entry, &scan->value, NULL) : STATUS_END;
+        enum status status = engine_read_value(lsm, &entry, &scan->value, NULL);
         if (status && status != STATUS_BUSY)
             return;
+        size += pointer.size;
     }
 }
 

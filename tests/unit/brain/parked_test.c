@@ -7,7 +7,7 @@ enum { COLD_COUNT = 400 };
 
 static char cold_keys[COLD_COUNT][16];
 
-static void init_cold(struct bench *bench)
+static void init_cold_with(struct bench *bench, size_t separate_size)
 {
     bench_init(bench);
     store_close(&bench->store);
@@ -15,6 +15,7 @@ static void init_cold(struct bench *bench)
     bench->options.lsm.block_size = 512;
     bench->options.lsm.memtable_size = 1 << 20;
     bench->options.lsm.log_segment_size = 1 << 20;
+    bench->options.lsm.separate_size = separate_size;
     bench_start(bench, 101);
     for (unsigned i = 0; i < COLD_COUNT; i++) {
         char value[600];
@@ -27,6 +28,11 @@ static void init_cold(struct bench *bench)
             bench_flush(bench);
     }
     memory_vfs_cool(&bench->disk);
+}
+
+static void init_cold(struct bench *bench)
+{
+    init_cold_with(bench, lsm_options_default().separate_size);
 }
 
 static void use_key(struct bench *bench, unsigned i)
@@ -130,13 +136,25 @@ TEST(operations_on_one_key_keep_their_order)
     bench_release(&bench);
 }
 
-struct scanned_pages {
-    unsigned count;
+enum { PARTITION_COUNT = 64 };
+
+// A scan of all partitions.
+struct survey {
+    struct buf after[PARTITION_COUNT]; // the last key seen
+    bool is_wanted[PARTITION_COUNT];   // the next page is to be asked for
+    unsigned done_count;               // partitions of which the last page was seen
+    unsigned page_count;
     unsigned item_count;
 };
 
-// Adds the pages of the outbox, each of them the only one of its partition.
-static void add_pages(struct bench *bench, struct scanned_pages *pages)
+static void survey_release(struct survey *survey)
+{
+    for (uint32_t i = 0; i < PARTITION_COUNT; i++)
+        buf_release(&survey->after[i]);
+}
+
+// Takes in the pages of the outbox.
+static void take_pages(struct bench *bench, struct survey *survey)
 {
     for (uint32_t m = 0; m < bench->outbox.count; m++) {
         struct reader body = bench_said(bench, m, MESSAGE_SCANNED_LOCAL);
@@ -144,59 +162,131 @@ static void add_pages(struct bench *bench, struct scanned_pages *pages)
         for (unsigned op = 0; op < bench->outbox.messages[m].count; op++) {
             assert_int_equal(op_decode_scanned(&scanned, &body), STATUS_OK);
             assert_int_equal(scanned.status, STATUS_OK);
-            assert_true(scanned.done);
-            pages->item_count += scanned.item_count;
-            pages->count++;
+            assert_true(scanned.done || scanned.item_count);
+            buf_set(&survey->after[scanned.id], scanned.last);
+            survey->is_wanted[scanned.id] = !scanned.done;
+            survey->done_count += scanned.done;
+            survey->page_count++;
+            survey->item_count += scanned.item_count;
+        }
+    }
+    outbox_clear(&bench->outbox);
+}
+
+static void ask_page(struct bench *bench, uint32_t partition, struct bytes after)
+{
+    struct buf body = {0};
+    struct op_scan_local op = {.id = partition,
+                               .partition = partition,
+                               .keyspace = RING_DEFAULT_KEYSPACE,
+                               .size_max = 1 << 20,
+                               .after = after};
+    op_encode_scan_local(&op, &body);
+    bench_tell(bench, MESSAGE_SCAN_LOCAL, bench->ring.epoch, 0, &body);
+}
+
+// Asks for what is wanted, until all of it has to wait.
+static void survey_on(struct bench *bench, struct survey *survey)
+{
+    take_pages(bench, survey);
+    for (uint32_t i = 0; i < PARTITION_COUNT; i++) {
+        while (survey->is_wanted[i]) {
+            survey->is_wanted[i] = false;
+            ask_page(bench, i, buf_bytes(&survey->after[i]));
+            take_pages(bench, survey);
         }
     }
 }
 
-// Asks for a page of each partition. Some answers come at once: there is nothing in it.
-static void ask_scans(struct bench *bench, struct scanned_pages *pages)
+static void survey_begin(struct bench *bench, struct survey *survey)
 {
-    for (uint32_t i = 0; i < bench->ring.partition_count; i++) {
-        struct buf body = {0};
-        struct op_scan_local op = {
-            .id = i, .partition = i, .keyspace = RING_DEFAULT_KEYSPACE, .size_max = 1 << 20};
-        op_encode_scan_local(&op, &body);
-        bench_tell(bench, MESSAGE_SCAN_LOCAL, bench->ring.epoch, 0, &body);
-        add_pages(bench, pages);
-    }
-    assert_int_equal(pages->item_count, 0);
-    assert_int_equal(bench->store.parked.count, bench->ring.partition_count - pages->count);
+    *survey = (struct survey){0};
+    assert_int_equal(bench->ring.partition_count, PARTITION_COUNT);
+    for (uint32_t i = 0; i < PARTITION_COUNT; i++)
+        survey->is_wanted[i] = true;
+    outbox_clear(&bench->outbox);
+    survey_on(bench, survey);
+    assert_int_equal(survey->item_count, 0);
+    assert_int_equal(bench->store.parked.count, PARTITION_COUNT - survey->done_count);
+}
+
+// Reads of files by the owner's thread; the others are a worker's.
+static unsigned owner_read_count;
+static struct vfs bench_vfs;
+
+static enum status counted_read(struct vfs *vfs, struct vfs_file *file, uint64_t offset, void *data,
+                                size_t size, size_t *size_read, struct fault *fault)
+{
+    owner_read_count++;
+    return bench_vfs.read(vfs, file, offset, data, size, size_read, fault);
+}
+
+// As read_cold(), with the reads of the turn counted.
+static bool read_cold_counting(struct bench *bench)
+{
+    struct lsm_job *job = store_next_job(&bench->store, LSM_WORKER_READ);
+    if (!job)
+        return false;
+    lsm_job_run(job);
+    bench_vfs = bench->disk.vfs;
+    bench->disk.vfs.read = counted_read;
+    assert_int_equal(store_on_job_done(&bench->store, job, NULL), STATUS_OK);
+    store_on_turn_end(&bench->store, bench->now, &bench->outbox);
+    bench->disk.vfs = bench_vfs;
+    return true;
 }
 
 TEST(a_cold_scan_holds_nobody_up_and_has_every_record_once)
 {
     static struct bench bench;
-    struct scanned_pages pages = {0};
+    struct survey survey;
     init_cold(&bench);
-    ask_scans(&bench, &pages);
+    survey_begin(&bench, &survey);
     bench_choose_key(&bench, ring_find_node(&bench.ring, 1), true);
     struct op_update op = bench_update_of(&bench, 1, "another");
     assert_int_equal(bench_update(&bench, &op).status, STATUS_OK);
-    while (read_cold(&bench))
-        add_pages(&bench, &pages);
-    assert_int_equal(pages.count, bench.ring.partition_count);
-    assert_int_equal(pages.item_count, COLD_COUNT + 1);
-    assert_int_equal(bench.store.counts.scans, pages.count);
+    outbox_clear(&bench.outbox);
+    owner_read_count = 0;
+    while (read_cold_counting(&bench))
+        survey_on(&bench, &survey);
+    assert_int_equal(owner_read_count, 0);
+    assert_int_equal(survey.done_count, PARTITION_COUNT);
+    assert_int_equal(survey.item_count, COLD_COUNT + 1);
+    assert_int_equal(bench.store.counts.scans, survey.page_count);
     assert_int_equal(bench.store.parked.count, 0);
+    survey_release(&survey);
     bench_release(&bench);
 }
 
-TEST(a_scan_that_misses_again_and_again_waits_for_the_disk)
+TEST(a_page_of_many_large_values_ends_early_rather_than_wait_for_the_disk)
 {
     static struct bench bench;
-    struct scanned_pages pages = {0};
+    struct survey survey;
+    init_cold_with(&bench, 256);
+    survey_begin(&bench, &survey);
+    owner_read_count = 0;
+    while (read_cold_counting(&bench))
+        survey_on(&bench, &survey);
+    assert_int_equal(owner_read_count, 0);
+    assert_int_equal(survey.item_count, COLD_COUNT);
+    survey_release(&survey);
+    bench_release(&bench);
+}
+
+TEST(a_scan_that_misses_again_and_again_waits_for_the_disk_for_one_pair)
+{
+    static struct bench bench;
+    struct survey survey;
     init_cold(&bench);
     bench.disk.keeps_cold = true;
-    ask_scans(&bench, &pages);
-    for (unsigned rounds = 0; bench.store.parked.count && rounds < 1000; rounds++) {
+    survey_begin(&bench, &survey);
+    for (unsigned rounds = 0; bench.store.parked.count && rounds < 10000; rounds++) {
         assert_true(read_cold(&bench));
-        add_pages(&bench, &pages);
+        survey_on(&bench, &survey);
     }
-    assert_int_equal(pages.count, bench.ring.partition_count);
-    assert_int_equal(pages.item_count, COLD_COUNT);
+    assert_int_equal(survey.done_count, PARTITION_COUNT);
+    assert_int_equal(survey.item_count, COLD_COUNT);
+    survey_release(&survey);
     bench_release(&bench);
 }
 
@@ -293,7 +383,8 @@ TEST(a_store_may_close_while_operations_wait)
 TESTS(RUN(a_cold_read_holds_nobody_up_and_is_answered_when_it_is_done),
       RUN(operations_on_one_key_keep_their_order),
       RUN(a_cold_scan_holds_nobody_up_and_has_every_record_once),
-      RUN(a_scan_that_misses_again_and_again_waits_for_the_disk),
+      RUN(a_page_of_many_large_values_ends_early_rather_than_wait_for_the_disk),
+      RUN(a_scan_that_misses_again_and_again_waits_for_the_disk_for_one_pair),
       RUN(those_behind_wait_on_when_the_first_misses_again),
       RUN(who_misses_again_and_again_waits_for_the_disk),
       RUN(there_is_a_limit_to_what_waits_and_all_are_answered_once),

@@ -247,6 +247,51 @@ TEST(a_scan_asks_for_large_values_together)
     stop();
 }
 
+// Large values beside the small ones, in tables of which the first blocks are in memory.
+static void add_large(unsigned count, size_t size)
+{
+    struct buf bytes = {0};
+    for (unsigned i = 0; i < count; i++) {
+        make(&bytes, i, size);
+        put(i, buf_bytes(&bytes));
+        if ((i + 1) * size % (1 << 20) < size)
+            flush();
+    }
+    buf_release(&bytes);
+    flush();
+    memory_vfs_cool(&disk);
+    unsigned i = 0;
+    assert_int_equal(scan_on(&i, size), STATUS_BUSY);
+    load();
+}
+
+TEST(a_scan_asks_for_a_limited_size_of_large_values)
+{
+    unsigned i = 0;
+    start();
+    add_large(10, LARGE_SIZE);
+    uint64_t loaded = lsm_loaded(lsm);
+    assert_int_equal(scan_on(&i, LARGE_SIZE), STATUS_BUSY);
+    assert_int_equal(position, loaded + 2);
+    stop();
+}
+
+TEST(scans_leave_places_to_others)
+{
+    enum { LARGE_COUNT = 300, SIZE = 8 << 10 };
+    start();
+    add_large(LARGE_COUNT, SIZE);
+    uint64_t loaded = lsm_loaded(lsm);
+    for (unsigned from = 0; from < LARGE_COUNT; from += 8) {
+        unsigned i = from;
+        assert_int_equal(scan_on(&i, SIZE), STATUS_BUSY);
+        assert_int_equal(i, from);
+    }
+    assert_in_range(position, loaded + READS_COUNT_MAX / 2, loaded + READS_COUNT_MAX - 32);
+    assert_int_equal(try(KEY_COUNT - 1), STATUS_BUSY);
+    stop();
+}
+
 TEST(a_scan_asks_for_the_beginnings_of_all_tables_together)
 {
     struct buf bytes = {0};
@@ -381,6 +426,7 @@ TESTS(RUN(a_cold_key_is_busy_until_the_job_is_done), RUN(who_can_wait_does),
       RUN(what_is_in_memory_or_nowhere_is_never_busy), RUN(a_large_value_is_a_second_place),
       RUN(a_cold_scan_is_busy_and_what_is_behind_is_read_with_it),
       RUN(a_scan_asks_for_large_values_together),
+      RUN(a_scan_asks_for_a_limited_size_of_large_values), RUN(scans_leave_places_to_others),
       RUN(a_scan_asks_for_the_beginnings_of_all_tables_together),
       RUN(a_place_is_noted_once_and_a_job_takes_a_limited_number),
       RUN(a_job_takes_a_limited_size_or_one_place), RUN(with_too_many_places_it_waits),
