@@ -116,7 +116,8 @@ static bool is_moving(const struct lsm *lsm, const struct live_values *live, uin
 {
     const struct value_file *file = live->file;
     *dead = file->size > live->size ? file->size - live->size : 0;
-    bool is_written = !(file->id & VALUE_IN_LOG) || !log_has(&lsm->log, file->id & ~VALUE_IN_LOG);
+    bool is_written =
+        !(file->id & VALUE_IN_LOG) || !log_segment_size(&lsm->log, file->id & ~VALUE_IN_LOG);
     return is_written && *dead && *dead * 1000 >= MOVING_DEAD * file->size;
 }
 
@@ -201,8 +202,8 @@ static void mark_damaged(struct lsm *lsm, const struct merge *merge)
 static void abandon(struct lsm *lsm, struct merge *merge, enum status status,
                     const struct fault *fault)
 {
-    bool may_pass = status == STATUS_IO && !merge->walk.is_begun; // no descriptors, perhaps
-    if (status == STATUS_DISK_FULL || may_pass)
+    bool is_damage = status == STATUS_CORRUPT || merge->is_input_bad;
+    if (!is_damage) // no room, no descriptors
         lsm->merge_retry_ms = lsm->now_ms + MERGE_RETRY_MS;
     else if (merge->is_drop)
         engine_end_drop(lsm, status, fault);
@@ -211,17 +212,15 @@ static void abandon(struct lsm *lsm, struct merge *merge, enum status status,
     engine_drop_version(lsm, merge_release(merge));
 }
 
-static bool begin(struct lsm *lsm, struct merge *merge)
+// False if there is none to begin. One that cannot be begun fails as its job (merge_on_done).
+static bool begin(struct lsm *lsm, struct merge *merge, struct lsm_job *job)
 {
     struct compaction_choice choice;
     if (lsm->now_ms < lsm->merge_retry_ms || !choose(lsm, &choice))
         return false;
-    struct fault fault;
-    enum status status = merge_init(merge, lsm->version, &choice, &fault);
-    if (status) {
-        abandon(lsm, merge, status, &fault);
-        return false;
-    }
+    job->status = merge_init(merge, lsm->version, &choice, &job->fault);
+    if (job->status)
+        return true;
     merge->writer = engine_writer(lsm, run_of(merge), merge->is_bottom,
                                   table_size_for(merge, lsm->options.range_size));
     merge->reader =
@@ -240,20 +239,17 @@ static bool begin(struct lsm *lsm, struct merge *merge)
     return true;
 }
 
-// A drop begins when all that it lets go is in force, and no merge works there.
-static bool begin_drop(struct lsm *lsm, struct merge *merge)
+// The same for a drop: when all that it lets go is in force, and no merge works there.
+static bool begin_drop(struct lsm *lsm, struct merge *merge, struct lsm_job *job)
 {
     struct drop *drop = &lsm->drop;
     struct bytes from = buf_bytes(&drop->begin), to = buf_bytes(&drop->end);
     if (!drop->is_wanted || lsm->flushed < drop->address || ingest_is_ready(lsm) ||
         engine_is_merging(lsm, from, to) || lsm->now_ms < lsm->merge_retry_ms)
         return false;
-    struct fault fault;
-    enum status status = merge_init_drop(merge, lsm->version, from, to, &fault);
-    if (status) {
-        abandon(lsm, merge, status, &fault);
-        return false;
-    }
+    job->status = merge_init_drop(merge, lsm->version, from, to, &job->fault);
+    if (job->status)
+        return true;
     merge->writer = engine_writer(lsm, 0, true, lsm->options.range_size);
     return true;
 }
@@ -263,12 +259,13 @@ enum job_kind merge_next(struct lsm *lsm, struct lsm_job *job)
     struct merge *merge = &lsm->merges[job->worker == LSM_WORKER_MERGE];
     if (merge->is_done || (lsm->options.merge_rate && lsm->merge_budget <= 0))
         return JOB_NONE;
-    if (!merge->version && !begin_drop(lsm, merge) && !begin(lsm, merge))
+    if (!merge->version && !begin_drop(lsm, merge, job) && !begin(lsm, merge, job))
         return JOB_NONE;
     if (merge->is_done) // at once: it is only to be committed
         return job->worker == LSM_WORKER_BACKGROUND ? commit_next(lsm, job) : JOB_NONE;
     job->merge = merge;
-    reserve_files(lsm, &merge->writer, job);
+    if (!job->status)
+        reserve_files(lsm, &merge->writer, job);
     job->size_before = run_writer_size(&merge->writer);
     return JOB_MERGE;
 }
@@ -288,7 +285,7 @@ static enum status check_space(struct lsm *lsm, const struct merge *merge, struc
 void merge_run(struct lsm_job *job)
 {
     struct merge *merge = job->merge;
-    if (!job->status && !merge->walk.is_begun)
+    if (!job->status && !merge->is_drop && !merge->walk.is_begun)
         job->status = check_space(job->lsm, merge, &job->fault);
     if (!job->status)
         job->status = merge_step(merge, STEP_SIZE, &job->fault);

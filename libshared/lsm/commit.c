@@ -98,7 +98,7 @@ static void count_values(struct lsm *lsm, struct version *draft, const struct ru
             continue;
         uint64_t size = value_counts_find(&writer->values.written, id);
         if (id & VALUE_IN_LOG)
-            size = lsm->options.log_segment_size;
+            size = log_segment_size(&lsm->log, id & ~VALUE_IN_LOG);
         hold_values(lsm, engine_add_value_file(lsm, id, size));
     }
     version_count_values(draft,

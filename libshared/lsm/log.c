@@ -280,7 +280,8 @@ static enum status run_extent(struct log_write *write, struct log_extent *extent
     if (size)
         status = vfs->write(vfs, extent->segment.file, frame_offset(extent->address),
                             bytes_of(begin, size), fault);
-    write->size_written += size;
+    if (!status)
+        write->size_written += size;
     // A later segment must never be known to hold more than an earlier one.
     if (!status && (extent->is_finished ? write->is_rotation_synced : write->is_synced))
         status = sync_extent(write, extent, vfs, fault);
@@ -359,12 +360,12 @@ void log_drop(struct log *log, uint64_t address,
     memmove(log->segments, log->segments + drop, log->segment_count * sizeof *log->segments);
 }
 
-bool log_has(const struct log *log, uint64_t number)
+uint64_t log_segment_size(const struct log *log, uint64_t number)
 {
     size_t i = 0;
     while (i < log->segment_count && log->segments[i].number != number)
         i++;
-    return i < log->segment_count;
+    return i < log->segment_count ? log->segments[i].size : 0;
 }
 
 // With less room than this a further segment is prepared: preparing takes long, and may have to

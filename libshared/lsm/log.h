@@ -127,8 +127,8 @@ void log_on_written(struct log *log, struct log_write *write);
 void log_drop(struct log *log, uint64_t address,
               bool (*is_kept)(const void *context, uint64_t number), const void *context);
 
-// Whether the log still has the segment for itself.
-bool log_has(const struct log *log, uint64_t number);
+// Bytes of a segment that the log still has for itself; else 0.
+uint64_t log_segment_size(const struct log *log, uint64_t number);
 
 // Whether writers will soon have to wait for a further segment.
 bool log_is_short(const struct log *log);

@@ -148,7 +148,7 @@ void engine_drop_values(void *context, struct value_file *file)
     uint64_t number = file->id & ~VALUE_IN_LOG;
     if (number == file->id)
         engine_add_garbage(lsm, FILE_VALUES, number);
-    else if (!log_has(&lsm->log, number))
+    else if (!log_segment_size(&lsm->log, number))
         engine_add_garbage(lsm, FILE_LOG, number);
     free(file);
 }
@@ -268,7 +268,7 @@ void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats)
     stats->disk_bytes = stats->table_bytes + log_disk_size(&lsm->log);
     for (size_t i = 0; i < lsm->value_file_count; i++) {
         uint64_t id = lsm->value_files[i]->id;
-        if (!(id & VALUE_IN_LOG) || !log_has(&lsm->log, id & ~VALUE_IN_LOG))
+        if (!(id & VALUE_IN_LOG) || !log_segment_size(&lsm->log, id & ~VALUE_IN_LOG))
             stats->disk_bytes += lsm->value_files[i]->size;
     }
     stats->unflushed_count = lsm->sealed != NULL;

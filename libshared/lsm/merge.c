@@ -90,7 +90,7 @@ enum status merge_init_drop(struct merge *merge, struct version *version, struct
     if (last > first && bytes_equal(buf_bytes(&version->ranges[last].begin), end))
         last--;
     enum status status = init(merge, version, first, last, SIZE_MAX, fault);
-    merge->is_done = !version->value_count; // there is nothing to count
+    merge->is_done = !status && !version->value_count; // there is nothing to count
     return status;
 }
 
@@ -115,6 +115,7 @@ static enum status add(struct merge *merge, struct entry *entry, struct fault *f
         !value_counts_find(&merge->moving, value_id(pointer.place)))
         return run_writer_add(&merge->writer, entry, fault);
     enum status status = value_read_stored(&merge->reader, &pointer, &merge->value, fault);
+    merge->is_input_bad = status;
     if (status)
         return status;
     entry->value = buf_bytes(&merge->value);
@@ -132,6 +133,7 @@ enum status merge_step(struct merge *merge, uint64_t size, struct fault *fault)
             break;
         struct entry entry;
         status = walk_next(&merge->walk, &entry, fault);
+        merge->is_input_bad = status && status != STATUS_END;
         if (!status)
             count_input(merge, &entry);
         if (!status && is_kept(merge, &entry))

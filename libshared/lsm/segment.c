@@ -76,13 +76,15 @@ enum status segment_prepare(struct segment *segment, struct vfs *vfs, const char
         status = write_header(segment, vfs, database, fault);
     if (!status)
         status = vfs->rename(vfs, buf_text(&from), buf_text(&to), fault);
+    bool is_renamed = !status;
     if (!status)
         status = vfs->sync_dir(vfs, dir, fault);
     if (!status)
         segment_map(segment, vfs);
     if (status) {
         segment_close(segment, vfs);
-        vfs->remove(vfs, buf_text(&from), NULL); // if it stays, it goes at the next open
+        // If it stays, it goes at the next open.
+        vfs->remove(vfs, buf_text(is_renamed ? &to : &from), NULL);
     }
     buf_release(&from);
     buf_release(&to);

@@ -201,15 +201,15 @@ enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *
     enum status status = STATUS_OK;
     if (ops.size)
         status = log_append(&lsm->log, ops, &lsm->written);
-    if (status)
-        return status == STATUS_BUSY && lsm->is_disk_full ? STATUS_DISK_FULL : status;
-    do
-        stage_apply(&stage, lsm, ops.data, lsm->written - ops.size);
-    while (stage_next(&stage, lsm));
-    lsm->unpaced_bytes += ops.size;
-    *position = lsm->written;
+    if (!status) {
+        do
+            stage_apply(&stage, lsm, ops.data, lsm->written - ops.size);
+        while (stage_next(&stage, lsm));
+        lsm->unpaced_bytes += ops.size;
+        *position = lsm->written;
+    }
     forget_packed(lsm);
-    return STATUS_OK;
+    return status == STATUS_BUSY && lsm->is_disk_full ? STATUS_DISK_FULL : status;
 }
 
 // The memtable must not be full before the sealed one is flushed. From its half on the room

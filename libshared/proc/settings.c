@@ -84,7 +84,7 @@ struct rule {
         "size of a file of the log, a power of two")                                               \
     ROW("store/separate", "4KiB", SIZE, separate_size, 1 * KIB, 1 * GIB, NULL,                     \
         "records from this size on lie beside the tables, where merges do not copy them")          \
-    ROW("store/merge_rate", "0", SIZE, merge_rate, 0, UINT64_MAX, NULL,                            \
+    ROW("store/merge_rate", "0", SIZE, merge_rate, 0, 1024 * GIB, NULL,                            \
         "bytes that merges may write in a second; 0: as they can")                                 \
     ROW("store/cache", "25%", SIZE, cache_size, 0, UINT64_MAX, NULL,                               \
         "cache of table blocks, a size or a part of the machine's memory")

@@ -112,5 +112,29 @@ TEST(a_flush_for_which_there_is_room_frees_a_segment)
     }
 }
 
+TEST(a_drop_needs_no_room)
+{
+    struct lsm_batch batch = {0};
+    struct fault fault;
+    static const uint8_t large[5000] = "large";
+    uint64_t position;
+    start();
+    write_until(0, SIZE / 2);
+    lsm_batch_put(&batch, bytes_of_text("large"), bytes_of(large, sizeof large));
+    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK);
+    lsm_batch_release(&batch);
+    lsm_flush(lsm);
+    pass(2000);
+    assert_true(lsm->version->value_count);
+    limit_room(20000);
+    assert_int_equal(lsm_drop_range(lsm, (struct bytes){0}, (struct bytes){0}), STATUS_OK);
+    pass(2000);
+    assert_int_equal(lsm_drop_status(lsm, &fault), STATUS_OK);
+    struct lsm_stats stats;
+    lsm_stats(lsm, &stats);
+    assert_int_equal(stats.table_count + stats.value_file_count, 0);
+    stop();
+}
+
 TESTS(RUN(a_segment_that_is_not_needed_yet_is_no_reason_to_call_a_disk_full),
-      RUN(a_flush_for_which_there_is_room_frees_a_segment))
+      RUN(a_drop_needs_no_room), RUN(a_flush_for_which_there_is_room_frees_a_segment))

@@ -160,4 +160,23 @@ TEST(what_is_ingested_is_packed)
     stop();
 }
 
-TESTS(RUN(what_is_packed_is_read_from_memory_log_and_files), RUN(what_is_ingested_is_packed))
+TEST(a_kept_segment_counts_as_large_as_it_is_whatever_size_new_ones_have)
+{
+    start();
+    put(0, 3, 1);
+    options.log_segment_size *= 4;
+    open_again();
+    flush();
+    size_t kept_count = 0;
+    for (size_t i = 0; i < lsm->version->value_count; i++) {
+        const struct value_file *file = lsm->version->values[i].file;
+        kept_count += (file->id & VALUE_IN_LOG) != 0;
+        assert_true(file->size <= options.log_segment_size / 4);
+    }
+    assert_true(kept_count);
+    check();
+    stop();
+}
+
+TESTS(RUN(what_is_packed_is_read_from_memory_log_and_files), RUN(what_is_ingested_is_packed),
+      RUN(a_kept_segment_counts_as_large_as_it_is_whatever_size_new_ones_have))
