@@ -8,6 +8,8 @@
 // Keys looked at for one page of a scan, whether or not they match.
 enum { SCAN_STEPS_MAX = 8192, SCAN_SIZE_MAX = 1 << 20 };
 
+enum { ROOTS_MAX = 8192 }; // in one answer
+
 // Everything that has been written so far: what an answer that depends on it must wait for.
 static uint64_t gate(const struct store *store)
 {
@@ -191,7 +193,7 @@ static enum status serve_find(struct store *store, const struct arrival *arrival
     return STATUS_OK;
 }
 
-// The engine keys of a partition: [first token, last token].
+// The engine keys of a partition: from its first token to that of the next one, or the end.
 static void partition_range(const struct store *store, uint32_t partition, struct buf *from,
                             struct buf *to)
 {
@@ -331,7 +333,7 @@ static enum status serve_roots(struct store *store, const struct arrival *arriva
     struct op_roots_are are = {.id = roots.id, .first = roots.first};
     are.status = (uint8_t)check_epoch(store, header);
     buf_clear(&store->items);
-    for (uint32_t i = 0; !are.status && i < roots.count && i < 8192; i++) {
+    for (uint32_t i = 0; !are.status && i < roots.count && i < ROOTS_MAX; i++) {
         if (roots.first + i >= store->ring->partition_count)
             break;
         buf_append_u64(&store->items, store->ledger.partitions[roots.first + i].root);

@@ -225,7 +225,7 @@ unsigned compaction_debt(const struct version *version, unsigned slice_count)
         behind += count > slice_count ? count - slice_count : 0;
         most = max(most, count);
     }
-    // On the average a half more than there should be, or four times that somewhere.
+    // 1000 when ranges have half a `slice_count` too much on the average, or one has four of them.
     uint64_t debt = max(behind * 2000 / (version->count * slice_count),
                         most * 1000 / (4 * (uint64_t)slice_count));
     return debt < 1000 ? (unsigned)debt : 1000;

@@ -42,7 +42,7 @@ struct compaction_span {
 
 struct compaction_choice {
     size_t first_range, range_count; // neighbours; several only for a bottom
-    size_t slice_count;              // the newest so many; all for a bottom
+    size_t slice_count;              // the newest so many; of no account for a bottom: all
     bool is_bottom;
 };
 

@@ -145,7 +145,7 @@ struct lsm {
     struct reads reads;         // noted by those that must not wait
     uint64_t merge_retry_ms;
     uint64_t value_round; // see compaction.h; 0: none
-    unsigned dead_rest;   // permille that the last one had to leave behind
+    unsigned dead_rest;   // permille of dead values that the last one could not win back
     int64_t merge_budget; // bytes that merges may still write; a step may overdraw it
     struct {              // what next_file was when, to tell old tombstones
         uint64_t ms, file;

@@ -44,6 +44,10 @@ static enum job_kind next_remove(struct lsm *lsm, struct lsm_job *job)
 }
 
 // What lets writers go on comes first: a segment, but on a full disk all that can free one.
+// Two places in the order are needed for more than speed. A manifest that is to be rewritten is
+// before any edit to it is made: a rewrite that failed late may have put the new one in its place.
+// What is ready comes into force before a flush begins: that looks whether there are tables which
+// its deletions must hide.
 static enum job_kind next_background(struct lsm *lsm, struct lsm_job *job)
 {
     static enum job_kind (*const kinds[])(struct lsm *, struct lsm_job *) = {
@@ -53,7 +57,8 @@ static enum job_kind next_background(struct lsm *lsm, struct lsm_job *job)
     if (lsm->is_waiting)
         return next_remove(lsm, job);
     enum job_kind kind = JOB_NONE;
-    for (size_t i = lsm->is_disk_full; i < sizeof kinds / sizeof kinds[0] && !kind; i++)
+    size_t first = lsm->is_disk_full ? 1 : 0; // next_prepare comes last then
+    for (size_t i = first; i < sizeof kinds / sizeof kinds[0] && !kind; i++)
         kind = kinds[i](lsm, job);
     return kind;
 }
@@ -261,7 +266,7 @@ void engine_release_job(struct lsm_job *job)
         buf_release(&job->edit);
 }
 
-// Tombstones of runs that are older than the owner wants them to be, go.
+// Remembers which runs are older than the owner wants tombstones to be.
 static void mark_purge(struct lsm *lsm)
 {
     const size_t count = sizeof lsm->purge_marks / sizeof lsm->purge_marks[0];

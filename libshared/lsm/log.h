@@ -93,8 +93,9 @@ struct log {
     uint64_t stored;      // address up to which all was written ...
     uint64_t synced;      // ... and synced
     uint64_t first_open;  // number of the first segment that a write may still need
-    uint64_t first_own;   // a sync of those before it may not tell what is on the disk
-    uint64_t mapped_size; // bytes of frames made in place
+    uint64_t first_own;   // tables may point into segments from this one on; what an earlier
+                          // process wrote a sync of ours need not have brought to the disk
+    uint64_t mapped_size; // bytes of frames that were stored at once, in place or written
 };
 
 void log_release(struct log *log); // closes the files; may be repeated

@@ -4,8 +4,8 @@
 // memory tables are written out as sorted, immutable files; files are merged in
 // the background. dkv-store(5) describes every byte on disk.
 //
-// The engine has no threads of its own. One thread, the owner, calls every
-// function here except lsm_job_run(). Work that blocks on the disk leaves as jobs:
+// The engine has no threads of its own. One thread, the owner, calls every function here
+// except lsm_job_run() and what makes an ingest. Work that blocks on the disk leaves as jobs:
 //
 //     owner:   lsm_write() ...            applied in memory, visible at once
 //     owner:   job = lsm_next_job(LOG)    everything written since the last one
@@ -20,7 +20,8 @@
 // next open the snapshot and the later notes come back in order, so that whatever
 // the owner keeps in memory is a function of the log too.
 //
-// Limits: key 1 to 65535 bytes, value up to 2^30 bytes, batch up to half a memtable.
+// Limits: key 1 to 65535 bytes, value up to 2^30 bytes, batch up to half a memtable and, with its
+// notes, to a segment of the log.
 #pragma once
 
 #include "base/buf.h"
@@ -62,8 +63,8 @@ struct lsm_options {
     const struct pages *pages; // for memtables; NULL: plain memory
     const char *dir;           // created if missing; its parent must exist
     uint64_t seed;             // randomness: the id of a new database, hash seeds
-    size_t memtable_size;      // bytes; a full one is sealed and flushed
-    size_t log_segment_size;   // bytes; a power of two ≥ 64 KiB
+    size_t memtable_size;      // bytes, at least 4 KiB; a full one is sealed and flushed
+    size_t log_segment_size;   // bytes; a power of two from 64 KiB to 2 GiB
     size_t block_size;         // uncompressed target of a data block
     size_t cache_size;         // bytes of uncompressed blocks kept; 0 = none
     unsigned table_count_max;  // descriptors that may be open for tables
@@ -119,12 +120,14 @@ void lsm_batch_note(struct lsm_batch *batch, struct bytes note); // for lsm_owne
 //   BUSY       both memtables are full: flush first (lsm_next_job)
 //   DISK_FULL  no room for the log; taken up again when there is
 //   TOO_LARGE  over a limit above
+//   INVALID    a key without bytes
 //   IO         the engine has stopped (lsm_failed)
 enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *position) MUST_USE;
 
 // How long the owner should wait before it writes on, in microseconds; 0 as long as
 // flushes and merges keep up. Grows gradually while they fall behind. Asked after every write,
-// or every few. Who takes no notice gets BUSY, and waits long.
+// or every few. An owner that does not wait will find both memtables full: lsm_write() is BUSY then
+// until a flush ends.
 uint64_t lsm_delay_us(struct lsm *lsm);
 
 uint64_t lsm_written(const struct lsm *lsm); // position of the newest write
@@ -175,7 +178,7 @@ void lsm_ingest_release(struct lsm_ingest *ingest); // NULL is allowed
 // ---- Reading -------------------------------------------------------------------
 
 // The newest value, copied into `value` (replacing its content).
-//   NOT_FOUND, CORRUPT (fault: file and offset), IO
+//   NOT_FOUND, CORRUPT (fault: file and offset, or at least the database), IO
 enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value,
                     struct fault *fault) MUST_USE;
 
@@ -241,7 +244,7 @@ void lsm_job_run(struct lsm_job *job);
 // stop. DISK_FULL: it will be tried again after lsm_tick().
 enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *fault) MUST_USE;
 
-// Call about ten times a second: retries after a full disk, interval syncs.
+// Call a few times a second: retries after a full disk, interval syncs.
 void lsm_tick(struct lsm *lsm, uint64_t now_ms);
 
 // ---- Looking after it ------------------------------------------------------------

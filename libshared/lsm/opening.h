@@ -1,7 +1,8 @@
 // opening.h - from the files in a directory to a running engine.
 //
-// Reads and checks everything first: manifest, tables, log. Only when all of it is well
-// the disk is changed: files that nobody needs are removed, a log segment is prepared.
+// Reads and checks everything first: manifest, tables, log. Until all of it is well, the disk is
+// written only where the same bytes are made durable once more (manifest.c, log_recovery.h). Then
+// files that nobody needs are removed, and a log segment is prepared.
 //
 // A new database is made in an order in which every crash leaves either nothing that
 // counts or all of it: manifest, first log segment, then CURRENT.

@@ -431,7 +431,8 @@ enum status sstable_read_blocks(const struct sstable *table, uint32_t begin, uin
         last++;
     size_t size = (size_t)(places[last].offset - offset);
     enum status status = try_exactly(table, offset, size, reads, stored, fault);
-    if (status && status != STATUS_BUSY && last > begin + 1) { // perhaps one behind this one
+    if (status && status != STATUS_BUSY &&
+        last > begin + 1) { // the bad one may be behind the first
         last = begin + 1;
         size = (size_t)(places[last].offset - offset);
         status = read_exactly(table, offset, size, stored, fault);

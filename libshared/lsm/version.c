@@ -318,7 +318,7 @@ void version_push(struct version *draft, struct sstable *table)
     }
 }
 
-// Takes the inputs out of a range, and lists what is left in `rest`.
+// Takes the inputs out of a range.
 static void take_inputs(struct version *draft, struct range *range,
                         const struct version_change *change)
 {
