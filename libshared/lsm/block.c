@@ -3,6 +3,7 @@
 #include "base/reader.h"
 #include "base/xalloc.h"
 #include "lsm/checksum.h"
+#include "lsm/key.h"
 #include "lsm/pack.h"
 
 #include <assert.h>
@@ -71,11 +72,7 @@ struct bytes block_builder_last(const struct block_builder *builder)
 static size_t prefix_of(const struct block_builder *builder)
 {
     struct bytes first = bytes_of(builder->keys.data, builder->sizes[0]);
-    struct bytes last = block_builder_last(builder);
-    size_t size = first.size < last.size ? first.size : last.size, i = 0;
-    while (i < size && first.data[i] == last.data[i])
-        i++;
-    return i;
+    return key_common_size(first, block_builder_last(builder));
 }
 
 // Writes header and columns; where the tails end.
@@ -267,16 +264,6 @@ void block_release(struct block *block)
         free(block);
 }
 
-static uint64_t head_of(struct bytes rest)
-{
-    if (rest.size >= BLOCK_HEAD_SIZE)
-        return load_u64_be(rest.data);
-    uint8_t head[BLOCK_HEAD_SIZE] = {0};
-    if (rest.size)
-        memcpy(head, rest.data, rest.size);
-    return load_u64_be(head);
-}
-
 static uint64_t head_at(const struct block *block, uint32_t index)
 {
     return load_u64_be(block_heads(block) + (size_t)index * BLOCK_HEAD_SIZE);
@@ -325,7 +312,7 @@ uint32_t block_find(const struct block *block, struct bytes key, bool *is_equal)
     struct bytes rest = {0};
     if (size < key.size)
         rest = bytes_of(key.data + size, key.size - size);
-    uint64_t head = head_of(rest);
+    uint64_t head = key_head(rest, 0);
     uint32_t low = find_head(block, head);
     if (low == block->count || head_at(block, low) != head)
         return low;

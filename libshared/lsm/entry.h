@@ -10,7 +10,7 @@ struct entry {
     bool is_deleted;
     bool is_pointer;        // the value is a pointer (value.h)
     bool is_packed;         // the value is packed (value.h), as large ones are if they can
-    uint64_t value_address; // of the value's first byte in the log (frame.h), if it is large; or 0
+    uint64_t value_address; // of its first byte in the log (frame.h), or 0; in memory of large ones
 };
 
 // Whether the value is there for everybody to read.

@@ -2,6 +2,7 @@
 
 #include "base/endian.h"
 #include "base/xalloc.h"
+#include "lsm/key.h"
 
 #include <stdlib.h>
 
@@ -67,16 +68,6 @@ void iterator_release(struct iterator *iterator)
 
 // ---- One source ----------------------------------------------------------------------
 
-static uint64_t head_of(struct bytes key, size_t depth)
-{
-    if (key.size >= depth + 8)
-        return load_u64_be(key.data + depth);
-    uint8_t head[8] = {0};
-    if (key.size > depth)
-        memcpy(head, key.data + depth, key.size - depth);
-    return load_u64_be(head);
-}
-
 static void finish(struct source *source)
 {
     source->is_done = true;
@@ -90,7 +81,7 @@ static void show_order(struct source *source, size_t depth)
         return;
     }
     source->entry = order_entry(source->order, source->memtable, source->at++);
-    source->head = head_of(source->entry.key, depth);
+    source->head = key_head(source->entry.key, depth);
 }
 
 // Prepares for the entries [begin, end) of a block.
@@ -103,7 +94,7 @@ static void enter_block(struct source *source, uint32_t begin, uint32_t end, siz
     source->tail_at = begin ? block_tail_end(block, begin - 1) : 0;
     source->value_at = begin ? block_value_end(block, begin - 1) : 0;
     source->is_prefix_short = prefix.size < depth;
-    source->prefix_head = source->is_prefix_short ? 0 : head_of(prefix, depth);
+    source->prefix_head = source->is_prefix_short ? 0 : key_head(prefix, depth);
     source->head_shift = 64;
     if (prefix.size < depth + 8)
         source->head_shift = (unsigned)(8 * (prefix.size - depth));
@@ -138,7 +129,7 @@ static void show_block(struct source *source, size_t depth)
     head = __builtin_bswap64(head);
     source->head = source->prefix_head | (source->head_shift < 64 ? head >> source->head_shift : 0);
     if (source->is_prefix_short)
-        source->head = head_of(source->entry.key, depth);
+        source->head = key_head(source->entry.key, depth);
 }
 
 // The next block that has keys of [from, to), where only the last one has others behind.
@@ -246,14 +237,6 @@ static struct player play_below(struct iterator *iterator, size_t at)
     return is_a ? a : b;
 }
 
-static size_t common_size(struct bytes a, struct bytes b)
-{
-    size_t size = a.size < b.size ? a.size : b.size, i = 0;
-    while (i < size && a.data[i] == b.data[i])
-        i++;
-    return i;
-}
-
 // Widens [least, greatest] by what a source has.
 static void widen(const struct source *source, struct bytes *least, struct bytes *greatest)
 {
@@ -283,7 +266,7 @@ static size_t find_depth(const struct iterator *iterator, struct bytes from)
         least = from;
     if (iterator->to.size && bytes_compare(iterator->to, greatest) < 0)
         greatest = iterator->to;
-    return common_size(least, greatest);
+    return key_common_size(least, greatest);
 }
 
 enum status iterator_seek(struct iterator *iterator, struct bytes from, struct fault *fault)

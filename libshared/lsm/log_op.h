@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/endian.h"
 #include "base/reader.h"
+#include "lsm/entry.h"
 
 enum op_kind {
     OP_PUT = 1,
@@ -67,4 +68,18 @@ static inline bool log_op_decode(struct reader *reader, struct log_op *op)
     if (op->kind != OP_DELETE)
         op->value = log_op_part(reader, 4);
     return !reader->bad;
+}
+
+// What a put or a delete means for the memtable. The batch that it is in begins at `ops`, which
+// lie at `address` of the log.
+static inline struct entry log_op_entry(const struct log_op *op, const uint8_t *ops,
+                                        uint64_t address)
+{
+    return (struct entry){
+        .key = op->key,
+        .value = op->value,
+        .is_deleted = op->kind == OP_DELETE,
+        .is_packed = op->kind == OP_PUT_PACKED,
+        .value_address = op->value.size ? address + (uint64_t)(op->value.data - ops) : 0,
+    };
 }

@@ -237,14 +237,7 @@ static enum status replay(void *context, struct bytes ops, uint64_t address)
                 return status;
             continue;
         }
-        struct entry entry = {
-            .key = op.key,
-            .value = op.value,
-            .is_deleted = op.kind == OP_DELETE,
-            .is_packed = op.kind == OP_PUT_PACKED,
-        };
-        if (op.value.size)
-            entry.value_address = address + (uint64_t)(op.value.data - ops.data);
+        struct entry entry = log_op_entry(&op, ops.data, address);
         memtable_reserve(lsm->active, memtable_entry_size(op.key.size, op.value.size));
         memtable_load(lsm->active, hash64_seeded(op.key, lsm->database), &entry);
     }

@@ -1,6 +1,7 @@
 #include "lsm/order.h"
 
 #include "base/xalloc.h"
+#include "lsm/key.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -32,27 +33,6 @@ static struct entry entry_at(const struct memtable *memtable, uint32_t at)
     return memtable_entry_at(memtable, (size_t)at * 8, &size);
 }
 
-// Eight bytes of the key, zeros behind its end.
-static uint64_t head_of(struct bytes key, size_t depth)
-{
-    if (key.size >= depth + 8)
-        return load_u64_be(key.data + depth);
-    uint8_t head[8] = {0};
-    memcpy(head, key.data + depth, key.size - depth);
-    return load_u64_be(head);
-}
-
-// How many of the first `size` bytes are the same.
-static size_t shared_size(const uint8_t *a, const uint8_t *b, size_t size)
-{
-    size_t i = 0;
-    while (i + 8 <= size && load_u64(a + i) == load_u64(b + i))
-        i += 8;
-    while (i < size && a[i] == b[i])
-        i++;
-    return i;
-}
-
 static int compare(const void *a, const void *b, void *context)
 {
     const struct item *x = a, *y = b;
@@ -80,15 +60,14 @@ static void collect(struct items *items, size_t begin, size_t end)
             first = key;
             items->depth = key.size;
         }
-        size_t depth = items->depth < key.size ? items->depth : key.size;
-        depth = shared_size(first.data, key.data, depth);
+        size_t depth = key_common_size(bytes_of(first.data, items->depth), key);
         if (depth < items->depth)
             stale = items->count;
         items->depth = depth;
-        items->items[items->count++] = (struct item){head_of(key, depth), (uint32_t)(at / 8)};
+        items->items[items->count++] = (struct item){key_head(key, depth), (uint32_t)(at / 8)};
     }
     for (size_t i = 0; i < stale; i++)
-        items->items[i].head = head_of(entry_at(memtable, items->items[i].at).key, items->depth);
+        items->items[i].head = key_head(entry_at(memtable, items->items[i].at).key, items->depth);
 }
 
 static bool is_sorted(const struct items *items)

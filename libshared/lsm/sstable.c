@@ -5,6 +5,7 @@
 #include "base/reader.h"
 #include "base/xalloc.h"
 #include "lsm/file_name.h"
+#include "lsm/key.h"
 #include "lsm/sstable_writer.h"
 
 #include <assert.h>
@@ -195,16 +196,6 @@ static enum status read_footer(struct sstable *table, struct footer *footer, str
     return STATUS_OK;
 }
 
-// Eight bytes of the key behind the prefix of the table, which the key has.
-static uint64_t head_of(const struct sstable *table, struct bytes key)
-{
-    uint8_t head[8] = {0};
-    size_t size = key.size - table->prefix_size;
-    if (size)
-        memcpy(head, key.data + table->prefix_size, size < 8 ? size : 8);
-    return load_u64_be(head);
-}
-
 static struct bytes prefix_of(const struct sstable *table)
 {
     return bytes_of(table->info.smallest.data, table->prefix_size);
@@ -230,7 +221,7 @@ static bool parse_line(struct sstable *table, uint32_t index, struct reader *rea
         return is_valid && !separator.size;
     if (!is_valid || !bytes_has_prefix(separator, prefix_of(table)))
         return false;
-    table->heads[index] = head_of(table, separator);
+    table->heads[index] = key_head(separator, table->prefix_size);
     return bytes_compare(separator_at(table, index - 1), separator) < 0;
 }
 
@@ -248,11 +239,8 @@ static void allocate_index(struct sstable *table, uint32_t block_count)
 
 static bool parse_index(struct sstable *table, uint64_t blocks_end)
 {
-    struct bytes smallest = buf_bytes(&table->info.smallest);
-    struct bytes greatest = buf_bytes(&table->info.greatest);
-    while (table->prefix_size < smallest.size && table->prefix_size < greatest.size &&
-           smallest.data[table->prefix_size] == greatest.data[table->prefix_size])
-        table->prefix_size++;
+    table->prefix_size =
+        key_common_size(buf_bytes(&table->info.smallest), buf_bytes(&table->info.greatest));
     struct reader reader = reader_of(buf_bytes(&table->index));
     uint32_t count = reader_u32(&reader);
     if (!count || count > reader_left(&reader) / LINE_SIZE_MIN)
@@ -381,7 +369,7 @@ uint32_t sstable_find_block(const struct sstable *table, struct bytes key)
         return 0;
     if (order > 0)
         return table->block_count - 1;
-    uint64_t head = head_of(table, key);
+    uint64_t head = key_head(key, table->prefix_size);
     uint32_t low = find_head(table, head), high = low; // the first separator above the key
     if (low < table->block_count && table->heads[low] == head)
         high = head == UINT64_MAX ? table->block_count : find_head(table, head + 1);

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "lsm/file_name.h"
 #include "lsm/filter.h"
+#include "lsm/key.h"
 #include "lsm/sstable.h"
 #include "lsm/value.h"
 
@@ -65,12 +66,9 @@ static enum status finish_block(struct sstable_writer *writer, struct fault *fau
 static void set_separator(struct sstable_writer *writer, struct bytes key)
 {
     size_t size = 0;
-    struct bytes last = buf_bytes(&writer->last_key);
-    if (writer->block_count) {
-        while (size < last.size && size < key.size && last.data[size] == key.data[size])
-            size++;
-        size++; // the byte that makes the difference; keys ascend, so there is one
-    }
+    if (writer
+            ->block_count) // up to the byte that makes the difference; keys ascend, so there is one
+        size = key_common_size(buf_bytes(&writer->last_key), key) + 1;
     buf_set(&writer->separator, bytes_of(key.data, size < key.size ? size : key.size));
 }
 

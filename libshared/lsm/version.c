@@ -2,6 +2,7 @@
 
 #include "base/endian.h"
 #include "base/xalloc.h"
+#include "lsm/key.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -46,16 +47,6 @@ void version_release(struct version *version, const struct version_drop *drop)
 
 // ---- Reading -----------------------------------------------------------------------
 
-static uint64_t head_of(struct bytes key)
-{
-    if (key.size >= 8)
-        return load_u64_be(key.data);
-    uint8_t head[8] = {0};
-    if (key.size)
-        memcpy(head, key.data, key.size);
-    return load_u64_be(head);
-}
-
 static struct bytes begin_of(const struct version *version, size_t index)
 {
     return buf_bytes(&version->ranges[index].begin);
@@ -63,12 +54,12 @@ static struct bytes begin_of(const struct version *version, size_t index)
 
 size_t version_find(const struct version *version, struct bytes key)
 {
-    uint64_t wanted = head_of(key);
+    uint64_t wanted = key_head(key, 0);
     size_t low = 0, high = version->count; // the answer is before `high`
     while (low + 1 < high) {
         size_t middle = low + (high - low) / 2;
         uint64_t found =
-            version->heads ? version->heads[middle] : head_of(begin_of(version, middle));
+            version->heads ? version->heads[middle] : key_head(begin_of(version, middle), 0);
         bool is_above = found > wanted ||
                         (found == wanted && bytes_compare(begin_of(version, middle), key) > 0);
         if (is_above)
@@ -461,7 +452,7 @@ void version_finish(struct version *draft)
     free(draft->heads);
     draft->heads = xmalloc(draft->count * sizeof *draft->heads);
     for (size_t i = 0; i < draft->count; i++) {
-        draft->heads[i] = head_of(begin_of(draft, i));
+        draft->heads[i] = key_head(begin_of(draft, i), 0);
         if (!draft->ranges[i].size) // it has changed
             measure(draft, i);
     }

@@ -131,14 +131,7 @@ static void stage_apply(const struct stage *stage, struct lsm *lsm, const uint8_
 {
     for (size_t i = 0; i < stage->count; i++) {
         const struct log_op *op = &stage->staged[i].op;
-        struct entry entry = {
-            .key = op->key,
-            .value = op->value,
-            .is_deleted = op->kind == OP_DELETE,
-            .is_packed = op->kind == OP_PUT_PACKED,
-        };
-        if (entry.is_packed || op->value.size >= lsm->active->value_size_large)
-            entry.value_address = address + (uint64_t)(op->value.data - ops);
+        struct entry entry = log_op_entry(op, ops, address);
         memtable_add(lsm->active, stage->staged[i].hash, &entry);
         lsm->stats.written_bytes += op->key.size + value_size(&entry);
     }
