@@ -1,6 +1,20 @@
-// engine.h - what is behind `struct lsm`. For lsm.c and the files of its functions alone:
-// write.c, read.c, scan.c, opening.c, job.c, background.c, commit.c, ingest.c, checkpoint.c,
-// verify.c.
+// engine.h - what is behind `struct lsm`. For the files of its functions alone:
+//
+//     lsm.c opening.c          options, close; from the files in a directory to a running engine
+//     write.c read.c scan.c    what the owner does all day
+//     job.c                    what the workers do, and in which order
+//     background.c commit.c    flushes and merges; what they made comes into force
+//     ingest.c drop.c checkpoint.c verify.c stats.c
+//     files.c                  what is referenced stays, the rest goes
+//
+// What they stand on knows nothing of it:
+//
+//     log        segment, frame, log_op, log_reader, log_recovery
+//     memtable   entry, key, order
+//     sstable    block, filter, cache, blocks; sstable_writer, run_writer
+//     value      pack, reads
+//     version    sstable_info, edit, manifest; compaction
+//     iterator, walk, flush, merge     over all of these
 //
 //     lsm_write ──> log.pending ──LOG job──> segments
 //         └──────> active memtable ──seal──> sealed ──flush──┐
@@ -176,6 +190,11 @@ static inline bool engine_is_idle(const struct lsm *lsm)
     return lsm->now_ms - lsm->write_ms >= IDLE_MS;
 }
 
+// Gives back what a job holds.
+void engine_release_job(struct lsm_job *job);
+
+// ---- files.c -------------------------------------------------------------------------
+
 // Drops a reference; the file goes when it was the last one. `lsm` is a struct lsm.
 void engine_drop_table(void *lsm, struct sstable *table);
 void engine_drop_values(void *lsm, struct value_file *file);
@@ -187,6 +206,16 @@ struct value_file *engine_add_value_file(struct lsm *lsm, uint64_t id, uint64_t 
 // Whether tables of any version point into the segment: the log must let it be.
 bool engine_keeps_segment(const void *lsm, uint64_t number);
 
+// A file to remove.
+void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number);
+
+// ---- write.c -------------------------------------------------------------------------
+
+// Makes the active memtable the sealed one. There must be none.
+void engine_seal(struct lsm *lsm);
+
+// ---- read.c --------------------------------------------------------------------------
+
 // Replaces `value` by that of the entry: what it has, packed or not, or points to.
 enum status engine_read_value(struct lsm *lsm, const struct entry *entry, struct buf *value,
                               struct fault *fault) MUST_USE;
@@ -196,16 +225,10 @@ enum status engine_read_value(struct lsm *lsm, const struct entry *entry, struct
 void engine_begin_try(struct lsm *lsm, uint64_t ahead_size);
 uint64_t engine_end_try(struct lsm *lsm);
 
-void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number);
-
-// Makes the active memtable the sealed one. There must be none.
-void engine_seal(struct lsm *lsm);
+// ---- drop.c --------------------------------------------------------------------------
 
 // A failed drop has left everything as it was.
 void engine_end_drop(struct lsm *lsm, enum status status, const struct fault *fault);
-
-// Gives back what a job holds.
-void engine_release_job(struct lsm_job *job);
 
 // ---- background.c: flushes and merges ------------------------------------------------
 

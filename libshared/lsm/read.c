@@ -2,6 +2,35 @@
 
 #include "base/hash.h"
 
+enum status engine_read_value(struct lsm *lsm, const struct entry *entry, struct buf *value,
+                              struct fault *fault)
+{
+    struct value_pointer pointer;
+    if (entry->is_pointer && value_pointer_decode(&pointer, entry->value))
+        return value_read(&lsm->values, &pointer, value, fault);
+    if (entry->is_pointer)
+        return fault_set(fault, STATUS_CORRUPT, "%s: a pointer that makes no sense", lsm->dir);
+    if (entry->is_packed && !value_unpack(value, entry->value))
+        return fault_set(fault, STATUS_CORRUPT, "%s: a packed value that makes no sense in the log",
+                         lsm->dir);
+    if (!entry->is_packed)
+        buf_set(value, entry->value);
+    return STATUS_OK;
+}
+
+void engine_begin_try(struct lsm *lsm, uint64_t ahead_size)
+{
+    lsm->reads.found = 0;
+    lsm->reads.ahead_size = ahead_size;
+    lsm->cache.reads = lsm->values.reads = &lsm->reads;
+}
+
+uint64_t engine_end_try(struct lsm *lsm)
+{
+    lsm->cache.reads = lsm->values.reads = NULL;
+    return lsm->reads.found;
+}
+
 // One key on its way through memtables and slices. Each step begins to load what the next
 // one looks at, so that the steps of several keys can be taken in turn.
 struct lookup {
