@@ -4,7 +4,7 @@
 
 void json_print_line(json_t *line)
 {
-    json_dumpf(line, stdout, JSON_COMPACT);
+    json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(line);
 }

@@ -263,7 +263,7 @@ static int show(const struct globals *globals, const struct local *local)
 
 // start, stop, kill, pause, resume of one daemon. NOT_FOUND if it is not in the state that
 // the word supposes.
-static enum status act(const char *word, const struct local *local,
+static enum status act(const struct globals *globals, const char *word, const struct local *local,
                        const struct local_daemon *daemon, struct fault *fault)
 {
     uint64_t deadline_ms = clock_mono_ms() + LOCAL_START_WAIT_MS;
@@ -271,7 +271,9 @@ static enum status act(const char *word, const struct local *local,
     bool is_signalled = true;
     if (strcmp(word, "start") == 0) {
         status = local_daemon_start(daemon, fault);
-        return status ? status : local_wait_serving(daemon, deadline_ms, fault);
+        if (!status)
+            status = local_wait_serving(daemon, deadline_ms, fault);
+        return status ? status : local_wait_seen(globals, local, daemon, deadline_ms, fault);
     }
     if (strcmp(word, "stop") == 0)
         return local_wait_stopped(local, daemon->node, daemon->name, fault);
@@ -306,7 +308,7 @@ static int signal_node(const struct globals *globals, const struct local *local,
             continue;
         is_known = true;
         struct local_daemon daemon = local_daemon_of(local, index, *name);
-        enum status failed = act(word, local, &daemon, &fault);
+        enum status failed = act(globals, word, local, &daemon, &fault);
         bool is_skipped = !process && (failed == STATUS_NOT_FOUND || failed == STATUS_EXISTS);
         if (failed && !is_skipped)
             return report(globals, "local", failed, "%s", fault.text);

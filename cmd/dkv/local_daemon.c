@@ -116,24 +116,36 @@ static bool write_pid_file(const char *path)
     return is_written;
 }
 
-// In the child. Says errno through `report` if it does not become the daemon.
+// Why the child did not become the daemon.
+struct failure {
+    int error; // errno; 0: it did
+    enum { FAILED_LOG, FAILED_PID, FAILED_PROGRAM } what;
+};
+
+// In the child. Says through `report` if it does not become the daemon.
 static _Noreturn void become(const char *program, char *conf, const char *pid_file,
                              const char *log_file, int report)
 {
+    struct failure failure = {.what = FAILED_LOG};
     setsid();
     int in = open("/dev/null", O_RDONLY);
     int log = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    bool is_ready = in >= 0 && log >= 0 && write_pid_file(pid_file) && dup2(in, 0) == 0 &&
-                    dup2(log, 1) == 1 && dup2(log, 2) == 2 && dup3(report, 3, O_CLOEXEC) == 3;
+    bool is_ready = in >= 0 && log >= 0 && dup2(in, 0) == 0 && dup2(log, 1) == 1 &&
+                    dup2(log, 2) == 2 && dup3(report, 3, O_CLOEXEC) == 3;
     if (is_ready) {
-        // Whoever waits for the end of a pipe that we inherited must not wait for a daemon.
+        failure.what = FAILED_PID;
         report = 3;
+        is_ready = write_pid_file(pid_file);
+    }
+    if (is_ready) {
+        failure.what = FAILED_PROGRAM;
+        // Whoever waits for the end of a pipe that we inherited must not wait for a daemon.
         close_range(4, ~0U, 0);
         char *const argv[] = {(char *)(uintptr_t)program, "--config", conf, NULL};
         execvp(program, argv);
     }
-    int error = errno;
-    (void)!write(report, &error, sizeof error);
+    failure.error = errno;
+    (void)!write(report, &failure, sizeof failure);
     _exit(127);
 }
 
@@ -163,17 +175,21 @@ enum status local_daemon_start(const struct local_daemon *daemon, struct fault *
     if (pid == 0)
         become(program, conf, pid_file, log_file, pipe_fds[1]);
     close(pipe_fds[1]);
-    int error = pid < 0 ? errno : 0;
+    struct failure failure = {.error = pid < 0 ? errno : 0, .what = FAILED_PROGRAM};
     // The end of the pipe means that exec closed it.
-    while (pid > 0 && read(pipe_fds[0], &error, sizeof error) < 0 && errno == EINTR)
+    while (pid > 0 && read(pipe_fds[0], &failure, sizeof failure) < 0 && errno == EINTR)
         ;
     close(pipe_fds[0]);
-    if (!error)
+    if (!failure.error)
         return STATUS_OK;
     if (pid > 0)
         waitpid(pid, NULL, 0);
-    return fault_set(fault, error == ENOENT ? STATUS_NOT_FOUND : STATUS_IO,
-                     "%s: unable to start %s: %s", daemon->node, program, strerror(error));
+    if (failure.what != FAILED_PROGRAM)
+        return fault_set(fault, failure.error == ENOSPC ? STATUS_DISK_FULL : STATUS_IO,
+                         "%s: unable to write %s: %s", daemon->node,
+                         failure.what == FAILED_LOG ? log_file : pid_file, strerror(failure.error));
+    return fault_set(fault, failure.error == ENOENT ? STATUS_NOT_FOUND : STATUS_IO,
+                     "%s: unable to start %s: %s", daemon->node, program, strerror(failure.error));
 }
 
 bool local_daemon_is_serving(const struct local_daemon *daemon)

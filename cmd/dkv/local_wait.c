@@ -33,30 +33,66 @@ enum status local_wait_serving(const struct local_daemon *daemon, uint64_t deadl
                      daemon->name);
 }
 
+// What a router is waited for to say: that this daemon is up, or (NULL) all are.
+static bool is_up(const struct node_status *status, const struct local_daemon *daemon)
+{
+    if (!daemon)
+        return node_status_is_serving(status);
+    json_t *node = node_status_find(status, daemon->node);
+    return node && node_status_is_up(node, daemon->name);
+}
+
+static enum status wait_for_router(const struct globals *globals, const struct local_daemon *router,
+                                   const struct local_daemon *daemon, uint64_t deadline_ms,
+                                   struct fault *fault)
+{
+    char endpoint[FILE_PATH_SIZE + 64];
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/run/router.sock", router->dir);
+    struct globals of_node = *globals;
+    of_node.cluster = endpoint;
+    of_node.timeout_ms = STATUS_TIMEOUT_MS;
+    bool is_well = false;
+    do {
+        struct node_status status = {0};
+        fault->text[0] = '\0';
+        is_well = !node_status_ask(&of_node, &status, fault) && is_up(&status, daemon);
+        node_status_release(&status);
+    } while (!is_well && pause_until(deadline_ms));
+    if (is_well)
+        return STATUS_OK;
+    struct fault reason = *fault;
+    const char *colon = *reason.text ? ": " : "";
+    if (!daemon)
+        return fault_set(fault, STATUS_CHECK_FAILED, "%s: not all nodes are up%s%.200s",
+                         router->node, colon, reason.text);
+    return fault_set(fault, STATUS_CHECK_FAILED,
+                     "%s: dkv-%s is not up for the router of %s%s%.200s", daemon->node,
+                     daemon->name, router->node, colon, reason.text);
+}
+
 enum status local_wait_well(const struct globals *globals, const struct local *local,
                             uint64_t deadline_ms, struct fault *fault)
 {
-    for (unsigned i = 0; i < local->node_count; i++) {
-        char endpoint[FILE_PATH_SIZE + 64];
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < local->node_count && !status; i++) {
         struct local_daemon router = local_daemon_of(local, i, "router");
-        snprintf(endpoint, sizeof endpoint, "ipc://%s/run/router.sock", router.dir);
-        struct globals of_node = *globals;
-        of_node.cluster = endpoint;
-        of_node.timeout_ms = STATUS_TIMEOUT_MS;
-        bool is_well = false;
-        do {
-            struct node_status status = {0};
-            fault->text[0] = '\0';
-            is_well = !node_status_ask(&of_node, &status, fault) && node_status_is_serving(&status);
-            node_status_release(&status);
-        } while (!is_well && pause_until(deadline_ms));
-        if (!is_well) {
-            struct fault reason = *fault;
-            return fault_set(fault, STATUS_CHECK_FAILED, "%s: not all nodes are up%s%.200s",
-                             router.node, *reason.text ? ": " : "", reason.text);
-        }
+        status = wait_for_router(globals, &router, NULL, deadline_ms, fault);
     }
-    return STATUS_OK;
+    return status;
+}
+
+enum status local_wait_seen(const struct globals *globals, const struct local *local,
+                            const struct local_daemon *daemon, uint64_t deadline_ms,
+                            struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < local->node_count && !status; i++) {
+        pid_t pid;
+        struct local_daemon router = local_daemon_of(local, i, "router");
+        if (local_daemon_find(&router, &pid) == LOCAL_RUNNING)
+            status = wait_for_router(globals, &router, daemon, deadline_ms, fault);
+    }
+    return status;
 }
 
 // One kind of daemon, so that routers finish their requests while stores still answer.

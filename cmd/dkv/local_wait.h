@@ -10,6 +10,11 @@ enum { LOCAL_START_WAIT_MS = 30000, LOCAL_STOP_WAIT_MS = 10000 };
 enum status local_wait_serving(const struct local_daemon *daemon, uint64_t deadline_ms,
                                struct fault *fault) MUST_USE;
 
+// Until every router that runs says that a process of a node, by its name, is up.
+enum status local_wait_seen(const struct globals *globals, const struct local *local,
+                            const struct local_daemon *daemon, uint64_t deadline_ms,
+                            struct fault *fault) MUST_USE;
+
 // Until every router says that all nodes are up.
 enum status local_wait_well(const struct globals *globals, const struct local *local,
                             uint64_t deadline_ms, struct fault *fault) MUST_USE;

@@ -56,6 +56,16 @@ bool node_status_is_up(json_t *node, const char *name)
     return text && strcmp(text, "up") == 0;
 }
 
+json_t *node_status_find(const struct node_status *status, const char *name)
+{
+    for (unsigned i = 0; i < status->count; i++) {
+        const char *found = json_string_value(json_object_get(status->nodes[i], "node"));
+        if (found && strcmp(found, name) == 0)
+            return status->nodes[i];
+    }
+    return NULL;
+}
+
 bool node_status_is_serving(const struct node_status *status)
 {
     for (unsigned i = 0; i < status->count; i++)

@@ -23,6 +23,9 @@ void node_status_release(struct node_status *status);
 // True if the object says "up" for "state", "router" or "store".
 bool node_status_is_up(json_t *node, const char *name);
 
+// The node with this name; NULL if there is none.
+json_t *node_status_find(const struct node_status *status, const char *name);
+
 // True if all processes of all nodes are up.
 bool node_status_is_serving(const struct node_status *status);
 

@@ -97,6 +97,18 @@ n3	up	dc1	r3	router,store"
     eventually dkv status
 }
 
+@test "what is started takes part at once" {
+    local round
+    for round in 1 2 3; do
+        node kill n2 store
+        eventually is_down n2
+        node start n2 store
+        dkv status
+        dkv put -W all "key$round" v
+        assert_equal "$(DKV_CLUSTER=ipc://$CLUSTER/n2/run/router.sock dkv get --local "key$round")" v
+    done
+}
+
 @test "one process of a node can be named" {
     node kill n3 store
     run node status
