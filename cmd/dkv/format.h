@@ -22,9 +22,11 @@
 #include "base/fault.h"
 
 enum {
-    FORMAT_RECORD_SIZE_MAX = 40 * 1024 * 1024, // as it stands in the stream
     FORMAT_VALUE_SIZE_MAX = 16 * 1024 * 1024,
     FORMAT_STORED_SIZE_MAX = 20 * 1024 * 1024, // of an encoded record: values and envelope
+    // As it stands in the stream. JSON has six bytes at most for a byte of a value, and beside the
+    // values the record as base64.
+    FORMAT_RECORD_SIZE_MAX = 8 * FORMAT_STORED_SIZE_MAX,
 };
 
 enum format { FORMAT_TSV, FORMAT_JSON, FORMAT_CDB, FORMAT_NULL };

@@ -85,6 +85,16 @@ round_trip() {
     assert_equal "$(dkv --cluster "$SECOND" get k)" merged
 }
 
+@test "what dump --full writes of the greatest values load takes" {
+    cluster_up --nodes 1 --dir "$SANDBOX/great" --set limits/value_max=16MiB
+    head -c 15000000 /dev/urandom | dkv put noise
+    head -c 15000000 /dev/zero | tr '\0' '\1' | dkv put "six bytes for one"
+    dkv dump --full >"$SANDBOX/full"
+    dkv load --format json "$SANDBOX/full"
+    dkv get "six bytes for one" | cmp - <(head -c 15000000 /dev/zero | tr '\0' '\1')
+    dkv local down --dir "$SANDBOX/great" --wipe --yes
+}
+
 @test "bad lines are rejected verbatim, counted, and the rest is loaded" {
     empty
     printf 'a\t1\nno tab\nb\t\\x4\nc\t3\nd\traw\ttab\n' >"$BATS_TEST_TMPDIR/in"
