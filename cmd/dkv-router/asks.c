@@ -94,6 +94,8 @@ static void add_router(const struct router *router, struct buf *text)
         {"router_busy", "refused because too much was in flight", counts->busy},
         {"router_read_first", "blind writes that asked for clocks before", counts->read_first},
         {"router_repairs", "records sent to owners that answered with less", counts->repairs},
+        {"router_repairs_refused", "of these, not taken: busy, damaged, disk full",
+         counts->repairs_refused},
         {"router_hedges", "reads that asked one more owner", counts->hedges},
         {"router_late", "answers to operations that were over", counts->late},
         {"router_refused", "messages of those that may not send them", counts->refused},

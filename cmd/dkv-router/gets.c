@@ -223,6 +223,18 @@ enum status gets_on_get(struct router *router, const struct arrival *arrival,
     return STATUS_OK;
 }
 
+// Why this node's replica alone could not answer.
+static struct bytes explain_local(struct router *router, enum status status)
+{
+    const char *name = router->ring->nodes[router->self].name;
+    buf_clear(&router->text);
+    buf_printf(&router->text,
+               status == STATUS_CORRUPT ? "what %s has of it; the log of its store names the place"
+                                        : "%s",
+               name);
+    return buf_bytes(&router->text);
+}
+
 void gets_on_fetched(struct router *router, struct flight *flight, unsigned owner,
                      const struct op_fetched *fetched, struct moment now, struct outbox *outbox)
 {
@@ -234,8 +246,7 @@ void gets_on_fetched(struct router *router, struct flight *flight, unsigned owne
     if (fetched->status && fetched->status != STATUS_NOT_FOUND) {
         if (flight->flags & GET_LOCAL) { // there is nobody else to ask
             enum status status = (enum status)fetched->status;
-            answer(flight, status, 0, (struct bytes){0}, bytes_of_text(status_text(status)),
-                   outbox);
+            answer(flight, status, 0, (struct bytes){0}, explain_local(router, status), outbox);
             flights_remove(&router->flights, flight);
             return;
         }

@@ -94,7 +94,7 @@ static void open_router(struct shell *shell)
         .node = settings->node_id,
         .boot = entropy_u64(),
         .value_size_max = settings->value_size_max,
-        .record_size_max = settings->record_size_max,
+        .record_size_max = settings_record_size_max(settings),
         .ping_interval_ms = settings->ping_interval_ms,
         .down_after_ms = settings->ping_down_after_ms,
         .timeout_ms = TIMEOUT_MS,

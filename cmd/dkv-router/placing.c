@@ -68,7 +68,11 @@ struct bytes placing_explain(struct router *router, const struct placing *placin
     for (unsigned i = 0; i < placing->n; i++) {
         const struct ring_node *node = &router->ring->nodes[placing->owners[i]];
         const struct link *link = &router->links.links[placing->owners[i]];
-        const char *state = !link->up ? " (does not answer)" : link->slow ? " (disk hangs)" : "";
+        const char *state = !link->up                        ? " (does not answer)"
+                            : link->slow                     ? " (disk hangs)"
+                            : link->disk_full                ? " (disk full)"
+                            : metrics_damage(&link->metrics) ? " (damaged)"
+                                                             : "";
         buf_printf(text, "%s %s%s", i ? "," : "", node->name, state);
     }
     return buf_bytes(text);

@@ -94,9 +94,17 @@ static struct bytes explain(struct router *router, const struct flight *flight, 
 {
     struct placing placing = {.n = flight->n};
     memcpy(placing.owners, flight->owners, sizeof placing.owners);
-    if (status != STATUS_UNAVAILABLE && status != STATUS_INDETERMINATE)
+    switch (status) {
+    case STATUS_UNAVAILABLE:
+    case STATUS_INDETERMINATE:
+    case STATUS_DISK_FULL:
+        return placing_explain(router, &placing, 'W', flight->put.w);
+    case STATUS_TOO_LARGE:
+        return bytes_of_text("with its siblings more than limits/record_max, or than a quarter of "
+                             "store/memtable or store/log_segment");
+    default:
         return bytes_of_text(status_text(status));
-    return placing_explain(router, &placing, 'W', flight->put.w);
+    }
 }
 
 // Does what a step asks for. `record` is what MERGE carries.
@@ -145,7 +153,8 @@ static const char *check(const struct router *router, const struct arrival *arri
     if (put->key.size > RECORD_KEY_SIZE_MAX)
         return "the key is longer than 4096 bytes";
     if ((put->flags & PUT_RECORD) && put->value.size > router->options.record_size_max)
-        return "the record is larger than limits/record_max";
+        return "the record is larger than limits/record_max, or than a quarter of store/memtable "
+               "or store/log_segment";
     if (!(put->flags & PUT_RECORD) && put->value.size > router->options.value_size_max)
         return "the value is larger than limits/value_max";
     *status = STATUS_NOT_AUTHORISED;
@@ -318,8 +327,10 @@ enum status puts_on_acked(struct router *router, uint32_t node, struct reader *b
     struct op_done done;
     if (op_decode_done(&done, body))
         return STATUS_INVALID;
-    if (!done.id) // of a read repair
+    if (!done.id) { // of a read repair
+        router->counts.repairs_refused += done.status != STATUS_OK;
         return STATUS_OK;
+    }
     unsigned owner;
     struct flight *flight = find(router, done.id, node, &owner);
     if (!flight)

@@ -39,6 +39,7 @@ struct router_counts { // since the start
     uint64_t unavailable, indeterminate, timeouts, busy;
     uint64_t read_first; // blind puts that asked for clocks before
     uint64_t repairs;    // records sent to owners that answered with less
+    uint64_t repairs_refused;
     uint64_t hedges;
     uint64_t late; // answers to operations that were over
     uint64_t refused;

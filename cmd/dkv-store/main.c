@@ -23,8 +23,10 @@ enum { STORE_PORT_OFFSET = 2, TICK_MS = 200, REPORT_MS = 1000 };
 struct shell {
     struct store store;
     struct node node;
+    char dir[NODE_PATH_SIZE]; // of the database
     uint64_t reported_damage; // how many failures the log knows of
     uint64_t report_due_ms;
+    bool is_disk_full; // as the log knows it
 };
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
@@ -47,11 +49,24 @@ static void report_damage(struct shell *shell, struct moment now)
              (unsigned long long)counts->damaged_merges);
 }
 
+static void report_disk(struct shell *shell)
+{
+    bool is_full = lsm_is_disk_full(shell->store.lsm);
+    const char *dir = shell->store.options.lsm.dir;
+    if (is_full && !shell->is_disk_full)
+        log_line(LOG_LEVEL_ERROR, "%s: the disk is full: writes are refused until there is room",
+                 dir);
+    else if (!is_full && shell->is_disk_full)
+        log_line(LOG_LEVEL_INFO, "%s: there is room on the disk again", dir);
+    shell->is_disk_full = is_full;
+}
+
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
     struct shell *shell = self;
     store_on_tick(&shell->store, now, outbox);
     report_damage(shell, now);
+    report_disk(shell);
 }
 
 static unsigned tick_within_ms(void *self)
@@ -95,18 +110,6 @@ static bool is_drained(void *self)
     return !store->parked.count && lsm_durable(store->lsm) >= lsm_written(store->lsm);
 }
 
-// A join of concurrent records is greater than each; the engine must take it, too. So one
-// record may fill at most a quarter of what a batch of the engine goes into.
-static uint64_t record_size_max(const struct settings *settings)
-{
-    uint64_t max = settings->record_size_max;
-    if (max > settings->memtable_size / 4)
-        max = settings->memtable_size / 4;
-    if (max > settings->log_segment_size / 4)
-        max = settings->log_segment_size / 4;
-    return max;
-}
-
 static struct store_options options_of(const struct node *node, struct posix_vfs *vfs,
                                        const char *dir)
 {
@@ -116,7 +119,7 @@ static struct store_options options_of(const struct node *node, struct posix_vfs
         .node = settings->node_id,
         .boot = entropy_u64(),
         .value_size_max = settings->value_size_max,
-        .record_size_max = record_size_max(settings),
+        .record_size_max = settings_record_size_max(settings),
         .request_memory_ms = settings->request_memory_ms,
         .lsm = lsm_options_default(),
         .software = bytes_of_text(DKV_VERSION),
@@ -153,15 +156,26 @@ static struct moment now(void)
     return (struct moment){clock_mono_ms(), clock_wall_ms()};
 }
 
+// The limits of the engine can be narrower than those of a value.
+static void warn_of_limits(const struct store_options *options)
+{
+    if (options->value_size_max > options->record_size_max)
+        log_line(LOG_LEVEL_WARNING,
+                 "limits/value_max is %llu, but store/memtable and store/log_segment let a record "
+                 "have %llu bytes",
+                 (unsigned long long)options->value_size_max,
+                 (unsigned long long)options->record_size_max);
+}
+
 static void open_store(struct shell *shell, struct posix_vfs *vfs)
 {
-    char dir[NODE_PATH_SIZE];
     struct fault fault;
     struct store_options options =
-        options_of(&shell->node, vfs, node_path(&shell->node, "data/store", dir));
+        options_of(&shell->node, vfs, node_path(&shell->node, "data/store", shell->dir));
     enum status status = store_open(&shell->store, &options, entropy_u64(), now(), &fault);
     if (status)
         die(exit_status_of(status), "%s", fault.text);
+    warn_of_limits(&options);
 }
 
 // ---- looking into a store that does not run --------------------------------------------

@@ -10,17 +10,34 @@
 
 enum { OUTPUT_SIZE = 64 << 10 };
 
+// Files that are only there once a database has been made: a creation that was cut short leaves a
+// manifest and a segment of the log, both with number 1.
+static void note_file(void *context, const char *name)
+{
+    bool *has_files = context;
+    uint64_t number;
+    enum file_kind kind = file_name_parse(name, &number);
+    bool is_numbered = kind == FILE_MANIFEST || kind == FILE_LOG;
+    *has_files |= kind == FILE_TABLE || kind == FILE_VALUES || (is_numbered && number > 1);
+}
+
 // A database is created by whoever opens a directory without one.
 static enum status check_exists(const struct offline *offline, struct fault *fault)
 {
+    bool has_files = false;
     struct buf path = {0};
     struct vfs_file *file = NULL;
     enum status status = offline->vfs->open(
         offline->vfs, file_path(&path, offline->dir, FILE_CURRENT, 0), VFS_READ, &file, fault);
     if (file)
         offline->vfs->close(offline->vfs, file);
-    if (status == STATUS_NOT_FOUND)
-        status = fault_set(fault, STATUS_INVALID, "%s: there is no database", offline->dir);
+    if (status == STATUS_NOT_FOUND) {
+        status = offline->vfs->list(offline->vfs, offline->dir, note_file, &has_files, fault);
+        if (!status && has_files)
+            status = fault_set(fault, STATUS_CORRUPT, "%s: missing", buf_text(&path));
+        else
+            status = fault_set(fault, STATUS_INVALID, "%s: there is no database", offline->dir);
+    }
     buf_release(&path);
     return status;
 }

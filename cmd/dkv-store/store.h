@@ -37,7 +37,7 @@ struct store_options {
     uint64_t value_size_max;
     uint64_t record_size_max;
     uint64_t request_memory_ms;
-    struct lsm_options lsm; // vfs, dir, sizes; its owner is set by the store
+    struct lsm_options lsm; // vfs, dir (borrowed too), sizes; its owner is set by the store
     struct bytes software;  // version, borrowed
 };
 

@@ -189,7 +189,7 @@ static void run(struct mget *mget)
     print_bytes(buf_bytes(&mget->out));
     if (!mget->exit_status && mget->failed_count)
         mget->exit_status = report(mget->globals, "mget", STATUS_PARTIAL,
-                                   "%" PRIu64 " keys have no pair", mget->failed_count);
+                                   "%" PRIu64 " keys are not in the output", mget->failed_count);
 }
 
 static enum status open_all(struct mget *mget, const struct operands *operands, struct fault *fault)

@@ -121,9 +121,12 @@ static enum status read_value(struct write *write, struct operands *operands, st
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
     if (fd < 0)
         return fault_set(fault, STATUS_INVALID, "%s: unable to open: %s", path, strerror(errno));
-    enum status status = argument_read(fd, FORMAT_VALUE_SIZE_MAX, &write->value, fault);
+    struct fault reason = {0};
+    enum status status = argument_read(fd, FORMAT_VALUE_SIZE_MAX, &write->value, &reason);
     if (path)
         close(fd);
+    if (status)
+        fault_set(fault, status, "%s%s%s", path ? path : "", path ? ": " : "", reason.text);
     return status;
 }
 

@@ -137,6 +137,9 @@ uint64_t lsm_durable(const struct lsm *lsm); // position up to which writes are 
 // said why, and only a close is left.
 bool lsm_failed(const struct lsm *lsm);
 
+// Whether writes, or what they need, wait for room on the disk.
+bool lsm_is_disk_full(const struct lsm *lsm);
+
 // Starts a flush of what is in memory even if the memtable is not full.
 void lsm_flush(struct lsm *lsm);
 

@@ -94,7 +94,7 @@ static enum status load(struct manifest *manifest, const char *path, struct edit
     struct vfs *vfs = manifest->vfs;
     enum status status = vfs->open(vfs, path, VFS_WRITE, &manifest->file, fault);
     if (status == STATUS_NOT_FOUND)
-        status = fault_set(fault, STATUS_CORRUPT, "%s: missing at offset 0", path);
+        status = fault_set(fault, STATUS_CORRUPT, "%s: missing", path);
     if (!status)
         status = read_file(vfs, path, manifest->file, &content, fault);
     if (!status)

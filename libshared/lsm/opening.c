@@ -60,6 +60,8 @@ static enum status lock(struct lsm *lsm, struct fault *fault)
     enum status status = opening_make_dir(vfs, lsm->dir, fault);
     if (!status)
         status = vfs->lock(vfs, file_path(&path, lsm->dir, FILE_LOCK, 0), &file, fault);
+    if (status == STATUS_LOCKED)
+        fault_set(fault, status, "%s: in use by another process", lsm->dir);
     if (!status)
         lsm->lock = file;
     buf_release(&path);
@@ -95,7 +97,7 @@ static enum status check_is_new(struct lsm *lsm, const struct listing *listing, 
             is_used |= frame[b] != 0;
     }
     if (!status && is_used)
-        status = fault_set(fault, STATUS_CORRUPT, "%s: missing at offset 0",
+        status = fault_set(fault, STATUS_CORRUPT, "%s: missing",
                            file_path(&path, lsm->dir, FILE_CURRENT, 0));
     buf_release(&path);
     return status;
@@ -374,9 +376,10 @@ static void blame_manifest(const struct lsm *lsm, struct fault *fault)
         return;
     struct buf path = {0};
     struct fault found = *fault;
-    fault_set(fault, STATUS_CORRUPT, "%s: damaged edit at offset %" PRIu64 " (%.120s)",
-              file_path(&path, lsm->dir, FILE_MANIFEST, lsm->manifest.number), lsm->manifest.size,
-              found.text);
+    file_path(&path, lsm->dir, FILE_MANIFEST, lsm->manifest.number);
+    if (strncmp(found.text, buf_text(&path), path.size) != 0) // or it is blamed already
+        fault_set(fault, STATUS_CORRUPT, "%s: damaged edit at offset %" PRIu64 " (%.120s)",
+                  buf_text(&path), lsm->manifest.size, found.text);
     buf_release(&path);
 }
 

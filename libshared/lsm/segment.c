@@ -102,7 +102,7 @@ enum status segment_open(struct segment *segment, struct vfs *vfs, const char *d
     struct frame_file file = {0};
     enum status status = vfs->open(vfs, buf_text(&path), VFS_WRITE, &segment->file, fault);
     if (status == STATUS_NOT_FOUND)
-        status = fault_set(fault, STATUS_CORRUPT, "%s: missing at offset 0", buf_text(&path));
+        status = fault_set(fault, STATUS_CORRUPT, "%s: missing", buf_text(&path));
     if (!status)
         status = vfs->size(vfs, segment->file, &segment->size, fault);
     if (!status)

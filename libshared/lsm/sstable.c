@@ -105,7 +105,7 @@ static enum status open_file(struct sstable *table, struct fault *fault)
     enum status status =
         table->vfs->open(table->vfs, buf_text(&path), VFS_READ, &table->file, fault);
     if (status == STATUS_NOT_FOUND)
-        status = fault_set(fault, STATUS_CORRUPT, "%s: missing at offset 0", buf_text(&path));
+        status = fault_set(fault, STATUS_CORRUPT, "%s: missing", buf_text(&path));
     buf_release(&path);
     return status;
 }

@@ -148,7 +148,7 @@ static enum status open_handle(struct value_reader *reader, uint64_t id,
         value_path(&path, reader->dir, id);
         status = reader->vfs->open(reader->vfs, buf_text(&path), VFS_READ, &handle->file, fault);
         if (status == STATUS_NOT_FOUND)
-            status = fault_set(fault, STATUS_CORRUPT, "%s: missing at offset 0", buf_text(&path));
+            status = fault_set(fault, STATUS_CORRUPT, "%s: missing", buf_text(&path));
         if (status)
             handle->file = NULL;
         handle->id = id;

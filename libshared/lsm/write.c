@@ -264,6 +264,11 @@ bool lsm_failed(const struct lsm *lsm)
     return lsm->is_failed;
 }
 
+bool lsm_is_disk_full(const struct lsm *lsm)
+{
+    return lsm->is_disk_full;
+}
+
 void lsm_flush(struct lsm *lsm)
 {
     if (lsm->written <= lsm->active_begin)

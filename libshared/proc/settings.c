@@ -79,9 +79,9 @@ struct rule {
     ROW("store/durability_interval", "10ms", DURATION, durability_interval_ms, 1, 60 * SECOND,     \
         NULL, "time between syncs of durability interval")                                         \
     ROW("store/memtable", "64MiB", SIZE, memtable_size, 64 * KIB, 4 * GIB, NULL,                   \
-        "writes kept in memory before they go to a table")                                         \
+        "writes kept in memory before they go to a table; a record may take a quarter of it")                                         \
     ROW("store/log_segment", "64MiB", POWER, log_segment_size, 64 * KIB, 1 * GIB, NULL,            \
-        "size of a file of the log, a power of two")                                               \
+        "size of a file of the log, a power of two; a record may take a quarter of it")                                               \
     ROW("store/separate", "4KiB", SIZE, separate_size, 1 * KIB, 1 * GIB, NULL,                     \
         "records from this size on lie beside the tables, where merges do not copy them")          \
     ROW("store/merge_rate", "0", SIZE, merge_rate, 0, 1024 * GIB, NULL,                            \
@@ -103,6 +103,16 @@ const struct setting *settings_table(uint32_t *count)
 {
     *count = SETTING_COUNT;
     return table;
+}
+
+uint64_t settings_record_size_max(const struct settings *settings)
+{
+    uint64_t max = settings->record_size_max;
+    if (max > settings->memtable_size / 4)
+        max = settings->memtable_size / 4;
+    if (max > settings->log_segment_size / 4)
+        max = settings->log_segment_size / 4;
+    return max;
 }
 
 static uint64_t memory_of_machine(void)
@@ -132,7 +142,12 @@ static enum status set_choice(const struct rule *rule, struct bytes value, int *
             return STATUS_OK;
         }
     }
-    return fault_set(fault, STATUS_INVALID, "is not one of its values");
+    struct buf texts = {0};
+    for (const struct choice *choice = rule->choices; choice->text; choice++)
+        buf_printf(&texts, "%s%s", texts.size ? ", " : "", choice->text);
+    enum status status = fault_set(fault, STATUS_INVALID, "must be one of %s", buf_text(&texts));
+    buf_release(&texts);
+    return status;
 }
 
 static enum status set_flag(struct bytes value, bool *member, struct fault *fault)
@@ -141,6 +156,30 @@ static enum status set_flag(struct bytes value, bool *member, struct fault *faul
         return fault_set(fault, STATUS_INVALID, "must be 0 or 1");
     *member = value.data[0] == '1';
     return STATUS_OK;
+}
+
+static void format_number(enum kind kind, uint64_t number, struct buf *out)
+{
+    if (kind == KIND_DURATION)
+        text_format_duration(number, out);
+    else if (kind == KIND_SIZE || kind == KIND_POWER)
+        text_format_size(number, out);
+    else
+        buf_printf(out, "%llu", (unsigned long long)number);
+}
+
+static enum status refuse_range(const struct rule *rule, struct fault *fault)
+{
+    struct buf min = {0}, max = {0};
+    format_number(rule->kind, rule->min, &min);
+    format_number(rule->kind, rule->max, &max);
+    bool is_open = rule->max == UINT64_MAX;
+    enum status status =
+        fault_set(fault, STATUS_INVALID, "is out of range: %s %s%s", buf_text(&min),
+                  is_open ? "at least" : "to ", is_open ? "" : buf_text(&max));
+    buf_release(&min);
+    buf_release(&max);
+    return status;
 }
 
 static enum status parse_number(const struct rule *rule, struct bytes value, uint64_t *number,
@@ -166,7 +205,7 @@ static enum status parse_number(const struct rule *rule, struct bytes value, uin
         break;
     }
     if (!status && (*number < rule->min || *number > rule->max))
-        status = fault_set(fault, STATUS_INVALID, "is out of range");
+        status = refuse_range(rule, fault);
     if (!status && rule->kind == KIND_POWER && (*number & (*number - 1)))
         status = fault_set(fault, STATUS_INVALID, "must be a power of two, such as 32MiB or 64MiB");
     return status;

@@ -28,6 +28,11 @@ small_disk() { # SIZE
     small_disk 64M
     CLUSTER=$SANDBOX/mnt/c
     eval "$(dkv local up --dir "$CLUSTER" --nodes 1 --set store/memtable=1MiB --set store/log_segment=1MiB)"
+    # What it logs goes elsewhere, or there would be no room for it either.
+    dkv local stop n1 store --dir "$CLUSTER"
+    mv "$CLUSTER/n1/log" "$SANDBOX/log"
+    ln -s "$SANDBOX/log" "$CLUSTER/n1/log"
+    dkv local start n1 store --dir "$CLUSTER"
     dd if=/dev/zero of="$SANDBOX/mnt/ballast" bs=1M count=24 status=none
     local i status=0 written=0
     head -c 60000 /dev/urandom >"$SANDBOX/value"
@@ -38,7 +43,9 @@ small_disk() { # SIZE
         written=$i
     done
     assert_equal "$status" 10
-    assert_regex "$(cat "$SANDBOX/err")" 'disk full'
+    assert_regex "$(cat "$SANDBOX/err")" 'disk full: W=1 of n1'
+    local log=$CLUSTER/n1/log/dkv-store.log
+    eventually grep -q 'data/store: the disk is full' "$log"
     ((written > 20))
     for i in 1 $((written / 2)) "$written"; do
         dkv get "k$i" | cmp - "$SANDBOX/value"
@@ -46,6 +53,7 @@ small_disk() { # SIZE
     fails_with 3 dkv get "k$((written + 1))"
     rm "$SANDBOX/mnt/ballast"
     eventually dkv put after-all v
+    eventually grep -q 'there is room on the disk again' "$log"
     # Nothing is lost by a crash now either.
     dkv local kill n1 --dir "$CLUSTER"
     dkv local up --dir "$CLUSTER" >/dev/null

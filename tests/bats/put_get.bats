@@ -79,6 +79,19 @@ same() { # KEY FILE: what is stored is the file, byte for byte
     fails_with 3 dkv get limit-more
 }
 
+@test "what memory cannot take names the settings that count" {
+    local line
+    line=$(dkv local up --dir "$SANDBOX/small" --nodes 1 --set store/memtable=1MiB)
+    (
+        eval "$line"
+        head -c 300000 /dev/zero >"$SANDBOX/value"
+        fails_with 10 dkv put key --file "$SANDBOX/value"
+        assert_regex "$stderr" 'too large: .*limits/record_max.*store/memtable'
+    )
+    grep -q 'limits/value_max is 1048576, but .* 262144 bytes' "$SANDBOX/small/n1/log/dkv-store.log"
+    dkv local down --dir "$SANDBOX/small" --wipe --yes
+}
+
 @test "a key that is not there is 3, and so is a deleted one" {
     fails_with 3 dkv get never
     assert_equal "$output" ''

@@ -161,7 +161,7 @@ is_damaged() {
     damage_value "$STORE"
     fails_with 1 dkv get --local large0100
     assert_equal "$output" ''
-    assert_regex "$stderr" 'corrupt'
+    assert_regex "$stderr" 'corrupt: what n1 has of it; the log of its store names the place'
     eventually log_says n1 'data/store/[0-9]+\.(log|val).*offset'
     sed -n 's/^\(large[0-9]*\)\t.*/\1/p' "$SANDBOX/pairs" >"$SANDBOX/keys"
     nothing_wrong dkv mget <"$SANDBOX/keys"
@@ -234,6 +234,8 @@ is_damaged() {
     eventually is_damaged n1
     is_damaged n2 && return 1
     fails_with 12 dkv status
+    fails_with 5 dkv get -R all large0100
+    assert_regex "$stderr" 'n1 \(damaged\)'
     # It starts again with its damage, whether a merge has met it by then or not.
     node stop n1 store
     node start n1 store
@@ -306,6 +308,9 @@ cool() {
     damage_value "$STORE"
     fails_with 1 dkv-store --verify "$STORE"
     assert_regex "$stderr" 'data/store/[0-9]+\.(log|val).*offset'
+    rm "$STORE/CURRENT"
+    fails_with 1 dkv-store --verify "$STORE"
+    assert_regex "$stderr" 'data/store/CURRENT: missing'
 }
 
 @test "a dump of a store that does not run restores it elsewhere" {

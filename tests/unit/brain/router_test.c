@@ -276,6 +276,19 @@ TEST(a_get_is_answered_when_two_of_three_replied)
     release(&bench);
 }
 
+TEST(a_repair_that_is_refused_is_counted)
+{
+    struct bench bench;
+    struct buf body = {0};
+    init(&bench, 3);
+    done(&bench, 0, MESSAGE_MERGED, 0);
+    assert_int_equal(bench.router.counts.repairs_refused, 0);
+    op_encode_done(&(struct op_done){.status = STATUS_BUSY}, &body);
+    tell(&bench, 0, MESSAGE_MERGED, &body);
+    assert_int_equal(bench.router.counts.repairs_refused, 1);
+    release(&bench);
+}
+
 TEST(a_reply_that_comes_again_changes_nothing)
 {
     struct bench bench;
@@ -338,7 +351,7 @@ TESTS(RUN(a_put_is_written_when_two_of_three_have_it_durably),
       RUN(a_new_life_of_a_store_ends_what_the_old_one_was_asked),
       RUN(an_unsettled_blind_put_asks_for_clocks_first),
       RUN(a_repeated_put_asks_every_owner_for_its_first_try),
-      RUN(a_get_is_answered_when_two_of_three_replied),
+      RUN(a_get_is_answered_when_two_of_three_replied), RUN(a_repair_that_is_refused_is_counted),
       RUN(a_reply_that_comes_again_changes_nothing),
       RUN(every_operation_is_answered_by_its_deadline),
       RUN(equal_roots_of_all_owners_settle_a_partition))
