@@ -79,9 +79,9 @@ struct rule {
     ROW("store/durability_interval", "10ms", DURATION, durability_interval_ms, 1, 60 * SECOND,     \
         NULL, "time between syncs of durability interval")                                         \
     ROW("store/memtable", "64MiB", SIZE, memtable_size, 64 * KIB, 4 * GIB, NULL,                   \
-        "writes kept in memory before they go to a table; a record may take a quarter of it")                                         \
+        "writes kept in memory before they go to a table; a record has a quarter at most")         \
     ROW("store/log_segment", "64MiB", POWER, log_segment_size, 64 * KIB, 1 * GIB, NULL,            \
-        "size of a file of the log, a power of two; a record may take a quarter of it")                                               \
+        "size of a file of the log, a power of two; a record has a quarter of it at most")         \
     ROW("store/separate", "4KiB", SIZE, separate_size, 1 * KIB, 1 * GIB, NULL,                     \
         "records from this size on lie beside the tables, where merges do not copy them")          \
     ROW("store/merge_rate", "0", SIZE, merge_rate, 0, 1024 * GIB, NULL,                            \
