@@ -1,22 +1,16 @@
 // block.h - the unit in which tables are read: some sorted entries, by column.
 //
-//     u32 entry count n   u32 prefix size
-//     prefix              what all keys of the block begin with
-//     heads        n × 8  the eight bytes of each key behind the prefix, zero-filled
-//     tail sizes   n × u32
-//     value sizes  n × u32
-//     flags        n × u8   bit 0: deleted; bits 1 to 4: how many bytes the head holds;
-//                           bit 5: the value is a pointer (value.h)
-//     tails               what follows the heads in the keys
+//     prefix        what all keys of the block begin with
+//     heads         the eight bytes of each key behind the prefix, zero-filled
+//     sizes, flags  of each tail and value; whether it is deleted, or a pointer (value.h)
+//     tails         what follows the heads in the keys
 //     values
 //
 // A search looks at the heads alone, and at one tail to be sure. Sizes that repeat
 // compress to nothing; a block in memory has them summed up into ends.
 //
-// On disk a block is compressed with LZ4, unless that does not help, and has a trailer:
-//
-//     stored bytes   u32 size before compression   u32 compression (0 none, 1 LZ4)
-//     u64 checksum of all this, salted with database, file number and offset
+// On disk a block is compressed with LZ4, unless that does not help, and has a trailer with a
+// checksum, salted with its place. Every byte: dkv-store(5), TABLES.
 //
 // In memory a block is one allocation, with prefix and heads in its first cache lines.
 #pragma once

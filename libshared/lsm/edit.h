@@ -3,16 +3,14 @@
 // A version edit is a list of facts. The first edit of a manifest describes the whole
 // state; each further one takes effect as a whole.
 //
-//     1  flushed  u64 log address   u8 has snapshot   snapshot u32 size, bytes
-//     2  next     u64 next file number
-//     3  add      table (sstable_info.h)
-//     4  range    begin u16 size, bytes   u32 count   that many u64 table numbers, newest first:
-//                 a range begins there and has these slices
-//     5  join     begin u16 size, bytes: no range begins there any more
-//     6  values   u64 id, u64 size, u64 live: a file with large values (value.h), and how many
-//                 bytes of it are pointed to; 0: it is gone
+//     flushed  a replay of the log begins at this address, with this snapshot
+//     next     the next number of a file
+//     add      a table is there (sstable_info.h)
+//     range    a range begins at this key and has these slices
+//     join     no range begins there any more
+//     values   how many bytes of a file with large values (value.h) are pointed to; 0: it is gone
 //
-// A table that no range names is gone.
+// A table that no range names is gone. Every byte: dkv-store(5), THE MANIFEST.
 #pragma once
 
 #include "lsm/version.h"

@@ -5,7 +5,7 @@
 // With 10 bits a key about one absent key in a hundred seems to be there, with 14 one
 // in five hundred.
 //
-//     lines of 64 bytes   u8 how many bits a key has set; nothing at all if there is no key
+// Every byte: dkv-store(5), Filter.
 #pragma once
 
 #include "base/buf.h"

@@ -3,15 +3,14 @@
 // A file of frames begins with a header that says what it is and to which database
 // it belongs; the frames start in the second sector:
 //
-//     0    file header (64 bytes), zeros up to 512
-//     512  frame  frame  frame ...           each at a multiple of 8
+//     file header   frame  frame  frame ...
 //
-//     frame:  0  u64 checksum of all that follows, salted with its place
-//             8  u64 address: file number << 32 | offset of this frame
-//            16  u64 synced: the address up to which the files are known to be synced
-//            24  u32 payload size
-//            28  u32 kind
-//            32  payload, zeros up to a multiple of 8
+//     frame:  checksum of all that follows, salted with its place
+//             address: file number << 32 | offset of this frame
+//             synced: the address up to which the files are known to be synced
+//             kind, payload
+//
+// Every byte: dkv-store(5), FILES OF FRAMES.
 //
 // The promise in `synced` tells a torn tail from damage: what follows the last sync may
 // be missing after a power loss, what lies before it may not. So an invalid

@@ -1,11 +1,7 @@
 // log_op.h - one operation in a batch and in the log.
 //
-//     put     1  key u16 size, bytes   value u32 size, bytes
-//     delete  2  key u16 size, bytes
-//     note    3  u32 size, bytes
-//     packed  4  key u16 size, bytes   packed value u32 size, bytes (value.h)
-//
-// Keys are not empty.
+// A put, of a value that may be packed (value.h), a delete, or a note. Keys are not empty. Every
+// byte: dkv-store(5), THE LOG.
 #pragma once
 
 #include "base/buf.h"

@@ -1,19 +1,12 @@
 // sstable.h - a sorted, immutable file.
 //
 //     data block   data block   ...        entries in key order (block.h)
-//     index        one line for each data block, as a block of its own:
-//                  u32 count, then: u64 offset  u32 stored size  separator u16 size, bytes
-//     filter       one Bloom filter of all keys (filter.h), stored as a block
-//     sample       of every 256th key, by hash, stored as a block; in key order:
-//                  u32 data block   u64 hash of the key, its lowest byte 1 if deleted, else 0
-//     footer       SSTABLE_FOOTER_SIZE bytes:
-//                   0 u64 database    8 u64 file number
-//                  16 u64 entries    24 u64 deletions
-//                  32 u64 offset of the index    40 u64 its stored size
-//                  48 u64 offset of the filter   56 u64 its stored size
-//                  64 u64 offset of the sample   72 u64 its stored size
-//                  80 u32 format version         84 u32 0
-//                  88 u64 checksum of the bytes before    96 magic "dkvtable"
+//     index        where each data block is, and a separator; stored as a block, like the next two
+//     filter       one Bloom filter of all keys (filter.h)
+//     sample       of about every 256th key its hash, whether it is deleted, and its data block
+//     footer       whose table it is, counts, and where the three above are
+//
+// Every byte: dkv-store(5), TABLES.
 //
 // A separator is not above the first key of its block and above the last key of the one
 // before, and as short as that allows. Index, filter and sample stay in memory as long as the

@@ -18,7 +18,6 @@ struct sstable_info {
 void sstable_info_release(struct sstable_info *info); // may be repeated
 void sstable_info_copy(struct sstable_info *to, const struct sstable_info *from);
 
-//     u64 number   u64 run   u64 size   u64 entries   u64 deletions   u64 size of large values
-//     smallest u16 size, bytes   greatest u16 size, bytes
+// As a fact of the manifest: dkv-store(5), THE MANIFEST.
 void sstable_info_encode(struct buf *out, const struct sstable_info *info);
 void sstable_info_decode(struct reader *reader, struct sstable_info *info);

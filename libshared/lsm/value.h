@@ -4,15 +4,12 @@
 // pointer to where it lies, in the segment of the log into which it was written first, or
 // in a value file:
 //
-//     0    file header, as of a file of frames (frame.h), kind value
-//     512  value  value  value ...      bytes alone, each at a multiple of 8
+//     file header   value  value  value ...      bytes alone
 //
-//     pointer:  u64 place   u32 size, bit 31: packed   u64 checksum, salted with the place
+//     pointer:  place, size, whether it is packed, checksum salted with the place
 //
-// A value that shrinks by an eighth or more is packed on its way into the log, and stays so
-// wherever it goes; a packed value is
-//
-//     u32 size before   LZ4 block
+// A value that shrinks by an eighth or more is packed (LZ4) on its way into the log, and stays so
+// wherever it goes. Every byte: dkv-store(5), LARGE VALUES.
 //
 // A place is an id of a file and an offset: bit 63 set for a segment of the log, 31 bits
 // of number, 32 bits of offset. A segment that is pointed to is kept when the log has
