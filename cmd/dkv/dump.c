@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OUTPUT_SIZE = 64 * 1024 };
+enum { OUTPUT_SIZE = 64 * 1024, MISSING_SHOWN = 3 };
 
 struct dump_options {
     const char *format, *prefix, *after, *level;
@@ -161,6 +161,18 @@ static bool reached_limit(struct dump *dump, struct bytes key)
     return true;
 }
 
+// A partition that could not be read. A node that is down may be missed in all of them.
+static void report_missing(const struct dump *dump, enum status status, const struct fault *fault)
+{
+    uint32_t count = dump->scanner.missing_count;
+    if (count <= MISSING_SHOWN)
+        report(dump->globals, dump->verb, status, "partition %" PRIu32 ": %s%s%s",
+               dump->scanner.partition - 1, status_text(status), *fault->text ? ": " : "",
+               fault->text);
+    else if (count == MISSING_SHOWN + 1)
+        report(dump->globals, dump->verb, status, "further partitions are missing; counted below");
+}
+
 // Returns the exit status.
 static int print_all(struct dump *dump)
 {
@@ -179,9 +191,7 @@ static int print_all(struct dump *dump)
                 return !flush(dump) ? 1
                                     : argument_report(dump->globals, dump->verb, status,
                                                       bytes_of_text(fault.text));
-            report(dump->globals, dump->verb, status, "partition %" PRIu32 ": %s%s%s",
-                   dump->scanner.partition - 1, status_text(status), *fault.text ? ": " : "",
-                   fault.text);
+            report_missing(dump, status, &fault);
         } else if (reached_limit(dump, key)) {
             break;
         }

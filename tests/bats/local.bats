@@ -93,8 +93,12 @@ n3	up	dc1	r3	router,store"
     fails_with 12 dkv status
     fails_with 12 node status
     assert_line --regexp $'^n2\tstore\tstopped'
+    fails_with 9 dkv dump -R all
+    assert_regex "$stderr" '^dkv: dump: partition [0-9]+: unavailable: .*n2 .does not answer.'
+    assert_regex "$stderr" '0 records, 0/256 partitions'
+    (($(wc -l <<<"$stderr") == 5))
     node start n2
-    eventually dkv status
+    dkv status
 }
 
 @test "what is started takes part at once" {
