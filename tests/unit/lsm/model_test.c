@@ -112,6 +112,49 @@ static void get_one(struct trial *trial)
     buf_release(&value);
 }
 
+static void check_pair(const struct trial *trial, const struct trial_value *expected, unsigned key,
+                       struct bytes found, struct bytes value)
+{
+    char text[300];
+    if (key >= trial->key_count || !bytes_equal(found, trial_key(key, text)) ||
+        !trial_value_equal(trial_value_of(value), expected[key]))
+        fail_msg("%s: a cold scan gives another pair at key %u: '%.*s'", trial->name, key,
+                 (int)found.size, (const char *)found.data);
+}
+
+// All pairs, begun again behind the last one whenever the next is not in memory.
+static void scan_cold(struct trial *trial)
+{
+    struct trial_value state[TRIAL_KEYS_MAX];
+    struct bytes key, value;
+    struct buf from = {0};
+    struct fault fault = {0};
+    enum status status;
+    unsigned next = 0;
+    uint64_t position;
+    model_of(trial, state);
+    memory_vfs_cool(trial->disk);
+    do {
+        struct lsm_scan *scan = lsm_scan_open(trial->lsm, buf_bytes(&from), (struct bytes){0});
+        while (!(status = lsm_scan_try_next(scan, &key, &value, &position, &fault))) {
+            while (next < trial->key_count && !state[next].present)
+                next++;
+            check_pair(trial, state, next++, key, value);
+            buf_set(&from, key);
+            buf_append_u8(&from, 0);
+        }
+        lsm_scan_close(scan);
+        while (status == STATUS_BUSY && lsm_loaded(trial->lsm) < position)
+            assert_true(trial_finish(trial, LSM_WORKER_READ));
+    } while (status == STATUS_BUSY);
+    while (next < trial->key_count && !state[next].present)
+        next++;
+    if (status != STATUS_END || next < trial->key_count)
+        fail_msg("%s: a cold scan ends at key %u: %s %s", trial->name, next, status_text(status),
+                 fault.text);
+    buf_release(&from);
+}
+
 // A checkpoint holds what the database held.
 static void check_copy(struct trial *trial)
 {
@@ -163,6 +206,8 @@ static void work(struct trial *trial)
     case 9:
         if (random_below(random, 4) == 0)
             scan_close(held);
+        else if (random_below(random, 4) == 0)
+            scan_cold(trial);
         break;
     default:
         trial_step(trial, "lLgGgGlftmhH"[random_below(random, 12)]);
