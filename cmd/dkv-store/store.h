@@ -59,7 +59,6 @@ struct store {
     struct store_options options;
     const struct ring *ring;
     int node_index;
-    uint64_t log2_partitions;
     struct lsm *lsm;
     struct ledger ledger;
     struct parked parked;

@@ -345,10 +345,8 @@ void log_drop(struct log *log, uint64_t address,
     while (drop < log->current && log->segments[drop].number < number)
         drop++;
     for (size_t i = 0; i < drop; i++) {
-        if (is_kept && is_kept(context, log->segments[i].number)) {
-            segment_close(&log->segments[i], log->vfs);
+        if (is_kept && is_kept(context, log->segments[i].number))
             continue;
-        }
         if (log->obsolete_count == log->obsolete_capacity) {
             log->obsolete_capacity = log->obsolete_capacity ? 2 * log->obsolete_capacity : 8;
             log->obsolete = xrealloc(log->obsolete, log->obsolete_capacity * sizeof *log->obsolete);

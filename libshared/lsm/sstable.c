@@ -451,12 +451,6 @@ enum status sstable_try_block(const struct sstable *table, uint32_t index, struc
     return status ? status : sstable_decode_block(table, index, &bytes, block, fault);
 }
 
-enum status sstable_read_block(const struct sstable *table, uint32_t index, struct buf *stored,
-                               struct block **block, struct fault *fault)
-{
-    return sstable_try_block(table, index, NULL, stored, block, fault);
-}
-
 enum status sstable_verify(const struct sstable *table, struct fault *fault)
 {
     // Footer, index and filter were checked when they were read; once more from the disk.

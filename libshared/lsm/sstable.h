@@ -113,11 +113,7 @@ enum status sstable_read_blocks(const struct sstable *table, uint32_t begin, uin
 enum status sstable_decode_block(const struct sstable *table, uint32_t index, struct bytes *stored,
                                  struct block **block, struct fault *fault) MUST_USE;
 
-// Both for one block; `stored` is memory that can be used again.
-enum status sstable_read_block(const struct sstable *table, uint32_t index, struct buf *stored,
-                               struct block **block, struct fault *fault) MUST_USE;
-
-// The same, or BUSY and noted in `reads` (reads.h; NULL: it waits).
+// Both for one block; `stored` is memory that can be used again. BUSY as above.
 enum status sstable_try_block(const struct sstable *table, uint32_t index, struct reads *reads,
                               struct buf *stored, struct block **block,
                               struct fault *fault) MUST_USE;

@@ -77,7 +77,7 @@ static uint64_t search(struct sstable *table, struct bytes key)
     uint64_t sum = filter_may_have(&table->filter, hash64_seeded(key, DATABASE));
     uint32_t index = sstable_find_block(table, key);
     assert(index < table->block_count);
-    if (!sstable_read_block(table, index, &stored, &block, NULL)) {
+    if (!sstable_try_block(table, index, NULL, &stored, &block, NULL)) {
         uint32_t at = block_find(block, key, &is_equal);
         assert(at <= block->count);
         if (is_equal)

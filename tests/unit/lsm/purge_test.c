@@ -25,16 +25,22 @@ static bool purges(struct bytes rule, struct bytes key, struct bytes value)
     return rule.data[0] && value.size && value.data[0] == 't';
 }
 
-static void start(void)
+static void start_with(unsigned merge_run_count, uint64_t purge_age_ms)
 {
     struct lsm_options options = small_options(&disk);
     memory_vfs_init(&disk);
     options.separate_size = LARGE;
-    options.merge_run_count = 2;
+    options.merge_run_count = merge_run_count;
+    options.purge_age_ms = purge_age_ms;
     options.owner = (struct lsm_owner){.purge_rule = purge_rule, .purges = purges};
     assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
     may_purge = false;
     large_asked = 0;
+}
+
+static void start(void)
+{
+    start_with(2, 0);
 }
 
 static void stop(void)
@@ -120,4 +126,38 @@ TEST(large_values_are_not_asked_about)
     stop();
 }
 
-TESTS(RUN(tombstones_stay_until_the_rule_lets_them_go), RUN(large_values_are_not_asked_about))
+static uint64_t entries_after(uint64_t *now_ms, uint64_t ms)
+{
+    struct lsm_stats stats;
+    for (uint64_t end = *now_ms + ms; *now_ms < end;) {
+        lsm_tick(lsm, *now_ms += 1000);
+        run_jobs(lsm);
+    }
+    lsm_stats(lsm, &stats);
+    return stats.table_entries;
+}
+
+TEST(deletions_that_are_older_than_wanted_are_merged_away)
+{
+    enum { AGE_MS = 70000, DELETED = 4 };
+    struct lsm_batch batch = {0};
+    uint64_t position, now_ms = 1000;
+    start_with(8, AGE_MS);
+    lsm_tick(lsm, now_ms);
+    put_all("key", 1, bytes_of_text("value"));
+    for (unsigned i = 0; i < DELETED; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "key %u", i * 50);
+        lsm_batch_delete(&batch, bytes_of_text(key));
+    }
+    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK);
+    lsm_batch_release(&batch);
+    lsm_flush(lsm);
+    assert_int_equal(entries_after(&now_ms, AGE_MS - 10000), COUNT + DELETED);
+    assert_int_equal(entries_after(&now_ms, AGE_MS), COUNT - DELETED);
+    assert_int_equal(count("key", bytes_of_text("value")), COUNT - DELETED);
+    stop();
+}
+
+TESTS(RUN(tombstones_stay_until_the_rule_lets_them_go), RUN(large_values_are_not_asked_about),
+      RUN(deletions_that_are_older_than_wanted_are_merged_away))
