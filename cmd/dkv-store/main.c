@@ -54,8 +54,8 @@ static void report_disk(struct shell *shell)
     bool is_full = lsm_is_disk_full(shell->store.lsm);
     const char *dir = shell->store.options.lsm.dir;
     if (is_full && !shell->is_disk_full)
-        log_line(LOG_LEVEL_ERROR, "%s: the disk is full: writes are refused until there is room",
-                 dir);
+        log_line(LOG_LEVEL_ERROR,
+                 "%s: the disk is full: writes will be refused when memory and log are, too", dir);
     else if (!is_full && shell->is_disk_full)
         log_line(LOG_LEVEL_INFO, "%s: there is room on the disk again", dir);
     shell->is_disk_full = is_full;

@@ -10,15 +10,13 @@
 
 enum { OUTPUT_SIZE = 64 << 10 };
 
-// Files that are only there once a database has been made: a creation that was cut short leaves a
-// manifest and a segment of the log, both with number 1.
 static void note_file(void *context, const char *name)
 {
     bool *has_files = context;
     uint64_t number;
     enum file_kind kind = file_name_parse(name, &number);
-    bool is_numbered = kind == FILE_MANIFEST || kind == FILE_LOG;
-    *has_files |= kind == FILE_TABLE || kind == FILE_VALUES || (is_numbered && number > 1);
+    *has_files |=
+        kind == FILE_TABLE || kind == FILE_VALUES || kind == FILE_MANIFEST || kind == FILE_LOG;
 }
 
 // A database is created by whoever opens a directory without one.
@@ -33,9 +31,9 @@ static enum status check_exists(const struct offline *offline, struct fault *fau
         offline->vfs->close(offline->vfs, file);
     if (status == STATUS_NOT_FOUND) {
         status = offline->vfs->list(offline->vfs, offline->dir, note_file, &has_files, fault);
-        if (!status && has_files)
+        if (has_files)
             status = fault_set(fault, STATUS_CORRUPT, "%s: missing", buf_text(&path));
-        else
+        else if (!status || status == STATUS_NOT_FOUND)
             status = fault_set(fault, STATUS_INVALID, "%s: there is no database", offline->dir);
     }
     buf_release(&path);

@@ -29,14 +29,16 @@ static enum status on_replay(void *context, struct bytes note)
     return ledger_replay(&store->ledger, note);
 }
 
-// A merge that met damage has left its range as it was: all else goes on.
+// A merge that met damage has left its range as it was: all else goes on. What may pass is tried
+// again.
 static enum status take_job(struct store *store, struct lsm_job *job, struct fault *fault)
 {
     struct fault reason = {0};
     enum status status = lsm_on_done(store->lsm, job, &reason);
     if (!status || status == STATUS_DISK_FULL || lsm_failed(store->lsm))
         return status ? fault_set(fault, status, "%s", reason.text) : STATUS_OK;
-    store_note_damage(store, &store->counts.damaged_merges, &reason);
+    if (status == STATUS_CORRUPT)
+        store_note_damage(store, &store->counts.damaged_merges, &reason);
     return STATUS_OK;
 }
 

@@ -188,7 +188,7 @@ enum status local_daemon_start(const struct local_daemon *daemon, struct fault *
         return fault_set(fault, failure.error == ENOSPC ? STATUS_DISK_FULL : STATUS_IO,
                          "%s: unable to write %s: %s", daemon->node,
                          failure.what == FAILED_LOG ? log_file : pid_file, strerror(failure.error));
-    return fault_set(fault, failure.error == ENOENT ? STATUS_NOT_FOUND : STATUS_IO,
+    return fault_set(fault, failure.error == ENOENT ? STATUS_INVALID : STATUS_IO,
                      "%s: unable to start %s: %s", daemon->node, program, strerror(failure.error));
 }
 

@@ -34,7 +34,7 @@ const char *local_state_text(enum local_state state);
 // *pid is 0 if stopped. A zombie is stopped.
 enum local_state local_daemon_find(const struct local_daemon *daemon, pid_t *pid);
 
-// Starts it in a session of its own. EXISTS if it runs. NOT_FOUND: no such program beside
+// Starts it in a session of its own. EXISTS if it runs. INVALID: no such program beside
 // this one or in PATH. OK means that the program runs, not that it serves.
 enum status local_daemon_start(const struct local_daemon *daemon, struct fault *fault) MUST_USE;
 

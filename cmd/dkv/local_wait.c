@@ -86,11 +86,18 @@ enum status local_wait_seen(const struct globals *globals, const struct local *l
                             struct fault *fault)
 {
     enum status status = STATUS_OK;
-    for (unsigned i = 0; i < local->node_count && !status; i++) {
-        pid_t pid;
-        struct local_daemon router = local_daemon_of(local, i, "router");
-        if (local_daemon_find(&router, &pid) == LOCAL_RUNNING)
-            status = wait_for_router(globals, &router, daemon, deadline_ms, fault);
+    bool is_router = strcmp(daemon->name, "router") == 0;
+    for (unsigned i = 0; i < local->node_count; i++) {
+        for (const char *const *name = local_daemon_names; *name && !status; name++) {
+            pid_t pid;
+            struct local_daemon other = local_daemon_of(local, i, *name);
+            if (local_daemon_find(&other, &pid) != LOCAL_RUNNING)
+                continue;
+            if (strcmp(*name, "router") == 0)
+                status = wait_for_router(globals, &other, daemon, deadline_ms, fault);
+            if (is_router && !status)
+                status = wait_for_router(globals, daemon, &other, deadline_ms, fault);
+        }
     }
     return status;
 }

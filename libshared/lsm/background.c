@@ -198,18 +198,34 @@ static void mark_damaged(struct lsm *lsm, const struct merge *merge)
     }
 }
 
-// Its output is gone. Reading and writing go on without it, and all other merges.
-static void abandon(struct lsm *lsm, struct merge *merge, enum status status,
-                    const struct fault *fault)
+// Whether a failure may be over when the same is tried again: no room, no descriptors, a disk that
+// did not answer. But what fails at the same place once more does not hold up all others.
+static bool may_pass(struct lsm *lsm, const struct merge *merge, enum status status)
 {
-    bool is_damage = status == STATUS_CORRUPT || merge->is_input_bad;
-    if (!is_damage) // no room, no descriptors
+    if (status != STATUS_IO)
+        return status == STATUS_DISK_FULL;
+    struct bytes begin = buf_bytes(&merge->span.begin);
+    bool is_again = lsm->has_merge_failed && bytes_equal(buf_bytes(&lsm->merge_failed), begin);
+    lsm->has_merge_failed = !is_again;
+    buf_set(&lsm->merge_failed, begin);
+    return !is_again;
+}
+
+// Its output is gone. Reading and writing go on without it, and all other merges. Returns what
+// the owner is told: a failure that will not pass is damage.
+static enum status abandon(struct lsm *lsm, struct merge *merge, enum status status,
+                           const struct fault *fault)
+{
+    if (may_pass(lsm, merge, status)) {
         lsm->merge_retry_ms = lsm->now_ms + MERGE_RETRY_MS;
-    else if (merge->is_drop)
+    } else if (merge->is_drop) {
         engine_end_drop(lsm, status, fault);
-    else
+    } else {
         mark_damaged(lsm, merge);
+        status = STATUS_CORRUPT;
+    }
     engine_drop_version(lsm, merge_release(merge));
+    return status;
 }
 
 // False if there is none to begin. One that cannot be begun fails as its job (merge_on_done).
@@ -303,5 +319,5 @@ void merge_on_done(struct lsm *lsm, struct lsm_job *job)
         lsm->merge_budget -= (int64_t)size;
         return;
     }
-    abandon(lsm, merge, job->status, &job->fault);
+    job->status = abandon(lsm, merge, job->status, &job->fault);
 }

@@ -158,6 +158,8 @@ struct lsm {
     struct value_reader values; // for reads of the owner
     struct reads reads;         // noted by those that must not wait
     uint64_t merge_retry_ms;
+    struct buf merge_failed; // where the merge began that failed last in a way that may pass
+    bool has_merge_failed;
     uint64_t value_round; // see compaction.h; 0: none
     unsigned dead_rest;   // permille of dead values that the last one could not win back
     int64_t merge_budget; // bytes that merges may still write; a step may overdraw it

@@ -174,10 +174,11 @@ static bool needs_space(const struct lsm *lsm, const struct lsm_job *job)
     return job->kind != JOB_MERGE && (job->kind != JOB_PREPARE || log_is_short(&lsm->log));
 }
 
-// Something was written, so there is room; unless a flush still waits for some.
+// Something was written, so there is room; unless a flush, or the next segment, still waits for
+// some.
 static void note_space(struct lsm *lsm)
 {
-    lsm->is_disk_full = lsm->is_disk_full && lsm->sealed;
+    lsm->is_disk_full = lsm->is_disk_full && (lsm->sealed || log_is_short(&lsm->log));
 }
 
 static void on_log_done(struct lsm *lsm, struct lsm_job *job)

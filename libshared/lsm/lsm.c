@@ -92,6 +92,7 @@ void lsm_close(struct lsm *lsm)
     buf_release(&lsm->sealed_snapshot);
     buf_release(&lsm->garbage);
     buf_release(&lsm->packed);
+    buf_release(&lsm->merge_failed);
     if (lsm->lock)
         lsm->vfs->close(lsm->vfs, lsm->lock);
     free(lsm->dir);

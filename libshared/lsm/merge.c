@@ -115,7 +115,6 @@ static enum status add(struct merge *merge, struct entry *entry, struct fault *f
         !value_counts_find(&merge->moving, value_id(pointer.place)))
         return run_writer_add(&merge->writer, entry, fault);
     enum status status = value_read_stored(&merge->reader, &pointer, &merge->value, fault);
-    merge->is_input_bad = status;
     if (status)
         return status;
     entry->value = buf_bytes(&merge->value);
@@ -133,7 +132,6 @@ enum status merge_step(struct merge *merge, uint64_t size, struct fault *fault)
             break;
         struct entry entry;
         status = walk_next(&merge->walk, &entry, fault);
-        merge->is_input_bad = status && status != STATUS_END;
         if (!status)
             count_input(merge, &entry);
         if (!status && is_kept(merge, &entry))

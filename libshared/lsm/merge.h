@@ -22,7 +22,6 @@ struct merge {
     struct sstable **tables; // input, each once, pinned
     size_t table_count;
     struct sstable *unreadable; // one that could not be opened; NULL: none
-    bool is_input_bad;          // it was reading that failed
     bool is_bottom;
     bool is_drop;  // nothing is kept; it walks only to count what it lets go
     uint64_t size; // bytes of input, about

@@ -65,10 +65,9 @@ static enum status finish_block(struct sstable_writer *writer, struct fault *fau
 // The shortest bytes above the last key of the block before, and not above this key.
 static void set_separator(struct sstable_writer *writer, struct bytes key)
 {
-    size_t size = 0;
-    if (writer
-            ->block_count) // up to the byte that makes the difference; keys ascend, so there is one
-        size = key_common_size(buf_bytes(&writer->last_key), key) + 1;
+    // Up to the byte that makes the difference. Keys ascend, so there is one.
+    struct bytes last = buf_bytes(&writer->last_key);
+    size_t size = writer->block_count ? key_common_size(last, key) + 1 : 0;
     buf_set(&writer->separator, bytes_of(key.data, size < key.size ? size : key.size));
 }
 

@@ -102,14 +102,18 @@ n3	up	dc1	r3	router,store"
 }
 
 @test "what is started takes part at once" {
-    local round
+    local round second=ipc://$CLUSTER/n2/run/router.sock
     for round in 1 2 3; do
         node kill n2 store
         eventually is_down n2
         node start n2 store
         dkv status
         dkv put -W all "key$round" v
-        assert_equal "$(DKV_CLUSTER=ipc://$CLUSTER/n2/run/router.sock dkv get --local "key$round")" v
+        assert_equal "$(dkv --cluster "$second" get --local "key$round")" v
+        node stop n2
+        node start n2
+        dkv --cluster "$second" status
+        dkv --cluster "$second" put -W all "key$round" w
     done
 }
 

@@ -308,7 +308,7 @@ cool() {
     damage_value "$STORE"
     fails_with 1 dkv-store --verify "$STORE"
     assert_regex "$stderr" 'data/store/[0-9]+\.(log|val).*offset'
-    rm "$STORE/CURRENT"
+    rm "$STORE"/CURRENT
     fails_with 1 dkv-store --verify "$STORE"
     assert_regex "$stderr" 'data/store/CURRENT: missing'
 }

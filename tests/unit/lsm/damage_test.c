@@ -204,6 +204,46 @@ TEST(a_table_that_is_gone_is_damage_of_its_range)
     stop();
 }
 
+static char unopened[64]; // cannot be opened, for whatever reason
+static struct vfs disk_vfs;
+
+static enum status open_others(struct vfs *vfs, const char *path, int flags, struct vfs_file **file,
+                               struct fault *why)
+{
+    if (!strcmp(path, unopened))
+        return fault_set(why, STATUS_IO, "%s: unable to open", path);
+    return disk_vfs.open(vfs, path, flags, file, why);
+}
+
+TEST(a_table_that_cannot_be_opened_for_long_stops_its_range_alone)
+{
+    struct buf path = {0};
+    char text[16];
+    start();
+    lsm_close(lsm);
+    options.table_count_max = 1; // so that most are closed
+    assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
+    for (int i = 0; i < 8; i++)
+        put_all(0, KEYS);
+    const struct range *range =
+        &lsm->version->ranges[version_find(lsm->version, key_of(KEYS / 2, text))];
+    uint64_t number = range->slices[range->count - 1].table->info.number;
+    snprintf(unopened, sizeof unopened, "%s", file_path(&path, "db", FILE_TABLE, number));
+    disk_vfs = disk.vfs;
+    disk.vfs.open = open_others;
+    for (int i = 0; i < 60; i++) {
+        put_all(0, KEYS);
+        pass(1000);
+    }
+    assert_true(slice_count(0) <= RUN_COUNT + 1);
+    assert_true(slice_count(KEYS - 1) <= RUN_COUNT + 1);
+    assert_in_range(failure_count, 2, 4); // once it might have passed
+    assert_true(lsm_delay_us(lsm) == 0);
+    disk.vfs = disk_vfs;
+    buf_release(&path);
+    stop();
+}
+
 // The first step of the next merge, taken and not run; all that comes before it is done.
 static struct lsm_job *next_merge(void)
 {
@@ -242,5 +282,6 @@ TEST(what_a_merge_could_not_write_is_no_damage_of_what_it_read)
 TESTS(RUN(other_ranges_are_merged_on_and_writers_are_not_held_up),
       RUN(a_drop_does_not_read_what_it_lets_go),
       RUN(a_drop_that_cannot_count_the_large_values_fails_and_changes_nothing),
+      RUN(a_table_that_cannot_be_opened_for_long_stops_its_range_alone),
       RUN(what_a_merge_could_not_write_is_no_damage_of_what_it_read),
       RUN(a_table_that_is_gone_is_damage_of_its_range))
