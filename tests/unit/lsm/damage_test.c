@@ -178,16 +178,22 @@ TEST(a_drop_that_cannot_count_the_large_values_fails_and_changes_nothing)
     stop();
 }
 
+// Some tables, of which one is open.
+static void start_with_closed_tables(void)
+{
+    start();
+    lsm_close(lsm);
+    options.table_count_max = 1;
+    assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
+    for (int i = 0; i < 8; i++)
+        put_all(0, KEYS);
+}
+
 TEST(a_table_that_is_gone_is_damage_of_its_range)
 {
     struct buf path = {0};
 
-    start();
-    lsm_close(lsm);
-    options.table_count_max = 1; // so that most are closed
-    assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
-    for (int i = 0; i < 8; i++)
-        put_all(0, KEYS);
+    start_with_closed_tables();
     size_t count;
     struct sstable **tables = version_tables(lsm->version, &count);
     disk.vfs.remove(&disk.vfs, file_path(&path, "db", FILE_TABLE, tables[count - 1]->info.number),
@@ -219,12 +225,7 @@ TEST(a_table_that_cannot_be_opened_for_long_stops_its_range_alone)
 {
     struct buf path = {0};
     char text[16];
-    start();
-    lsm_close(lsm);
-    options.table_count_max = 1; // so that most are closed
-    assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
-    for (int i = 0; i < 8; i++)
-        put_all(0, KEYS);
+    start_with_closed_tables();
     const struct range *range =
         &lsm->version->ranges[version_find(lsm->version, key_of(KEYS / 2, text))];
     uint64_t number = range->slices[range->count - 1].table->info.number;
