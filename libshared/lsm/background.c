@@ -116,9 +116,7 @@ static bool is_moving(const struct lsm *lsm, const struct live_values *live, uin
 {
     const struct value_file *file = live->file;
     *dead = file->size > live->size ? file->size - live->size : 0;
-    bool is_written =
-        !(file->id & VALUE_IN_LOG) || !log_segment_size(&lsm->log, file->id & ~VALUE_IN_LOG);
-    return is_written && *dead && *dead * 1000 >= MOVING_DEAD * file->size;
+    return !engine_is_of_log(lsm, file->id) && *dead && *dead * 1000 >= MOVING_DEAD * file->size;
 }
 
 // Permille of all bytes in files with large values that merges could win back.

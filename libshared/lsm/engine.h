@@ -208,6 +208,12 @@ struct value_file *engine_add_value_file(struct lsm *lsm, uint64_t id, uint64_t 
 // Whether tables of any version point into the segment: the log must let it be.
 bool engine_keeps_segment(const void *lsm, uint64_t number);
 
+// Whether the log still has this file with values for itself.
+static inline bool engine_is_of_log(const struct lsm *lsm, uint64_t id)
+{
+    return id & VALUE_IN_LOG && log_segment_size(&lsm->log, id & ~VALUE_IN_LOG);
+}
+
 // A file to remove.
 void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number);
 

@@ -49,11 +49,9 @@ void engine_drop_values(void *context, struct value_file *file)
         i++;
     lsm->value_files[i] = lsm->value_files[--lsm->value_file_count];
     value_reader_forget(&lsm->values, file->id);
-    uint64_t number = file->id & ~VALUE_IN_LOG;
-    if (number == file->id)
-        engine_add_garbage(lsm, FILE_VALUES, number);
-    else if (!log_segment_size(&lsm->log, number))
-        engine_add_garbage(lsm, FILE_LOG, number);
+    enum file_kind kind = file->id & VALUE_IN_LOG ? FILE_LOG : FILE_VALUES;
+    if (!engine_is_of_log(lsm, file->id))
+        engine_add_garbage(lsm, kind, file->id & ~VALUE_IN_LOG);
     free(file);
 }
 

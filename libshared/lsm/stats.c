@@ -36,8 +36,7 @@ void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats)
     count_tables(lsm, stats);
     stats->disk_bytes = stats->table_bytes + log_disk_size(&lsm->log);
     for (size_t i = 0; i < lsm->value_file_count; i++) {
-        uint64_t id = lsm->value_files[i]->id;
-        if (!(id & VALUE_IN_LOG) || !log_segment_size(&lsm->log, id & ~VALUE_IN_LOG))
+        if (!engine_is_of_log(lsm, lsm->value_files[i]->id))
             stats->disk_bytes += lsm->value_files[i]->size;
     }
     stats->unflushed_count = lsm->sealed != NULL;
