@@ -7,13 +7,12 @@ static bool is_router_up(const struct router *router, uint32_t index)
 
 static const char *state_of(const struct router *router, uint32_t index)
 {
-    const struct link *store = &router->links.links[index];
-    if (!store->up || !is_router_up(router, index))
-        return "down";
-    return store->slow                       ? "slow"
-           : store->disk_full                ? "full"
-           : metrics_damage(&store->metrics) ? "damaged"
-                                             : "up";
+    static const char *const states[] = {
+        [LINK_DOWN] = "down",       [LINK_SLOW] = "slow", [LINK_FULL] = "full",
+        [LINK_DAMAGED] = "damaged", [LINK_WELL] = "up",
+    };
+    enum link_state state = link_state(&router->links.links[index]);
+    return states[is_router_up(router, index) ? state : LINK_DOWN];
 }
 
 // Bytes written to disk for each byte put, in hundredths.

@@ -40,6 +40,15 @@ static enum link_change go_down(struct link *link, struct moment now)
     return LINK_WENT_DOWN;
 }
 
+enum link_state link_state(const struct link *link)
+{
+    return !link->up                        ? LINK_DOWN
+           : link->slow                     ? LINK_SLOW
+           : link->disk_full                ? LINK_FULL
+           : metrics_damage(&link->metrics) ? LINK_DAMAGED
+                                            : LINK_WELL;
+}
+
 enum link_change links_on_message(struct links *links, uint32_t number,
                                   const struct message_header *header, struct moment now)
 {

@@ -62,6 +62,17 @@ enum link_change {
 void links_init(struct links *links, uint32_t node_count, uint32_t self);
 void links_release(struct links *links);
 
+// How a store is, the worst first.
+enum link_state {
+    LINK_DOWN,
+    LINK_SLOW,
+    LINK_FULL,
+    LINK_DAMAGED,
+    LINK_WELL,
+};
+
+enum link_state link_state(const struct link *link);
+
 static inline bool links_can_ask(const struct links *links, uint32_t number)
 {
     return links->links[number].up && !links->links[number].slow;

@@ -62,18 +62,20 @@ void placing_order(const struct router *router, const struct placing *placing,
 struct bytes placing_explain(struct router *router, const struct placing *placing, char what,
                              unsigned count)
 {
+    static const char *const states[] = {
+        [LINK_DOWN] = " (does not answer)",
+        [LINK_SLOW] = " (disk hangs)",
+        [LINK_FULL] = " (disk full)",
+        [LINK_DAMAGED] = " (damaged)",
+        [LINK_WELL] = "",
+    };
     struct buf *text = &router->text;
     buf_clear(text);
     buf_printf(text, "%c=%u of", what, count);
     for (unsigned i = 0; i < placing->n; i++) {
         const struct ring_node *node = &router->ring->nodes[placing->owners[i]];
         const struct link *link = &router->links.links[placing->owners[i]];
-        const char *state = !link->up                        ? " (does not answer)"
-                            : link->slow                     ? " (disk hangs)"
-                            : link->disk_full                ? " (disk full)"
-                            : metrics_damage(&link->metrics) ? " (damaged)"
-                                                             : "";
-        buf_printf(text, "%s %s%s", i ? "," : "", node->name, state);
+        buf_printf(text, "%s %s%s", i ? "," : "", node->name, states[link_state(link)]);
     }
     return buf_bytes(text);
 }

@@ -90,6 +90,10 @@ static void send_merge(struct router *router, struct flight *flight, unsigned ow
                     outbox_add(outbox, owner_link(router, flight, owner), MESSAGE_MERGE, 0));
 }
 
+// Limits of a record that the settings have.
+#define RECORD_LIMITS                                                                              \
+    "larger than limits/record_max, or than a quarter of store/memtable or store/log_segment"
+
 static struct bytes explain(struct router *router, const struct flight *flight, enum status status)
 {
     struct placing placing = {.n = flight->n};
@@ -100,8 +104,7 @@ static struct bytes explain(struct router *router, const struct flight *flight, 
     case STATUS_DISK_FULL:
         return placing_explain(router, &placing, 'W', flight->put.w);
     case STATUS_TOO_LARGE:
-        return bytes_of_text("with its siblings more than limits/record_max, or than a quarter of "
-                             "store/memtable or store/log_segment");
+        return bytes_of_text("the record, with its siblings, is " RECORD_LIMITS);
     default:
         return bytes_of_text(status_text(status));
     }
@@ -153,8 +156,7 @@ static const char *check(const struct router *router, const struct arrival *arri
     if (put->key.size > RECORD_KEY_SIZE_MAX)
         return "the key is longer than 4096 bytes";
     if ((put->flags & PUT_RECORD) && put->value.size > router->options.record_size_max)
-        return "the record is larger than limits/record_max, or than a quarter of store/memtable "
-               "or store/log_segment";
+        return "the record is " RECORD_LIMITS;
     if (!(put->flags & PUT_RECORD) && put->value.size > router->options.value_size_max)
         return "the value is larger than limits/value_max";
     *status = STATUS_NOT_AUTHORISED;
