@@ -59,6 +59,17 @@ static void ask_update(struct bench *bench, uint64_t id, const char *value)
     bench_tell(bench, MESSAGE_UPDATE, bench->ring.epoch, 0, &body);
 }
 
+// Reads of files by the owner's thread; the others are a worker's.
+static unsigned owner_read_count;
+static struct vfs bench_vfs;
+
+static enum status counted_read(struct vfs *vfs, struct vfs_file *file, uint64_t offset, void *data,
+                                size_t size, size_t *size_read, struct fault *fault)
+{
+    owner_read_count++;
+    return bench_vfs.read(vfs, file, offset, data, size, size_read, fault);
+}
+
 // What a worker does, and the turn that takes it back. False if there is nothing to read.
 static bool read_cold(struct bench *bench)
 {
@@ -66,9 +77,12 @@ static bool read_cold(struct bench *bench)
     if (!job)
         return false;
     lsm_job_run(job);
+    bench_vfs = bench->disk.vfs;
+    bench->disk.vfs.read = counted_read;
     assert_int_equal(store_on_job_done(&bench->store, job, NULL), STATUS_OK);
     outbox_clear(&bench->outbox);
     store_on_turn_end(&bench->store, bench->now, &bench->outbox);
+    bench->disk.vfs = bench_vfs;
     return true;
 }
 
@@ -210,32 +224,6 @@ static void survey_begin(struct bench *bench, struct survey *survey)
     assert_int_equal(bench->store.parked.count, PARTITION_COUNT - survey->done_count);
 }
 
-// Reads of files by the owner's thread; the others are a worker's.
-static unsigned owner_read_count;
-static struct vfs bench_vfs;
-
-static enum status counted_read(struct vfs *vfs, struct vfs_file *file, uint64_t offset, void *data,
-                                size_t size, size_t *size_read, struct fault *fault)
-{
-    owner_read_count++;
-    return bench_vfs.read(vfs, file, offset, data, size, size_read, fault);
-}
-
-// As read_cold(), with the reads of the turn counted.
-static bool read_cold_counting(struct bench *bench)
-{
-    struct lsm_job *job = store_next_job(&bench->store, LSM_WORKER_READ);
-    if (!job)
-        return false;
-    lsm_job_run(job);
-    bench_vfs = bench->disk.vfs;
-    bench->disk.vfs.read = counted_read;
-    assert_int_equal(store_on_job_done(&bench->store, job, NULL), STATUS_OK);
-    store_on_turn_end(&bench->store, bench->now, &bench->outbox);
-    bench->disk.vfs = bench_vfs;
-    return true;
-}
-
 TEST(a_cold_scan_holds_nobody_up_and_has_every_record_once)
 {
     static struct bench bench;
@@ -247,7 +235,7 @@ TEST(a_cold_scan_holds_nobody_up_and_has_every_record_once)
     assert_int_equal(bench_update(&bench, &op).status, STATUS_OK);
     outbox_clear(&bench.outbox);
     owner_read_count = 0;
-    while (read_cold_counting(&bench))
+    while (read_cold(&bench))
         survey_on(&bench, &survey);
     assert_int_equal(owner_read_count, 0);
     assert_int_equal(survey.done_count, PARTITION_COUNT);
@@ -265,7 +253,7 @@ TEST(a_page_of_many_large_values_ends_early_rather_than_wait_for_the_disk)
     init_cold_with(&bench, 256);
     survey_begin(&bench, &survey);
     owner_read_count = 0;
-    while (read_cold_counting(&bench))
+    while (read_cold(&bench))
         survey_on(&bench, &survey);
     assert_int_equal(owner_read_count, 0);
     assert_int_equal(survey.item_count, COLD_COUNT);
