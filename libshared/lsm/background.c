@@ -196,17 +196,21 @@ static void mark_damaged(struct lsm *lsm, const struct merge *merge)
     }
 }
 
+static bool is_where_failed(const struct lsm *lsm, const struct merge *merge)
+{
+    return lsm->has_merge_failed &&
+           bytes_equal(buf_bytes(&lsm->merge_failed), buf_bytes(&merge->span.begin));
+}
+
 // Whether a failure may be over when the same is tried again: no room, no descriptors, a disk that
 // did not answer. But what fails at the same place once more does not hold up all others.
 static bool may_pass(struct lsm *lsm, const struct merge *merge, enum status status)
 {
     if (status != STATUS_IO)
         return status == STATUS_DISK_FULL;
-    struct bytes begin = buf_bytes(&merge->span.begin);
-    bool is_again = lsm->has_merge_failed && bytes_equal(buf_bytes(&lsm->merge_failed), begin);
-    lsm->has_merge_failed = !is_again;
-    buf_set(&lsm->merge_failed, begin);
-    return !is_again;
+    lsm->has_merge_failed = !is_where_failed(lsm, merge);
+    buf_set(&lsm->merge_failed, buf_bytes(&merge->span.begin));
+    return lsm->has_merge_failed;
 }
 
 // Its output is gone. Reading and writing go on without it, and all other merges. Returns what
@@ -311,6 +315,8 @@ void merge_on_done(struct lsm *lsm, struct lsm_job *job)
     uint64_t size = run_writer_size(&merge->writer);
     if (!job->status) {
         merge->is_done = merge->has_ended;
+        if (merge->is_done && is_where_failed(lsm, merge))
+            lsm->has_merge_failed = false; // it has passed
         size -= job->size_before;
         lsm->stats.disk_written_bytes += size;
         lsm->stats.merge_written_bytes += size;
