@@ -34,6 +34,7 @@ void flights_release(struct flights *flights)
     for (uint32_t i = 0; i < flights->slot_count; i++) {
         release_buffers(flights->slots[i], 0);
         clock_release(&flights->slots[i]->context);
+        clock_release(&flights->slots[i]->covers);
         free(flights->slots[i]);
     }
     free(flights->slots);
@@ -90,10 +91,11 @@ struct flight *flights_add(struct flights *flights, enum flight_kind kind, size_
     flight->life++;
     flight->held_size = size;
     flight->has_context = false;
-    flight->hlc_floor = 0;
+    flight->hlc_floor = flight->hlc = 0;
     flight->dot = (struct dot){0};
     flight->flags = 0;
     clock_clear(&flight->context);
+    clock_clear(&flight->covers);
     flight->wake_ms = not_in_the_past(flights, wake_ms);
     link_in(flights, flight);
     flights->held_size += size;
@@ -123,7 +125,7 @@ bool flights_hold(struct flights *flights, struct flight *flight, size_t more)
 
 struct flight *flights_find(struct flights *flights, uint64_t id)
 {
-    uint32_t slot = (uint32_t)id;
+    uint32_t slot = (uint32_t)(id & ~FLIGHT_SECOND_ROUND);
     if (slot >= flights->slot_count)
         return NULL;
     struct flight *flight = flights->slots[slot];

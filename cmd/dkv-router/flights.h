@@ -54,13 +54,20 @@ struct flight {
     };
     // A put.
     struct request_id request;
-    uint64_t expires_ms;
+    uint64_t try;           // of the client
+    uint64_t mint_until_ms; // this try may send UPDATE until then ...
+    uint64_t wait_until_ms; // ... and the try before until then
+    uint32_t young_ms;
+    uint64_t ttl_ms;
     uint64_t hlc_floor;
-    struct clock context;
+    struct clock context; // what the next UPDATE supersedes: the client's context; for AGAIN the
+                          // clock of the record that was sent, and what owners told
+    struct clock covers;  // what the client's next context covers
     bool has_context;
     struct dot dot;
+    uint64_t hlc; // the greatest that `covers` stands for
     struct buf value;
-    // A get or scan: what each owner answered. A put: the context for the client, in [0].
+    // A get or scan: what each owner answered.
     struct buf replies[RING_OWNERS_MAX];
     // A scan.
     uint32_t size_max;
@@ -96,6 +103,9 @@ static inline uint64_t flight_id(const struct flight *flight)
 }
 
 struct flight *flights_find(struct flights *flights, uint64_t id); // NULL if it is over
+
+// Besides the slot an id has room for one bit of the caller's, which flights_find() passes over.
+#define FLIGHT_SECOND_ROUND ((uint64_t)1 << 31)
 
 // The index of the node among the flight's owners, -1 if it is none.
 int flight_owner(const struct flight *flight, uint32_t node);

@@ -13,11 +13,14 @@ enum {
     IDLE_PATIENCE = 10,  // and while no client wants anything, everybody is
 };
 
-void links_init(struct links *links, uint32_t node_count, uint32_t self)
+void links_init(struct links *links, const struct ring *ring, uint32_t self, uint32_t ring_hash)
 {
-    *links = (struct links){.count = LINKS_ROUTER + node_count};
+    *links = (struct links){.count = LINKS_ROUTER + ring->node_count,
+                            .ring = ring,
+                            .self = self,
+                            .ring_hash = ring_hash};
     links->links = xcalloc(links->count, sizeof *links->links);
-    for (uint32_t i = 0; i < node_count; i++) {
+    for (uint32_t i = 0; i < ring->node_count; i++) {
         links->links[i].exists = true;
         links->links[LINKS_ROUTER + i].exists = i != self;
     }
@@ -42,7 +45,7 @@ static enum link_change go_down(struct link *link, struct moment now)
 
 enum link_state link_state(const struct link *link)
 {
-    return !link->up                        ? LINK_DOWN
+    return !link->up                        ? (enum link_state)link->problem
            : link->slow                     ? LINK_SLOW
            : link->disk_full                ? LINK_FULL
            : metrics_damage(&link->metrics) ? LINK_DAMAGED
@@ -54,17 +57,37 @@ enum link_change links_on_message(struct links *links, uint32_t number,
 {
     struct link *link = &links->links[number];
     link->heard_ms = now.mono_ms;
+    peer_clock_learn(&link->clock, header, now.mono_ms);
     if (link->boot == header->boot)
         return LINK_UNCHANGED;
     link->boot = header->boot;
     return go_down(link, now);
 }
 
+// What is wrong with who answered.
+static enum link_state judge(const struct links *links, uint32_t number,
+                             const struct message_header *header, const struct op_welcome *welcome)
+{
+    const struct ring *ring = links->ring;
+    if (welcome->version_min > MESSAGE_VERSION || welcome->version_max < MESSAGE_VERSION)
+        return LINK_OTHER_VERSION;
+    if (welcome->cluster != ring->cluster)
+        return LINK_OTHER_CLUSTER;
+    if (welcome->node != ring->nodes[number % LINKS_ROUTER].id)
+        return LINK_OTHER_NODE;
+    if (header->epoch == ring->epoch && header->ring_hash != links->ring_hash)
+        return LINK_OTHER_RING;
+    return LINK_DOWN;
+}
+
 enum link_change links_on_welcome(struct links *links, uint32_t number,
-                                  const struct op_welcome *welcome, struct moment now)
+                                  const struct message_header *header,
+                                  const struct op_welcome *welcome)
 {
     struct link *link = &links->links[number];
-    (void)now;
+    link->problem = (uint8_t)judge(links, number, header, welcome);
+    if (link->problem)
+        return LINK_UNCHANGED;
     link->actor = welcome->actor;
     size_t size = welcome->software.size < sizeof link->software - 1 ? welcome->software.size
                                                                      : sizeof link->software - 1;
@@ -78,7 +101,8 @@ enum link_change links_on_welcome(struct links *links, uint32_t number,
     return LINK_WENT_UP;
 }
 
-enum link_change links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong)
+enum link_change links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong,
+                               struct moment now)
 {
     struct link *link = &links->links[number];
     link->actor = pong->actor;
@@ -86,6 +110,7 @@ enum link_change links_on_pong(struct links *links, uint32_t number, const struc
     link->data_size = pong->data_size;
     link->unsynced_age_ms = pong->unsynced_age_ms;
     link->disk_full = pong->disk_full;
+    link->wall_ahead_ms = (int64_t)(pong->wall_ms - now.wall_ms);
     metrics_decode(&link->metrics, pong->metrics);
     bool was_slow = link->slow;
     link->slow = pong->unsynced_age_ms > SLOW_UNSYNCED_MS;
@@ -99,8 +124,10 @@ enum link_change links_on_lost(struct links *links, uint32_t number, struct mome
 
 static void send_hello(const struct links *links, uint32_t number, struct outbox *outbox)
 {
-    struct op_hello hello = {
-        .version_min = MESSAGE_VERSION, .version_max = MESSAGE_VERSION, .node = links->node};
+    struct op_hello hello = {.version_min = MESSAGE_VERSION,
+                             .version_max = MESSAGE_VERSION,
+                             .cluster = links->ring->cluster,
+                             .node = links->ring->nodes[links->self].id};
     op_encode_hello(&hello, outbox_add(outbox, links->address(number), MESSAGE_HELLO, 0));
 }
 

@@ -12,12 +12,16 @@
 // Liveness is local judgement and only steers requests; nobody is ever evicted by it. Any
 // message from a link is a sign of life; PING goes out when there was none for a while.
 //
+// WELCOME must come from the node that the link was made for, of our cluster, with our ring
+// document and a version that we speak; from anyone else the link stays down, and says why.
+//
 // There are two links to every other node: to its store and to its router. Link numbers are
 // the node's index in the ring, plus LINKS_ROUTER for routers.
 #pragma once
 
 #include "base/moment.h"
 #include "ring/ring.h"
+#include "wire/age.h"
 #include "wire/metrics.h"
 #include "wire/role.h"
 
@@ -27,7 +31,9 @@ struct link {
     bool exists;
     bool up;
     bool slow;
-    uint64_t boot; // of the peer's life, from its messages
+    uint8_t problem; // enum link_state: why its WELCOME was not accepted; 0 = nothing
+    uint64_t boot;   // of the peer's life, from its messages
+    struct peer_clock clock;
     uint64_t actor;
     uint64_t heard_ms;  // last message
     uint64_t pinged_ms; // last PING or HELLO
@@ -36,6 +42,7 @@ struct link {
     uint64_t entry_count;
     uint64_t data_size;
     uint32_t unsynced_age_ms;
+    int64_t wall_ahead_ms; // of a store's clock before ours, about
     bool disk_full;
     struct metrics metrics; // of a store, from its last PONG
     char software[24];
@@ -49,7 +56,9 @@ struct links {
     bool is_idle; // no client wants anything: ping seldom
     uint64_t ticked_ms;
     link_id (*address)(uint32_t number); // how the shell calls link `number`
-    uint64_t node;                       // ours, for HELLO
+    const struct ring *ring;             // borrowed
+    uint32_t self;                       // our index in it
+    uint32_t ring_hash;
 };
 
 // What became of a link.
@@ -59,12 +68,16 @@ enum link_change {
     LINK_WENT_DOWN,
 };
 
-void links_init(struct links *links, uint32_t node_count, uint32_t self);
+void links_init(struct links *links, const struct ring *ring, uint32_t self, uint32_t ring_hash);
 void links_release(struct links *links);
 
 // How a store is, the worst first.
 enum link_state {
     LINK_DOWN,
+    LINK_OTHER_CLUSTER,
+    LINK_OTHER_NODE,
+    LINK_OTHER_VERSION,
+    LINK_OTHER_RING,
     LINK_SLOW,
     LINK_FULL,
     LINK_DAMAGED,
@@ -83,9 +96,11 @@ static inline bool links_can_ask(const struct links *links, uint32_t number)
 enum link_change links_on_message(struct links *links, uint32_t number,
                                   const struct message_header *header, struct moment now);
 enum link_change links_on_welcome(struct links *links, uint32_t number,
-                                  const struct op_welcome *welcome, struct moment now);
+                                  const struct message_header *header,
+                                  const struct op_welcome *welcome);
 // WENT_UP also when a slow store has caught up: others wrote without it meanwhile.
-enum link_change links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong);
+enum link_change links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong,
+                               struct moment now);
 // The connection was lost or a message could not be queued.
 enum link_change links_on_lost(struct links *links, uint32_t number, struct moment now);
 

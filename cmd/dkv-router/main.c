@@ -54,10 +54,7 @@ static unsigned tick_within_ms(void *self)
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
-    const struct router *router = &((struct shell *)self)->router;
-    (void)now;
-    outbox->header.epoch = router->ring->epoch;
-    outbox->header.boot = router->options.boot;
+    router_on_turn_end(&((struct shell *)self)->router, now, outbox);
 }
 
 static uint32_t number_of(link_id link)

@@ -64,6 +64,10 @@ struct bytes placing_explain(struct router *router, const struct placing *placin
 {
     static const char *const states[] = {
         [LINK_DOWN] = " (does not answer)",
+        [LINK_OTHER_CLUSTER] = " (belongs to another cluster)",
+        [LINK_OTHER_NODE] = " (is another node)",
+        [LINK_OTHER_VERSION] = " (speaks another version)",
+        [LINK_OTHER_RING] = " (has another ring document of this epoch)",
         [LINK_SLOW] = " (disk hangs)",
         [LINK_FULL] = " (disk full)",
         [LINK_DAMAGED] = " (damaged)",
@@ -84,6 +88,9 @@ uint64_t placing_deadline(const struct router *router, const struct message_head
                           struct moment now)
 {
     uint64_t budget = header->budget_ms ? header->budget_ms : router->options.timeout_ms;
+    uint64_t age_ms = message_age_ms(header, router->options.boot, now.mono_ms);
+    if (header->budget_ms && age_ms < budget)
+        budget -= age_ms;
     return now.mono_ms + (budget < TIMEOUT_MS_MAX ? budget : TIMEOUT_MS_MAX);
 }
 

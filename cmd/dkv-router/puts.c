@@ -1,13 +1,33 @@
 #include "dkv-router/puts.h"
 
-#include "dkv-router/settling.h"
-
-enum { LINGER_MS = 10 }; // between the client's deadline and ours, so that ours comes first
+enum {
+    LINGER_MS = 10,        // between the client's deadline and ours, so that ours comes first
+    BUDGET_MS_MAX = 30000, // that a try may take to mint, whatever its client says
+    YOUNG_MS_MAX = 10000,
+};
 
 static uint32_t budget(const struct flight *flight, struct moment now)
 {
     uint64_t left = flight->deadline_ms > now.mono_ms ? flight->deadline_ms - now.mono_ms : 1;
     return (uint32_t)left;
+}
+
+// The id of what is sent for the dot that is at work: answers about the first one are late
+// when there is a second.
+static uint64_t round_id(const struct flight *flight)
+{
+    return flight_id(flight) | (flight->put.again ? FLIGHT_SECOND_ROUND : 0);
+}
+
+// What the client may supersede next: what this write superseded, and the write itself. Not
+// what its record holds besides: the client never saw that.
+static struct bytes encode_context(struct router *router, const struct flight *flight)
+{
+    clock_copy(&router->context.clock, &flight->covers);
+    router->context.hlc_max = flight->hlc;
+    buf_clear(&router->encoded);
+    context_encode(&router->context, flight->keyspace, buf_bytes(&flight->key), &router->encoded);
+    return buf_bytes(&router->encoded);
 }
 
 static void answer(struct router *router, const struct flight *flight, enum status status,
@@ -24,30 +44,37 @@ static void answer(struct router *router, const struct flight *flight, enum stat
         .keyspace = flight->keyspace,
         .epoch = router->ring->epoch,
         .dot = flight->dot,
-        .context = status ? (struct bytes){0} : buf_bytes(&flight->replies[0]),
         .text = text,
     };
+    if (!status && (flight->flags & PUT_WANT_CONTEXT) && flight->dot.counter)
+        done.context = encode_context(router, flight);
     op_encode_put_done(&done, outbox_add(outbox, flight->client, MESSAGE_PUT_DONE, 0));
+}
+
+static uint8_t update_flags(const struct flight *flight)
+{
+    bool keeps = flight->has_context || (flight->flags & PUT_KEEP_SIBLINGS);
+    uint8_t what = flight->flags & PUT_DELETE ? UPDATE_DELETE : 0;
+    return flight->put.again ? what | UPDATE_AGAIN
+                             : what | (keeps ? UPDATE_KEEP_SIBLINGS : UPDATE_BLIND);
 }
 
 static void send_update(struct router *router, struct flight *flight, unsigned owner,
                         struct moment now, struct outbox *outbox)
 {
-    bool keeps = flight->has_context || (flight->flags & PUT_KEEP_SIBLINGS);
     struct op_update update = {
-        .id = flight_id(flight),
+        .id = round_id(flight),
         .request = flight->request,
-        .flags = (uint8_t)((flight->flags & PUT_DELETE ? UPDATE_DELETE : 0) |
-                           (keeps ? UPDATE_KEEP_SIBLINGS : UPDATE_BLIND)),
+        .flags = update_flags(flight),
         .keyspace = flight->keyspace,
-        // What is known of a coordinator's knowledge is known of this life of it.
-        .actor = keeps ? 0 : router->links.links[flight->owners[owner]].actor,
+        .try = flight->try,
+        .young_ms = flight->young_ms,
         .hlc_floor = flight->hlc_floor,
-        .expires_ms = flight->expires_ms,
+        .ttl_ms = flight->ttl_ms,
         .key = buf_bytes(&flight->key),
         .value = buf_bytes(&flight->value),
     };
-    if (flight->context.count) {
+    if (flight->context.count && (flight->has_context || flight->put.again)) {
         buf_clear(&router->encoded);
         clock_encode(&flight->context, &router->encoded);
         update.context = buf_bytes(&router->encoded);
@@ -61,31 +88,30 @@ static void send_find(struct router *router, struct flight *flight, unsigned own
 {
     struct op_find find = {.id = flight_id(flight),
                            .request = flight->request,
+                           .try = flight->try,
                            .keyspace = flight->keyspace,
                            .key = buf_bytes(&flight->key)};
     op_encode_find(&find, outbox_add_timed(outbox, owner_link(router, flight, owner), MESSAGE_FIND,
                                            budget(flight, now)));
 }
 
-static void send_read(struct router *router, struct flight *flight, unsigned owner,
-                      struct moment now, struct outbox *outbox)
-{
-    struct op_fetch fetch = {.id = flight_id(flight),
-                             .head = 1,
-                             .keyspace = flight->keyspace,
-                             .key = buf_bytes(&flight->key)};
-    op_encode_fetch(&fetch, outbox_add_timed(outbox, owner_link(router, flight, owner),
-                                             MESSAGE_FETCH, budget(flight, now)));
-}
+// What the other owners get.
+struct minted {
+    struct bytes record;
+    struct bytes requests; // that the write superseded
+};
 
 // MERGE carries no budget: it is welcome at any time.
 static void send_merge(struct router *router, struct flight *flight, unsigned owner,
-                       struct bytes record, struct outbox *outbox)
+                       const struct minted *minted, struct outbox *outbox)
 {
-    struct op_merge merge = {.id = flight_id(flight),
+    bool is_validated = flight->put.validate && !flight->put.again;
+    struct op_merge merge = {.id = round_id(flight),
                              .keyspace = flight->keyspace,
+                             .dot = is_validated ? flight->dot : (struct dot){0},
                              .key = buf_bytes(&flight->key),
-                             .record = record};
+                             .requests = minted->requests,
+                             .record = minted->record};
     op_encode_merge(&merge,
                     outbox_add(outbox, owner_link(router, flight, owner), MESSAGE_MERGE, 0));
 }
@@ -110,31 +136,30 @@ static struct bytes explain(struct router *router, const struct flight *flight, 
     }
 }
 
-// Does what a step asks for. `record` is what MERGE carries.
+// Does what a step asks for. `minted` is what MERGE carries.
 static void take_step(struct router *router, struct flight *flight, struct put_step step,
-                      struct bytes record, struct moment now, struct outbox *outbox)
+                      struct minted minted, struct moment now, struct outbox *outbox)
 {
     for (unsigned owner = 0; owner < flight->n; owner++) {
         owner_mask bit = (owner_mask)(1u << owner);
         if (step.find & bit)
             send_find(router, flight, owner, now, outbox);
-        if (step.read & bit)
-            send_read(router, flight, owner, now, outbox);
         if (step.merge & bit)
-            send_merge(router, flight, owner, record, outbox);
+            send_merge(router, flight, owner, &minted, outbox);
     }
-    if (step.read && flight->put.phase == PUT_READING)
-        router->counts.read_first++;
     if (step.update >= 0)
         send_update(router, flight, (unsigned)step.update, now, outbox);
+    if (step.wait && flight->wait_until_ms <= now.mono_ms) {
+        take_step(router, flight, put_on_waited(&flight->put), minted, now, outbox);
+        return;
+    }
+    if (step.wait && flight->wait_until_ms < flight->wake_ms)
+        flights_wake_at(&router->flights, flight, flight->wait_until_ms);
     if (step.answer)
         answer(router, flight, step.status,
                step.status ? explain(router, flight, step.status) : (struct bytes){0}, outbox);
-    if (!step.ended)
-        return;
-    if (flight->put.sent && mask_count(flight->put.acked) < flight->n)
-        settling_unsettle(router, flight->partition);
-    flights_remove(&router->flights, flight);
+    if (step.ended)
+        flights_remove(&router->flights, flight);
 }
 
 static void refuse(const struct arrival *arrival, const struct op_put *put, enum status status,
@@ -165,6 +190,8 @@ static const char *check(const struct router *router, const struct arrival *arri
     *status = STATUS_INVALID;
     if ((put->flags & PUT_DELETE) && put->value.size)
         return "a delete has no value";
+    if (!(put->flags & PUT_RECORD) && request_id_is_none(&put->request))
+        return "a write needs a request id, and 0 is none";
     *status = STATUS_OK;
     return NULL;
 }
@@ -179,6 +206,8 @@ static bool take_context(struct router *router, struct flight *flight, const str
         return false;
     flight->has_context = true;
     clock_copy(&flight->context, &router->context.clock);
+    clock_copy(&flight->covers, &router->context.clock);
+    flight->hlc = router->context.hlc_max;
     flight->hlc_floor = router->context.hlc_max + 1;
     return true;
 }
@@ -187,6 +216,11 @@ static bool take_context(struct router *router, struct flight *flight, const str
 static bool is_record_of(struct router *router, const struct op_put *put)
 {
     return !record_decode(&router->record, put->key, put->value) && !router->record.head;
+}
+
+static uint64_t least_ms(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 static struct flight *add_flight(struct router *router, const struct arrival *arrival,
@@ -208,10 +242,29 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
     flight->started_ms = now.mono_ms;
     flight->deadline_ms = deadline_ms;
     flight->request = put->request;
-    flight->expires_ms = put->expires_ms;
+    flight->try = put->try;
+    flight->mint_until_ms = flight->wait_until_ms = 0;
+    flight->young_ms = (uint32_t)least_ms(put->young_ms, YOUNG_MS_MAX);
+    flight->ttl_ms = put->ttl_ms ? put->ttl_ms : placing->keyspace->ttl_s * 1000;
+    if (put->flags & PUT_DELETE)
+        flight->ttl_ms = 0;
     buf_set(&flight->key, put->key);
     buf_set(&flight->value, put->value);
     return flight;
+}
+
+// When this try may mint, by our clock. False if it may not any more, or nobody can say.
+static bool set_budget(const struct router *router, struct flight *flight,
+                       const struct message_header *header, const struct op_put *put,
+                       struct moment now)
+{
+    uint64_t age_ms = message_age_ms(header, router->options.boot, now.mono_ms);
+    uint64_t budget_ms = least_ms(put->budget_ms, BUDGET_MS_MAX);
+    if (age_ms >= budget_ms) // which AGE_UNKNOWN is
+        return false;
+    flight->mint_until_ms = now.mono_ms - age_ms + budget_ms;
+    flight->wait_until_ms = now.mono_ms - age_ms + put->wait_ms;
+    return true;
 }
 
 static void start(struct router *router, const struct arrival *arrival,
@@ -231,19 +284,25 @@ static void start(struct router *router, const struct arrival *arrival,
         refuse(arrival, put, STATUS_INVALID, "the context is damaged or of another key", outbox);
         return;
     }
-    bool blind = !flight->has_context && !(put->flags & PUT_KEEP_SIBLINGS);
+    bool is_record = put->flags & PUT_RECORD;
+    if (!is_record && !set_budget(router, flight, header, put, now)) {
+        router->counts.expired++;
+        flights_remove(&router->flights, flight);
+        refuse(arrival, put, STATUS_LATE, status_text(STATUS_LATE), outbox);
+        return;
+    }
     struct put_start start = {
         .n = placing->n,
         .w = w,
-        .r = (uint8_t)ring_level_count(RING_LEVEL_QUORUM, placing->n),
+        .r = (uint8_t)ring_level_count(placing->keyspace->r, placing->n),
         .live = placing->live,
         .retry = put->flags & PUT_RETRY,
-        .must_read = blind && !router->settled[placing->partition],
-        .must_read_elsewhere = blind,
+        .validate = !is_record && !flight->has_context && !(put->flags & PUT_KEEP_SIBLINGS),
+        .strict = put->flags & PUT_STRICT,
     };
-    struct put_step step = put->flags & PUT_RECORD ? put_start_merging(&flight->put, &start)
-                                                   : put_start(&flight->put, &start);
-    take_step(router, flight, step, put->value, now, outbox);
+    struct put_step step =
+        is_record ? put_start_merging(&flight->put, &start) : put_start(&flight->put, &start);
+    take_step(router, flight, step, (struct minted){.record = put->value}, now, outbox);
 }
 
 enum status puts_on_put(struct router *router, const struct arrival *arrival,
@@ -277,30 +336,65 @@ enum status puts_on_put(struct router *router, const struct arrival *arrival,
     return STATUS_OK;
 }
 
-// The flight and the owner that an answer from a node belongs to.
-static struct flight *find(struct router *router, uint64_t id, uint32_t node, unsigned *owner)
+// The flight and the owner that an answer from a node belongs to, with what time it is.
+static struct flight *find(struct router *router, uint64_t id, uint32_t node, unsigned *owner,
+                           struct moment now)
 {
     struct flight *flight = flights_find(&router->flights, id);
     int index = flight && flight->kind == FLIGHT_PUT ? flight_owner(flight, node) : -1;
-    if (index < 0) {
+    if (index < 0 || flight->put.again != !!(id & FLIGHT_SECOND_ROUND)) {
         router->counts.late++;
         return NULL;
     }
+    flight->put.is_over = now.mono_ms >= flight->mint_until_ms;
     *owner = (unsigned)index;
     return flight;
 }
 
-// Remembers the context that the client asked for. False if the record is not one.
-static bool keep_context(struct router *router, struct flight *flight, struct bytes encoded)
+static void raise(uint64_t *floor, uint64_t hlc)
 {
-    if (!(flight->flags & PUT_WANT_CONTEXT))
+    if (*floor < hlc)
+        *floor = hlc;
+}
+
+static void add_dot(struct clock *clock, struct dot dot)
+{
+    clock_add(clock, (struct interval){dot.actor, dot.counter, dot.counter});
+}
+
+// Looks into the record that has, or had, the write as `dot`, and keeps what AGAIN would need.
+// False if it is none.
+static bool look_into(struct router *router, struct flight *flight, struct dot dot,
+                      struct bytes encoded, enum put_conflict *conflict)
+{
+    struct record *record = &router->record;
+    flight->dot = dot;
+    if (dot.counter)
+        add_dot(&flight->covers, dot);
+    if (!flight->put.validate || flight->put.again)
         return true;
-    struct bytes key = buf_bytes(&flight->key);
-    if (record_decode(&router->record, key, encoded))
+    if (record_decode(record, buf_bytes(&flight->key), encoded) || record->head)
         return false;
-    context_of_record(&router->context, &router->record);
-    buf_clear(&flight->replies[0]);
-    context_encode(&router->context, flight->keyspace, key, &flight->replies[0]);
+    const struct sibling *own = record_find_dot(record, dot);
+    *conflict = !own ? PUT_SUPERSEDED : record->count > 1 ? PUT_MET_OTHERS : PUT_ALONE;
+    clock_copy(&flight->context, &record->clock);
+    raise(&flight->hlc_floor, record_hlc_max(record) + 1);
+    for (uint32_t i = 0; own && i < record->count; i++) { // others count as told
+        add_dot(&flight->covers, record->siblings[i].dot);
+        raise(&flight->hlc, record->siblings[i].hlc);
+    }
+    return true;
+}
+
+// Joins a clock of an answer into one of the flight's. False if it is none.
+static bool join_clock(struct router *router, struct bytes encoded, struct clock *into)
+{
+    struct reader reader = reader_of(encoded);
+    if (!encoded.size)
+        return true;
+    if (clock_decode(&router->context.clock, &reader) || !reader_done(&reader))
+        return false;
+    clock_join(into, &router->context.clock);
     return true;
 }
 
@@ -311,86 +405,101 @@ enum status puts_on_updated(struct router *router, uint32_t node, struct reader 
     if (op_decode_updated(&updated, body))
         return STATUS_INVALID;
     unsigned owner;
-    struct flight *flight = find(router, updated.id, node, &owner);
+    struct flight *flight = find(router, updated.id, node, &owner, now);
     if (!flight)
         return STATUS_OK;
-    flight->dot = updated.dot;
-    bool is_damaged = !updated.status && !keep_context(router, flight, updated.record);
-    struct put_step step =
-        is_damaged ? put_on_failed(&flight->put, (uint8_t)owner) // it exists, we cannot go on
-                   : put_on_updated(&flight->put, (uint8_t)owner, (enum status)updated.status);
-    take_step(router, flight, step, updated.record, now, outbox);
+    enum put_conflict conflict = PUT_ALONE;
+    raise(&flight->hlc, updated.hlc);
+    bool is_damaged =
+        !updated.status && (!look_into(router, flight, updated.dot, updated.record, &conflict) ||
+                            !join_clock(router, updated.superseded, &flight->covers));
+    struct put_step step = is_damaged ? put_on_failed(&flight->put, (uint8_t)owner) // it exists
+                                      : put_on_updated(&flight->put, (uint8_t)owner,
+                                                       (enum status)updated.status, conflict);
+    router->counts.again += flight->put.again && step.update >= 0;
+    take_step(router, flight, step, (struct minted){updated.record, updated.requests}, now, outbox);
     return STATUS_OK;
 }
 
-enum status puts_on_acked(struct router *router, uint32_t node, struct reader *body,
-                          struct moment now, struct outbox *outbox)
+enum status puts_on_durable(struct router *router, uint32_t node, struct reader *body,
+                            struct moment now, struct outbox *outbox)
 {
     struct op_done done;
     if (op_decode_done(&done, body))
         return STATUS_INVALID;
-    if (!done.id) { // of a read repair
-        router->counts.repairs_refused += done.status != STATUS_OK;
+    unsigned owner;
+    struct flight *flight = find(router, done.id, node, &owner, now);
+    if (!flight)
+        return STATUS_OK;
+    struct put_step step = put_on_durable(&flight->put, (uint8_t)owner, (enum status)done.status);
+    take_step(router, flight, step, (struct minted){0}, now, outbox);
+    return STATUS_OK;
+}
+
+enum status puts_on_merged(struct router *router, uint32_t node, struct reader *body,
+                           struct moment now, struct outbox *outbox)
+{
+    struct op_merged merged;
+    if (op_decode_merged(&merged, body))
+        return STATUS_INVALID;
+    if (!merged.id) { // of a read repair
+        router->counts.repairs_refused += merged.status != STATUS_OK;
         return STATUS_OK;
     }
     unsigned owner;
-    struct flight *flight = find(router, done.id, node, &owner);
+    struct flight *flight = find(router, merged.id, node, &owner, now);
     if (!flight)
         return STATUS_OK;
-    struct put_step step = put_on_acked(&flight->put, (uint8_t)owner, (enum status)done.status);
-    take_step(router, flight, step, (struct bytes){0}, now, outbox);
+    bool was_again = flight->put.again;
+    if (flight->put.validate && !was_again && merged.told.size) {
+        if (!join_clock(router, merged.told, &flight->context) ||
+            !join_clock(router, merged.told, &flight->covers))
+            return STATUS_INVALID;
+        raise(&flight->hlc_floor, merged.hlc_told + 1);
+        raise(&flight->hlc, merged.hlc_told);
+    }
+    struct put_step step = put_on_merged(&flight->put, (uint8_t)owner, (enum status)merged.status,
+                                         merged.told.size ? PUT_MET_OTHERS : PUT_ALONE);
+    router->counts.again += flight->put.again && !was_again;
+    take_step(router, flight, step, (struct minted){0}, now, outbox);
     return STATUS_OK;
 }
 
 enum status puts_on_found(struct router *router, uint32_t node, struct reader *body,
                           struct moment now, struct outbox *outbox)
 {
-    struct op_fetched found;
-    if (op_decode_fetched(&found, body))
+    struct op_found found;
+    if (op_decode_found(&found, body))
         return STATUS_INVALID;
     unsigned owner;
-    struct flight *flight = find(router, found.id, node, &owner);
+    struct flight *flight = find(router, found.id, node, &owner, now);
     if (!flight || flight->put.phase != PUT_FINDING)
         return STATUS_OK;
-    if (!found.status && !keep_context(router, flight, found.record))
+    enum put_conflict conflict = PUT_ALONE;
+    if (!found.status && !look_into(router, flight, found.dot, found.record, &conflict))
         found.status = STATUS_CORRUPT;
-    struct put_step step = put_on_found(&flight->put, (uint8_t)owner, (enum status)found.status);
-    take_step(router, flight, step, found.record, now, outbox);
+    struct put_step step =
+        put_on_found(&flight->put, (uint8_t)owner, (enum status)found.status, conflict);
+    take_step(router, flight, step, (struct minted){.record = found.record}, now, outbox);
     return STATUS_OK;
-}
-
-void puts_on_head(struct router *router, struct flight *flight, unsigned owner,
-                  const struct op_fetched *fetched, struct moment now, struct outbox *outbox)
-{
-    if (flight->put.phase != PUT_READING || !(flight->put.asked & (1u << owner)))
-        return; // late
-    if (fetched->status && fetched->status != STATUS_NOT_FOUND) {
-        puts_on_failed(router, flight, owner, now, outbox);
-        return;
-    }
-    if (!fetched->status) {
-        if (record_decode(&router->record, buf_bytes(&flight->key), fetched->record)) {
-            puts_on_failed(router, flight, owner, now, outbox);
-            return;
-        }
-        clock_join(&flight->context, &router->record.clock);
-        uint64_t floor = record_hlc_max(&router->record) + 1;
-        if (flight->hlc_floor < floor)
-            flight->hlc_floor = floor;
-    }
-    struct put_step step = put_on_read(&flight->put, (uint8_t)owner);
-    take_step(router, flight, step, (struct bytes){0}, now, outbox);
 }
 
 void puts_on_failed(struct router *router, struct flight *flight, unsigned owner, struct moment now,
                     struct outbox *outbox)
 {
+    flight->put.is_over = now.mono_ms >= flight->mint_until_ms;
     struct put_step step = put_on_failed(&flight->put, (uint8_t)owner);
-    take_step(router, flight, step, (struct bytes){0}, now, outbox);
+    take_step(router, flight, step, (struct minted){0}, now, outbox);
 }
 
-void puts_on_deadline(struct router *router, struct flight *flight, struct moment now,
-                      struct outbox *outbox)
+void puts_on_wake(struct router *router, struct flight *flight, struct moment now,
+                  struct outbox *outbox)
 {
-    take_step(router, flight, put_on_deadline(&flight->put), (struct bytes){0}, now, outbox);
+    uint64_t end_ms = flight->deadline_ms - LINGER_MS;
+    flight->put.is_over = now.mono_ms >= flight->mint_until_ms;
+    if (now.mono_ms < end_ms)
+        flights_wake_at(&router->flights, flight, end_ms);
+    struct put_step step =
+        now.mono_ms < end_ms ? put_on_waited(&flight->put) : put_on_deadline(&flight->put);
+    take_step(router, flight, step, (struct minted){0}, now, outbox);
 }

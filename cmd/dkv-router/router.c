@@ -4,7 +4,7 @@
 #include "dkv-router/gets.h"
 #include "dkv-router/puts.h"
 #include "dkv-router/scans.h"
-#include "dkv-router/settling.h"
+#include "ring/ring_text.h"
 
 enum {
     CREDIT_OPS = 4096,
@@ -22,13 +22,12 @@ enum status router_init(struct router *router, const struct router_options *opti
     if (self < 0)
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
     router->self = (uint32_t)self;
-    links_init(&router->links, options->ring->node_count, router->self);
+    router->ring_hash = (uint32_t)ring_text_hash(options->ring);
+    links_init(&router->links, options->ring, router->self, router->ring_hash);
     router->links.ping_interval_ms = options->ping_interval_ms;
     router->links.down_after_ms = options->down_after_ms;
     router->links.address = options->address;
-    router->links.node = options->node;
     flights_init(&router->flights, now.mono_ms);
-    settling_init(router);
     return STATUS_OK;
 }
 
@@ -36,7 +35,6 @@ void router_release(struct router *router)
 {
     links_release(&router->links);
     flights_release(&router->flights);
-    settling_release(router);
     record_release(&router->record);
     record_release(&router->joined);
     context_release(&router->context);
@@ -70,8 +68,6 @@ static void take_change(struct router *router, uint32_t number, enum link_change
         return;
     if (change == LINK_WENT_DOWN)
         fail_node(router, number, now, outbox);
-    else if (change == LINK_WENT_UP)
-        settling_unsettle_node(router, number);
 }
 
 static void on_fetched(struct router *router, uint32_t node, const struct op_fetched *fetched,
@@ -81,35 +77,35 @@ static void on_fetched(struct router *router, uint32_t node, const struct op_fet
     int owner = flight ? flight_owner(flight, node) : -1;
     if (owner < 0)
         router->counts.late++;
-    else if (flight->kind == FLIGHT_PUT)
-        puts_on_head(router, flight, (unsigned)owner, fetched, now, outbox);
     else if (flight->kind == FLIGHT_GET)
         gets_on_fetched(router, flight, (unsigned)owner, fetched, now, outbox);
 }
 
-static enum status take_answer(struct router *router, uint32_t number, uint8_t type,
-                               struct reader *body, struct moment now, struct outbox *outbox)
+static enum status take_answer(struct router *router, uint32_t number,
+                               const struct message_header *header, struct reader *body,
+                               struct moment now, struct outbox *outbox)
 {
     struct op_welcome welcome;
     struct op_pong pong;
     struct op_fetched fetched;
-    switch (type) {
+    switch (header->type) {
     case MESSAGE_WELCOME:
         if (op_decode_welcome(&welcome, body))
             return STATUS_INVALID;
-        take_change(router, number, links_on_welcome(&router->links, number, &welcome, now), now,
+        take_change(router, number, links_on_welcome(&router->links, number, header, &welcome), now,
                     outbox);
         return STATUS_OK;
     case MESSAGE_PONG:
         if (op_decode_pong(&pong, body))
             return STATUS_INVALID;
-        take_change(router, number, links_on_pong(&router->links, number, &pong), now, outbox);
+        take_change(router, number, links_on_pong(&router->links, number, &pong, now), now, outbox);
         return STATUS_OK;
     case MESSAGE_UPDATED:
         return puts_on_updated(router, number, body, now, outbox);
     case MESSAGE_DURABLE:
+        return puts_on_durable(router, number, body, now, outbox);
     case MESSAGE_MERGED:
-        return puts_on_acked(router, number, body, now, outbox);
+        return puts_on_merged(router, number, body, now, outbox);
     case MESSAGE_FOUND:
         return puts_on_found(router, number, body, now, outbox);
     case MESSAGE_FETCHED:
@@ -119,8 +115,6 @@ static enum status take_answer(struct router *router, uint32_t number, uint8_t t
         return STATUS_OK;
     case MESSAGE_SCANNED_LOCAL:
         return scans_on_scanned(router, number, body, now, outbox);
-    case MESSAGE_ROOTS_ARE:
-        return settling_on_roots(router, number, body);
     default:
         return STATUS_INVALID;
     }
@@ -135,7 +129,7 @@ static void on_link_message(struct router *router, uint32_t number,
         return;
     take_change(router, number, links_on_message(&router->links, number, header, now), now, outbox);
     for (unsigned i = 0; i < header->count; i++) {
-        if (take_answer(router, number, header->type, body, now, outbox))
+        if (take_answer(router, number, header, body, now, outbox))
             return;
     }
 }
@@ -158,6 +152,8 @@ static enum status greet(struct router *router, const struct arrival *arrival, s
     struct op_welcome welcome = {
         .id = hello.id,
         .version = MESSAGE_VERSION,
+        .version_min = MESSAGE_VERSION,
+        .version_max = MESSAGE_VERSION,
         .cluster = router->ring->cluster,
         .node = router->options.node,
         .actor = router->links.links[router->self].actor,
@@ -219,6 +215,11 @@ void router_on_message(struct router *router, const struct arrival *arrival, str
         refuse(outbox, arrival, body, STATUS_NOT_AUTHORISED, "the key's role does not allow this");
         return;
     }
+    uint64_t age_ms = message_age_ms(&header, router->options.boot, now.mono_ms);
+    if (header.budget_ms && age_ms != AGE_UNKNOWN && age_ms >= header.budget_ms) {
+        router->counts.expired += header.count; // whoever asked has given up
+        return;
+    }
     struct reader first = body;
     for (unsigned i = 0; i < header.count; i++) {
         if (take_request(router, arrival, &header, &body, now, outbox)) {
@@ -239,7 +240,7 @@ static void wake(struct router *router, struct flight *flight, struct moment now
                  struct outbox *outbox)
 {
     if (flight->kind == FLIGHT_PUT)
-        puts_on_deadline(router, flight, now, outbox);
+        puts_on_wake(router, flight, now, outbox);
     else if (flight->kind == FLIGHT_GET)
         gets_on_wake(router, flight, now, outbox);
     else
@@ -260,7 +261,20 @@ void router_on_tick(struct router *router, struct moment now, struct outbox *out
     struct flight *flight;
     while ((flight = flights_next_due(&router->flights, now.mono_ms)))
         wake(router, flight, now, outbox);
-    settling_on_tick(router, now, outbox);
+}
+
+void router_on_turn_end(const struct router *router, struct moment now, struct outbox *outbox)
+{
+    outbox->header.epoch = router->ring->epoch;
+    outbox->header.ring_hash = router->ring_hash;
+    outbox->header.boot = router->options.boot;
+    outbox->header.sent_ms = link_clock(router->options.boot, now.mono_ms);
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        uint32_t number = router->options.number(outbox->messages[i].link);
+        if (number < router->links.count)
+            outbox->messages[i].your_ms =
+                peer_clock_now(&router->links.links[number].clock, now.mono_ms);
+    }
 }
 
 unsigned router_tick_within_ms(const struct router *router)

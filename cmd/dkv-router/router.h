@@ -6,11 +6,8 @@
 // keeps nothing that must survive: a request that it forgets was never answered, and the
 // client asks again with the same request id.
 //
-// Settled partitions: a blind write (without a context) supersedes what its coordinator
-// holds, so the coordinator must have seen everything. It has if it is the first owner and
-// all live owners had the same hash tree root at some time since each of them came up. Until
-// then R owners are asked for their clocks first. The router compares roots once a second
-// while something is unsettled.
+// A request says how long it may take, and its message how old it is (wire/age.h): what waited
+// too long, in a queue, on the way or because this process stood still, is not begun.
 //
 // Deterministic: no clock, no socket, no thread.
 #pragma once
@@ -37,8 +34,9 @@ struct router_options {
 struct router_counts { // since the start
     uint64_t puts, gets, scans;
     uint64_t unavailable, indeterminate, timeouts, busy;
-    uint64_t read_first; // blind puts that asked for clocks before
-    uint64_t repairs;    // records sent to owners that answered with less
+    uint64_t again;   // blind puts that met what they had not seen, and got a second dot
+    uint64_t expired; // requests that came too late
+    uint64_t repairs; // records sent to owners that answered with less
     uint64_t repairs_refused;
     uint64_t hedges;
     uint64_t late; // answers to operations that were over
@@ -48,18 +46,12 @@ struct router_counts { // since the start
 struct router {
     struct router_options options;
     const struct ring *ring;
-    uint32_t self; // our index in the ring's nodes
+    uint32_t self;      // our index in the ring's nodes
+    uint32_t ring_hash; // as in message headers
     struct links links;
     struct flights flights;
     uint64_t busy_ms;    // when there was an operation last
     uint64_t get_p99_us; // estimate that decides when to hedge
-    // Settling (settling.h).
-    uint8_t *settled; // per partition
-    uint32_t unsettled_count;
-    uint64_t roots_asked_ms;
-    uint64_t roots_round;
-    uint64_t *roots;      // partition × owner, of the present round
-    uint8_t *roots_known; // partition × owner
     struct router_counts counts;
     // Scratch, kept between operations.
     struct record record, joined;
@@ -77,5 +69,7 @@ void router_on_message(struct router *router, const struct arrival *arrival, str
 // The connection of a link was lost, or a message to it could not be queued.
 void router_on_lost(struct router *router, link_id link, struct moment now, struct outbox *outbox);
 void router_on_tick(struct router *router, struct moment now, struct outbox *outbox);
+// Completes what the headers of this turn's messages say.
+void router_on_turn_end(const struct router *router, struct moment now, struct outbox *outbox);
 // How long the next tick may wait: flights have hedges and deadlines, links only pings.
 unsigned router_tick_within_ms(const struct router *router);

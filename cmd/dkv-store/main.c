@@ -76,10 +76,7 @@ static unsigned tick_within_ms(void *self)
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
-    struct store *store = &((struct shell *)self)->store;
-    store_on_turn_end(store, now, outbox);
-    outbox->header.epoch = store->ring->epoch;
-    outbox->header.boot = store->options.boot;
+    store_on_turn_end(&((struct shell *)self)->store, now, outbox);
 }
 
 static void *next_job(void *self, unsigned worker)
@@ -121,6 +118,7 @@ static struct store_options options_of(const struct node *node, struct posix_vfs
         .value_size_max = settings->value_size_max,
         .record_size_max = settings_record_size_max(settings),
         .request_memory_ms = settings->request_memory_ms,
+        .clock_refuse_ms = settings->clock_refuse_ms,
         .lsm = lsm_options_default(),
         .software = bytes_of_text(DKV_VERSION),
     };

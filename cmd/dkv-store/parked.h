@@ -34,7 +34,6 @@ static inline bool parked_must_read(const struct parked_wait *wait)
 
 struct parked_op {
     struct parked_wait wait;
-    uint64_t since_ms; // mono
     struct arrival arrival;
     struct message_header header; // of the message that it came in
     struct buf body;              // of this operation alone

@@ -63,16 +63,19 @@ enum status replica_read(struct store *store, const struct place *place, struct 
     return STATUS_OK;
 }
 
-static const struct request_id no_request;
-
 // A request id names one write of one key: remembered together with the key, the same id
 // on another key is another request.
 static struct request_id bind_request(const struct place *place, const struct request_id *request)
 {
     struct request_id bound = *request;
-    if (!request_id_equal(request, &no_request))
+    if (!request_id_is_none(request))
         store_u64(bound.bytes, load_u64(bound.bytes) ^ hash64(place->engine_key));
     return bound;
+}
+
+static struct ledger_partition *ledger_of(struct store *store, const struct place *place)
+{
+    return &store->ledger.partitions[place->partition];
 }
 
 // The dots of `record` that the seen-clock of the partition does not have yet.
@@ -83,7 +86,7 @@ static uint32_t collect_new_dots(struct store *store, const struct place *place,
         store->dot_capacity = record->count + 8;
         store->dots = xrealloc(store->dots, store->dot_capacity * sizeof *store->dots);
     }
-    const struct seen *seen = &store->ledger.partitions[place->partition].seen;
+    const struct seen *seen = &ledger_of(store, place)->seen;
     uint32_t count = 0;
     for (uint32_t i = 0; i < record->count; i++) {
         const struct sibling *sibling = &record->siblings[i];
@@ -93,35 +96,49 @@ static uint32_t collect_new_dots(struct store *store, const struct place *place,
     return count;
 }
 
-// The writes of `record`, which may be superseded by what happens next.
-static void add_candidates(struct store *store, const struct record *record)
+static void add_candidate(struct store *store, struct dot dot, const struct request_id *request)
 {
-    uint32_t count = store->superseded_count + record->count;
-    if (count > store->superseded_capacity) {
-        store->superseded_capacity = count + 8;
+    if (store->superseded_count == store->superseded_capacity) {
+        store->superseded_capacity = 2 * store->superseded_capacity + 8;
         store->superseded =
             xrealloc(store->superseded, store->superseded_capacity * sizeof *store->superseded);
     }
-    for (uint32_t i = 0; i < record->count; i++) {
-        const struct sibling *sibling = &record->siblings[i];
-        if (!request_id_equal(&sibling->request, &no_request))
-            store->superseded[store->superseded_count++] =
-                (struct ledger_superseded){sibling->dot, sibling->request};
-    }
+    store->superseded[store->superseded_count++] = (struct ledger_superseded){dot, *request};
 }
 
-// Of the candidates, those that `result` does not show any more: their request ids are
-// remembered, since no record carries them now.
-static void keep_superseded(struct store *store, const struct place *place,
-                            const struct record *result)
+// The writes of `record`, which may be superseded by what happens next.
+static void add_candidates(struct store *store, const struct record *record)
+{
+    for (uint32_t i = 0; i < record->count; i++)
+        add_candidate(store, record->siblings[i].dot, &record->siblings[i].request);
+}
+
+// Of the candidates, those that `result` covers and does not show any more.
+static void keep_superseded(struct store *store, const struct record *result)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < store->superseded_count; i++) {
         struct ledger_superseded candidate = store->superseded[i];
-        if (record_find_dot(result, candidate.dot))
+        if (clock_covers(&result->clock, candidate.dot) && !record_find_dot(result, candidate.dot))
+            store->superseded[kept++] = candidate;
+    }
+    store->superseded_count = kept;
+}
+
+// Makes of them what the ledger is to remember: request ids that no record carries any more
+// and that it does not have yet.
+static void bind_superseded(struct store *store, const struct place *place,
+                            const struct record *result)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < store->superseded_count; i++) {
+        struct ledger_superseded superseded = store->superseded[i];
+        if (request_id_is_none(&superseded.request) ||
+            record_find_request(result, &superseded.request))
             continue;
-        candidate.request = bind_request(place, &candidate.request);
-        store->superseded[kept++] = candidate;
+        superseded.request = bind_request(place, &superseded.request);
+        if (!requests_find(&store->ledger.requests, &superseded.request))
+            store->superseded[kept++] = superseded;
     }
     store->superseded_count = kept;
 }
@@ -149,34 +166,59 @@ static enum status write(struct store *store, const struct place *place, struct 
     return status;
 }
 
-bool replica_find_request(const struct store *store, const struct place *place,
-                          const struct request_id *request, struct dot *dot)
+enum find_state replica_find(const struct store *store, const struct place *place,
+                             const struct request_id *request, struct dot *dot)
 {
-    if (record_is_empty(&store->local) || request_id_equal(request, &no_request))
-        return false;
+    if (record_is_empty(&store->local) || request_id_is_none(request))
+        return 0;
     const struct sibling *sibling = record_find_request(&store->local, request);
+    if (sibling) {
+        *dot = sibling->dot;
+        return FIND_LIVE;
+    }
     struct request_id bound = bind_request(place, request);
     const struct request_entry *entry = requests_find(&store->ledger.requests, &bound);
-    if (!sibling && !entry)
-        return false;
-    *dot = sibling ? sibling->dot : entry->dot;
-    return true;
+    if (!entry)
+        return 0;
+    *dot = entry->dot;
+    return FIND_SUPERSEDED;
 }
 
-// Joins the client's context into the record: drops what it covers, remembers that it did.
-// A context that names dots which this actor has not given out yet is forged: it would
-// swallow later writes.
-static enum status apply_context(struct store *store, const struct ledger_partition *partition,
-                                 struct bytes context)
+enum status replica_find_or_fence(struct store *store, const struct place *place,
+                                  const struct op_find *find, struct moment now,
+                                  struct op_found *found)
+{
+    found->state = (uint8_t)replica_find(store, place, &find->request, &found->dot);
+    if (found->state)
+        return STATUS_OK;
+    struct request_id bound = bind_request(place, &find->request);
+    return fences_put(&store->fences, &bound, find->try, now.mono_ms) ? STATUS_NOT_FOUND
+                                                                      : STATUS_BUSY;
+}
+
+// Nobody but this actor gives out its dots: a clock that names later ones is forged, and would
+// swallow writes that are still to come.
+static bool is_forged(struct store *store, const struct place *place, const struct clock *clock)
+{
+    bool is_forged = clock_high(clock, store->ledger.actor) > ledger_of(store, place)->counter;
+    store->counts.forged += is_forged;
+    return is_forged;
+}
+
+static bool decode_context(struct store *store, const struct place *place, struct bytes context)
 {
     struct reader reader = reader_of(context);
-    if (clock_decode(&store->context, &reader) || !reader_done(&reader) ||
-        clock_high(&store->context, store->ledger.actor) > partition->counter)
-        return STATUS_INVALID;
+    clock_clear(&store->context);
+    return !context.size || (!clock_decode(&store->context, &reader) && reader_done(&reader) &&
+                             !is_forged(store, place, &store->context));
+}
+
+// Joins the context into the record: drops what it covers, remembers that it did.
+static void apply_context(struct store *store)
+{
     record_clear(&store->pure);
     clock_copy(&store->pure.clock, &store->context);
     record_join(&store->local, &store->pure);
-    return STATUS_OK;
 }
 
 // lww: how many values lost.
@@ -186,68 +228,163 @@ static void settle_conflict(struct store *store, const struct place *place, stru
         store->counts.lww_dropped += record_keep_greatest(record);
 }
 
-enum status replica_update(struct store *store, const struct place *place,
-                           const struct op_update *update, struct moment now, struct dot *dot)
+// The greatest hlc that is believed of others.
+static uint64_t hlc_limit(const struct store *store, struct moment now)
+{
+    return (now.wall_ms + store->options.clock_refuse_ms) << 16 | 0xffff;
+}
+
+static void learn_hlc(struct store *store, uint64_t hlc, struct moment now)
+{
+    uint64_t limit = hlc_limit(store, now);
+    uint64_t believed = hlc < limit ? hlc : limit;
+    if (store->hlc_last < believed)
+        store->hlc_last = believed;
+}
+
+// Above all that the record holds, whoever wrote it; above what others say as far as that is
+// believed. The stamp of one key does not move those of others beyond that.
+static uint64_t stamp(struct store *store, uint64_t floor, struct moment now)
+{
+    uint64_t held = record_hlc_max(&store->local);
+    uint64_t limit = hlc_limit(store, now);
+    uint64_t last = store->hlc_last;
+    if (floor > limit)
+        floor = limit;
+    if (floor <= held && held < UINT64_MAX)
+        floor = held + 1;
+    uint64_t stamp = hlc_next(&last, now.wall_ms, floor);
+    learn_hlc(store, stamp, now);
+    return stamp;
+}
+
+// AGAIN is for a first dot that is live and that its context covers; if that is gone, there is
+// nothing to do any more.
+static bool must_mint_again(const struct store *store, const struct request_id *request)
+{
+    const struct record *record = &store->local;
+    for (uint32_t i = 0; i < record->count; i++) {
+        if (request_id_equal(&record->siblings[i].request, request) &&
+            clock_covers(&store->context, record->siblings[i].dot))
+            return true;
+    }
+    return false;
+}
+
+static enum status repeat(struct store *store, struct op_updated *updated)
+{
+    const struct sibling *sibling = record_find_dot(&store->local, updated->dot);
+    store->counts.repeated++;
+    updated->hlc = sibling ? sibling->hlc : 0;
+    updated->record = buf_bytes(&store->local_bytes);
+    return STATUS_OK;
+}
+
+// What the write superseded, for those who have to know: its client and the other owners.
+static void tell_superseded(struct store *store, struct op_updated *updated)
+{
+    struct clock *dots = &store->told;
+    clock_clear(dots);
+    buf_clear(&store->requests);
+    buf_clear(&store->clock_bytes);
+    for (uint32_t i = 0; i < store->superseded_count; i++) {
+        const struct ledger_superseded *one = &store->superseded[i];
+        clock_add(dots, (struct interval){one->dot.actor, one->dot.counter, one->dot.counter});
+        if (!request_id_is_none(&one->request))
+            superseded_append(&(struct superseded){one->dot, one->request}, &store->requests);
+    }
+    if (dots->count)
+        clock_encode(dots, &store->clock_bytes);
+    updated->superseded = buf_bytes(&store->clock_bytes);
+    updated->requests = buf_bytes(&store->requests);
+}
+
+static enum status check_limits(const struct store *store, const struct record *record)
+{
+    if (record->count > RECORD_SIBLINGS_MAX)
+        return STATUS_SIBLING_CAP;
+    if (record->clock.count > CLOCK_INTERVALS_MAX ||
+        store->encoded.size > store->options.record_size_max)
+        return STATUS_TOO_LARGE;
+    return STATUS_OK;
+}
+
+// Mints on top of store->local, whose candidates have been added.
+static enum status mint(struct store *store, const struct place *place,
+                        const struct op_update *update, struct moment now,
+                        struct op_updated *updated)
 {
     struct record *record = &store->local;
-    if (replica_find_request(store, place, &update->request, dot)) {
-        store->counts.repeated++;
-        buf_set(&store->encoded, buf_bytes(&store->local_bytes));
-        return STATUS_OK;
-    }
-    if (update->value.size > store->options.value_size_max)
-        return STATUS_TOO_LARGE;
+    struct ledger_partition *ledger = ledger_of(store, place);
     bool held = !record_is_empty(record);
     uint64_t leaf = record_leaf_hash(record, place->engine_key);
-    uint64_t floor = record_hlc_max(record) + 1;
-    store->superseded_count = 0;
-    add_candidates(store, record);
-    struct ledger_partition *partition = &store->ledger.partitions[place->partition];
-    if (update->context.size && apply_context(store, partition, update->context))
-        return STATUS_INVALID;
-    struct record_write minted = {
-        .dot = {store->ledger.actor, partition->counter + 1},
-        .hlc = hlc_next(&store->hlc_last, now.wall_ms,
-                        floor > update->hlc_floor ? floor : update->hlc_floor),
-        .expires_ms = update->expires_ms,
+    struct record_write write_of = {
+        .dot = {store->ledger.actor, ledger->counter + 1},
+        .hlc = stamp(store, update->hlc_floor, now),
+        .expires_ms = update->ttl_ms ? now.wall_ms + update->ttl_ms : 0,
         .request = update->request,
         .flags = update->flags & UPDATE_DELETE ? SIBLING_TOMBSTONE : 0,
         .keep_siblings = !(update->flags & UPDATE_BLIND),
         .value = update->value,
     };
-    record_update(record, &minted, held);
+    if (update->context.size)
+        apply_context(store);
+    record_update(record, &write_of, held);
+    keep_superseded(store, record);
     settle_conflict(store, place, record);
-    if (record->count > RECORD_SIBLINGS_MAX)
-        return STATUS_SIBLING_CAP;
-    if (record->clock.count > CLOCK_INTERVALS_MAX)
-        return STATUS_TOO_LARGE;
     buf_clear(&store->encoded);
     record_encode(record, place->key, &store->encoded);
-    if (store->encoded.size > store->options.record_size_max)
-        return STATUS_TOO_LARGE;
+    enum status status = check_limits(store, record);
+    if (status)
+        return status;
+    tell_superseded(store, updated);
+    bind_superseded(store, place, record);
     if (!store->dots)
         store->dots = xcalloc(store->dot_capacity = 8, sizeof *store->dots);
-    store->dots[0] = minted.dot;
-    keep_superseded(store, place, record);
+    store->dots[0] = write_of.dot;
     struct ledger_entry entry = {
         .root_delta = record_leaf_hash(record, place->engine_key) - leaf,
         .is_new_key = !held,
         .wall_ms = now.wall_ms,
         .dot_count = 1,
     };
-    enum status status = write(store, place, buf_bytes(&store->encoded), &entry);
+    status = write(store, place, buf_bytes(&store->encoded), &entry);
     if (status)
         return status;
-    partition->counter++;
-    *dot = minted.dot;
+    ledger->counter++;
+    updated->dot = write_of.dot;
+    updated->hlc = write_of.hlc;
+    updated->record = buf_bytes(&store->encoded);
     return STATUS_OK;
+}
+
+enum status replica_update(struct store *store, const struct place *place,
+                           const struct op_update *update, uint64_t age_ms, struct moment now,
+                           struct op_updated *updated)
+{
+    if (!decode_context(store, place, update->context))
+        return STATUS_INVALID;
+    enum find_state known = replica_find(store, place, &update->request, &updated->dot);
+    bool is_again = (update->flags & UPDATE_AGAIN) && must_mint_again(store, &update->request);
+    if (known && !is_again)
+        return repeat(store, updated);
+    struct request_id bound = bind_request(place, &update->request);
+    if (age_ms > update->young_ms || !fences_allow(&store->fences, &bound, update->try)) {
+        store->counts.late++;
+        return STATUS_LATE;
+    }
+    if (update->value.size > store->options.value_size_max)
+        return STATUS_TOO_LARGE;
+    store->superseded_count = 0;
+    add_candidates(store, &store->local);
+    return mint(store, place, update, now, updated);
 }
 
 // Dots that the seen-clock knows, but neither the record nor its clock does: this store
 // had them and lost them. They are taken back; it is worth an alarm.
 static void count_lost_again(struct store *store, const struct place *place)
 {
-    const struct seen *seen = &store->ledger.partitions[place->partition].seen;
+    const struct seen *seen = &ledger_of(store, place)->seen;
     for (uint32_t i = 0; i < store->incoming.count; i++) {
         struct dot dot = store->incoming.siblings[i].dot;
         if (seen_has(seen, dot) && !clock_covers(&store->local.clock, dot))
@@ -263,9 +400,12 @@ static const struct record *join(struct store *store, const struct place *place,
     struct record *local = &store->local;
     const struct record *incoming = &store->incoming;
     bool one_value = place->conflict == RING_CONFLICT_LWW && incoming->count > 1;
-    if (!one_value && (record_is_empty(local) || record_includes(incoming, local)))
+    if (!one_value && (record_is_empty(local) || record_includes(incoming, local))) {
+        keep_superseded(store, incoming);
         return incoming;
+    }
     record_join(local, incoming);
+    keep_superseded(store, local);
     settle_conflict(store, place, local);
     buf_clear(&store->encoded);
     record_encode(local, place->key, &store->encoded);
@@ -273,32 +413,81 @@ static const struct record *join(struct store *store, const struct place *place,
     return local;
 }
 
-enum status replica_merge(struct store *store, const struct place *place, struct bytes encoded,
-                          struct moment now)
+// Whether the write was superseded here before it came. In lww keyspaces it may only have
+// lost; then its request is not remembered.
+static bool was_superseded(const struct store *store, const struct place *place, struct dot dot)
+{
+    const struct record *local = &store->local;
+    if (!clock_covers(&local->clock, dot) || record_find_dot(local, dot))
+        return false;
+    const struct sibling *sibling = record_find_dot(&store->incoming, dot);
+    struct dot known;
+    return place->conflict != RING_CONFLICT_LWW || !sibling ||
+           replica_find(store, place, &sibling->request, &known);
+}
+
+// Tells what is held here that the write `dot` of the incoming record has not seen.
+static void tell(struct store *store, const struct place *place, struct dot dot,
+                 struct op_merged *merged)
+{
+    if (!dot.counter || was_superseded(store, place, dot))
+        return;
+    clock_clear(&store->told);
+    buf_clear(&store->clock_bytes);
+    for (uint32_t i = 0; i < store->local.count; i++) {
+        const struct sibling *sibling = &store->local.siblings[i];
+        struct dot held = sibling->dot;
+        if (clock_covers(&store->incoming.clock, held))
+            continue;
+        clock_add(&store->told, (struct interval){held.actor, held.counter, held.counter});
+        if (merged->hlc_told < sibling->hlc)
+            merged->hlc_told = sibling->hlc;
+    }
+    if (!store->told.count)
+        return;
+    store->counts.told++;
+    clock_encode(&store->told, &store->clock_bytes);
+    merged->told = buf_bytes(&store->clock_bytes);
+}
+
+// Also what was superseded by the write, and may never have come here.
+static void add_requests(struct store *store, struct bytes requests)
+{
+    struct reader list = reader_of(requests);
+    struct superseded one;
+    while (superseded_next(&list, &one))
+        add_candidate(store, one.dot, &one.request);
+}
+
+enum status replica_merge(struct store *store, const struct place *place,
+                          const struct op_merge *merge, struct moment now, struct op_merged *merged)
 {
     const struct record *local = &store->local;
     const struct record *incoming = &store->incoming;
+    if (is_forged(store, place, &incoming->clock))
+        return STATUS_INVALID;
+    tell(store, place, merge->dot, merged);
     // Even what is superseded already adds its dots to the seen-clock.
     struct ledger_entry entry = {.wall_ms = now.wall_ms};
     entry.dot_count = collect_new_dots(store, place, incoming);
-    bool is_known = record_includes(local, incoming);
-    if (is_known && !entry.dot_count)
-        return STATUS_OK;
     store->superseded_count = 0;
     add_candidates(store, incoming);
-    if (is_known) {
-        keep_superseded(store, place, local);
+    add_requests(store, merge->requests);
+    if (record_includes(local, incoming)) {
+        keep_superseded(store, local);
+        bind_superseded(store, place, local);
+        if (!entry.dot_count && !store->superseded_count)
+            return STATUS_OK;
         return write(store, place, (struct bytes){0}, &entry);
     }
     count_lost_again(store, place);
     add_candidates(store, local);
     entry.is_new_key = record_is_empty(local);
     uint64_t leaf = record_leaf_hash(local, place->engine_key);
+    struct bytes encoded = merge->record;
     const struct record *result = join(store, place, &encoded);
-    keep_superseded(store, place, result);
+    bind_superseded(store, place, result);
     entry.root_delta = record_leaf_hash(result, place->engine_key) - leaf;
-    uint64_t hlc = record_hlc_max(incoming);
-    if (hlc > store->hlc_last)
-        store->hlc_last = hlc;
+    learn_hlc(store, record_hlc_max(incoming), now);
     return write(store, place, encoded, &entry);
 }

@@ -29,19 +29,30 @@ enum status replica_locate(struct store *store, uint32_t keyspace, struct bytes 
 enum status replica_read(struct store *store, const struct place *place,
                          struct fault *fault) MUST_USE;
 
-// Has this request been applied to store->local? Then *dot is what it became.
-bool replica_find_request(const struct store *store, const struct place *place,
-                          const struct request_id *request, struct dot *dot);
+// Has this request been applied to the record in store->local? Then *dot is what it became. 0:
+// nothing is known of it. In lww keyspaces a write that lost to a greater hlc by chance counts
+// as unknown: nobody meant to supersede it.
+enum find_state replica_find(const struct store *store, const struct place *place,
+                             const struct request_id *request, struct dot *dot);
 
-// Coordinates a write on top of store->local: mints a dot, writes. The new record is in
-// store->encoded, its dot in *dot. If the request was applied before, nothing is written,
-// and what is there now is the result.
+// The same, and if nothing is known, only UPDATEs of this try are obeyed from now on.
+//   NOT_FOUND; BUSY: too many fences, ask later
+enum status replica_find_or_fence(struct store *store, const struct place *place,
+                                  const struct op_find *find, struct moment now,
+                                  struct op_found *found) MUST_USE;
+
+// Coordinates a write on top of store->local: mints a dot, writes. The answer borrows from the
+// store until the next operation. If the request was applied before, nothing is written, and
+// what is there now is the result; AGAIN gives it a second dot if its first one is live.
+//   LATE       older than it may be (`age_ms`), or of a try that is fenced
 //   TOO_LARGE, SIBLING_CAP, INVALID (context), BUSY, DISK_FULL
 enum status replica_update(struct store *store, const struct place *place,
-                           const struct op_update *update, struct moment now,
-                           struct dot *dot) MUST_USE;
+                           const struct op_update *update, uint64_t age_ms, struct moment now,
+                           struct op_updated *updated) MUST_USE;
 
-// Joins store->incoming (decoded from `encoded`) into the replica.
-//   BUSY, DISK_FULL
-enum status replica_merge(struct store *store, const struct place *place, struct bytes encoded,
-                          struct moment now) MUST_USE;
+// Joins store->incoming (decoded from merge->record) into the replica, and tells what it held
+// that the write merge->dot has not seen. `merged` borrows from the store.
+//   INVALID (it names dots that this store has not given out), BUSY, DISK_FULL
+enum status replica_merge(struct store *store, const struct place *place,
+                          const struct op_merge *merge, struct moment now,
+                          struct op_merged *merged) MUST_USE;

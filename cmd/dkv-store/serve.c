@@ -4,11 +4,10 @@
 #include "base/hash.h"
 #include "dkv-store/replica.h"
 #include "dkv-store/store_metrics.h"
+#include "wire/age.h"
 
 // Keys looked at for one page of a scan, whether or not they match.
 enum { SCAN_STEPS_MAX = 8192, SCAN_SIZE_MAX = 1 << 20 };
-
-enum { ROOTS_MAX = 8192 }; // in one answer
 
 // Everything that has been written so far: what an answer that depends on it must wait for.
 static uint64_t gate(const struct store *store)
@@ -19,10 +18,11 @@ static uint64_t gate(const struct store *store)
     return lsm_written(store->lsm);
 }
 
-// The placement is the same as long as the epoch is.
+// The placement is the same as long as the ring document is.
 static enum status check_epoch(const struct store *store, const struct message_header *header)
 {
-    return header->epoch == store->ring->epoch ? STATUS_OK : STATUS_STALE;
+    bool is_same = header->epoch == store->ring->epoch && header->ring_hash == store->ring_hash;
+    return is_same ? STATUS_OK : STATUS_STALE;
 }
 
 // Finds the place of a key and reads its record into store->local. BUSY: the operation has to
@@ -55,6 +55,8 @@ static enum status serve_hello(struct store *store, const struct arrival *arriva
     struct op_welcome welcome = {
         .id = hello.id,
         .version = MESSAGE_VERSION,
+        .version_min = MESSAGE_VERSION,
+        .version_max = MESSAGE_VERSION,
         .cluster = store->ring->cluster,
         .node = store->options.node,
         .actor = store->ledger.actor,
@@ -85,6 +87,7 @@ static enum status serve_ping(struct store *store, const struct arrival *arrival
         .data_size = values[METRIC_MEMTABLE_BYTES] + values[METRIC_TABLE_BYTES] +
                      values[METRIC_VALUE_LIVE_BYTES],
         .disk_full = (uint8_t)values[METRIC_DISK_FULL],
+        .wall_ms = now.wall_ms,
         .metrics = buf_bytes(&store->items),
     };
     op_encode_pong(&pong, outbox_add(outbox, arrival->link, MESSAGE_PONG, 0));
@@ -104,13 +107,10 @@ static enum status serve_update(struct store *store, const struct arrival *arriv
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.updates++;
-    if (!status && update.actor && update.actor != store->ledger.actor)
-        status = STATUS_BUSY; // meant for our last life, which knew more than we do
+    uint64_t age_ms = message_age_ms(header, store->options.boot, now.mono_ms);
     if (!status)
-        status = replica_update(store, &place, &update, now, &updated.dot);
+        status = replica_update(store, &place, &update, age_ms, now, &updated);
     updated.status = (uint8_t)status;
-    if (!status)
-        updated.record = buf_bytes(&store->encoded);
     op_encode_updated(&updated, outbox_add(outbox, arrival->link, MESSAGE_UPDATED, 0));
     if (!status) {
         struct op_done durable = {.id = update.id, .status = STATUS_OK};
@@ -135,11 +135,12 @@ static enum status serve_merge(struct store *store, const struct arrival *arriva
         status = STATUS_CORRUPT;
     if (!status && store->incoming.head)
         status = STATUS_INVALID;
+    struct op_merged merged = {.id = merge.id};
     if (!status)
-        status = replica_merge(store, &place, merge.record, now);
-    struct op_done merged = {.id = merge.id, .status = (uint8_t)status};
-    op_encode_done(&merged,
-                   outbox_add(outbox, arrival->link, MESSAGE_MERGED, status ? 0 : gate(store)));
+        status = replica_merge(store, &place, &merge, now, &merged);
+    merged.status = (uint8_t)status;
+    op_encode_merged(&merged,
+                     outbox_add(outbox, arrival->link, MESSAGE_MERGED, status ? 0 : gate(store)));
     return STATUS_OK;
 }
 
@@ -172,24 +173,23 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
 
 static enum status serve_find(struct store *store, const struct arrival *arrival,
                               const struct message_header *header, struct reader *body,
-                              struct outbox *outbox)
+                              struct moment now, struct outbox *outbox)
 {
     struct op_find find;
     if (op_decode_find(&find, body))
         return STATUS_INVALID;
     struct place place;
-    struct op_fetched found = {.id = find.id};
+    struct op_found found = {.id = find.id};
     enum status status = locate_and_read(store, header, find.keyspace, find.key, &place);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.finds++;
-    struct dot dot;
-    if (!status && !replica_find_request(store, &place, &find.request, &dot))
-        status = STATUS_NOT_FOUND;
+    if (!status)
+        status = replica_find_or_fence(store, &place, &find, now, &found);
     if (!status)
         found.record = buf_bytes(&store->local_bytes);
     found.status = (uint8_t)status;
-    op_encode_fetched(&found, outbox_add(outbox, arrival->link, MESSAGE_FOUND, 0));
+    op_encode_found(&found, outbox_add(outbox, arrival->link, MESSAGE_FOUND, 0));
     return STATUS_OK;
 }
 
@@ -323,26 +323,6 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
     return status == STATUS_BUSY ? STATUS_BUSY : STATUS_OK;
 }
 
-static enum status serve_roots(struct store *store, const struct arrival *arrival,
-                               const struct message_header *header, struct reader *body,
-                               struct outbox *outbox)
-{
-    struct op_roots roots;
-    if (op_decode_roots(&roots, body))
-        return STATUS_INVALID;
-    struct op_roots_are are = {.id = roots.id, .first = roots.first};
-    are.status = (uint8_t)check_epoch(store, header);
-    buf_clear(&store->items);
-    for (uint32_t i = 0; !are.status && i < roots.count && i < ROOTS_MAX; i++) {
-        if (roots.first + i >= store->ring->partition_count)
-            break;
-        buf_append_u64(&store->items, store->ledger.partitions[roots.first + i].root);
-    }
-    are.roots = buf_bytes(&store->items);
-    op_encode_roots_are(&are, outbox_add(outbox, arrival->link, MESSAGE_ROOTS_ARE, 0));
-    return STATUS_OK;
-}
-
 enum status serve(struct store *store, const struct arrival *arrival,
                   const struct message_header *header, struct reader *body, struct moment now,
                   struct outbox *outbox)
@@ -359,11 +339,9 @@ enum status serve(struct store *store, const struct arrival *arrival,
     case MESSAGE_FETCH:
         return serve_fetch(store, arrival, header, body, outbox);
     case MESSAGE_FIND:
-        return serve_find(store, arrival, header, body, outbox);
+        return serve_find(store, arrival, header, body, now, outbox);
     case MESSAGE_SCAN_LOCAL:
         return serve_scan(store, arrival, header, body, outbox);
-    case MESSAGE_ROOTS:
-        return serve_roots(store, arrival, header, body, outbox);
     default:
         return STATUS_INVALID;
     }

@@ -4,12 +4,11 @@
 #include "base/xalloc.h"
 #include "causal/hlc.h"
 #include "dkv-store/serve.h"
+#include "ring/ring_text.h"
+#include "wire/age.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-// A gap between turns that means that the process stood still, not that it was idle.
-enum { STALL_MS = 500 };
 
 static void on_snapshot(void *context, struct buf *out)
 {
@@ -85,6 +84,7 @@ enum status store_open(struct store *store, const struct store_options *options,
                        struct moment now, struct fault *fault)
 {
     *store = (struct store){.options = *options, .ring = options->ring};
+    store->ring_hash = (uint32_t)ring_text_hash(options->ring);
     store->node_index = ring_find_node(options->ring, options->node);
     if (store->node_index < 0)
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
@@ -109,17 +109,21 @@ void store_close(struct store *store)
     if (store->lsm)
         lsm_close(store->lsm);
     ledger_release(&store->ledger);
+    fences_release(&store->fences);
     parked_release(&store->parked);
     record_release(&store->local);
     record_release(&store->incoming);
     record_release(&store->pure);
     clock_release(&store->context);
+    clock_release(&store->told);
     lsm_batch_release(&store->batch);
     buf_release(&store->key);
     buf_release(&store->local_bytes);
     buf_release(&store->encoded);
     buf_release(&store->note);
     buf_release(&store->items);
+    buf_release(&store->requests);
+    buf_release(&store->clock_bytes);
     free(store->dots);
     free(store->superseded);
     *store = (struct store){0};
@@ -132,11 +136,12 @@ static void refuse(struct outbox *outbox, const struct arrival *arrival, enum st
     op_encode_error(&error, outbox_add(outbox, arrival->link, MESSAGE_ERROR, 0));
 }
 
-// After a stop (SIGSTOP, a suspended machine) messages have waited for as long as we stood
-// still. Writes whose time was over by then must not be applied: their sender has given up.
-static bool is_expired(const struct store *store, const struct message_header *header)
+// Who asked has given up by now.
+static bool is_expired(const struct store *store, const struct message_header *header,
+                       struct moment now)
 {
-    return store->stall_ms && header->budget_ms && header->budget_ms <= store->stall_ms;
+    return header->budget_ms &&
+           message_age_ms(header, store->options.boot, now.mono_ms) >= header->budget_ms;
 }
 
 // ---- What waits for the disk -------------------------------------------------------------
@@ -144,11 +149,10 @@ static bool is_expired(const struct store *store, const struct message_header *h
 void store_serve_parked(struct store *store, struct parked_op *op, struct moment now,
                         struct outbox *outbox)
 {
-    uint32_t budget_ms = op->header.budget_ms;
     enum status status = STATUS_OK;
     store->wait = op->wait;
     store->wait.is_first = true;
-    if (budget_ms && now.mono_ms - op->since_ms >= budget_ms) {
+    if (is_expired(store, &op->header, now)) {
         store->counts.expired++;
     } else {
         struct reader body = reader_of(buf_bytes(&op->body));
@@ -173,8 +177,7 @@ static void park(struct store *store, const struct arrival *arrival,
                  const struct message_header *header, struct bytes body, struct moment now,
                  struct outbox *outbox)
 {
-    struct parked_op op = {
-        .wait = store->wait, .since_ms = now.mono_ms, .arrival = *arrival, .header = *header};
+    struct parked_op op = {.wait = store->wait, .arrival = *arrival, .header = *header};
     store->counts.parked++;
     while (store->parked.count && !parked_has_room(&store->parked, body.size))
         serve_first(store, now, outbox);
@@ -201,9 +204,6 @@ void store_on_message(struct store *store, const struct arrival *arrival, struct
 {
     struct message_header header;
     struct reader body;
-    if (now.mono_ms > store->turn_ms + STALL_MS)
-        store->stall_ms = now.mono_ms - store->turn_ms;
-    store->turn_ms = now.mono_ms;
     if (message_header_decode(&header, message, &body)) {
         refuse(outbox, arrival, STATUS_INVALID, "not a message of this version");
         return;
@@ -213,7 +213,7 @@ void store_on_message(struct store *store, const struct arrival *arrival, struct
         refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "a store serves routers only");
         return;
     }
-    if (is_expired(store, &header)) {
+    if (is_expired(store, &header, now)) {
         store->counts.expired += header.count;
         return;
     }
@@ -231,6 +231,7 @@ void store_on_tick(struct store *store, struct moment now, struct outbox *outbox
     lsm_tick(store->lsm, now.mono_ms);
     store->tick_mark = lsm_written(store->lsm);
     requests_forget_old(&store->ledger.requests, now.wall_ms);
+    fences_forget_old(&store->fences, now.mono_ms);
 }
 
 // Whole milliseconds of what the engine asks for are waited, one delay after the other; it is
@@ -260,7 +261,6 @@ void store_on_turn_end(struct store *store, struct moment now, struct outbox *ou
     while ((op = parked_next(&store->parked, lsm_loaded(store->lsm))))
         store_serve_parked(store, op, now, outbox);
     store->turn_ms = now.mono_ms;
-    store->stall_ms = 0;
     uint64_t durable = lsm_durable(store->lsm), written = lsm_written(store->lsm);
     if (durable >= written) {
         store->unsynced_since_ms = 0;
@@ -269,6 +269,10 @@ void store_on_turn_end(struct store *store, struct moment now, struct outbox *ou
         store->unsynced_mark = written;
     }
     pace(store, now);
+    outbox->header.epoch = store->ring->epoch;
+    outbox->header.ring_hash = store->ring_hash;
+    outbox->header.boot = store->options.boot;
+    outbox->header.sent_ms = link_clock(store->options.boot, now.mono_ms);
 }
 
 uint64_t store_durable(const struct store *store)

@@ -1,9 +1,10 @@
 // store.h - the brain of dkv-store: one node's replicas.
 //
 // Serves routers: UPDATE mints a dot for a new write, MERGE joins a record that another
-// store minted, FETCH and SCAN_LOCAL read, FIND looks for a repeated request, ROOTS tells
-// the hash tree roots. Every one of them looks at the record that is there, so that
-// repeated, late and reordered messages do no harm.
+// store minted, FETCH and SCAN_LOCAL read, FIND looks for a repeated request. Every one of
+// them looks at the record that is there, so that repeated and reordered messages do no harm. A
+// late UPDATE would: it supersedes what is there when it is read. So it says for how long it
+// may be obeyed (wire/age.h), and FIND fences those of earlier tries (fences.h).
 //
 // Durability: UPDATED leaves at once and promises nothing. DURABLE and MERGED carry a gate,
 // the log position of everything they depend on, and leave when the log is synced up to it.
@@ -24,6 +25,7 @@
 #pragma once
 
 #include "base/moment.h"
+#include "dkv-store/fences.h"
 #include "dkv-store/ledger.h"
 #include "dkv-store/parked.h"
 #include "lsm/lsm.h"
@@ -37,8 +39,9 @@ struct store_options {
     uint64_t value_size_max;
     uint64_t record_size_max;
     uint64_t request_memory_ms;
-    struct lsm_options lsm; // vfs, dir (borrowed too), sizes; its owner is set by the store
-    struct bytes software;  // version, borrowed
+    uint64_t clock_refuse_ms; // hlcs from outside count for no more than this ahead of ours
+    struct lsm_options lsm;   // vfs, dir (borrowed too), sizes; its owner is set by the store
+    struct bytes software;    // version, borrowed
 };
 
 struct store_counts { // since the start
@@ -47,6 +50,9 @@ struct store_counts { // since the start
     uint64_t lww_dropped; // values lost to a greater hlc
     uint64_t lost_again;  // dots that this store had known and lost: taken back
     uint64_t expired;     // operations dropped because their time was over
+    uint64_t late;        // UPDATEs that were too old, or of a try that is fenced
+    uint64_t told;        // merges that met what the write had not seen
+    uint64_t forged;      // messages that name dots which this store has not given out
     uint64_t refused;
     uint64_t stalled;        // writes that found memory full
     uint64_t paced_ms;       // for which acknowledgements were held back
@@ -58,16 +64,17 @@ struct store_counts { // since the start
 struct store {
     struct store_options options;
     const struct ring *ring;
+    uint32_t ring_hash; // as in message headers
     int node_index;
     struct lsm *lsm;
     struct ledger ledger;
+    struct fences fences;
     struct parked parked;
     struct parked_wait wait; // of the operation that is served
     uint64_t hlc_last;
     uint64_t unsynced_since_ms; // no later than the oldest write that is not durable; 0 = all is
     uint64_t unsynced_mark;     // what was written when that was set
     uint64_t turn_ms;           // when the last turn was
-    uint64_t stall_ms;          // how long this process stood still before this turn
     uint64_t tick_mark;         // what was written at the last tick
     uint64_t pace_mark;         // what was written when the engine was asked for its delay
     uint64_t delay_us;          // asked for and not waited yet
@@ -77,13 +84,14 @@ struct store {
     struct fault damage; // the last one
     // Scratch, kept between operations so that none allocates.
     struct record local, incoming, pure;
-    struct clock context;
+    struct clock context, told;
     struct lsm_batch batch;
     struct buf key, local_bytes, encoded, note, items;
     struct dot *dots;
     uint32_t dot_capacity;
     struct ledger_superseded *superseded;
     uint32_t superseded_count, superseded_capacity;
+    struct buf requests, clock_bytes; // for answers
 };
 
 // Opens the engine, recovers the ledger, starts a new actor and makes it durable by
@@ -96,6 +104,7 @@ void store_close(struct store *store);
 void store_on_message(struct store *store, const struct arrival *arrival, struct bytes message,
                       struct moment now, struct outbox *outbox);
 void store_on_tick(struct store *store, struct moment now, struct outbox *outbox);
+// Serves what was parked and completes what the headers of this turn's messages say.
 void store_on_turn_end(struct store *store, struct moment now, struct outbox *outbox);
 
 // Serves a parked operation, parked_next(), or puts it off. The end of a turn does it for all.

@@ -7,9 +7,15 @@
 #include "os/clock.h"
 #include "os/entropy.h"
 #include "ring/ring.h"
+#include "wire/age.h"
 
 #include <poll.h>
 #include <stdlib.h>
+
+static uint64_t least_ms(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 enum {
     WINDOW_COUNT = 4096,
@@ -18,9 +24,6 @@ enum {
     SILENCE_MS = 1500,
     TRANSFER_BYTES_PER_MS = 8 * 1024, // slower links than this look lost
     PROBE_AFTER_MS = 20,              // an ipc connection takes less than this
-    CONNECT_IPC_MS = 250,             // then the next endpoint is tried
-    CONNECT_TCP_MS = 1500,            // four round trips with CURVE
-    GIVE_UP_MS = 1000,                // no router was ever reached
     PAUSE_FIRST_MS = 5,
     PAUSE_MAX_MS = 200,
     LINK = 0,
@@ -47,8 +50,9 @@ struct client {
     uint64_t heard_ms;  // the last message came, or the first request went out
     uint64_t pinged_ms;
     uint64_t next_check_ms;
-    bool is_welcome;
+    bool is_welcome; // some router said so
     struct op_welcome welcome;
+    struct peer_clock clock; // of the router that we are connected to
 };
 
 // ---- another try ------------------------------------------------------------------
@@ -70,7 +74,7 @@ static void requeue_sent(struct client *client)
         struct request *request = &client->pending.requests[i];
         if (request->state != REQUEST_SENT)
             continue;
-        pending_mark_retry(request);
+        request->maybe_applied |= request->type == MESSAGE_PUT;
         pending_requeue(&client->pending, request);
     }
 }
@@ -84,7 +88,7 @@ static bool try_again(struct client *client, struct request *request, enum statu
     bool is_late = request->deadline_ms && now_ms + PAUSE_FIRST_MS >= request->deadline_ms;
     bool again = request_goes_on(request, status) && !is_late;
     if (status == STATUS_INDETERMINATE || status == STATUS_TIMEOUT)
-        pending_mark_retry(request);
+        request->maybe_applied |= request->type == MESSAGE_PUT;
     if (again)
         pause_request(client, request, now_ms);
     return again;
@@ -101,6 +105,7 @@ static void connect_link(struct client *client)
 {
     const char *key = current(client)->server_key;
     struct fault fault;
+    client->clock = (struct peer_clock){0};
     client->connected = client->probed = client->blocked = client->lost = false;
     client->link_ms = client->heard_ms = clock_mono_ms();
     // A link that cannot be made is one that does not answer: the next endpoint's turn comes.
@@ -114,11 +119,6 @@ static void fail_over(struct client *client)
     net_disconnect(client->net, LINK);
     client->current = (client->current + 1) % client->routers.count;
     connect_link(client);
-}
-
-static uint64_t least_ms(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 // The time left to all of a message, less what the answer needs to come back.
@@ -139,7 +139,9 @@ static enum status send_message(struct client *client, enum message_type type, u
                                     .body_size = (uint32_t)(message->size - MESSAGE_HEADER_SIZE),
                                     .credit_ops = WINDOW_COUNT,
                                     .boot = client->boot,
-                                    .budget_ms = budget};
+                                    .budget_ms = budget,
+                                    .sent_ms = link_clock(client->boot, clock_mono_ms()),
+                                    .your_ms = peer_clock_now(&client->clock, clock_mono_ms())};
     message_header_encode(&header, message->data);
     return net_send(client->net, net_link(LINK), buf_bytes(message));
 }
@@ -162,9 +164,8 @@ static void ping(struct client *client, uint64_t now_ms)
     buf_grow(&client->message, MESSAGE_HEADER_SIZE);
     op_encode_ping(&(struct op_ping){.id = now_ms}, &client->message);
     client->pinged_ms = now_ms;
-    // A ping that cannot be sent is one that is not answered.
-    enum status ignored = send_message(client, MESSAGE_PING, 1, 0, &client->message);
-    (void)ignored;
+    if (send_message(client, MESSAGE_PING, 1, 0, &client->message))
+        return; // a ping that cannot be sent is one that is not answered
 }
 
 // Sends the requests at the head of the queue that fit one message. END if nothing is
@@ -180,6 +181,9 @@ static enum status send_batch(struct client *client, uint64_t now_ms)
         struct request *request = pending_queued(&client->pending, taken);
         if (!request)
             continue;
+        // A router that does not know how old a put is cannot begin it: WELCOME comes first.
+        if (request->type == MESSAGE_PUT && !client->clock.is_known)
+            break;
         size_t size = request_op(request).size;
         if (first &&
             (request->type != first->type || client->message.size + size > MESSAGE_SIZE_SOFT_MAX))
@@ -190,6 +194,7 @@ static enum status send_batch(struct client *client, uint64_t now_ms)
             break;
         if (!first)
             first = request;
+        request_begin_try(request, random_u64(&client->random), now_ms);
         // A great operation travels alone, from its own buffer.
         if (size < MESSAGE_SIZE_SOFT_MAX)
             buf_append(&client->message, request_op(request));
@@ -313,6 +318,7 @@ static void on_message(struct client *client, struct bytes message)
     struct reader body;
     if (message_header_decode(&header, message, &body))
         return;
+    peer_clock_learn(&client->clock, &header, clock_mono_ms());
     for (uint32_t i = 0; i < header.count; i++)
         switch (header.type) {
         case MESSAGE_ERROR:
@@ -373,19 +379,14 @@ static void check_deadlines(struct client *client, uint64_t now_ms)
 static void check_unconnected(struct client *client, uint64_t now_ms)
 {
     const struct router *at = current(client);
-    bool gone = now_ms - client->link_ms >= (at->is_ipc ? CONNECT_IPC_MS : CONNECT_TCP_MS);
+    bool gone = now_ms - client->link_ms >= router_connect_ms(at);
     if (!client->probed && now_ms - client->link_ms >= PROBE_AFTER_MS) {
         client->probed = true;
         gone = gone || router_is_dead(at);
     }
     if (!gone)
         return;
-    // Every endpoint gets its turn before we give up.
-    uint64_t limit_ms = 0;
-    for (uint32_t i = 0; i < client->routers.count; i++)
-        limit_ms += client->routers.items[i].is_ipc ? CONNECT_IPC_MS : CONNECT_TCP_MS;
-    if (limit_ms < GIVE_UP_MS)
-        limit_ms = GIVE_UP_MS;
+    uint64_t limit_ms = routers_give_up_ms(&client->routers);
     if (!client->ever_connected && now_ms - client->opened_ms >= limit_ms)
         pending_fail_all(&client->pending, STATUS_UNREACHABLE);
     else
@@ -490,6 +491,27 @@ static void start(struct client *client, struct request *request)
     pending_start(&client->pending, request);
 }
 
+// A write that waits for nobody is of a bulk verb.
+#define BEGIN_put(client, request, op)                                                             \
+    tries_init(&(request)->tries, deadline_ms ? TRIES_BUDGET_MS : TRIES_BUDGET_BULK_MS,            \
+               (op)->flags &PUT_RETRY)
+#define BEGIN_get(client, request, op)  (void)0
+#define BEGIN_scan(client, request, op) (void)0
+
+void client_put(struct client *client, const struct op_put *op, uint64_t deadline_ms,
+                client_on_put *on_done, void *context)
+{
+    struct request *request =
+        new_request(client, MESSAGE_PUT, deadline_ms, (union callback){.put = on_done}, context);
+    struct op_put copy = *op;
+    copy.id = pending_id(&client->pending, request);
+    op_encode_put(&copy, &request->bytes);
+    // A write without a deadline is of a bulk verb.
+    tries_init(&request->tries, deadline_ms ? TRIES_BUDGET_MS : TRIES_BUDGET_BULK_MS,
+               op->flags & PUT_RETRY);
+    start(client, request);
+}
+
 #define CLIENT_START(name, TYPE)                                                                   \
     void client_##name(struct client *client, const struct op_##name *op, uint64_t deadline_ms,    \
                        client_on_##name *on_done, void *context)                                   \
@@ -501,7 +523,6 @@ static void start(struct client *client, struct request *request)
         op_encode_##name(&copy, &request->bytes);                                                  \
         start(client, request);                                                                    \
     }
-CLIENT_START(put, MESSAGE_PUT)
 CLIENT_START(get, MESSAGE_GET)
 CLIENT_START(scan, MESSAGE_SCAN)
 #undef CLIENT_START
@@ -526,12 +547,6 @@ bool client_has_room(const struct client *client)
     return client->pending.count < WINDOW_COUNT && client->pending.size < WINDOW_SIZE;
 }
 
-static bool is_readable(int fd)
-{
-    struct pollfd wanted = {.fd = fd, .events = POLLIN};
-    return fd >= 0 && poll(&wanted, 1, 0) > 0;
-}
-
 void client_run(struct client *client, int fd, int timeout_ms)
 {
     uint64_t until_ms = timeout_ms < 0 ? UINT64_MAX : clock_mono_ms() + (uint64_t)timeout_ms;
@@ -553,7 +568,7 @@ void client_run(struct client *client, int fd, int timeout_ms)
         check_deadlines(client, now_ms);
         check_link(client, now_ms);
         if (status || client->pending.ended_count != ended_count || now_ms >= until_ms ||
-            is_readable(fd))
+            (fd >= 0 && poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0))
             break;
     }
     // What callbacks have queued leaves now, not after the caller's own work.

@@ -2,7 +2,6 @@
 
 #include "base/xalloc.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 enum { KEEP_SIZE_MAX = 64 * 1024 }; // of the buffer of a free slot
@@ -86,6 +85,15 @@ static void leave_sent(struct pending *pending, const struct request *request)
     pending->sent_size -= request->bytes.size;
 }
 
+void request_begin_try(struct request *request, uint64_t name, uint64_t now_ms)
+{
+    if (request->type != MESSAGE_PUT)
+        return;
+    request->tries.is_repeated |= request->maybe_applied;
+    struct put_try next = tries_next(&request->tries, name, now_ms);
+    op_put_set_try(request->bytes.data + MESSAGE_HEADER_SIZE, &next);
+}
+
 void pending_sent(struct pending *pending, struct request *request, uint32_t batch)
 {
     request->state = REQUEST_SENT;
@@ -121,24 +129,6 @@ void pending_requeue(struct pending *pending, struct request *request)
     uint32_t at = (pending->queue_first + pending->queue_count++) % pending->queue_capacity;
     pending->queue[at] = pending_id(pending, request);
     request->state = REQUEST_QUEUED;
-}
-
-void pending_mark_retry(struct request *request)
-{
-    if (request->type != MESSAGE_PUT || request->maybe_applied)
-        return;
-    request->maybe_applied = true;
-    struct op_put op;
-    struct reader reader = reader_of(request_op(request));
-    enum status status = op_decode_put(&op, &reader);
-    assert(!status); // it is our own
-    (void)status;
-    op.flags |= PUT_RETRY;
-    struct buf again = {0};
-    buf_grow(&again, MESSAGE_HEADER_SIZE);
-    op_encode_put(&op, &again);
-    buf_release(&request->bytes);
-    request->bytes = again;
 }
 
 void pending_end(struct pending *pending, struct request *request)
@@ -185,6 +175,7 @@ bool request_goes_on(const struct request *request, enum status status)
     switch (status) {
     case STATUS_BUSY:
     case STATUS_STALE:
+    case STATUS_LATE:
         return true;
     case STATUS_INDETERMINATE:
     case STATUS_TIMEOUT:

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "dkv/client.h"
+#include "wire/tries.h"
 
 enum request_state { REQUEST_FREE, REQUEST_QUEUED, REQUEST_SENT, REQUEST_PAUSED };
 
@@ -21,6 +22,7 @@ struct request {
     uint8_t state;        // enum request_state
     uint8_t type;         // MESSAGE_PUT ...
     bool maybe_applied;   // a put that some router may have begun
+    struct tries tries;   // of a put
     uint32_t batch;       // the message it was sent in
     uint32_t pause_ms;    // before the next try
     uint64_t deadline_ms; // 0 = none
@@ -65,12 +67,11 @@ static inline struct bytes request_op(const struct request *request)
 struct request *pending_queued(const struct pending *pending, uint32_t i);
 void pending_dequeue(struct pending *pending, uint32_t count);
 
+// Each sending of a put is a try of its own, with a random name.
+void request_begin_try(struct request *request, uint64_t name, uint64_t now_ms);
 void pending_sent(struct pending *pending, struct request *request, uint32_t batch);
 void pending_pause(struct pending *pending, struct request *request, uint64_t until_ms);
 void pending_requeue(struct pending *pending, struct request *request); // to be sent (again)
-
-// From now on the put may have been applied: the router is told to look for its request id.
-void pending_mark_retry(struct request *request);
 
 void pending_end(struct pending *pending, struct request *request); // the slot is free
 

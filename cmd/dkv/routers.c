@@ -11,7 +11,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CLUSTER_FILE_SIZE_MAX = 64 * 1024 * 1024 };
+enum {
+    CLUSTER_FILE_SIZE_MAX = 64 * 1024 * 1024,
+    CONNECT_IPC_MS = 250,
+    CONNECT_TCP_MS = 1500, // four round trips with CURVE
+    GIVE_UP_MS_MIN = 1000,
+};
 
 static bool is_loopback(const char *tcp)
 {
@@ -137,4 +142,17 @@ bool router_is_dead(const struct router *router)
                    errno != EAGAIN && errno != EINTR;
     close(fd);
     return is_dead;
+}
+
+uint64_t router_connect_ms(const struct router *router)
+{
+    return router->is_ipc ? CONNECT_IPC_MS : CONNECT_TCP_MS;
+}
+
+uint64_t routers_give_up_ms(const struct routers *routers)
+{
+    uint64_t limit_ms = 0;
+    for (uint32_t i = 0; i < routers->count; i++)
+        limit_ms += router_connect_ms(&routers->items[i]);
+    return limit_ms < GIVE_UP_MS_MIN ? GIVE_UP_MS_MIN : limit_ms;
 }

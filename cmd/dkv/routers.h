@@ -32,3 +32,8 @@ enum status routers_parse(struct routers *routers, const struct globals *globals
 // True if it is certain that nobody listens there: an ipc path that does not exist or
 // refuses the connection. Does not wait.
 bool router_is_dead(const struct router *router);
+
+// How long a connection to it may take before the next endpoint is tried, and how long all of
+// them may before nobody is called reachable.
+uint64_t router_connect_ms(const struct router *router);
+uint64_t routers_give_up_ms(const struct routers *routers);

@@ -30,6 +30,8 @@ static const struct {
     [STATUS_EXISTS] = {"exists already", 2},
     [STATUS_INTERNAL] = {"internal error", 1},
     [STATUS_NOT_OWNER] = {"not an owner of this partition", 5},
+    [STATUS_LATE] = {"came too late, nothing was written", 5},
+    [STATUS_NOT_KEPT] = {"superseded everywhere", 5},
 };
 
 const char *status_text(enum status status)

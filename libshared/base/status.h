@@ -38,6 +38,8 @@ enum status {
     STATUS_EXISTS = 23,        // it is there already
     STATUS_INTERNAL = 24,      // a bug on our side
     STATUS_NOT_OWNER = 25,     // this node does not own the partition
+    STATUS_LATE = 26,          // it was under way for too long: nothing was done
+    STATUS_NOT_KEPT = 27,      // known and superseded everywhere: no copy counts
     STATUS_COUNT
 };
 

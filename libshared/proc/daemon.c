@@ -148,7 +148,9 @@ static enum status take_jobs(struct daemon *daemon, struct moment now, struct fa
     return status;
 }
 
-static void receive(struct daemon *daemon, struct moment now)
+// The time is asked for anew for every message: it may have come while this process stood
+// still in the middle of a turn, and then it is old.
+static void receive(struct daemon *daemon)
 {
     const struct daemon_brain *brain = daemon->brain;
     struct arrival arrival;
@@ -159,12 +161,12 @@ static void receive(struct daemon *daemon, struct moment now)
             break;
         size += message.size;
         if (!daemon->stop_by_ms || net_is_link(arrival.link))
-            brain->on_message(brain->self, &arrival, message, now, &daemon->outbox);
+            brain->on_message(brain->self, &arrival, message, moment_now(), &daemon->outbox);
     }
     uint32_t number;
     while (net_next_lost(daemon->net, &number)) {
         if (brain->on_lost)
-            brain->on_lost(brain->self, net_link(number), now, &daemon->outbox);
+            brain->on_lost(brain->self, net_link(number), moment_now(), &daemon->outbox);
     }
 }
 
@@ -217,7 +219,8 @@ static enum status think(struct daemon *daemon, struct moment now, struct fault 
     if (status)
         return status;
     tell_unsent(daemon, now);
-    receive(daemon, now);
+    receive(daemon);
+    now = moment_now();
     if (now.mono_ms >= daemon->tick_due_ms) {
         daemon->tick_due_ms = now.mono_ms + daemon->options->tick_ms;
         brain->on_tick(brain->self, now, &daemon->outbox);

@@ -2,9 +2,16 @@
 
 #include <assert.h>
 
+enum { LATE_MAX = 3 }; // UPDATEs to one owner: the link's clocks may have been out of date
+
 static owner_mask bit(unsigned owner)
 {
     return (owner_mask)(1u << owner);
+}
+
+static owner_mask all(const struct put *put)
+{
+    return (owner_mask)(bit(put->n) - 1);
 }
 
 static struct put_step nothing(void)
@@ -35,72 +42,48 @@ static bool is_answer(enum status refusal)
     return refusal && refusal != STATUS_IO && refusal != STATUS_CORRUPT;
 }
 
-// Nothing was written and nobody is left to ask.
-static struct put_step give_up(struct put *put)
+// "Not written" as long as nothing can have been.
+static enum status unless_sent(const struct put *put, enum status status)
 {
-    enum status refusal = (enum status)put->refusal;
-    enum status status = is_answer(refusal) ? refusal : STATUS_UNAVAILABLE;
-#if DKV_MUTANT != 8
-    if (put->sent || put->maybe_before)
-        status = STATUS_INDETERMINATE;
-#endif
+    return put->sent || put->maybe_before ? STATUS_INDETERMINATE : status;
+}
+
+// Nobody is left to ask, or it may not be asked any more.
+static struct put_step give_up(struct put *put, enum status status)
+{
     struct put_step step = nothing();
     if (!put->answered)
-        step = answer(put, step, status);
+        step = answer(put, step, unless_sent(put, status));
     return end(put, step);
 }
 
-static int next_coordinator(const struct put *put)
+static bool has_enough(const struct put *put)
 {
-    for (int i = 0; i < put->n; i++) {
-        if ((put->live & bit((unsigned)i)) && !(put->refused & bit((unsigned)i)))
-            return i;
-    }
-    return -1;
+    return mask_count(put->live) >= put->w &&
+           (!put->strict || !put->validate || mask_count(put->live) >= put->r);
 }
 
+// A retry is minted by an owner that has answered it: the fence is there.
 static struct put_step start_updating(struct put *put)
 {
+    owner_mask able = put->live & (owner_mask)~put->refused;
+    if (put->maybe_before)
+        able &= put->fenced;
+    if (!able) {
+        enum status refusal = (enum status)put->refusal;
+        return give_up(put, is_answer(refusal) ? refusal : STATUS_UNAVAILABLE);
+    }
+    if (!has_enough(put))
+        return give_up(put, STATUS_UNAVAILABLE);
+    if (put->is_over)
+        return give_up(put, STATUS_LATE);
     struct put_step step = nothing();
+    put->coordinator = (int8_t)__builtin_ctz(able);
     put->phase = PUT_UPDATING;
+    put->late_count = 0;
     put->sent = true;
     step.update = put->coordinator;
     return step;
-}
-
-// The first `count` of the live owners that are not in `except`.
-static owner_mask first_live(const struct put *put, owner_mask except, unsigned count)
-{
-    owner_mask mask = 0;
-    for (unsigned i = 0; i < put->n && mask_count(mask) < count; i++) {
-        if ((put->live & bit(i)) && !(except & bit(i)))
-            mask |= bit(i);
-    }
-    return mask;
-}
-
-static struct put_step start_reading_or_updating(struct put *put)
-{
-    put->coordinator = (int8_t)next_coordinator(put);
-    if (put->coordinator < 0)
-        return give_up(put);
-    bool read = put->must_read || (put->must_read_elsewhere && put->coordinator != 0);
-#if DKV_MUTANT == 9
-    read = false;
-#endif
-    if (!read)
-        return start_updating(put);
-    if (put->phase != PUT_READING)
-        put->asked = put->replied = 0;
-    put->phase = PUT_READING;
-    // The coordinator adds its own record, so it is one of the R without being asked.
-    put->replied |= bit((unsigned)put->coordinator);
-    owner_mask busy = put->asked | put->replied;
-    unsigned missing = put->r > mask_count(busy) ? (unsigned)(put->r - mask_count(busy)) : 0;
-    struct put_step step = nothing();
-    step.read = first_live(put, busy, missing);
-    put->asked |= step.read;
-    return put->asked ? step : start_updating(put);
 }
 
 static void init(struct put *put, const struct put_start *start)
@@ -111,8 +94,8 @@ static void init(struct put *put, const struct put_start *start)
                         .w = start->w,
                         .r = start->r,
                         .coordinator = -1,
-                        .must_read = start->must_read,
-                        .must_read_elsewhere = start->must_read_elsewhere,
+                        .validate = start->validate,
+                        .strict = start->strict,
                         .maybe_before = start->retry,
                         .live = start->live};
 }
@@ -120,12 +103,10 @@ static void init(struct put *put, const struct put_start *start)
 struct put_step put_start(struct put *put, const struct put_start *start)
 {
     init(put, start);
-    if (mask_count(put->live) < put->w)
-        return give_up(put);
-    if (!start->retry) {
-        put->phase = PUT_UPDATING;
-        return start_reading_or_updating(put);
-    }
+    if (!has_enough(put))
+        return give_up(put, STATUS_UNAVAILABLE);
+    if (!start->retry)
+        return start_updating(put);
     struct put_step step = nothing();
     put->phase = PUT_FINDING;
     put->asked = put->live;
@@ -133,7 +114,7 @@ struct put_step put_start(struct put *put, const struct put_start *start)
     return step;
 }
 
-// Sends the record to every live owner of `targets` and judges the rest as failed.
+// Sends the record to every live owner of `targets`.
 static struct put_step start_merging(struct put *put, owner_mask targets)
 {
     struct put_step step = nothing();
@@ -141,17 +122,31 @@ static struct put_step start_merging(struct put *put, owner_mask targets)
     put->sent = true;
     step.merge = targets & put->live;
     put->merging |= step.merge;
-    put->failed = (owner_mask)((bit(put->n) - 1) & ~(put->merging | put->acked));
     return step;
+}
+
+// Enough owners have told, or all have that can.
+static bool is_validated(const struct put *put)
+{
+    bool is_enough = mask_count(put->told) >= put->r;
+    bool is_hopeless = !(put->merging & ~put->told);
+    return !put->validate || put->again || is_enough || (!put->strict && is_hopeless);
+}
+
+static bool can_succeed(const struct put *put)
+{
+    bool can_tell = !put->strict || !put->validate || put->again ||
+                    mask_count(put->told | put->merging) >= put->r;
+    return can_tell && mask_count(put->acked | put->merging) >= put->w;
 }
 
 // In MERGING: is it written, can it still be, is anything outstanding?
 static struct put_step judge(struct put *put, struct put_step step)
 {
     if (!put->answered) {
-        if (mask_count(put->acked) >= put->w)
+        if (mask_count(put->acked) >= put->w && is_validated(put))
             step = answer(put, step, STATUS_OK);
-        else if (mask_count(put->acked | put->merging) < put->w)
+        else if (!can_succeed(put))
             step = answer(put, step, STATUS_INDETERMINATE);
     }
     if (!put->merging)
@@ -159,42 +154,65 @@ static struct put_step judge(struct put *put, struct put_step step)
     return step;
 }
 
+// The write met what it had not seen: a second dot that covers it. W is counted anew.
+static struct put_step start_again(struct put *put, uint8_t owner)
+{
+    if (put->is_over)
+        return give_up(put, STATUS_INDETERMINATE);
+    if (!(put->live & bit((unsigned)put->coordinator)))
+        put->coordinator = (int8_t)owner; // it has the record, too
+    struct put_step step = nothing();
+    put->again = true;
+    put->phase = PUT_UPDATING;
+    put->late_count = 0;
+    put->acked = put->merging = put->early = 0;
+    step.update = put->coordinator;
+    return step;
+}
+
+static bool must_repeat(const struct put *put, enum put_conflict conflict)
+{
+    return conflict == PUT_MET_OTHERS && put->validate && !put->again && !put->answered;
+}
+
 struct put_step put_start_merging(struct put *put, const struct put_start *start)
 {
     init(put, start);
-    if (mask_count(put->live) < put->w)
-        return give_up(put);
-    return judge(put, start_merging(put, (owner_mask)(bit(put->n) - 1)));
+    if (!has_enough(put))
+        return give_up(put, STATUS_UNAVAILABLE);
+    return judge(put, start_merging(put, all(put)));
 }
 
-struct put_step put_on_found(struct put *put, uint8_t owner, enum status status)
+struct put_step put_on_found(struct put *put, uint8_t owner, enum status status,
+                             enum put_conflict conflict)
 {
     if (put->phase != PUT_FINDING || !(put->asked & bit(owner)))
         return nothing();
     put->asked &= (owner_mask)~bit(owner);
-#if DKV_MUTANT == 7
-    status = STATUS_NOT_FOUND;
-#endif
-    if (status == STATUS_OK)
-        return judge(put, start_merging(put, (owner_mask)(bit(put->n) - 1)));
+    if (status == STATUS_OK) {
+        put->coordinator = (int8_t)owner;
+        put->sent = true;
+        put->told |= bit(owner);
+        put->validate &= conflict != PUT_SUPERSEDED;
+        if (must_repeat(put, conflict))
+            return start_again(put, owner);
+        return judge(put, start_merging(put, all(put)));
+    }
     if (status == STATUS_NOT_FOUND)
-        put->denied |= bit(owner);
-    if (put->denied == (owner_mask)(bit(put->n) - 1))
-        put->maybe_before = false;
+        put->fenced |= bit(owner);
     if (put->asked)
         return nothing();
-    return start_reading_or_updating(put);
+    if (put->fenced == all(put))
+        return start_updating(put);
+    if (!(put->fenced & put->live))
+        return give_up(put, STATUS_UNAVAILABLE);
+    put->phase = PUT_WAITING;
+    return (struct put_step){.update = -1, .wait = true};
 }
 
-struct put_step put_on_read(struct put *put, uint8_t owner)
+struct put_step put_on_waited(struct put *put)
 {
-    if (put->phase != PUT_READING || !(put->asked & bit(owner)))
-        return nothing();
-    put->asked &= (owner_mask)~bit(owner);
-    put->replied |= bit(owner);
-    if (put->asked)
-        return nothing();
-    return start_reading_or_updating(put);
+    return put->phase == PUT_WAITING ? start_updating(put) : nothing();
 }
 
 // Refusals that another owner would repeat.
@@ -204,41 +222,62 @@ static bool is_final(enum status status)
            status == STATUS_REFUSED || status == STATUS_STALE;
 }
 
-struct put_step put_on_updated(struct put *put, uint8_t owner, enum status status)
+// An explicit no: this owner wrote nothing.
+static struct put_step take_refusal(struct put *put, uint8_t owner, enum status status)
 {
-    if (put->phase != PUT_UPDATING || owner != put->coordinator)
-        return nothing();
-    if (status == STATUS_OK) {
-        put->acked |= put->early & bit(owner);
-        put->merging = (owner_mask)(bit(owner) & ~put->early); // its DURABLE
-        return judge(put, start_merging(put, (owner_mask)((bit(put->n) - 1) & ~bit(owner))));
-    }
-    // An explicit no: this owner wrote nothing, so the write does not exist.
+    if (status == STATUS_LATE && ++put->late_count < LATE_MAX && !put->is_over)
+        return (struct put_step){.update = (int8_t)owner};
+    if (put->again)
+        return give_up(put, STATUS_INDETERMINATE); // the first dot is there
     put->sent = false;
     put->refusal = (uint8_t)status;
     put->refused |= bit(owner);
-    if (is_final(status))
-        return give_up(put);
-    return start_reading_or_updating(put);
+    return is_final(status) ? give_up(put, status) : start_updating(put);
 }
 
-struct put_step put_on_acked(struct put *put, uint8_t owner, enum status status)
+struct put_step put_on_updated(struct put *put, uint8_t owner, enum status status,
+                               enum put_conflict conflict)
 {
-#if DKV_MUTANT == 4
-    if (put->phase == PUT_MERGING && status == STATUS_OK && (put->acked & bit(owner)) &&
-        !put->answered)
-        return answer(put, nothing(), STATUS_OK);
-#endif
+    if (put->phase != PUT_UPDATING || owner != put->coordinator)
+        return nothing();
+    if (status)
+        return take_refusal(put, owner, status);
+    put->acked |= put->early & bit(owner);
+    put->merging = (owner_mask)(bit(owner) & ~put->early); // its DURABLE
+    put->told |= bit(owner);
+    put->validate &= conflict != PUT_SUPERSEDED;
+    if (must_repeat(put, conflict)) // an earlier try had left it here
+        return start_again(put, owner);
+    return judge(put, start_merging(put, (owner_mask)(all(put) & ~bit(owner))));
+}
+
+static struct put_step take_ack(struct put *put, uint8_t owner, enum status status)
+{
+    put->merging &= (owner_mask)~bit(owner);
+    if (status == STATUS_OK)
+        put->acked |= bit(owner);
+    return judge(put, nothing());
+}
+
+struct put_step put_on_durable(struct put *put, uint8_t owner, enum status status)
+{
     if (put->phase == PUT_UPDATING && owner == put->coordinator && status == STATUS_OK)
         put->early |= bit(owner);
     if (put->phase != PUT_MERGING || !(put->merging & bit(owner)))
         return nothing();
-    put->merging &= (owner_mask)~bit(owner);
+    return take_ack(put, owner, status);
+}
+
+struct put_step put_on_merged(struct put *put, uint8_t owner, enum status status,
+                              enum put_conflict conflict)
+{
+    if (put->phase != PUT_MERGING || !(put->merging & bit(owner)))
+        return nothing();
     if (status == STATUS_OK)
-        put->acked |= bit(owner);
-    else
-        put->failed |= bit(owner);
-    return judge(put, nothing());
+        put->told |= bit(owner);
+    if (must_repeat(put, conflict))
+        return start_again(put, owner);
+    return take_ack(put, owner, status);
 }
 
 struct put_step put_on_failed(struct put *put, uint8_t owner)
@@ -246,18 +285,11 @@ struct put_step put_on_failed(struct put *put, uint8_t owner)
     put->live &= (owner_mask)~bit(owner);
     switch (put->phase) {
     case PUT_FINDING:
-        return put_on_found(put, owner, STATUS_UNREACHABLE);
-    case PUT_READING:
-        if (owner != put->coordinator && !(put->asked & bit(owner)))
-            return nothing();
-        put->asked &= (owner_mask)~bit(owner);
-        if (owner == put->coordinator) // which was counted, but not asked
-            put->replied &= (owner_mask)~bit(owner);
-        return start_reading_or_updating(put);
+        return put_on_found(put, owner, STATUS_UNREACHABLE, PUT_ALONE);
     case PUT_UPDATING:
-        return owner == put->coordinator ? give_up(put) : nothing();
+        return owner == put->coordinator ? give_up(put, STATUS_INDETERMINATE) : nothing();
     case PUT_MERGING:
-        return put_on_acked(put, owner, STATUS_UNREACHABLE);
+        return put->merging & bit(owner) ? take_ack(put, owner, STATUS_UNREACHABLE) : nothing();
     default:
         return nothing();
     }
@@ -267,7 +299,6 @@ struct put_step put_on_deadline(struct put *put)
 {
     struct put_step step = nothing();
     if (!put->answered)
-        step = answer(put, step,
-                      put->sent || put->maybe_before ? STATUS_INDETERMINATE : STATUS_UNAVAILABLE);
+        step = answer(put, step, unless_sent(put, STATUS_UNAVAILABLE));
     return end(put, step);
 }

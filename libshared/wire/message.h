@@ -3,15 +3,16 @@
 // One frame: a header and `count` operations of one type. Little-endian, bounded, no
 // allocation; decoded operations borrow from the frame. dkv-wire(7) is the grammar.
 //
-//     header  40 bytes
-//     body    count operations, each beginning with its id
+//     header  64 bytes
+//     body    count operations, each behind its size (u32) and beginning with its id
 //
 // The requester chooses the id; the reply carries it back. Replies may come in any
-// order and in other groupings than the requests.
+// order and in other groupings than the requests. A reader passes over what an operation has
+// behind the fields that it knows, so that fields can be added at the end.
 //
 // Who asks whom:
 //     client -> router   HELLO PING PUT GET SCAN ASK
-//     router -> store    HELLO PING UPDATE MERGE FETCH FIND SCAN_LOCAL ROOTS
+//     router -> store    HELLO PING UPDATE MERGE FETCH FIND SCAN_LOCAL
 //     router -> router   HELLO PING ASK
 //
 // Limits: 256 operations and 64 KiB a message; one larger operation travels alone.
@@ -21,8 +22,8 @@
 
 enum {
     MESSAGE_MAGIC = 0x6b64, // "dk"
-    MESSAGE_VERSION = 1,
-    MESSAGE_HEADER_SIZE = 40,
+    MESSAGE_VERSION = 2,
+    MESSAGE_HEADER_SIZE = 64,
     MESSAGE_OPS_MAX = 256,
     MESSAGE_SIZE_SOFT_MAX = 64 * 1024,
     MESSAGE_SIZE_MAX = 36 * 1024 * 1024, // the join of two greatest records, and its envelope
@@ -53,21 +54,25 @@ enum message_type {
     MESSAGE_FOUND = 40,
     MESSAGE_SCAN_LOCAL = 41,
     MESSAGE_SCANNED_LOCAL = 42,
-    MESSAGE_ROOTS = 43,
-    MESSAGE_ROOTS_ARE = 44,
 };
 
 // u16 magic, u8 version, u8 type, u16 flags (0), u16 count, u32 body size,
-// u16 credit_ops, u16 credit_kib, u64 epoch, u64 boot, u32 budget_ms, u32 reserved (0)
+// u16 credit_ops, u16 credit_kib, u64 epoch, u64 boot, u32 budget_ms, u32 ring_hash,
+// u64 sent_ms, u64 your_ms, u32 received_kib, u32 reserved (0)
 struct message_header {
-    uint8_t type;        // enum message_type
-    uint16_t count;      // operations in the body
-    uint32_t body_size;  // bytes behind the header
-    uint16_t credit_ops; // how many operations the sender is willing to have in flight
-    uint16_t credit_kib; // and how many KiB; 0 = unchanged
-    uint64_t epoch;      // of the sender's ring; 0 = has none (clients)
-    uint64_t boot;       // random id of the sender's life
-    uint32_t budget_ms;  // time left for the operations when this was sent; 0 = not said
+    uint8_t type;          // enum message_type
+    uint16_t count;        // operations in the body
+    uint32_t body_size;    // bytes behind the header
+    uint16_t credit_ops;   // how many operations the sender is willing to have in flight
+    uint16_t credit_kib;   // and how many KiB; 0 = unchanged
+    uint64_t epoch;        // of the sender's ring; 0 = has none (clients)
+    uint64_t boot;         // random id of the sender's life
+    uint32_t budget_ms;    // time left for the operations when this was sent; 0 = not said
+    uint32_t ring_hash;    // low bits of the hash of the sender's ring, beside its epoch
+    uint64_t sent_ms;      // by the sender's link clock (wire/age.h)
+    uint64_t your_ms;      // and by the receiver's, as the sender knows it: never too late; 0 = it
+                           // does not
+    uint32_t received_kib; // of bodies that the sender took from this link, modulo 2^32
 };
 
 void message_header_encode(const struct message_header *header, uint8_t out[MESSAGE_HEADER_SIZE]);
@@ -86,13 +91,15 @@ struct op_hello { // first message on every link; the answer says who is there
     uint64_t id;
     uint8_t version_min, version_max;
     uint32_t capabilities;
-    uint64_t node;  // the sender's node id, 0 for a client
-    uint64_t actor; // the actor of the sender's store, 0 = none
+    uint64_t cluster; // as far as the sender has a ring; 0 = it has none
+    uint64_t node;    // the sender's node id, 0 for a client
+    uint64_t actor;   // the actor of the sender's store, 0 = none
 };
 
 struct op_welcome {
     uint64_t id;
     uint8_t version;
+    uint8_t version_min, version_max; // that it speaks
     uint32_t capabilities;
     uint64_t cluster;
     uint64_t node;
@@ -113,6 +120,7 @@ struct op_pong {
     uint64_t entry_count;     // live keys, as far as known
     uint64_t data_size;       // bytes in tables and memory, and of values beside them
     uint8_t disk_full;
+    uint64_t wall_ms;     // its wall clock
     struct bytes metrics; // sized, of a store: wire/metrics.h
 };
 
@@ -143,17 +151,31 @@ enum put_flags {
     PUT_RECORD = 32,       // the value is an encoded record to be joined as it is (restore)
 };
 
+// A try is one sending of a PUT by its client; all tries of a request carry its id. Only one
+// of them may mint at a time, so each says how long it may (dkv-wire(7), "One try at a time").
 struct op_put {
     uint64_t id;
     struct request_id request;
-    uint8_t level; // W, enum ring_level or a number
-    uint8_t flags; // enum put_flags
-    uint64_t expires_ms;
+    uint8_t level;         // W, enum ring_level or a number
+    uint8_t flags;         // enum put_flags
+    uint64_t ttl_ms;       // it expires so long after it was minted; 0 = never
+    uint64_t try;          // random
+    uint32_t budget_ms;    // the router may send UPDATE for so long after this was sent ...
+    uint32_t young_ms;     // ... and a store obeys it for so long after that
+    uint32_t wait_ms;      // until the try before can mint no more; 0 = it cannot, or there is none
     struct bytes keyspace; // short, its name
     struct bytes key;      // short
     struct bytes context;  // sized, binary context token; empty = blind
     struct bytes value;    // sized
 };
+
+// What an encoded PUT says of its try can be changed in place when it is sent (again).
+struct put_try {
+    bool is_repeated; // PUT_RETRY
+    uint64_t name;    // op_put.try
+    uint32_t budget_ms, young_ms, wait_ms;
+};
+void op_put_set_try(uint8_t *encoded, const struct put_try *put_try);
 
 struct op_put_done {
     uint64_t id;
@@ -222,6 +244,7 @@ enum update_flags {
     UPDATE_DELETE = 1,
     UPDATE_KEEP_SIBLINGS = 2,
     UPDATE_BLIND = 4, // supersede what the coordinator's record holds, besides the context
+    UPDATE_AGAIN = 8, // the request has a dot, which met others: give it one that covers them
 };
 
 struct op_update { // to the coordinator's store, which gives the write its dot
@@ -229,9 +252,10 @@ struct op_update { // to the coordinator's store, which gives the write its dot
     struct request_id request;
     uint8_t flags;
     uint32_t keyspace;
-    uint64_t actor;     // of the store that is meant, 0 = whoever it is: else BUSY
-    uint64_t hlc_floor; // greater than any hlc in the context
-    uint64_t expires_ms;
+    uint64_t try;         // of the PUT: a store that was asked by a later one refuses it
+    uint32_t young_ms;    // older than this, counted by the link's clock, it is LATE: not obeyed
+    uint64_t hlc_floor;   // greater than any hlc in the context
+    uint64_t ttl_ms;      // 0 = it never expires
     struct bytes key;     // short
     struct bytes context; // sized, an encoded clock; empty = none
     struct bytes value;   // sized
@@ -242,19 +266,47 @@ struct op_updated {
     uint64_t id;
     uint8_t status;
     struct dot dot;
-    struct bytes record; // sized, the whole record, to be merged by the other owners
+    uint64_t hlc;
+    struct bytes superseded; // sized, an encoded clock: the dots that this write superseded
+    struct bytes requests;   // sized: and the request ids behind them, superseded_append()
+    struct bytes record;     // sized, the whole record, to be merged by the other owners
 };
 
-struct op_done { // DURABLE, MERGED
+struct op_done { // DURABLE
     uint64_t id;
     uint8_t status;
 };
 
+// A dot that was superseded, with the request it came from: what a record does not tell.
+// In `requests` of UPDATED and MERGE they stand one behind the other: dot, request id.
+struct superseded {
+    struct dot dot;
+    struct request_id request;
+};
+enum { SUPERSEDED_ENCODED_SIZE = 32 };
+void superseded_append(const struct superseded *superseded, struct buf *out);
+bool superseded_next(struct reader *list, struct superseded *superseded); // false at the end
+
 struct op_merge {
     uint64_t id;
     uint32_t keyspace;
-    struct bytes key;    // short
-    struct bytes record; // sized
+    struct dot dot;        // of the write that is to be validated; counter 0 = none is
+    struct bytes key;      // short
+    struct bytes dots;     // sized, an encoded clock: what the record stands for besides its
+                           // siblings; empty = nothing
+    struct bytes requests; // sized: superseded by that write
+    struct bytes record;   // sized
+};
+
+enum merged_flags { MERGED_LOST = 1 }; // the owner may lack what it had known
+
+struct op_merged {
+    uint64_t id;
+    uint8_t status;
+    uint8_t flags;     // enum merged_flags
+    uint64_t hlc_told; // greatest of what is told
+    struct bytes told; // sized, an encoded clock: what the owner held that the record neither has
+                       // nor covers; empty = nothing
 };
 
 struct op_fetch {
@@ -264,18 +316,34 @@ struct op_fetch {
     struct bytes key; // short
 };
 
-struct op_fetched { // FETCHED, FOUND
+struct op_fetched {
     uint64_t id;
-    uint8_t status;      // NOT_FOUND: nothing known of this key (FOUND: of this request)
+    uint8_t status;      // NOT_FOUND: nothing known of this key
     struct bytes record; // sized
 };
 
-struct op_find { // does this store know the request id? FOUND has the record that holds or covers
-                 // it
+// Does this store know the request? If not, it obeys from now on only UPDATEs of this try.
+struct op_find {
     uint64_t id;
     struct request_id request;
+    uint64_t try;
     uint32_t keyspace;
     struct bytes key; // short
+};
+
+enum find_state {
+    FIND_LIVE = 1,       // a sibling of the record is of this request
+    FIND_SUPERSEDED = 2, // the record covers it, and does not have it
+    FIND_BEATEN = 3,     // lww: it lost to a greater hlc that nobody meant to supersede it
+    FIND_PURGED = 4,     // it was written; nothing of it is left
+};
+
+struct op_found {
+    uint64_t id;
+    uint8_t status;      // NOT_FOUND: nothing known of this request; it is fenced
+    uint8_t state;       // enum find_state
+    struct dot dot;      // that the request became
+    struct bytes record; // sized
 };
 
 struct op_scan_local {
@@ -289,19 +357,6 @@ struct op_scan_local {
 };
 
 // SCANNED_LOCAL is an op_scanned.
-
-struct op_roots { // the hash tree roots of some partitions
-    uint64_t id;
-    uint32_t first;
-    uint32_t count;
-};
-
-struct op_roots_are {
-    uint64_t id;
-    uint8_t status;
-    uint32_t first;
-    struct bytes roots; // sized: u64 for each partition
-};
 
 #define OP_FUNCTIONS(name)                                                                         \
     void op_encode_##name(const struct op_##name *op, struct buf *out);                            \
@@ -323,10 +378,10 @@ OP_FUNCTIONS(update)
 OP_FUNCTIONS(updated)
 OP_FUNCTIONS(done)
 OP_FUNCTIONS(merge)
+OP_FUNCTIONS(merged)
 OP_FUNCTIONS(fetch)
 OP_FUNCTIONS(fetched)
 OP_FUNCTIONS(find)
+OP_FUNCTIONS(found)
 OP_FUNCTIONS(scan_local)
-OP_FUNCTIONS(roots)
-OP_FUNCTIONS(roots_are)
 #undef OP_FUNCTIONS

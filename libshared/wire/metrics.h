@@ -57,7 +57,10 @@
     M(MERGING, GAUGE, "engine_merging", "merges under way")                                        \
     M(COLD_READS, COUNTER, "engine_cold_reads", "places read from the disk beside other work")     \
     M(PARKED, COUNTER, "store_parked", "operations that waited for such a read")                   \
-    M(PARKED_NOW, GAUGE, "store_parked_now", "of these, operations that wait now")
+    M(PARKED_NOW, GAUGE, "store_parked_now", "of these, operations that wait now")                 \
+    M(LATE, COUNTER, "store_late", "writes not obeyed: too old, or of a try that was given up")    \
+    M(TOLD, COUNTER, "store_told", "merges that met what a blind write had not seen")              \
+    M(FORGED, COUNTER, "store_forged", "clocks that name writes which this store has not made")
 // clang-format on
 
 #define METRIC_MEMBER(member, kind, name, meaning) METRIC_##member,

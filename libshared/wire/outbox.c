@@ -112,6 +112,7 @@ void outbox_finish(struct outbox *outbox)
         header.count = message->count;
         header.body_size = (uint32_t)(message->bytes.size - MESSAGE_HEADER_SIZE);
         header.budget_ms = message->budget_ms;
+        header.your_ms = message->your_ms;
         message_header_encode(&header, message->bytes.data);
     }
 }

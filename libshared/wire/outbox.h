@@ -22,13 +22,14 @@ struct outbox_message {
     link_id link;
     uint64_t gate; // 0 = send at once
     uint32_t budget_ms;
+    uint64_t your_ms; // set by the brain at the end of its turn (wire/age.h)
     uint8_t type;
     uint16_t count;
     struct buf bytes; // header (filled in at the end of the turn) and body
 };
 
 struct outbox {
-    struct message_header header; // template: epoch, boot, credit, budget
+    struct message_header header; // template: ring, boot, time, credit
     struct outbox_message *messages;
     uint32_t count;
     uint32_t capacity; // messages whose buffers are kept for the next turn

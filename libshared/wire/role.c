@@ -40,7 +40,6 @@ bool role_allows(enum role role, enum message_type type, bool to_store)
     case MESSAGE_FETCH:
     case MESSAGE_FIND:
     case MESSAGE_SCAN_LOCAL:
-    case MESSAGE_ROOTS:
         return to_store && role == ROLE_PEER;
     default: // replies are never requests
         return false;

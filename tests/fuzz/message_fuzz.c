@@ -1,4 +1,5 @@
-// A message that is accepted is made of the very bytes that its operations encode to.
+// What is accepted of a message encodes to no more bytes than it came in, and to the same ones
+// when they are decoded again. (Fields of a later version are passed over.)
 //
 // Every operation is decoded as what the type of the message says, as a receiver does.
 #include "wire/message.h"
@@ -15,7 +16,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         struct op_##name op;                                                                       \
         if (op_decode_##name(&op, body))                                                           \
             return STATUS_INVALID;                                                                 \
+        size_t begun = out->size;                                                                  \
+        struct buf again = {0};                                                                    \
         op_encode_##name(&op, out);                                                                \
+        struct bytes once = bytes_of(out->data + begun, out->size - begun);                        \
+        struct reader back = reader_of(once);                                                      \
+        if (op_decode_##name(&op, &back))                                                          \
+            abort();                                                                               \
+        op_encode_##name(&op, &again);                                                             \
+        if (!bytes_equal(once, buf_bytes(&again)))                                                 \
+            abort();                                                                               \
+        buf_release(&again);                                                                       \
         return STATUS_OK;                                                                          \
     }
 
@@ -37,12 +48,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     T(UPDATED, updated)                                                                            \
     T(DURABLE, done)                                                                               \
     T(MERGE, merge)                                                                                \
+    T(MERGED, merged)                                                                              \
     T(FETCH, fetch)                                                                                \
     T(FETCHED, fetched)                                                                            \
     T(FIND, find)                                                                                  \
-    T(SCAN_LOCAL, scan_local)                                                                      \
-    T(ROOTS, roots)                                                                                \
-    T(ROOTS_ARE, roots_are)
+    T(FOUND, found)                                                                                \
+    T(SCAN_LOCAL, scan_local)
 
 #define COPY(type, name) DEFINE_COPY(name)
 TYPES(COPY)
@@ -54,10 +65,6 @@ static enum status copy_op(uint8_t type, struct reader *body, struct buf *out)
     case MESSAGE_##type:                                                                           \
         return copy_##name(body, out);
         TYPES(CASE)
-    case MESSAGE_MERGED:
-        return copy_done(body, out);
-    case MESSAGE_FOUND:
-        return copy_fetched(body, out);
     case MESSAGE_SCANNED_LOCAL:
         return copy_scanned(body, out);
     default:
@@ -76,8 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum status status = STATUS_OK;
     for (unsigned i = 0; !status && i < header.count; i++)
         status = copy_op(header.type, &body, &again);
-    // Bytes behind the last operation are the receiver's to refuse.
-    if (!status && (again.size > size || memcmp(again.data, data, again.size) != 0))
+    if (!status && again.size > size)
         abort();
     buf_release(&again);
     return 0;

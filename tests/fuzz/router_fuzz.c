@@ -71,6 +71,13 @@ static void take_answer(struct bench *bench, uint64_t id)
     bench->waiting[id] = false;
 }
 
+// Of the first operation, behind its size.
+static uint64_t first_id(struct reader *body)
+{
+    reader_u32(body);
+    return reader_u64(body);
+}
+
 static void read_message(struct bench *bench, const struct outbox_message *message)
 {
     struct reader body = reader_of(buf_bytes(&message->bytes));
@@ -93,7 +100,7 @@ static void read_message(struct bench *bench, const struct outbox_message *messa
             must(message->link != CLIENT, "a message that a client cannot use");
             if (i == 0 && message->link < NODES)
                 bench->asked[bench->asked_count++ % ASKED_MAX] =
-                    (struct asked){(uint32_t)message->link, message->type, reader_u64(&body)};
+                    (struct asked){(uint32_t)message->link, message->type, first_id(&body)};
         }
     }
 }
@@ -115,6 +122,8 @@ static void tell(struct bench *bench, link_id link, enum role role, enum message
                                     .body_size = (uint32_t)(message->size - MESSAGE_HEADER_SIZE),
                                     .boot = boot,
                                     .epoch = bench->ring.epoch,
+                                    .ring_hash = bench->router.ring_hash,
+                                    .your_ms = link_clock(9, bench->now.mono_ms),
                                     .budget_ms = budget_ms};
     message_header_encode(&header, message->data);
     struct arrival arrival = {.link = link, .role = role};
@@ -144,6 +153,9 @@ static void request(struct bench *bench, struct reader *input)
                              .level = level % 40,
                              .flags = flags,
                              .key = key_of(details),
+                             .budget_ms = 600,
+                             .young_ms = 300,
+                             .wait_ms = kind,
                              .value = bytes_of_text("value")};
         memset(put.request.bytes, (int)id + 1, sizeof put.request.bytes);
         op_encode_put(&put, &message);
@@ -188,14 +200,26 @@ static void make_record(uint8_t byte, struct bytes key, struct buf *out)
 static void encode_reply(const struct asked *asked, uint8_t status, uint8_t details,
                          struct bytes record, enum message_type *type, struct buf *message)
 {
-    struct op_updated updated = {
-        .id = asked->id, .status = status, .dot = {details, 1}, .record = record};
+    struct op_updated updated = {.id = asked->id,
+                                 .status = status,
+                                 .dot = {1 + (details >> 4), 1 + (details & 3)},
+                                 .record = record};
     struct op_done done = {.id = asked->id, .status = status};
+    struct buf told = {0};
+    struct clock clock = {0};
+    clock_add(&clock, (struct interval){details, 1, 1});
+    clock_encode(&clock, &told);
+    struct op_merged merged = {.id = asked->id,
+                               .status = status,
+                               .hlc_told = details,
+                               .told = details & 32 ? buf_bytes(&told) : (struct bytes){0}};
+    struct op_found found = {.id = asked->id,
+                             .status = status,
+                             .state = FIND_LIVE,
+                             .dot = {1 + (details >> 4), 1 + (details & 3)},
+                             .record = record};
     struct op_fetched fetched = {.id = asked->id, .status = status, .record = record};
     struct op_scanned scanned = {.id = asked->id, .status = status, .done = details & 1};
-    uint64_t roots[64] = {details};
-    struct op_roots_are are = {
-        .id = asked->id, .status = status, .roots = bytes_of(roots, sizeof roots)};
     switch (asked->type) {
     case MESSAGE_UPDATE:
         *type = details & 64 ? MESSAGE_DURABLE : MESSAGE_UPDATED;
@@ -206,20 +230,22 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
         break;
     case MESSAGE_MERGE:
         *type = MESSAGE_MERGED;
-        op_encode_done(&done, message);
+        op_encode_merged(&merged, message);
         break;
     case MESSAGE_SCAN_LOCAL:
         *type = MESSAGE_SCANNED_LOCAL;
         op_encode_scanned(&scanned, message);
         break;
-    case MESSAGE_ROOTS:
-        *type = MESSAGE_ROOTS_ARE;
-        op_encode_roots_are(&are, message);
+    case MESSAGE_FIND:
+        *type = MESSAGE_FOUND;
+        op_encode_found(&found, message);
         break;
     default:
-        *type = asked->type == MESSAGE_FIND ? MESSAGE_FOUND : MESSAGE_FETCHED;
+        *type = MESSAGE_FETCHED;
         op_encode_fetched(&fetched, message);
     }
+    clock_release(&clock);
+    buf_release(&told);
 }
 
 static void reply(struct bench *bench, struct reader *input)
@@ -245,7 +271,11 @@ static void reply(struct bench *bench, struct reader *input)
 static void welcome(struct bench *bench, uint32_t link, uint64_t boot)
 {
     struct buf message = {0};
-    struct op_welcome welcome = {.version = MESSAGE_VERSION, .node = link + 1};
+    struct op_welcome welcome = {.version = MESSAGE_VERSION,
+                                 .version_min = MESSAGE_VERSION,
+                                 .version_max = MESSAGE_VERSION,
+                                 .cluster = 1,
+                                 .node = link + 1};
     buf_grow(&message, MESSAGE_HEADER_SIZE);
     op_encode_welcome(&welcome, &message);
     tell(bench, link, ROLE_PEER, MESSAGE_WELCOME, 0, boot, &message);

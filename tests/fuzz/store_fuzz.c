@@ -7,6 +7,7 @@
 #include "dkv-store/store.h"
 #include "ring/ring_plan.h"
 #include "sim/memory_vfs.h"
+#include "wire/age.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,10 +66,13 @@ static void end_turn(struct bench *bench)
 
 static void tell(struct bench *bench, enum message_type type, uint64_t epoch, struct buf *message)
 {
-    struct message_header header = {.type = (uint8_t)type,
-                                    .count = 1,
-                                    .body_size = (uint32_t)(message->size - MESSAGE_HEADER_SIZE),
-                                    .epoch = epoch};
+    struct message_header header = {
+        .type = (uint8_t)type,
+        .count = 1,
+        .body_size = (uint32_t)(message->size - MESSAGE_HEADER_SIZE),
+        .epoch = epoch,
+        .ring_hash = bench->store.ring_hash,
+        .your_ms = link_clock(bench->store.options.boot, bench->now.mono_ms - 100)};
     message_header_encode(&header, message->data);
     struct arrival arrival = {.link = 1, .role = ROLE_PEER};
     store_on_message(&bench->store, &arrival, buf_bytes(message), bench->now, &bench->outbox);
@@ -116,6 +120,8 @@ static void update(struct reader *input, struct buf *message)
     struct op_update op = {.flags = flags,
                            .keyspace = key & 64 ? 1 : key >> 7,
                            .hlc_floor = details,
+                           .try = details & 1,
+                           .young_ms = details & 128 ? 50 : 300,
                            .key = key_of(key),
                            .context = context.count ? buf_bytes(&encoded) : (struct bytes){0},
                            .value = bytes_of_text(flags & UPDATE_DELETE ? "" : "updated")};
@@ -131,10 +137,9 @@ static enum message_type encode(uint8_t kind, struct reader *input, struct buf *
     struct buf record = {0};
     struct op_merge merge = {.keyspace = 1, .key = key_of(key)};
     struct op_fetch fetch = {.head = details & 1, .keyspace = 1, .key = key_of(key)};
-    struct op_find find = {.keyspace = 1, .key = key_of(key)};
+    struct op_find find = {.try = details >> 7, .keyspace = 1, .key = key_of(key)};
     struct op_scan_local scan = {
         .heads = details & 1, .partition = key, .keyspace = 1, .size_max = details};
-    struct op_roots roots = {.first = key, .count = details};
     memset(find.request.bytes, details % 16, sizeof find.request.bytes);
     switch (kind) {
     case 0:
@@ -152,12 +157,9 @@ static enum message_type encode(uint8_t kind, struct reader *input, struct buf *
     case 3:
         op_encode_find(&find, message);
         return MESSAGE_FIND;
-    case 4:
+    default:
         op_encode_scan_local(&scan, message);
         return MESSAGE_SCAN_LOCAL;
-    default:
-        op_encode_roots(&roots, message);
-        return MESSAGE_ROOTS;
     }
 }
 

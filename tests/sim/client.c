@@ -50,11 +50,14 @@ static void encode_put(struct client *client, struct buf *message)
         .key = history_key_bytes(client->history, act->key),
         .value = buf_bytes(&value),
     };
-    if (client->is_maybe_applied)
-        put.flags |= PUT_RETRY;
     if (request->with_context)
         put.context = buf_bytes(&client->contexts[act->key]);
+    size_t begun = message->size;
     op_encode_put(&put, message);
+    client->tries.is_repeated |= client->is_maybe_applied;
+    struct put_try next = tries_next(&client->tries, random_u64(&client->world->random),
+                                     client->world->now_us / WORLD_MS);
+    op_put_set_try(message->data + begun, &next);
     buf_release(&value);
 }
 
@@ -63,7 +66,11 @@ static void encode(struct client *client, struct buf *message, enum message_type
     const struct act *act = client->act;
     const struct history_key *key = &client->history->keys[act->key];
     struct bytes keyspace = bytes_of_text(key->keyspace_name);
-    if (act->kind == ACT_GET) {
+    if (act->kind <= ACT_DELETE && !client->clock.is_known) {
+        struct op_hello hello = {.version_min = MESSAGE_VERSION, .version_max = MESSAGE_VERSION};
+        op_encode_hello(&hello, message);
+        *type = MESSAGE_HELLO; // its answer tells the time; then the put goes
+    } else if (act->kind == ACT_GET) {
         struct op_get get = {.id = act->number,
                              .level = act->level,
                              .flags = act->flags,
@@ -90,6 +97,7 @@ static void encode(struct client *client, struct buf *message, enum message_type
 static void fail_over(struct client *client)
 {
     client->router = (client->router + 1) % client->ring->node_count;
+    client->clock.is_known = false;
     network_start(client->network, client->port); // answers to the old connection are lost
     world_sometimes(client->world, SOMETIMES_FAIL_OVER, true);
 }
@@ -101,7 +109,7 @@ static void on_silence(void *self, struct event *event)
     struct client *client = self;
     if (!client->act || client->act->number != event->a || client->attempt != event->b)
         return;
-    client->is_maybe_applied = true;
+    client->is_maybe_applied |= client->clock.is_known; // else it was only HELLO
     fail_over(client);
     send(client);
 }
@@ -119,10 +127,14 @@ static void send(struct client *client)
                                     .count = 1,
                                     .body_size = (uint32_t)(message.size - MESSAGE_HEADER_SIZE),
                                     .boot = client->port,
-                                    .budget_ms = (uint32_t)(left_ms - answer_ms)};
+                                    .budget_ms = (uint32_t)(left_ms - answer_ms),
+                                    .sent_ms = world->now_us / WORLD_MS,
+                                    .your_ms =
+                                        peer_clock_now(&client->clock, world->now_us / WORLD_MS)};
     message_header_encode(&header, message.data);
     client->attempt++;
     client->act->is_retried |= client->is_maybe_applied;
+    client->is_in_doubt = type == MESSAGE_PUT;
     world_plan(world, SILENCE_US, on_silence, client, client->act->number, client->attempt);
     network_send_port_take(client->network, client->port, NETWORK_ROUTER + client->router,
                            &message);
@@ -156,8 +168,10 @@ static void on_deadline(void *self, struct event *event)
     struct client *client = self;
     if (!client->act || client->act->number != event->a)
         return;
-    client->is_maybe_applied = true;
-    end(client, STATUS_TIMEOUT, (struct dot){0});
+    client->is_maybe_applied |= client->is_in_doubt;
+    end(client,
+        client->act->kind > ACT_DELETE || client->is_maybe_applied ? STATUS_TIMEOUT : STATUS_BUSY,
+        (struct dot){0});
 }
 
 static bool is_worth_a_retry(const struct client *client, enum status status)
@@ -165,6 +179,7 @@ static bool is_worth_a_retry(const struct client *client, enum status status)
     switch (status) {
     case STATUS_BUSY:
     case STATUS_STALE:
+    case STATUS_LATE:
         return true;
     case STATUS_INDETERMINATE:
     case STATUS_TIMEOUT:
@@ -185,6 +200,7 @@ static bool try_again(struct client *client, enum status status)
     if (!is_worth_a_retry(client, status) ||
         client->world->now_us + PAUSE_FIRST_US >= client->deadline_us)
         return false;
+    client->is_in_doubt = false;
     client->pause_us = client->pause_us ? 2 * client->pause_us : PAUSE_FIRST_US;
     if (client->pause_us > PAUSE_MAX_US)
         client->pause_us = PAUSE_MAX_US;
@@ -303,6 +319,12 @@ static void receive(void *self, const struct arrival *arrival, struct buf *bytes
         world_fail(client->world, "a client got something that is no message");
         return;
     }
+    peer_clock_learn(&client->clock, &header, client->world->now_us / WORLD_MS);
+    if (header.type == MESSAGE_WELCOME) {
+        if (client->act && client->act->kind <= ACT_DELETE && !client->is_in_doubt)
+            send(client);
+        return;
+    }
     for (unsigned i = 0; i < header.count; i++) {
         union {
             struct op_put_done put_done;
@@ -327,7 +349,7 @@ static void receive(void *self, const struct arrival *arrival, struct buf *bytes
 
 void client_lose_link(struct client *client)
 {
-    client->is_maybe_applied |= client->act != NULL;
+    client->is_maybe_applied |= client->act && client->is_in_doubt;
     fail_over(client);
     if (client->act)
         send(client);
@@ -353,6 +375,8 @@ void client_start(struct client *client, const struct client_request *request)
     client->request = *request;
     client->deadline_us = client->world->now_us + request->timeout_us;
     client->is_maybe_applied = request->repeats;
+    client->is_in_doubt = false;
+    tries_init(&client->tries, TRIES_BUDGET_MS, request->repeats);
     client->pause_us = 0;
     buf_clear(&client->after);
     memset(client->scanned, 0, sizeof client->scanned);

@@ -8,7 +8,8 @@
 
 #include "sim/history.h"
 #include "sim/network.h"
-#include "wire/message.h"
+#include "wire/age.h"
+#include "wire/tries.h"
 
 struct client_request {
     enum act_kind kind;
@@ -37,7 +38,10 @@ struct client {
     struct act *act; // at work, NULL = idle
     struct client_request request;
     uint64_t deadline_us;
+    bool is_in_doubt; // a put was sent and not answered
     bool is_maybe_applied;
+    struct tries tries;
+    struct peer_clock clock; // of its router
     uint32_t attempt;
     uint64_t pause_us;
     struct buf after;               // of a scan

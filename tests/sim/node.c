@@ -86,8 +86,7 @@ static void record_minted(struct node *node, const struct op_update *update,
     history_on_minted(history, (uint32_t)key, &context, is_blind ? held : NULL, &made,
                       updated->dot);
     world_sometimes(world, SOMETIMES_STAND_IN, history->keys[key].owners[0] != node->index);
-    world_sometimes(world, SOMETIMES_NOT_READ_FIRST,
-                    is_blind && !update->context.size && held->count);
+    world_sometimes(world, SOMETIMES_AGAIN, update->flags & UPDATE_AGAIN);
     uint64_t stamp_ms = record_hlc_max(&made) >> 16;
     world_sometimes(world, SOMETIMES_LWW_SKEWED,
                     history->keys[key].is_lww && stamp_ms > now(node).wall_ms);
@@ -186,11 +185,11 @@ static void store_tick(void *self, struct moment moment, struct outbox *outbox)
 
 static void note_refusals(struct node *node, const struct outbox_message *message)
 {
-    struct op_done done;
+    struct op_merged done;
     struct reader reader = reader_of(buf_bytes(&message->bytes));
     reader_bytes(&reader, MESSAGE_HEADER_SIZE);
     for (unsigned op = 0; message->type == MESSAGE_MERGED && op < message->count; op++) {
-        if (!op_decode_done(&done, &reader) && done.status)
+        if (!op_decode_merged(&done, &reader) && done.status)
             world_note(world_of(node), "n%u refuses a merge: %s", node->index,
                        status_text(done.status));
     }
@@ -203,8 +202,6 @@ static void store_turn_end(void *self, struct moment moment, struct outbox *outb
     store_on_turn_end(&node->store, moment, outbox);
     for (uint32_t i = 0; i < outbox->count; i++)
         note_refusals(node, &outbox->messages[i]);
-    outbox->header.epoch = node->settings->ring->epoch;
-    outbox->header.boot = node->store.options.boot;
 }
 
 static void *next_job(void *self, unsigned worker)
@@ -309,7 +306,6 @@ static void router_tick(void *self, struct moment moment, struct outbox *outbox)
 static void router_turn_end(void *self, struct moment moment, struct outbox *outbox)
 {
     struct node *node = self;
-    (void)moment;
     for (uint32_t i = 0; i < outbox->count; i++) {
         const struct outbox_message *message = &outbox->messages[i];
         struct op_put_done done;
@@ -320,8 +316,7 @@ static void router_turn_end(void *self, struct moment moment, struct outbox *out
                 check_copies(node, &done);
         }
     }
-    outbox->header.epoch = node->settings->ring->epoch;
-    outbox->header.boot = node->router.options.boot;
+    router_on_turn_end(&node->router, moment, outbox);
 }
 
 static const struct process_brain router_brain = {
@@ -384,6 +379,7 @@ static struct store_options store_options_of(const struct node *node)
         .value_size_max = 1 << 20,
         .record_size_max = settings->memtable_size / 4,
         .request_memory_ms = settings->request_memory_ms,
+        .clock_refuse_ms = 5000,
         .lsm = lsm_options_default(),
         .software = bytes_of_text("sim"),
     };
@@ -459,6 +455,7 @@ static void collect_sometimes(struct node *node)
                     frame_number(lsm_written(store->lsm)) > node->first_segment);
     world_sometimes(world, SOMETIMES_LWW_DROPPED, store->counts.lww_dropped);
     world_sometimes(world, SOMETIMES_EXPIRED, store->counts.expired);
+    world_sometimes(world, SOMETIMES_TOO_OLD, store->counts.late);
 }
 
 // A worker may have got somewhere with what it was at.
@@ -512,7 +509,6 @@ void node_kill_router(struct node *node)
     world_note(world_of(node), "n%u: the router is killed", node->index);
     const struct router_counts *counts = &node->router.counts;
     struct world *world = world_of(node);
-    world_sometimes(world, SOMETIMES_READ_FIRST, counts->read_first);
     world_sometimes(world, SOMETIMES_READ_REPAIR, counts->repairs);
     world_sometimes(world, SOMETIMES_HEDGE, counts->hedges);
     world_sometimes(world, SOMETIMES_LATE, counts->late);

@@ -467,10 +467,6 @@ static void scenarios(struct run *run)
     converge(run);
     if (!run->world.failed)
         verdict(run);
-    bool is_settled = true;
-    for (uint32_t i = 0; i < run->node_count; i++)
-        is_settled &= run->nodes[i].router_process.up && !run->nodes[i].router.unsettled_count;
-    world_sometimes(&run->world, SOMETIMES_SETTLED_AFTER_FAULTS, is_settled);
 }
 
 void run(uint64_t seed, bool verbose, struct run_result *result)

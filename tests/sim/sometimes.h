@@ -8,8 +8,8 @@
     POINT(SIBLINGS, "a get returned siblings")                                                     \
     POINT(TOMBSTONE_AND_VALUE, "a delete and a value were concurrent")                             \
     POINT(READ_REPAIR, "a get repaired an owner")                                                  \
-    POINT(READ_FIRST, "a blind put asked for clocks first")                                        \
-    POINT(NOT_READ_FIRST, "a blind put found its partition settled")                               \
+    POINT(AGAIN, "a blind put met what it had not seen, and got a second dot")                     \
+    POINT(TOO_OLD, "a store did not obey an old update, or one of a try that was fenced")          \
     POINT(HEDGE, "a get asked one owner more because it took long")                                \
     POINT(STAND_IN, "an owner that is not the first coordinated")                                  \
     POINT(INDETERMINATE, "a put was answered indeterminate")                                       \
@@ -46,8 +46,7 @@
     POINT(PARKED_UPDATE, "a write did")                                                            \
     POINT(PARKED_BEHIND, "one waited for another one on the same key")                             \
     POINT(PARKED_SCAN, "a page of a scan waited for the disk")                                     \
-    POINT(GET_TIMEOUT, "a get ran out of time")                                                    \
-    POINT(SETTLED_AFTER_FAULTS, "every partition was settled again")
+    POINT(GET_TIMEOUT, "a get ran out of time")
 
 #define SOMETIMES_NAME(name, text) SOMETIMES_##name,
 enum sometimes { SOMETIMES_POINTS(SOMETIMES_NAME) SOMETIMES_COUNT };

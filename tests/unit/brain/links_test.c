@@ -1,6 +1,9 @@
 #include "dkv-router/links.h"
 
+#include "ring/ring_plan.h"
 #include "unit/unit.h"
+
+#include <stdio.h>
 
 static link_id address(uint32_t number)
 {
@@ -8,14 +11,23 @@ static link_id address(uint32_t number)
 }
 
 struct bench {
+    struct ring ring;
     struct links links;
     struct outbox outbox;
 };
 
 static void init(struct bench *bench)
 {
+    struct ring_node nodes[3] = {0};
+    struct fault fault;
     memset(bench, 0, sizeof *bench);
-    links_init(&bench->links, 3, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        nodes[i] = (struct ring_node){.id = i + 1, .port = 7400, .weight = 100};
+        snprintf(nodes[i].name, sizeof nodes[i].name, "n%u", i);
+        snprintf(nodes[i].address, sizeof nodes[i].address, "10.0.0.%u", i + 1);
+    }
+    assert_int_equal(ring_create(&bench->ring, 77, 64, nodes, 3, &fault), STATUS_OK);
+    links_init(&bench->links, &bench->ring, 0, 1234);
     bench->links.ping_interval_ms = 200;
     bench->links.down_after_ms = 1000;
     bench->links.address = address;
@@ -25,6 +37,7 @@ static void release(struct bench *bench)
 {
     links_release(&bench->links);
     outbox_release(&bench->outbox);
+    ring_release(&bench->ring);
 }
 
 static struct moment at(uint64_t mono_ms)
@@ -38,11 +51,27 @@ static enum link_change hear(struct bench *bench, uint64_t boot, uint64_t mono_m
     return links_on_message(&bench->links, 1, &header, at(mono_ms));
 }
 
+static struct message_header right_header(const struct bench *bench)
+{
+    return (struct message_header){.epoch = bench->ring.epoch, .ring_hash = 1234};
+}
+
+static struct op_welcome right_welcome(void)
+{
+    return (struct op_welcome){.version_min = 1,
+                               .version_max = MESSAGE_VERSION + 1,
+                               .cluster = 77,
+                               .node = 2,
+                               .actor = 5,
+                               .software = bytes_of_text("1.0")};
+}
+
 static void come_up(struct bench *bench, uint64_t boot, uint64_t mono_ms)
 {
-    struct op_welcome welcome = {.actor = 5, .software = bytes_of_text("1.0")};
+    struct message_header header = right_header(bench);
+    struct op_welcome welcome = right_welcome();
     hear(bench, boot, mono_ms);
-    assert_int_equal(links_on_welcome(&bench->links, 1, &welcome, at(mono_ms)), LINK_WENT_UP);
+    assert_int_equal(links_on_welcome(&bench->links, 1, &header, &welcome), LINK_WENT_UP);
 }
 
 // The type of the message that a tick sends on link 1, 0 if none.
@@ -73,6 +102,33 @@ TEST(a_welcome_brings_it_up)
     come_up(&bench, 1, 0);
     assert_true(links_can_ask(&bench.links, 1));
     assert_int_equal(bench.links.links[1].actor, 5);
+    release(&bench);
+}
+
+TEST(a_welcome_of_somebody_else_does_not_bring_it_up_and_says_why)
+{
+    struct bench bench;
+    init(&bench);
+    struct message_header header = right_header(&bench);
+    struct op_welcome welcome = right_welcome();
+    welcome.cluster = 78;
+    assert_int_equal(links_on_welcome(&bench.links, 1, &header, &welcome), LINK_UNCHANGED);
+    assert_int_equal(link_state(&bench.links.links[1]), LINK_OTHER_CLUSTER);
+    welcome = right_welcome();
+    welcome.node = 3;
+    assert_int_equal(links_on_welcome(&bench.links, 1, &header, &welcome), LINK_UNCHANGED);
+    assert_int_equal(link_state(&bench.links.links[1]), LINK_OTHER_NODE);
+    welcome = right_welcome();
+    welcome.version_max = MESSAGE_VERSION - 1;
+    assert_int_equal(links_on_welcome(&bench.links, 1, &header, &welcome), LINK_UNCHANGED);
+    assert_int_equal(link_state(&bench.links.links[1]), LINK_OTHER_VERSION);
+    welcome = right_welcome();
+    header.ring_hash++;
+    assert_int_equal(links_on_welcome(&bench.links, 1, &header, &welcome), LINK_UNCHANGED);
+    assert_int_equal(link_state(&bench.links.links[1]), LINK_OTHER_RING);
+    assert_false(links_can_ask(&bench.links, 1));
+    come_up(&bench, 1, 0);
+    assert_int_equal(link_state(&bench.links.links[1]), LINK_WELL);
     release(&bench);
 }
 
@@ -130,9 +186,9 @@ TEST(a_store_whose_disk_hangs_is_not_asked)
     struct bench bench;
     init(&bench);
     come_up(&bench, 1, 0);
-    links_on_pong(&bench.links, 1, &(struct op_pong){.unsynced_age_ms = 2001});
+    links_on_pong(&bench.links, 1, &(struct op_pong){.unsynced_age_ms = 2001}, at(1));
     assert_false(links_can_ask(&bench.links, 1));
-    links_on_pong(&bench.links, 1, &(struct op_pong){.unsynced_age_ms = 3});
+    links_on_pong(&bench.links, 1, &(struct op_pong){.unsynced_age_ms = 3}, at(2));
     assert_true(links_can_ask(&bench.links, 1));
     release(&bench);
 }
@@ -153,6 +209,7 @@ TEST(a_dead_connection_is_made_anew)
 }
 
 TESTS(RUN(a_link_that_is_down_says_hello_now_and_then), RUN(a_welcome_brings_it_up),
+      RUN(a_welcome_of_somebody_else_does_not_bring_it_up_and_says_why),
       RUN(silence_takes_it_down_and_any_message_prevents_that),
       RUN(silence_is_answered_with_a_ping), RUN(our_own_standstill_is_not_the_others_silence),
       RUN(another_life_of_the_peer_takes_it_down), RUN(a_store_whose_disk_hangs_is_not_asked),

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { NODES = 3, CLIENT = 1 << 20 };
+enum { NODES = 3, CLIENT = 1 << 20, BOOT = 5 };
 
 // A router of a cluster of three whose stores are this test.
 struct bench {
@@ -13,6 +13,7 @@ struct bench {
     struct router router;
     struct outbox outbox;
     struct moment now;
+    uint64_t age_ms; // of what it is told
 };
 
 static link_id address(uint32_t number)
@@ -33,6 +34,8 @@ static void tell(struct bench *bench, link_id link, enum message_type type, stru
                                     .body_size = (uint32_t)body->size,
                                     .epoch = bench->ring.epoch,
                                     .boot = link + 1,
+                                    .ring_hash = bench->router.ring_hash,
+                                    .your_ms = link_clock(BOOT, bench->now.mono_ms - bench->age_ms),
                                     .budget_ms = 500};
     message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
     buf_append(&message, buf_bytes(body));
@@ -46,7 +49,12 @@ static void tell(struct bench *bench, link_id link, enum message_type type, stru
 static void welcome(struct bench *bench, uint32_t store)
 {
     struct buf body = {0};
-    op_encode_welcome(&(struct op_welcome){.version = MESSAGE_VERSION, .actor = store}, &body);
+    struct op_welcome op = {.version_min = MESSAGE_VERSION,
+                            .version_max = MESSAGE_VERSION,
+                            .cluster = bench->ring.cluster,
+                            .node = store + 1,
+                            .actor = store};
+    op_encode_welcome(&op, &body);
     tell(bench, store, MESSAGE_WELCOME, &body);
 }
 
@@ -65,7 +73,7 @@ static void init(struct bench *bench, unsigned up)
     struct router_options options = {.ring = &bench->ring,
                                      .ring_text = bytes_of_text("a ring"),
                                      .node = 1,
-                                     .boot = 5,
+                                     .boot = BOOT,
                                      .value_size_max = 1000,
                                      .record_size_max = 10000,
                                      .ping_interval_ms = 200,
@@ -107,6 +115,7 @@ static int asked(const struct bench *bench, enum message_type type, uint64_t *id
     struct reader body;
     for (int store = 0; store < NODES; store++) {
         if (said(bench, (link_id)store, type, &body)) {
+            reader_u32(&body); // its size
             *id = reader_u64(&body);
             return store;
         }
@@ -129,6 +138,9 @@ static void put(struct bench *bench, uint8_t flags)
                         .flags = flags,
                         .key = bytes_of_text("key"),
                         .request = {{1}},
+                        .try = 3,
+                        .budget_ms = 400,
+                        .young_ms = 200,
                         .value = bytes_of_text("value")};
     op_encode_put(&op, &body);
     tell(bench, CLIENT, MESSAGE_PUT, &body);
@@ -141,11 +153,18 @@ static void get(struct bench *bench)
     tell(bench, CLIENT, MESSAGE_GET, &body);
 }
 
-static void done(struct bench *bench, uint32_t store, enum message_type type, uint64_t id)
+static void durable(struct bench *bench, uint32_t store, uint64_t id)
 {
     struct buf body = {0};
     op_encode_done(&(struct op_done){.id = id}, &body);
-    tell(bench, store, type, &body);
+    tell(bench, store, MESSAGE_DURABLE, &body);
+}
+
+static void merged(struct bench *bench, uint32_t store, const struct op_merged *op)
+{
+    struct buf body = {0};
+    op_encode_merged(op, &body);
+    tell(bench, store, MESSAGE_MERGED, &body);
 }
 
 static void fetched(struct bench *bench, uint32_t store, uint64_t id, enum status status)
@@ -178,11 +197,11 @@ TEST(a_put_is_written_when_two_of_three_have_it_durably)
     uint32_t other = (coordinator + 1) % NODES, third = (coordinator + 2) % NODES;
     assert_true(said(&bench, other, MESSAGE_MERGE, &body));
     assert_true(said(&bench, third, MESSAGE_MERGE, &body));
-    done(&bench, coordinator, MESSAGE_DURABLE, id);
+    durable(&bench, coordinator, id);
     assert_int_equal(bench.outbox.count, 0);
-    done(&bench, coordinator, MESSAGE_DURABLE, id); // once more is not one more
+    durable(&bench, coordinator, id); // once more is not one more
     assert_int_equal(bench.outbox.count, 0);
-    done(&bench, other, MESSAGE_MERGED, id);
+    merged(&bench, other, &(struct op_merged){.id = id});
     assert_true(put_done(&bench, STATUS_OK));
     release(&bench);
 }
@@ -229,20 +248,6 @@ TEST(a_new_life_of_a_store_ends_what_the_old_one_was_asked)
     release(&bench);
 }
 
-TEST(an_unsettled_blind_put_asks_for_clocks_first)
-{
-    struct bench bench;
-    uint64_t id;
-    init(&bench, 3);
-    put(&bench, 0);
-    assert_int_equal(asked(&bench, MESSAGE_UPDATE, &id), -1);
-    int store = asked(&bench, MESSAGE_FETCH, &id);
-    assert_true(store >= 0);
-    fetched(&bench, (uint32_t)store, id, STATUS_NOT_FOUND);
-    assert_true(asked(&bench, MESSAGE_UPDATE, &id) >= 0);
-    release(&bench);
-}
-
 TEST(a_repeated_put_asks_every_owner_for_its_first_try)
 {
     struct bench bench;
@@ -251,6 +256,126 @@ TEST(a_repeated_put_asks_every_owner_for_its_first_try)
     put(&bench, PUT_RETRY);
     for (uint32_t store = 0; store < NODES; store++)
         assert_true(said(&bench, store, MESSAGE_FIND, &body));
+    release(&bench);
+}
+
+// What a store minted for a blind put: one sibling, or two.
+static void updated(struct bench *bench, uint32_t store, uint64_t id, struct dot dot,
+                    struct bytes superseded)
+{
+    struct buf body = {0}, encoded = {0};
+    struct record record = {0};
+    struct record_write one = {.dot = dot, .hlc = 10, .request = {{1}}};
+    record_update(&record, &one, false);
+    record_encode(&record, bytes_of_text("key"), &encoded);
+    struct op_updated op = {
+        .id = id, .dot = dot, .hlc = 10, .superseded = superseded, .record = buf_bytes(&encoded)};
+    op_encode_updated(&op, &body);
+    tell(bench, store, MESSAGE_UPDATED, &body);
+    buf_release(&encoded);
+    record_release(&record);
+}
+
+static void encode_dot(struct dot dot, struct buf *out)
+{
+    struct clock clock = {0};
+    buf_clear(out);
+    clock_add(&clock, (struct interval){dot.actor, dot.counter, dot.counter});
+    clock_encode(&clock, out);
+    clock_release(&clock);
+}
+
+TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers_just_that)
+{
+    struct bench bench;
+    struct reader body;
+    struct buf told = {0};
+    struct op_update again;
+    struct op_put_done done;
+    struct context context = {0};
+    uint64_t id, second;
+    init(&bench, 3);
+    put(&bench, PUT_WANT_CONTEXT);
+    uint32_t first = (uint32_t)asked(&bench, MESSAGE_UPDATE, &id);
+    encode_dot((struct dot){4, 2}, &told);
+    updated(&bench, first, id, (struct dot){9, 1}, buf_bytes(&told)); // it superseded 4@2
+    encode_dot((struct dot){7, 3}, &told);
+    merged(&bench, (first + 1) % NODES,
+           &(struct op_merged){.id = id, .hlc_told = 77, .told = buf_bytes(&told)});
+    assert_true(said(&bench, first, MESSAGE_UPDATE, &body));
+    assert_int_equal(op_decode_update(&again, &body), STATUS_OK);
+    assert_int_equal(again.flags, UPDATE_AGAIN);
+    assert_true(again.hlc_floor > 77 && again.context.size);
+    second = again.id;
+    encode_dot((struct dot){9, 1}, &told);
+    updated(&bench, first, second, (struct dot){9, 2}, buf_bytes(&told));
+    durable(&bench, first, id); // of the first dot: it counts for nothing
+    merged(&bench, (first + 2) % NODES, &(struct op_merged){.id = id});
+    assert_int_equal(bench.outbox.count, 0);
+    durable(&bench, first, second);
+    merged(&bench, (first + 2) % NODES, &(struct op_merged){.id = second});
+    assert_true(said(&bench, CLIENT, MESSAGE_PUT_DONE, &body));
+    assert_int_equal(op_decode_put_done(&done, &body), STATUS_OK);
+    assert_int_equal(done.status, STATUS_OK);
+    assert_int_equal(context_decode(&context, 1, bytes_of_text("key"), done.context), STATUS_OK);
+    static const struct interval expected[] = {{4, 2, 2}, {7, 3, 3}, {9, 1, 2}};
+    assert_int_equal(context.clock.count, 3);
+    for (int i = 0; i < 3; i++)
+        assert_memory_equal(&context.clock.intervals[i], &expected[i], sizeof expected[i]);
+    context_release(&context);
+    buf_release(&told);
+    release(&bench);
+}
+
+TEST(a_put_that_waited_beyond_its_budget_is_not_begun)
+{
+    struct bench bench;
+    uint64_t id;
+    init(&bench, 3);
+    bench.age_ms = 399;
+    put(&bench, 0);
+    assert_true(asked(&bench, MESSAGE_UPDATE, &id) >= 0);
+    bench.age_ms = 400; // of its try
+    put(&bench, 0);
+    assert_true(put_done(&bench, STATUS_LATE));
+    assert_int_equal(asked(&bench, MESSAGE_UPDATE, &id), -1);
+    bench.age_ms = 500; // of its client
+    put(&bench, 0);
+    assert_int_equal(bench.outbox.count, 0);
+    bench.age_ms = (uint64_t)1 << 50; // the client does not know our clock
+    put(&bench, 0);
+    assert_true(put_done(&bench, STATUS_LATE));
+    release(&bench);
+}
+
+TEST(a_retry_that_misses_an_owner_waits_until_the_try_before_is_over)
+{
+    struct bench bench;
+    uint64_t id;
+    init(&bench, 2);
+    struct buf body = {0};
+    struct op_put op = {.id = 7,
+                        .flags = PUT_RETRY,
+                        .key = bytes_of_text("key"),
+                        .request = {{1}},
+                        .budget_ms = 400,
+                        .young_ms = 200,
+                        .wait_ms = 100};
+    op_encode_put(&op, &body);
+    tell(&bench, CLIENT, MESSAGE_PUT, &body);
+    asked(&bench, MESSAGE_FIND, &id);
+    for (uint32_t store = 0; store < 2; store++) {
+        op_encode_found(&(struct op_found){.id = id, .status = STATUS_NOT_FOUND}, &body);
+        tell(&bench, store, MESSAGE_FOUND, &body);
+        assert_int_equal(asked(&bench, MESSAGE_UPDATE, &id), -1);
+    }
+    bench.now.mono_ms += 90;
+    outbox_clear(&bench.outbox);
+    router_on_tick(&bench.router, bench.now, &bench.outbox);
+    assert_int_equal(asked(&bench, MESSAGE_UPDATE, &id), -1);
+    bench.now.mono_ms += 20;
+    router_on_tick(&bench.router, bench.now, &bench.outbox);
+    assert_true(asked(&bench, MESSAGE_UPDATE, &id) >= 0);
     release(&bench);
 }
 
@@ -279,12 +404,10 @@ TEST(a_get_is_answered_when_two_of_three_replied)
 TEST(a_repair_that_is_refused_is_counted)
 {
     struct bench bench;
-    struct buf body = {0};
     init(&bench, 3);
-    done(&bench, 0, MESSAGE_MERGED, 0);
+    merged(&bench, 0, &(struct op_merged){.id = 0});
     assert_int_equal(bench.router.counts.repairs_refused, 0);
-    op_encode_done(&(struct op_done){.status = STATUS_BUSY}, &body);
-    tell(&bench, 0, MESSAGE_MERGED, &body);
+    merged(&bench, 0, &(struct op_merged){.status = STATUS_BUSY});
     assert_int_equal(bench.router.counts.repairs_refused, 1);
     release(&bench);
 }
@@ -320,38 +443,14 @@ TEST(every_operation_is_answered_by_its_deadline)
     release(&bench);
 }
 
-TEST(equal_roots_of_all_owners_settle_a_partition)
-{
-    struct bench bench;
-    uint64_t id, roots[64] = {0};
-    init(&bench, 3);
-    assert_int_equal(bench.router.unsettled_count, 64);
-    outbox_clear(&bench.outbox);
-    router_on_tick(&bench.router, bench.now, &bench.outbox);
-    assert_true(asked(&bench, MESSAGE_ROOTS, &id) >= 0);
-    for (uint32_t store = 0; store < NODES; store++) {
-        struct buf body = {0};
-        roots[5] = store; // but this one differs
-        op_encode_roots_are(
-            &(struct op_roots_are){.id = id, .roots = bytes_of(roots, sizeof roots)}, &body);
-        tell(&bench, store, MESSAGE_ROOTS_ARE, &body);
-    }
-    assert_int_equal(bench.router.unsettled_count, 1);
-    assert_false(bench.router.settled[5]);
-    outbox_clear(&bench.outbox);
-    router_on_lost(&bench.router, 1, bench.now, &bench.outbox);
-    welcome(&bench, 1); // it may have missed something
-    assert_int_equal(bench.router.unsettled_count, 64);
-    release(&bench);
-}
-
 TESTS(RUN(a_put_is_written_when_two_of_three_have_it_durably),
       RUN(a_put_without_enough_owners_is_refused_before_anything_is_sent),
       RUN(a_put_whose_coordinator_is_lost_is_indeterminate),
       RUN(a_new_life_of_a_store_ends_what_the_old_one_was_asked),
-      RUN(an_unsettled_blind_put_asks_for_clocks_first),
       RUN(a_repeated_put_asks_every_owner_for_its_first_try),
+      RUN(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers_just_that),
+      RUN(a_put_that_waited_beyond_its_budget_is_not_begun),
+      RUN(a_retry_that_misses_an_owner_waits_until_the_try_before_is_over),
       RUN(a_get_is_answered_when_two_of_three_replied), RUN(a_repair_that_is_refused_is_counted),
       RUN(a_reply_that_comes_again_changes_nothing),
-      RUN(every_operation_is_answered_by_its_deadline),
-      RUN(equal_roots_of_all_owners_settle_a_partition))
+      RUN(every_operation_is_answered_by_its_deadline))

@@ -6,6 +6,7 @@
 #include "dkv-store/store.h"
 #include "ring/ring_plan.h"
 #include "sim/memory_vfs.h"
+#include "wire/age.h"
 
 #include <stdio.h>
 
@@ -19,7 +20,8 @@ struct bench {
     struct store store;
     struct outbox outbox;
     struct moment now;
-    char key[16]; // one that the store owns
+    uint64_t age_ms; // of what it is told
+    char key[16];    // one that the store owns
     unsigned key_number;
 };
 
@@ -66,6 +68,7 @@ static inline void bench_init(struct bench *bench)
                                             .value_size_max = 1000,
                                             .record_size_max = 10000,
                                             .request_memory_ms = 600000,
+                                            .clock_refuse_ms = 5000,
                                             .lsm = lsm_options_default(),
                                             .software = bytes_of_text("test")};
     bench->options.lsm.vfs = &bench->disk.vfs;
@@ -108,11 +111,14 @@ static inline void bench_tell(struct bench *bench, enum message_type type, uint6
                               uint32_t budget_ms, struct buf *body)
 {
     struct buf message = {0};
-    struct message_header header = {.type = (uint8_t)type,
-                                    .count = 1,
-                                    .body_size = (uint32_t)body->size,
-                                    .epoch = epoch,
-                                    .budget_ms = budget_ms};
+    struct message_header header = {
+        .type = (uint8_t)type,
+        .count = 1,
+        .body_size = (uint32_t)body->size,
+        .epoch = epoch,
+        .ring_hash = bench->store.ring_hash,
+        .your_ms = link_clock(bench->options.boot, bench->now.mono_ms - bench->age_ms),
+        .budget_ms = budget_ms};
     message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
     buf_append(&message, buf_bytes(body));
     struct arrival arrival = {.link = 1, .role = ROLE_PEER};
@@ -138,6 +144,7 @@ static inline struct op_update bench_update_of(const struct bench *bench, uint8_
 {
     struct op_update update = {.id = 1,
                                .flags = UPDATE_BLIND,
+                               .young_ms = 300,
                                .keyspace = RING_DEFAULT_KEYSPACE,
                                .key = bytes_of_text(bench->key),
                                .value = bytes_of_text(value)};
@@ -173,7 +180,7 @@ static inline struct op_fetched bench_fetch(struct bench *bench, struct record *
 static inline enum status bench_merge(struct bench *bench, const struct record *record)
 {
     struct buf body = {0}, encoded = {0};
-    struct op_done done;
+    struct op_merged done;
     record_encode(record, bytes_of_text(bench->key), &encoded);
     struct op_merge op = {.keyspace = RING_DEFAULT_KEYSPACE,
                           .key = bytes_of_text(bench->key),
@@ -181,7 +188,7 @@ static inline enum status bench_merge(struct bench *bench, const struct record *
     op_encode_merge(&op, &body);
     bench_tell(bench, MESSAGE_MERGE, bench->ring.epoch, 0, &body);
     struct reader reader = bench_said(bench, 0, MESSAGE_MERGED);
-    assert_int_equal(op_decode_done(&done, &reader), STATUS_OK);
+    assert_int_equal(op_decode_merged(&done, &reader), STATUS_OK);
     buf_release(&encoded);
     return done.status;
 }

@@ -19,7 +19,7 @@ static struct put merging(void)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    put_on_updated(&put, 0, STATUS_OK);
+    put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
     return put;
 }
 
@@ -37,42 +37,42 @@ TEST(what_was_minted_goes_to_all_other_live_owners)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    struct put_step step = put_on_updated(&put, 0, STATUS_OK);
+    struct put_step step = put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
     assert_int_equal(step.merge, 6);
     assert_false(step.answer);
     start.live = 3;
     put_start(&put, &start);
-    assert_int_equal(put_on_updated(&put, 0, STATUS_OK).merge, 2);
+    assert_int_equal(put_on_updated(&put, 0, STATUS_OK, PUT_ALONE).merge, 2);
 }
 
 TEST(w_durable_acknowledgements_make_it_written)
 {
     struct put put = merging();
-    assert_false(put_on_acked(&put, 2, STATUS_OK).answer);
-    expect_answer(put_on_acked(&put, 1, STATUS_OK), STATUS_OK);
+    assert_false(put_on_merged(&put, 2, STATUS_OK, PUT_ALONE).answer);
+    expect_answer(put_on_merged(&put, 1, STATUS_OK, PUT_ALONE), STATUS_OK);
 }
 
 TEST(the_coordinators_own_acknowledgement_counts_like_any_other)
 {
     struct put put = merging();
-    assert_false(put_on_acked(&put, 0, STATUS_OK).answer);
-    expect_answer(put_on_acked(&put, 2, STATUS_OK), STATUS_OK);
+    assert_false(put_on_durable(&put, 0, STATUS_OK).answer);
+    expect_answer(put_on_merged(&put, 2, STATUS_OK, PUT_ALONE), STATUS_OK);
 }
 
 TEST(a_second_acknowledgement_of_one_owner_does_not_count)
 {
     struct put put = merging();
-    assert_false(put_on_acked(&put, 1, STATUS_OK).answer);
-    assert_false(put_on_acked(&put, 1, STATUS_OK).answer);
-    assert_false(put_on_acked(&put, 1, STATUS_OK).answer);
+    assert_false(put_on_merged(&put, 1, STATUS_OK, PUT_ALONE).answer);
+    assert_false(put_on_merged(&put, 1, STATUS_OK, PUT_ALONE).answer);
+    assert_false(put_on_merged(&put, 1, STATUS_OK, PUT_ALONE).answer);
 }
 
 TEST(after_the_answer_it_waits_for_the_rest)
 {
     struct put put = merging();
-    put_on_acked(&put, 0, STATUS_OK);
-    assert_false(put_on_acked(&put, 1, STATUS_OK).ended);
-    struct put_step step = put_on_acked(&put, 2, STATUS_OK);
+    put_on_durable(&put, 0, STATUS_OK);
+    assert_false(put_on_merged(&put, 1, STATUS_OK, PUT_ALONE).ended);
+    struct put_step step = put_on_merged(&put, 2, STATUS_OK, PUT_ALONE);
     assert_true(step.ended);
     assert_false(step.answer);
 }
@@ -103,7 +103,7 @@ TEST(an_explicit_refusal_sends_it_to_the_next_owner)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    struct put_step step = put_on_updated(&put, 0, STATUS_DISK_FULL);
+    struct put_step step = put_on_updated(&put, 0, STATUS_DISK_FULL, PUT_ALONE);
     assert_int_equal(step.update, 1);
     assert_false(step.answer);
 }
@@ -113,9 +113,9 @@ TEST(a_refusal_by_every_owner_is_the_answer)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    put_on_updated(&put, 0, STATUS_DISK_FULL);
-    put_on_updated(&put, 1, STATUS_DISK_FULL);
-    expect_answer(put_on_updated(&put, 2, STATUS_DISK_FULL), STATUS_DISK_FULL);
+    put_on_updated(&put, 0, STATUS_DISK_FULL, PUT_ALONE);
+    put_on_updated(&put, 1, STATUS_DISK_FULL, PUT_ALONE);
+    expect_answer(put_on_updated(&put, 2, STATUS_DISK_FULL, PUT_ALONE), STATUS_DISK_FULL);
 }
 
 TEST(an_owner_that_cannot_read_its_disk_is_one_that_is_not_there)
@@ -125,9 +125,9 @@ TEST(an_owner_that_cannot_read_its_disk_is_one_that_is_not_there)
         struct put put;
         struct put_start start = plain();
         put_start(&put, &start);
-        assert_int_equal(put_on_updated(&put, 0, troubles[i]).update, 1);
-        assert_int_equal(put_on_updated(&put, 1, troubles[i]).update, 2);
-        expect_answer(put_on_updated(&put, 2, troubles[i]), STATUS_UNAVAILABLE);
+        assert_int_equal(put_on_updated(&put, 0, troubles[i], PUT_ALONE).update, 1);
+        assert_int_equal(put_on_updated(&put, 1, troubles[i], PUT_ALONE).update, 2);
+        expect_answer(put_on_updated(&put, 2, troubles[i], PUT_ALONE), STATUS_UNAVAILABLE);
     }
 }
 
@@ -136,14 +136,14 @@ TEST(a_refusal_that_all_would_repeat_is_the_answer_at_once)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    expect_answer(put_on_updated(&put, 0, STATUS_SIBLING_CAP), STATUS_SIBLING_CAP);
+    expect_answer(put_on_updated(&put, 0, STATUS_SIBLING_CAP, PUT_ALONE), STATUS_SIBLING_CAP);
 }
 
 TEST(w_out_of_reach_is_indeterminate_at_once)
 {
     struct put put = merging();
     assert_false(put_on_failed(&put, 1).answer);
-    expect_answer(put_on_acked(&put, 2, STATUS_BUSY), STATUS_INDETERMINATE);
+    expect_answer(put_on_merged(&put, 2, STATUS_BUSY, PUT_ALONE), STATUS_INDETERMINATE);
 }
 
 TEST(a_deadline_is_never_called_a_failure_once_an_update_has_left)
@@ -154,43 +154,6 @@ TEST(a_deadline_is_never_called_a_failure_once_an_update_has_left)
     expect_answer(put_on_deadline(&put), STATUS_INDETERMINATE);
     put = merging();
     expect_answer(put_on_deadline(&put), STATUS_INDETERMINATE);
-    start.must_read = true;
-    put_start(&put, &start);
-    expect_answer(put_on_deadline(&put), STATUS_UNAVAILABLE);
-}
-
-TEST(a_blind_write_that_may_have_missed_something_asks_for_clocks_first)
-{
-    struct put put;
-    struct put_start start = plain();
-    start.must_read = true;
-    struct put_step step = put_start(&put, &start);
-    assert_int_equal(step.read, 2); // the coordinator adds its own record
-    assert_int_equal(step.update, -1);
-    assert_int_equal(put_on_read(&put, 1).update, 0);
-}
-
-TEST(a_stand_in_asks_for_clocks_first)
-{
-    struct put put;
-    struct put_start start = plain();
-    start.must_read_elsewhere = true;
-    assert_int_equal(put_start(&put, &start).update, 0);
-    start.live = 6;
-    struct put_step step = put_start(&put, &start);
-    assert_int_equal(step.read, 4);
-    assert_int_equal(step.update, -1);
-}
-
-TEST(an_owner_that_fails_while_reading_is_replaced)
-{
-    struct put put;
-    struct put_start start = plain();
-    start.must_read = true;
-    put_start(&put, &start);
-    struct put_step step = put_on_failed(&put, 1);
-    assert_int_equal(step.read, 4);
-    assert_int_equal(put_on_read(&put, 2).update, 0);
 }
 
 TEST(a_repeated_request_asks_all_live_owners_for_the_first_try)
@@ -209,23 +172,12 @@ TEST(a_first_try_that_is_found_is_merged_and_not_made_again)
     struct put_start start = plain();
     start.retry = true;
     put_start(&put, &start);
-    put_on_found(&put, 2, STATUS_NOT_FOUND);
-    struct put_step step = put_on_found(&put, 1, STATUS_OK);
+    put_on_found(&put, 2, STATUS_NOT_FOUND, PUT_ALONE);
+    struct put_step step = put_on_found(&put, 1, STATUS_OK, PUT_ALONE);
     assert_int_equal(step.merge, 7);
     assert_int_equal(step.update, -1);
-    put_on_acked(&put, 0, STATUS_OK);
-    expect_answer(put_on_acked(&put, 1, STATUS_OK), STATUS_OK);
-}
-
-TEST(a_first_try_that_nobody_has_is_made_again)
-{
-    struct put put;
-    struct put_start start = plain();
-    start.retry = true;
-    put_start(&put, &start);
-    put_on_found(&put, 2, STATUS_NOT_FOUND);
-    put_on_failed(&put, 0);
-    assert_int_equal(put_on_found(&put, 1, STATUS_NOT_FOUND).update, 1);
+    put_on_durable(&put, 0, STATUS_OK);
+    expect_answer(put_on_merged(&put, 1, STATUS_OK, PUT_ALONE), STATUS_OK);
 }
 
 TEST(a_restored_record_goes_to_every_owner)
@@ -233,29 +185,8 @@ TEST(a_restored_record_goes_to_every_owner)
     struct put put;
     struct put_start start = plain();
     assert_int_equal(put_start_merging(&put, &start).merge, 7);
-    put_on_acked(&put, 2, STATUS_OK);
-    expect_answer(put_on_acked(&put, 0, STATUS_OK), STATUS_OK);
-}
-
-TEST(a_retry_is_called_not_written_only_if_every_owner_denies_the_first_try)
-{
-    struct put put;
-    struct put_start start = plain();
-    start.retry = true;
-    start.live = 1; // too few for W, and the other two may have it
-    expect_answer(put_start(&put, &start), STATUS_INDETERMINATE);
-
-    start.live = 7;
-    put_start(&put, &start);
-    put_on_found(&put, 0, STATUS_NOT_FOUND);
-    put_on_found(&put, 1, STATUS_NOT_FOUND);
-    put_on_found(&put, 2, STATUS_IO); // no answer: it may be there
-    expect_answer(put_on_updated(&put, 0, STATUS_TOO_LARGE), STATUS_INDETERMINATE);
-
-    put_start(&put, &start);
-    for (uint8_t owner = 0; owner < 3; owner++)
-        put_on_found(&put, owner, STATUS_NOT_FOUND);
-    expect_answer(put_on_updated(&put, 0, STATUS_TOO_LARGE), STATUS_TOO_LARGE);
+    put_on_merged(&put, 2, STATUS_OK, PUT_ALONE);
+    expect_answer(put_on_durable(&put, 0, STATUS_OK), STATUS_OK);
 }
 
 TEST(a_durable_that_overtakes_its_updated_counts)
@@ -263,36 +194,203 @@ TEST(a_durable_that_overtakes_its_updated_counts)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    put_on_acked(&put, 0, STATUS_OK);
-    assert_false(put_on_updated(&put, 0, STATUS_OK).answer);
-    expect_answer(put_on_acked(&put, 2, STATUS_OK), STATUS_OK);
-}
-
-TEST(a_coordinator_lost_while_reading_is_not_counted_among_the_r)
-{
-    struct put put;
-    struct put_start start = plain();
-    start.must_read = true;
-    assert_int_equal(put_start(&put, &start).read, 2);
-    // Owner 1 will coordinate and counts itself; owner 2 must be the second of the R.
-    assert_int_equal(put_on_failed(&put, 0).read, 4);
-    assert_int_equal(put_on_read(&put, 1).update, -1);
-    assert_int_equal(put_on_read(&put, 2).update, 1);
-    start.r = 3;
-    put_start(&put, &start);
-    put_on_failed(&put, 0);
-    assert_int_equal(put_on_read(&put, 1).update, -1); // owner 2 is still to come
-    assert_int_equal(put_on_read(&put, 2).update, 1);
+    put_on_durable(&put, 0, STATUS_OK);
+    assert_false(put_on_updated(&put, 0, STATUS_OK, PUT_ALONE).answer);
+    expect_answer(put_on_merged(&put, 2, STATUS_OK, PUT_ALONE), STATUS_OK);
 }
 
 TEST(late_and_stray_replies_change_nothing)
 {
     struct put put = merging();
-    assert_false(put_on_updated(&put, 0, STATUS_DISK_FULL).answer);
-    assert_int_equal(put_on_found(&put, 1, STATUS_OK).merge, 0);
-    assert_int_equal(put_on_read(&put, 1).update, -1);
-    put_on_acked(&put, 1, STATUS_OK);
-    expect_answer(put_on_acked(&put, 2, STATUS_OK), STATUS_OK);
+    assert_false(put_on_updated(&put, 0, STATUS_DISK_FULL, PUT_ALONE).answer);
+    assert_int_equal(put_on_found(&put, 1, STATUS_OK, PUT_ALONE).merge, 0);
+    put_on_merged(&put, 1, STATUS_OK, PUT_ALONE);
+    expect_answer(put_on_merged(&put, 2, STATUS_OK, PUT_ALONE), STATUS_OK);
+}
+
+// ---- validation ------------------------------------------------------------------------
+
+// The same of a blind write, which is validated.
+static struct put merging_blind(void)
+{
+    struct put put;
+    struct put_start start = plain();
+    start.validate = true;
+    put_start(&put, &start);
+    put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
+    return put;
+}
+
+TEST(a_blind_write_that_met_nothing_is_written_with_w)
+{
+    struct put put = merging_blind();
+    assert_false(put_on_durable(&put, 0, STATUS_OK).answer);
+    expect_answer(put_on_merged(&put, 2, STATUS_OK, PUT_ALONE), STATUS_OK);
+}
+
+TEST(a_blind_write_waits_for_r_that_tell)
+{
+    struct put put;
+    struct put_start start = plain();
+    start.validate = true;
+    start.w = 1;
+    put_start(&put, &start);
+    put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
+    assert_false(put_on_durable(&put, 0, STATUS_OK).answer); // W = 1 are there
+    expect_answer(put_on_merged(&put, 1, STATUS_OK, PUT_ALONE), STATUS_OK);
+}
+
+TEST(fewer_tell_if_no_more_can_be_reached_but_not_when_it_is_strict)
+{
+    for (int strict = 0; strict < 2; strict++) {
+        struct put put;
+        struct put_start start = plain();
+        start.validate = true;
+        start.strict = strict;
+        start.w = 1;
+        put_start(&put, &start);
+        put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
+        put_on_durable(&put, 0, STATUS_OK);
+        assert_false(put_on_failed(&put, 1).answer);
+        expect_answer(put_on_failed(&put, 2), strict ? STATUS_INDETERMINATE : STATUS_OK);
+    }
+}
+
+TEST(a_blind_write_that_met_others_gets_a_second_dot_before_the_answer)
+{
+    struct put put = merging_blind();
+    put_on_durable(&put, 0, STATUS_OK);
+    struct put_step step = put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS);
+    assert_int_equal(step.update, 0);
+    assert_true(put.again);
+    assert_false(step.answer);
+    // W is counted anew, and what the second record meets is let stand.
+    assert_int_equal(put_on_updated(&put, 0, STATUS_OK, PUT_ALONE).merge, 6);
+    assert_false(put_on_durable(&put, 0, STATUS_OK).answer);
+    expect_answer(put_on_merged(&put, 2, STATUS_OK, PUT_MET_OTHERS), STATUS_OK);
+}
+
+TEST(a_refused_merge_that_tells_counts_for_the_second_dot_only)
+{
+    struct put put = merging_blind();
+    assert_int_equal(put_on_merged(&put, 1, STATUS_DISK_FULL, PUT_MET_OTHERS).update, 0);
+}
+
+TEST(a_second_dot_is_asked_of_who_told_if_the_coordinator_is_gone)
+{
+    struct put put = merging_blind();
+    put_on_failed(&put, 0);
+    assert_int_equal(put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS).update, 1);
+}
+
+TEST(a_second_dot_that_fails_leaves_the_write_indeterminate)
+{
+    struct put put = merging_blind();
+    put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS);
+    expect_answer(put_on_updated(&put, 0, STATUS_DISK_FULL, PUT_ALONE), STATUS_INDETERMINATE);
+    put = merging_blind();
+    put.is_over = true; // this try may mint no more
+    expect_answer(put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS), STATUS_INDETERMINATE);
+}
+
+TEST(a_write_with_a_context_is_not_validated)
+{
+    struct put put = merging();
+    put_on_durable(&put, 0, STATUS_OK);
+    expect_answer(put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS), STATUS_OK);
+}
+
+// ---- one try at a time -----------------------------------------------------------------
+
+static struct put finding(struct put_step *step)
+{
+    struct put put;
+    struct put_start start = plain();
+    start.retry = true;
+    start.validate = true;
+    *step = put_start(&put, &start);
+    return put;
+}
+
+TEST(a_retry_mints_at_once_when_every_owner_was_fenced)
+{
+    struct put_step step;
+    struct put put = finding(&step);
+    put_on_found(&put, 2, STATUS_NOT_FOUND, PUT_ALONE);
+    put_on_found(&put, 0, STATUS_NOT_FOUND, PUT_ALONE);
+    step = put_on_found(&put, 1, STATUS_NOT_FOUND, PUT_ALONE);
+    assert_int_equal(step.update, 0);
+    assert_false(step.wait);
+}
+
+TEST(a_retry_that_missed_an_owner_waits_and_is_minted_by_one_that_was_fenced)
+{
+    struct put_step step;
+    struct put put = finding(&step);
+    put_on_found(&put, 2, STATUS_NOT_FOUND, PUT_ALONE);
+    put_on_found(&put, 1, STATUS_NOT_FOUND, PUT_ALONE);
+    step = put_on_found(&put, 0, STATUS_BUSY, PUT_ALONE); // alive, but no answer
+    assert_true(step.wait);
+    assert_int_equal(step.update, -1);
+    assert_int_equal(put_on_waited(&put).update, 1);
+}
+
+TEST(a_retry_is_never_called_not_written)
+{
+    struct put_step step;
+    struct put put = finding(&step);
+    for (uint8_t owner = 0; owner < 3; owner++)
+        put_on_found(&put, owner, STATUS_NOT_FOUND, PUT_ALONE);
+    expect_answer(put_on_updated(&put, 0, STATUS_TOO_LARGE, PUT_ALONE), STATUS_INDETERMINATE);
+    struct put_start start = plain();
+    start.retry = true;
+    start.live = 1;
+    expect_answer(put_start(&put, &start), STATUS_INDETERMINATE);
+}
+
+TEST(a_first_try_that_is_found_with_others_gets_a_second_dot)
+{
+    struct put_step step;
+    struct put put = finding(&step);
+    step = put_on_found(&put, 1, STATUS_OK, PUT_MET_OTHERS);
+    assert_int_equal(step.update, 1);
+    assert_true(put.again);
+}
+
+TEST(a_first_try_that_was_superseded_is_merged_and_nothing_is_minted)
+{
+    struct put_step step;
+    struct put put = finding(&step);
+    assert_int_equal(put_on_found(&put, 1, STATUS_OK, PUT_SUPERSEDED).merge, 7);
+    assert_int_equal(put_on_merged(&put, 0, STATUS_OK, PUT_MET_OTHERS).update, -1);
+    expect_answer(put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS), STATUS_OK);
+}
+
+TEST(an_update_that_came_too_late_is_sent_again_to_the_same_owner)
+{
+    struct put put;
+    struct put_start start = plain();
+    put_start(&put, &start);
+    assert_int_equal(put_on_updated(&put, 0, STATUS_LATE, PUT_ALONE).update, 0);
+    assert_int_equal(put_on_updated(&put, 0, STATUS_LATE, PUT_ALONE).update, 0);
+    assert_int_equal(put_on_updated(&put, 0, STATUS_LATE, PUT_ALONE).update, 1);
+    put.is_over = true;
+    expect_answer(put_on_updated(&put, 1, STATUS_LATE, PUT_ALONE), STATUS_LATE);
+}
+
+TEST(no_update_leaves_when_fewer_than_w_owners_are_left)
+{
+    struct put put;
+    struct put_start start = plain();
+    put_start(&put, &start);
+    put_on_failed(&put, 1);
+    put_on_failed(&put, 2);
+    struct put_step step = put_on_updated(&put, 0, STATUS_BUSY, PUT_ALONE);
+    expect_answer(step, STATUS_BUSY);
+    start.live = 3;
+    put_start(&put, &start);
+    put_on_failed(&put, 1);
+    assert_int_equal(put_on_updated(&put, 0, STATUS_LATE, PUT_ALONE).update, 0);
 }
 
 TESTS(RUN(the_first_live_owner_coordinates), RUN(what_was_minted_goes_to_all_other_live_owners),
@@ -308,12 +406,22 @@ TESTS(RUN(the_first_live_owner_coordinates), RUN(what_was_minted_goes_to_all_oth
       RUN(a_refusal_that_all_would_repeat_is_the_answer_at_once),
       RUN(w_out_of_reach_is_indeterminate_at_once),
       RUN(a_deadline_is_never_called_a_failure_once_an_update_has_left),
-      RUN(a_blind_write_that_may_have_missed_something_asks_for_clocks_first),
-      RUN(a_stand_in_asks_for_clocks_first), RUN(an_owner_that_fails_while_reading_is_replaced),
       RUN(a_repeated_request_asks_all_live_owners_for_the_first_try),
       RUN(a_first_try_that_is_found_is_merged_and_not_made_again),
-      RUN(a_first_try_that_nobody_has_is_made_again), RUN(a_restored_record_goes_to_every_owner),
-      RUN(a_retry_is_called_not_written_only_if_every_owner_denies_the_first_try),
-      RUN(a_durable_that_overtakes_its_updated_counts),
-      RUN(a_coordinator_lost_while_reading_is_not_counted_among_the_r),
-      RUN(late_and_stray_replies_change_nothing))
+      RUN(a_restored_record_goes_to_every_owner), RUN(a_durable_that_overtakes_its_updated_counts),
+      RUN(late_and_stray_replies_change_nothing),
+      RUN(a_blind_write_that_met_nothing_is_written_with_w),
+      RUN(a_blind_write_waits_for_r_that_tell),
+      RUN(fewer_tell_if_no_more_can_be_reached_but_not_when_it_is_strict),
+      RUN(a_blind_write_that_met_others_gets_a_second_dot_before_the_answer),
+      RUN(a_refused_merge_that_tells_counts_for_the_second_dot_only),
+      RUN(a_second_dot_is_asked_of_who_told_if_the_coordinator_is_gone),
+      RUN(a_second_dot_that_fails_leaves_the_write_indeterminate),
+      RUN(a_write_with_a_context_is_not_validated),
+      RUN(a_retry_mints_at_once_when_every_owner_was_fenced),
+      RUN(a_retry_that_missed_an_owner_waits_and_is_minted_by_one_that_was_fenced),
+      RUN(a_retry_is_never_called_not_written),
+      RUN(a_first_try_that_is_found_with_others_gets_a_second_dot),
+      RUN(a_first_try_that_was_superseded_is_merged_and_nothing_is_minted),
+      RUN(an_update_that_came_too_late_is_sent_again_to_the_same_owner),
+      RUN(no_update_leaves_when_fewer_than_w_owners_are_left))

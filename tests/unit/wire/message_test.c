@@ -109,7 +109,7 @@ static void write_sized(struct buf *out, const struct bytes *at)
 #define SAME(kind, member)  same_##kind(&op.member, &back.member);
 
 // One round for an operation: draw, encode, compare with the grammar, decode, compare, and
-// decode every shorter piece.
+// decode with fields of a later version behind, and decode every shorter piece.
 #define DEFINE_ROUND(name)                                                                         \
     static void round_##name(void)                                                                 \
     {                                                                                              \
@@ -117,10 +117,17 @@ static void write_sized(struct buf *out, const struct bytes *at)
         struct buf encoded = {0}, expected = {0};                                                  \
         FIELDS_##name(DRAW);                                                                       \
         op_encode_##name(&op, &encoded);                                                           \
+        write_number(&expected, encoded.size - 4, 4);                                              \
         FIELDS_##name(WRITE);                                                                      \
         assert_int_equal(encoded.size, expected.size);                                             \
         assert_memory_equal(encoded.data, expected.data, expected.size);                           \
         struct reader reader = reader_of(buf_bytes(&encoded));                                     \
+        assert_int_equal(op_decode_##name(&back, &reader), STATUS_OK);                             \
+        assert_true(reader_done(&reader));                                                         \
+        FIELDS_##name(SAME);                                                                       \
+        buf_append(&encoded, bytes_of_text("more"));                                               \
+        store_u32(encoded.data, (uint32_t)(encoded.size - 4));                                     \
+        reader = reader_of(buf_bytes(&encoded));                                                   \
         assert_int_equal(op_decode_##name(&back, &reader), STATUS_OK);                             \
         assert_true(reader_done(&reader));                                                         \
         FIELDS_##name(SAME);                                                                       \
@@ -143,6 +150,21 @@ TEST(every_operation_follows_the_grammar_comes_back_and_cannot_be_cut)
             rounds[i]();
 }
 
+TEST(the_try_of_an_encoded_put_is_changed_in_place)
+{
+    struct op_put op = {.flags = PUT_DELETE, .ttl_ms = 7, .key = bytes_of_text("k")}, back;
+    struct buf encoded = {0};
+    op_encode_put(&op, &encoded);
+    struct put_try put_try = {true, 11, 12, 13, 14};
+    op_put_set_try(encoded.data, &put_try);
+    struct reader reader = reader_of(buf_bytes(&encoded));
+    assert_int_equal(op_decode_put(&back, &reader), STATUS_OK);
+    assert_int_equal(back.flags, PUT_DELETE | PUT_RETRY);
+    assert_true(back.try == 11 && back.budget_ms == 12 && back.young_ms == 13 &&
+                back.wait_ms == 14 && back.ttl_ms == 7 && bytes_equal(back.key, op.key));
+    buf_release(&encoded);
+}
+
 static struct message_header some_header(void)
 {
     return (struct message_header){.type = MESSAGE_MERGE,
@@ -152,7 +174,11 @@ static struct message_header some_header(void)
                                    .credit_kib = 0x5678,
                                    .epoch = 0x1122334455667788u,
                                    .boot = 0x99aabbccddeeff00u,
-                                   .budget_ms = 0xcafef00d};
+                                   .budget_ms = 0xcafef00d,
+                                   .ring_hash = 0x01020304,
+                                   .sent_ms = 0x0102030405060708u,
+                                   .your_ms = 0x1112131415161718u,
+                                   .received_kib = 0x21222324};
 }
 
 // A header and its five bytes of body.
@@ -170,12 +196,14 @@ static enum status decode(const uint8_t *message, size_t size)
     return message_header_decode(&header, bytes_of(message, size), &body);
 }
 
-TEST(a_header_is_forty_bytes_in_this_order)
+TEST(a_header_is_sixty_four_bytes_in_this_order)
 {
     static const uint8_t expected[MESSAGE_HEADER_SIZE] = {
-        0x64, 0x6b, 1,    35,   0,    0,    3,    0,    5,    0,    0,    0,    0x34, 0x12,
-        0x78, 0x56, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x00, 0xff, 0xee, 0xdd,
-        0xcc, 0xbb, 0xaa, 0x99, 0x0d, 0xf0, 0xfe, 0xca, 0,    0,    0,    0};
+        0x64, 0x6b, 2,    35,   0,    0,    3,    0,    5,    0,    0,    0,    0x34,
+        0x12, 0x78, 0x56, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x00, 0xff,
+        0xee, 0xdd, 0xcc, 0xbb, 0xaa, 0x99, 0x0d, 0xf0, 0xfe, 0xca, 0x04, 0x03, 0x02,
+        0x01, 0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 0x18, 0x17, 0x16, 0x15,
+        0x14, 0x13, 0x12, 0x11, 0x24, 0x23, 0x22, 0x21, 0,    0,    0,    0};
     uint8_t message[MESSAGE_HEADER_SIZE + 5];
     encode_some(message);
     assert_memory_equal(message, expected, sizeof expected);
@@ -192,7 +220,9 @@ TEST(a_header_comes_back_with_a_reader_of_exactly_the_body)
     assert_true(header.type == sent.type && header.count == sent.count &&
                 header.body_size == sent.body_size && header.credit_ops == sent.credit_ops &&
                 header.credit_kib == sent.credit_kib && header.epoch == sent.epoch &&
-                header.boot == sent.boot && header.budget_ms == sent.budget_ms);
+                header.boot == sent.boot && header.budget_ms == sent.budget_ms &&
+                header.ring_hash == sent.ring_hash && header.sent_ms == sent.sent_ms &&
+                header.your_ms == sent.your_ms && header.received_kib == sent.received_kib);
     assert_true(bytes_equal(reader_bytes(&body, 5), bytes_of_text("abcde")));
     assert_true(reader_done(&body));
 }
@@ -208,7 +238,7 @@ TEST(a_message_of_another_size_than_its_header_says_is_invalid)
 
 TEST(magic_version_flags_and_reserved_bytes_must_be_right)
 {
-    static const uint8_t fixed[] = {0, 1, 2, 4, 5, 36, 37, 38, 39};
+    static const uint8_t fixed[] = {0, 1, 2, 4, 5, 60, 61, 62, 63};
     uint8_t message[MESSAGE_HEADER_SIZE + 5];
     for (unsigned i = 0; i < sizeof fixed; i++) {
         for (int bit = 0; bit < 8; bit++) {
@@ -230,7 +260,8 @@ TEST(a_message_has_no_more_operations_than_the_limit)
 }
 
 TESTS(RUN(every_operation_follows_the_grammar_comes_back_and_cannot_be_cut),
-      RUN(a_header_is_forty_bytes_in_this_order),
+      RUN(the_try_of_an_encoded_put_is_changed_in_place),
+      RUN(a_header_is_sixty_four_bytes_in_this_order),
       RUN(a_header_comes_back_with_a_reader_of_exactly_the_body),
       RUN(a_message_of_another_size_than_its_header_says_is_invalid),
       RUN(magic_version_flags_and_reserved_bytes_must_be_right),

@@ -5,17 +5,19 @@
 // F(kind, member); kinds: u8 u32 u64, dot, request, short (u16 size), sized (u32 size).
 // clang-format off
 #define FIELDS_hello(F) F(u64, id) F(u8, version_min) F(u8, version_max) F(u32, capabilities) \
-    F(u64, node) F(u64, actor)
-#define FIELDS_welcome(F) F(u64, id) F(u8, version) F(u32, capabilities) F(u64, cluster) \
+    F(u64, cluster) F(u64, node) F(u64, actor)
+#define FIELDS_welcome(F) F(u64, id) F(u8, version) F(u8, version_min) F(u8, version_max) \
+    F(u32, capabilities) F(u64, cluster) \
     F(u64, node) F(u64, actor) F(u32, value_size_max) F(u8, role) F(short, software)
 #define FIELDS_ping(F) F(u64, id)
 #define FIELDS_pong(F) F(u64, id) F(u64, actor) F(u32, unsynced_age_ms) F(u64, entry_count) \
-    F(u64, data_size) F(u8, disk_full) F(sized, metrics)
+    F(u64, data_size) F(u8, disk_full) F(u64, wall_ms) F(sized, metrics)
 #define FIELDS_ask(F) F(u64, id) F(short, topic) F(sized, argument)
 #define FIELDS_answer(F) F(u64, id) F(u8, status) F(sized, text)
 #define FIELDS_error(F) F(u64, id) F(u8, status) F(short, text)
 #define FIELDS_put(F) F(u64, id) F(request, request) F(u8, level) F(u8, flags) \
-    F(u64, expires_ms) F(short, keyspace) F(short, key) F(sized, context) F(sized, value)
+    F(u64, ttl_ms) F(u64, try) F(u32, budget_ms) F(u32, young_ms) F(u32, wait_ms) \
+    F(short, keyspace) F(short, key) F(sized, context) F(sized, value)
 #define FIELDS_put_done(F) F(u64, id) F(u8, status) F(u8, acked) F(u8, hinted) F(u32, keyspace) \
     F(u64, epoch) F(dot, dot) F(sized, context) F(short, text)
 #define FIELDS_get(F) F(u64, id) F(u8, level) F(u8, flags) F(short, keyspace) F(short, key)
@@ -26,21 +28,24 @@
 #define FIELDS_scanned(F) F(u64, id) F(u8, status) F(u8, done) F(u8, replied) F(u32, keyspace) \
     F(u32, item_count) F(short, last) F(sized, items) F(short, text)
 #define FIELDS_update(F) F(u64, id) F(request, request) F(u8, flags) F(u32, keyspace) \
-    F(u64, actor) F(u64, hlc_floor) F(u64, expires_ms) F(short, key) F(sized, context) \
+    F(u64, try) F(u32, young_ms) F(u64, hlc_floor) F(u64, ttl_ms) F(short, key) \
+    F(sized, context) \
     F(sized, value)
-#define FIELDS_updated(F) F(u64, id) F(u8, status) F(dot, dot) F(sized, record)
+#define FIELDS_updated(F) F(u64, id) F(u8, status) F(dot, dot) F(u64, hlc) F(sized, superseded) \
+    F(sized, requests) F(sized, record)
 #define FIELDS_done(F) F(u64, id) F(u8, status)
-#define FIELDS_merge(F) F(u64, id) F(u32, keyspace) F(short, key) F(sized, record)
+#define FIELDS_merge(F) F(u64, id) F(u32, keyspace) F(dot, dot) F(short, key) F(sized, dots) \
+    F(sized, requests) F(sized, record)
+#define FIELDS_merged(F) F(u64, id) F(u8, status) F(u8, flags) F(u64, hlc_told) F(sized, told)
 #define FIELDS_fetch(F) F(u64, id) F(u8, head) F(u32, keyspace) F(short, key)
 #define FIELDS_fetched(F) F(u64, id) F(u8, status) F(sized, record)
-#define FIELDS_find(F) F(u64, id) F(request, request) F(u32, keyspace) F(short, key)
+#define FIELDS_find(F) F(u64, id) F(request, request) F(u64, try) F(u32, keyspace) F(short, key)
+#define FIELDS_found(F) F(u64, id) F(u8, status) F(u8, state) F(dot, dot) F(sized, record)
 #define FIELDS_scan_local(F) F(u64, id) F(u8, heads) F(u32, partition) F(u32, keyspace) \
     F(u32, size_max) F(short, after) F(short, prefix)
-#define FIELDS_roots(F) F(u64, id) F(u32, first) F(u32, count)
-#define FIELDS_roots_are(F) F(u64, id) F(u8, status) F(u32, first) F(sized, roots)
 
 #define ALL_OPS(OP) \
     OP(hello) OP(welcome) OP(ping) OP(pong) OP(ask) OP(answer) OP(error) OP(put) OP(put_done) \
-    OP(get) OP(got) OP(scan) OP(scanned) OP(update) OP(updated) OP(done) OP(merge) OP(fetch) \
-    OP(fetched) OP(find) OP(scan_local) OP(roots) OP(roots_are)
+    OP(get) OP(got) OP(scan) OP(scanned) OP(update) OP(updated) OP(done) OP(merge) OP(merged) \
+    OP(fetch) OP(fetched) OP(find) OP(found) OP(scan_local)
 // clang-format on

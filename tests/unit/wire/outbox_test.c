@@ -131,7 +131,7 @@ TEST(a_cleared_outbox_begins_anew_and_keeps_its_template)
     assert_int_equal(outbox.count, 1);
     assert_int_equal(outbox.messages[0].count, 1);
     assert_int_equal(outbox.messages[0].gate, 0);
-    assert_int_equal(outbox.messages[0].bytes.size, MESSAGE_HEADER_SIZE + 8);
+    assert_int_equal(outbox.messages[0].bytes.size, MESSAGE_HEADER_SIZE + 4 + 8);
     outbox_release(&outbox);
     outbox_release(&outbox);
     assert_int_equal(outbox.header.epoch, 5);

@@ -1,0 +1,200 @@
+// What clients say to routers, and routers to clients.
+#include "wire/codec.h"
+
+static void write_ask(const struct op_ask *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_short(out, op->topic);
+    buf_append_sized(out, op->argument);
+}
+
+static void read_ask(struct op_ask *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->topic = reader_short(body);
+    op->argument = reader_sized(body);
+}
+
+static void write_answer(const struct op_answer *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->status);
+    buf_append_sized(out, op->text);
+}
+
+static void read_answer(struct op_answer *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->status = reader_u8(body);
+    op->text = reader_sized(body);
+}
+
+static void write_put(const struct op_put *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    append_request(out, op->request);
+    buf_append_u8(out, op->level);
+    buf_append_u8(out, op->flags);
+    buf_append_u64(out, op->ttl_ms);
+    buf_append_u64(out, op->try);
+    buf_append_u32(out, op->budget_ms);
+    buf_append_u32(out, op->young_ms);
+    buf_append_u32(out, op->wait_ms);
+    buf_append_short(out, op->keyspace);
+    buf_append_short(out, op->key);
+    buf_append_sized(out, op->context);
+    buf_append_sized(out, op->value);
+}
+
+static void read_put(struct op_put *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->request = read_request(body);
+    op->level = reader_u8(body);
+    op->flags = reader_u8(body);
+    op->ttl_ms = reader_u64(body);
+    op->try = reader_u64(body);
+    op->budget_ms = reader_u32(body);
+    op->young_ms = reader_u32(body);
+    op->wait_ms = reader_u32(body);
+    op->keyspace = reader_short(body);
+    op->key = reader_short(body);
+    op->context = reader_sized(body);
+    op->value = reader_sized(body);
+}
+
+static void write_put_done(const struct op_put_done *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->status);
+    buf_append_u8(out, op->acked);
+    buf_append_u8(out, op->hinted);
+    buf_append_u32(out, op->keyspace);
+    buf_append_u64(out, op->epoch);
+    append_dot(out, op->dot);
+    buf_append_sized(out, op->context);
+    buf_append_short(out, op->text);
+}
+
+static void read_put_done(struct op_put_done *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->status = reader_u8(body);
+    op->acked = reader_u8(body);
+    op->hinted = reader_u8(body);
+    op->keyspace = reader_u32(body);
+    op->epoch = reader_u64(body);
+    op->dot = read_dot(body);
+    op->context = reader_sized(body);
+    op->text = reader_short(body);
+}
+
+static void write_get(const struct op_get *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->level);
+    buf_append_u8(out, op->flags);
+    buf_append_short(out, op->keyspace);
+    buf_append_short(out, op->key);
+}
+
+static void read_get(struct op_get *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->level = reader_u8(body);
+    op->flags = reader_u8(body);
+    op->keyspace = reader_short(body);
+    op->key = reader_short(body);
+}
+
+static void write_got(const struct op_got *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->status);
+    buf_append_u8(out, op->replied);
+    buf_append_u32(out, op->keyspace);
+    buf_append_sized(out, op->record);
+    buf_append_short(out, op->text);
+}
+
+static void read_got(struct op_got *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->status = reader_u8(body);
+    op->replied = reader_u8(body);
+    op->keyspace = reader_u32(body);
+    op->record = reader_sized(body);
+    op->text = reader_short(body);
+}
+
+static void write_scan(const struct op_scan *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->level);
+    buf_append_u8(out, op->flags);
+    buf_append_u32(out, op->partition);
+    buf_append_u32(out, op->size_max);
+    buf_append_short(out, op->keyspace);
+    buf_append_short(out, op->after);
+    buf_append_short(out, op->prefix);
+}
+
+static void read_scan(struct op_scan *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->level = reader_u8(body);
+    op->flags = reader_u8(body);
+    op->partition = reader_u32(body);
+    op->size_max = reader_u32(body);
+    op->keyspace = reader_short(body);
+    op->after = reader_short(body);
+    op->prefix = reader_short(body);
+}
+
+static void write_scanned(const struct op_scanned *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->status);
+    buf_append_u8(out, op->done);
+    buf_append_u8(out, op->replied);
+    buf_append_u32(out, op->keyspace);
+    buf_append_u32(out, op->item_count);
+    buf_append_short(out, op->last);
+    buf_append_sized(out, op->items);
+    buf_append_short(out, op->text);
+}
+
+static void read_scanned(struct op_scanned *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->status = reader_u8(body);
+    op->done = reader_u8(body);
+    op->replied = reader_u8(body);
+    op->keyspace = reader_u32(body);
+    op->item_count = reader_u32(body);
+    op->last = reader_short(body);
+    op->items = reader_sized(body);
+    op->text = reader_short(body);
+}
+
+// Where an encoded PUT has its flags and its try, behind size, id, request and level.
+enum { PUT_FLAGS_OFFSET = 4 + 8 + 16 + 1, PUT_TRY_OFFSET = PUT_FLAGS_OFFSET + 1 + 8 };
+
+void op_put_set_try(uint8_t *encoded, const struct put_try *put_try)
+{
+    if (put_try->is_repeated)
+        encoded[PUT_FLAGS_OFFSET] |= PUT_RETRY;
+    store_u64(encoded + PUT_TRY_OFFSET, put_try->name);
+    store_u32(encoded + PUT_TRY_OFFSET + 8, put_try->budget_ms);
+    store_u32(encoded + PUT_TRY_OFFSET + 12, put_try->young_ms);
+    store_u32(encoded + PUT_TRY_OFFSET + 16, put_try->wait_ms);
+}
+
+CODEC(ask)
+CODEC(answer)
+CODEC(put)
+CODEC(put_done)
+CODEC(get)
+CODEC(got)
+CODEC(scan)
+CODEC(scanned)
