@@ -362,26 +362,30 @@ static void add_dot(struct clock *clock, struct dot dot)
     clock_add(clock, (struct interval){dot.actor, dot.counter, dot.counter});
 }
 
-// Looks into the record that has, or had, the write as `dot`, and keeps what AGAIN would need.
-// False if it is none.
+// Looks into the record that has, or had, the write as `dot`, and keeps what AGAIN would need
+// and what the client's next context covers: what it gave, or else what the write superseded,
+// and the write. Not what the record holds besides: the client never saw that.
+// False if it is no record.
 static bool look_into(struct router *router, struct flight *flight, struct dot dot,
                       struct bytes encoded, enum put_conflict *conflict)
 {
     struct record *record = &router->record;
+    bool is_second = flight->put.again && !dot_equal(flight->dot, dot);
+    if (is_second) // else the first one had been superseded, and there was nothing to do
+        clock_join(&flight->covers, &flight->context);
+    bool is_first = flight->put.validate && !flight->put.again;
     flight->dot = dot;
-    if (dot.counter)
+    if (is_first) {
+        if (record_decode(record, buf_bytes(&flight->key), encoded) || record->head)
+            return false;
+        bool is_there = record_find_dot(record, dot);
+        *conflict = !is_there ? PUT_SUPERSEDED : record->count > 1 ? PUT_MET_OTHERS : PUT_ALONE;
+        clock_copy(&flight->context, &record->clock);
+        raise(&flight->hlc_floor, record_hlc_max(record) + 1);
+        if (*conflict == PUT_ALONE)
+            clock_copy(&flight->covers, &record->clock);
+    } else if (dot.counter) {
         add_dot(&flight->covers, dot);
-    if (!flight->put.validate || flight->put.again)
-        return true;
-    if (record_decode(record, buf_bytes(&flight->key), encoded) || record->head)
-        return false;
-    const struct sibling *own = record_find_dot(record, dot);
-    *conflict = !own ? PUT_SUPERSEDED : record->count > 1 ? PUT_MET_OTHERS : PUT_ALONE;
-    clock_copy(&flight->context, &record->clock);
-    raise(&flight->hlc_floor, record_hlc_max(record) + 1);
-    for (uint32_t i = 0; own && i < record->count; i++) { // others count as told
-        add_dot(&flight->covers, record->siblings[i].dot);
-        raise(&flight->hlc, record->siblings[i].hlc);
     }
     return true;
 }
@@ -411,8 +415,7 @@ enum status puts_on_updated(struct router *router, uint32_t node, struct reader 
     enum put_conflict conflict = PUT_ALONE;
     raise(&flight->hlc, updated.hlc);
     bool is_damaged =
-        !updated.status && (!look_into(router, flight, updated.dot, updated.record, &conflict) ||
-                            !join_clock(router, updated.superseded, &flight->covers));
+        !updated.status && !look_into(router, flight, updated.dot, updated.record, &conflict);
     struct put_step step = is_damaged ? put_on_failed(&flight->put, (uint8_t)owner) // it exists
                                       : put_on_updated(&flight->put, (uint8_t)owner,
                                                        (enum status)updated.status, conflict);
@@ -452,11 +455,9 @@ enum status puts_on_merged(struct router *router, uint32_t node, struct reader *
         return STATUS_OK;
     bool was_again = flight->put.again;
     if (flight->put.validate && !was_again && merged.told.size) {
-        if (!join_clock(router, merged.told, &flight->context) ||
-            !join_clock(router, merged.told, &flight->covers))
+        if (!join_clock(router, merged.told, &flight->context))
             return STATUS_INVALID;
         raise(&flight->hlc_floor, merged.hlc_told + 1);
-        raise(&flight->hlc, merged.hlc_told);
     }
     struct put_step step = put_on_merged(&flight->put, (uint8_t)owner, (enum status)merged.status,
                                          merged.told.size ? PUT_MET_OTHERS : PUT_ALONE);

@@ -213,19 +213,52 @@ static bool decode_context(struct store *store, const struct place *place, struc
                              !is_forged(store, place, &store->context));
 }
 
+// Two tries of one request may both have been obeyed. Whoever has seen one has seen the write:
+// the context covers the others, too, as far as they are here.
+static void widen_context(struct store *store)
+{
+    const struct record *record = &store->local;
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct sibling *seen = &record->siblings[i];
+        if (request_id_is_none(&seen->request) || !clock_covers(&store->context, seen->dot))
+            continue;
+        for (uint32_t j = 0; j < record->count; j++) {
+            const struct sibling *other = &record->siblings[j];
+            if (request_id_equal(&other->request, &seen->request))
+                clock_add(&store->context, (struct interval){other->dot.actor, other->dot.counter,
+                                                             other->dot.counter});
+        }
+    }
+}
+
 // Joins the context into the record: drops what it covers, remembers that it did.
 static void apply_context(struct store *store)
 {
+    widen_context(store);
     record_clear(&store->pure);
     clock_copy(&store->pure.clock, &store->context);
     record_join(&store->local, &store->pure);
 }
 
-// lww: how many values lost.
-static void settle_conflict(struct store *store, const struct place *place, struct record *record)
+// lww: keeps the greatest. Those that lose are not superseded by anybody's will: their requests
+// are not remembered as applied, so that a retry is minted anew; but the UPDATE that minted them
+// must not do it again.
+static void settle_conflict(struct store *store, const struct place *place, struct record *record,
+                            struct moment now)
 {
-    if (place->conflict == RING_CONFLICT_LWW && record->count > 1)
-        store->counts.lww_dropped += record_keep_greatest(record);
+    uint32_t mark = store->superseded_count;
+    if (place->conflict != RING_CONFLICT_LWW || record->count < 2)
+        return;
+    add_candidates(store, record);
+    store->counts.lww_dropped += record_keep_greatest(record);
+    for (uint32_t i = mark; i < store->superseded_count; i++) {
+        const struct ledger_superseded *beaten = &store->superseded[i];
+        struct request_id bound = bind_request(place, &beaten->request);
+        if (!record_find_dot(record, beaten->dot) &&
+            !fences_put(&store->fences, &bound, 0, now.mono_ms))
+            break; // too many: what is left to fear is a repeated message
+    }
+    store->superseded_count = mark;
 }
 
 // The greatest hlc that is believed of others.
@@ -280,22 +313,15 @@ static enum status repeat(struct store *store, struct op_updated *updated)
     return STATUS_OK;
 }
 
-// What the write superseded, for those who have to know: its client and the other owners.
+// What the write superseded, for owners that never had it.
 static void tell_superseded(struct store *store, struct op_updated *updated)
 {
-    struct clock *dots = &store->told;
-    clock_clear(dots);
     buf_clear(&store->requests);
-    buf_clear(&store->clock_bytes);
     for (uint32_t i = 0; i < store->superseded_count; i++) {
         const struct ledger_superseded *one = &store->superseded[i];
-        clock_add(dots, (struct interval){one->dot.actor, one->dot.counter, one->dot.counter});
         if (!request_id_is_none(&one->request))
             superseded_append(&(struct superseded){one->dot, one->request}, &store->requests);
     }
-    if (dots->count)
-        clock_encode(dots, &store->clock_bytes);
-    updated->superseded = buf_bytes(&store->clock_bytes);
     updated->requests = buf_bytes(&store->requests);
 }
 
@@ -331,7 +357,7 @@ static enum status mint(struct store *store, const struct place *place,
         apply_context(store);
     record_update(record, &write_of, held);
     keep_superseded(store, record);
-    settle_conflict(store, place, record);
+    settle_conflict(store, place, record, now);
     buf_clear(&store->encoded);
     record_encode(record, place->key, &store->encoded);
     enum status status = check_limits(store, record);
@@ -394,7 +420,7 @@ static void count_lost_again(struct store *store, const struct place *place)
 
 // Joins and encodes, if the incoming record cannot be stored as it came: its encoding is
 // canonical, so it can if it includes the local one. Returns the record that is the result.
-static const struct record *join(struct store *store, const struct place *place,
+static const struct record *join(struct store *store, const struct place *place, struct moment now,
                                  struct bytes *encoded)
 {
     struct record *local = &store->local;
@@ -406,7 +432,7 @@ static const struct record *join(struct store *store, const struct place *place,
     }
     record_join(local, incoming);
     keep_superseded(store, local);
-    settle_conflict(store, place, local);
+    settle_conflict(store, place, local, now);
     buf_clear(&store->encoded);
     record_encode(local, place->key, &store->encoded);
     *encoded = buf_bytes(&store->encoded);
@@ -426,28 +452,23 @@ static bool was_superseded(const struct store *store, const struct place *place,
            replica_find(store, place, &sibling->request, &known);
 }
 
-// Tells what is held here that the write `dot` of the incoming record has not seen.
+// Tells what is held here if the write `dot` of the incoming record has not seen some of it. The
+// whole clock, not only what it has not seen: a clock that covers a write must cover what that
+// one superseded, or it would stand beside its successor where nothing else is known of it.
 static void tell(struct store *store, const struct place *place, struct dot dot,
                  struct op_merged *merged)
 {
-    if (!dot.counter || was_superseded(store, place, dot))
-        return;
-    clock_clear(&store->told);
-    buf_clear(&store->clock_bytes);
-    for (uint32_t i = 0; i < store->local.count; i++) {
-        const struct sibling *sibling = &store->local.siblings[i];
-        struct dot held = sibling->dot;
-        if (clock_covers(&store->incoming.clock, held))
-            continue;
-        clock_add(&store->told, (struct interval){held.actor, held.counter, held.counter});
-        if (merged->hlc_told < sibling->hlc)
-            merged->hlc_told = sibling->hlc;
-    }
-    if (!store->told.count)
+    const struct record *local = &store->local;
+    uint32_t seen_count = 0;
+    for (uint32_t i = 0; i < local->count; i++)
+        seen_count += clock_covers(&store->incoming.clock, local->siblings[i].dot);
+    if (!dot.counter || seen_count == local->count || was_superseded(store, place, dot))
         return;
     store->counts.told++;
-    clock_encode(&store->told, &store->clock_bytes);
+    buf_clear(&store->clock_bytes);
+    clock_encode(&local->clock, &store->clock_bytes);
     merged->told = buf_bytes(&store->clock_bytes);
+    merged->hlc_told = record_hlc_max(local);
 }
 
 // Also what was superseded by the write, and may never have come here.
@@ -485,7 +506,7 @@ enum status replica_merge(struct store *store, const struct place *place,
     entry.is_new_key = record_is_empty(local);
     uint64_t leaf = record_leaf_hash(local, place->engine_key);
     struct bytes encoded = merge->record;
-    const struct record *result = join(store, place, &encoded);
+    const struct record *result = join(store, place, now, &encoded);
     bind_superseded(store, place, result);
     entry.root_delta = record_leaf_hash(result, place->engine_key) - leaf;
     learn_hlc(store, record_hlc_max(incoming), now);

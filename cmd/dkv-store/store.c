@@ -115,7 +115,6 @@ void store_close(struct store *store)
     record_release(&store->incoming);
     record_release(&store->pure);
     clock_release(&store->context);
-    clock_release(&store->told);
     lsm_batch_release(&store->batch);
     buf_release(&store->key);
     buf_release(&store->local_bytes);

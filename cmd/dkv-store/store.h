@@ -84,7 +84,7 @@ struct store {
     struct fault damage; // the last one
     // Scratch, kept between operations so that none allocates.
     struct record local, incoming, pure;
-    struct clock context, told;
+    struct clock context;
     struct lsm_batch batch;
     struct buf key, local_bytes, encoded, note, items;
     struct dot *dots;

@@ -126,11 +126,11 @@ static struct put_step start_merging(struct put *put, owner_mask targets)
 }
 
 // Enough owners have told, or all have that can.
-static bool is_validated(const struct put *put)
+static bool has_heard(const struct put *put)
 {
     bool is_enough = mask_count(put->told) >= put->r;
     bool is_hopeless = !(put->merging & ~put->told);
-    return !put->validate || put->again || is_enough || (!put->strict && is_hopeless);
+    return is_enough || (!put->strict && is_hopeless);
 }
 
 static bool can_succeed(const struct put *put)
@@ -140,27 +140,15 @@ static bool can_succeed(const struct put *put)
     return can_tell && mask_count(put->acked | put->merging) >= put->w;
 }
 
-// In MERGING: is it written, can it still be, is anything outstanding?
-static struct put_step judge(struct put *put, struct put_step step)
+// The write met what it had not seen: a second dot that covers it. W is counted anew. If the
+// coordinator is gone, somebody else who has the record does it.
+static struct put_step start_again(struct put *put)
 {
-    if (!put->answered) {
-        if (mask_count(put->acked) >= put->w && is_validated(put))
-            step = answer(put, step, STATUS_OK);
-        else if (!can_succeed(put))
-            step = answer(put, step, STATUS_INDETERMINATE);
-    }
-    if (!put->merging)
-        step = end(put, step);
-    return step;
-}
-
-// The write met what it had not seen: a second dot that covers it. W is counted anew.
-static struct put_step start_again(struct put *put, uint8_t owner)
-{
-    if (put->is_over)
+    owner_mask able = put->told & put->live;
+    if (put->is_over || !able)
         return give_up(put, STATUS_INDETERMINATE);
-    if (!(put->live & bit((unsigned)put->coordinator)))
-        put->coordinator = (int8_t)owner; // it has the record, too
+    if (!(able & bit((unsigned)put->coordinator)))
+        put->coordinator = (int8_t)__builtin_ctz(able);
     struct put_step step = nothing();
     put->again = true;
     put->phase = PUT_UPDATING;
@@ -170,9 +158,29 @@ static struct put_step start_again(struct put *put, uint8_t owner)
     return step;
 }
 
-static bool must_repeat(const struct put *put, enum put_conflict conflict)
+// In MERGING: is it written, can it still be, is anything outstanding?
+static struct put_step judge(struct put *put, struct put_step step)
 {
-    return conflict == PUT_MET_OTHERS && put->validate && !put->again && !put->answered;
+    bool must_tell = put->validate && !put->again;
+    if (!put->answered && must_tell && put->met_others && has_heard(put))
+        return start_again(put);
+    if (!put->answered) {
+        if (mask_count(put->acked) >= put->w && (!must_tell || has_heard(put)))
+            step = answer(put, step, STATUS_OK);
+        else if (!can_succeed(put))
+            step = answer(put, step, STATUS_INDETERMINATE);
+    }
+    if (!put->merging)
+        step = end(put, step);
+    return step;
+}
+
+// An owner has told, the coordinator by its record.
+static void hear(struct put *put, uint8_t owner, enum put_conflict conflict)
+{
+    put->told |= bit(owner);
+    put->met_others |= conflict == PUT_MET_OTHERS;
+    put->validate &= conflict != PUT_SUPERSEDED;
 }
 
 struct put_step put_start_merging(struct put *put, const struct put_start *start)
@@ -192,10 +200,7 @@ struct put_step put_on_found(struct put *put, uint8_t owner, enum status status,
     if (status == STATUS_OK) {
         put->coordinator = (int8_t)owner;
         put->sent = true;
-        put->told |= bit(owner);
-        put->validate &= conflict != PUT_SUPERSEDED;
-        if (must_repeat(put, conflict))
-            return start_again(put, owner);
+        hear(put, owner, conflict);
         return judge(put, start_merging(put, all(put)));
     }
     if (status == STATUS_NOT_FOUND)
@@ -244,10 +249,7 @@ struct put_step put_on_updated(struct put *put, uint8_t owner, enum status statu
         return take_refusal(put, owner, status);
     put->acked |= put->early & bit(owner);
     put->merging = (owner_mask)(bit(owner) & ~put->early); // its DURABLE
-    put->told |= bit(owner);
-    put->validate &= conflict != PUT_SUPERSEDED;
-    if (must_repeat(put, conflict)) // an earlier try had left it here
-        return start_again(put, owner);
+    hear(put, owner, conflict);
     return judge(put, start_merging(put, (owner_mask)(all(put) & ~bit(owner))));
 }
 
@@ -274,9 +276,7 @@ struct put_step put_on_merged(struct put *put, uint8_t owner, enum status status
     if (put->phase != PUT_MERGING || !(put->merging & bit(owner)))
         return nothing();
     if (status == STATUS_OK)
-        put->told |= bit(owner);
-    if (must_repeat(put, conflict))
-        return start_again(put, owner);
+        hear(put, owner, conflict);
     return take_ack(put, owner, status);
 }
 

@@ -7,8 +7,8 @@
 //       │                 │    ▼              │
 //       ├─────────────────┼─► UPDATING ◄──────┘
 //       │                 ▼    │ UPDATED        ▲
-//       │              MERGING ◄┘               │ AGAIN: an owner held what the write has
-//       │                 │    ─────────────────┘ not seen (once)
+//       │              MERGING ◄┘               │ AGAIN: R told, and one of them held what
+//       │                 │    ─────────────────┘ the write has not seen (once)
 //       │                 │ W durable and R told: answer OK
 //       └─► ENDED ◄───────┘
 //
@@ -24,8 +24,8 @@
 // Validation. A blind write supersedes what its coordinator holds, which may lack a write that
 // was acknowledged before this one began. That one is on W owners, so among any R owners one
 // holds it, and it merged it before this record came: its MERGED tells so. Then the coordinator
-// is asked for a second dot that covers what was told, before the client is answered. What the
-// second record meets was written at the same time as this one, and stays.
+// is asked for a second dot that covers what all R told, before the client is answered. What
+// the second record meets was written at the same time as this one, and stays.
 //
 // Owners are numbered 0 .. n-1 in order of preference; sets of owners are bit masks.
 // Each event returns a step: what to send now and whether to answer. The caller sends,
@@ -63,6 +63,7 @@ struct put {
     uint8_t phase;      // enum put_phase
     int8_t coordinator; // -1 = none yet
     bool validate, strict;
+    bool met_others;   // somebody told something
     bool again;        // the second dot
     bool is_over;      // set by the caller: this try may mint no more
     bool sent;         // an UPDATE or MERGE may have left: never again "not written"

@@ -267,9 +267,8 @@ struct op_updated {
     uint8_t status;
     struct dot dot;
     uint64_t hlc;
-    struct bytes superseded; // sized, an encoded clock: the dots that this write superseded
-    struct bytes requests;   // sized: and the request ids behind them, superseded_append()
-    struct bytes record;     // sized, the whole record, to be merged by the other owners
+    struct bytes requests; // sized: of the writes that this one superseded, superseded_append()
+    struct bytes record;   // sized, the whole record, to be merged by the other owners
 };
 
 struct op_done { // DURABLE
@@ -304,9 +303,9 @@ struct op_merged {
     uint64_t id;
     uint8_t status;
     uint8_t flags;     // enum merged_flags
-    uint64_t hlc_told; // greatest of what is told
-    struct bytes told; // sized, an encoded clock: what the owner held that the record neither has
-                       // nor covers; empty = nothing
+    uint64_t hlc_told; // greatest of what it held
+    struct bytes told; // sized, the encoded clock of what the owner held, if some of that the
+                       // record neither has nor covers; else empty
 };
 
 struct op_fetch {

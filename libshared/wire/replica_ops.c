@@ -37,7 +37,6 @@ static void write_updated(const struct op_updated *op, struct buf *out)
     buf_append_u8(out, op->status);
     append_dot(out, op->dot);
     buf_append_u64(out, op->hlc);
-    buf_append_sized(out, op->superseded);
     buf_append_sized(out, op->requests);
     buf_append_sized(out, op->record);
 }
@@ -48,7 +47,6 @@ static void read_updated(struct op_updated *op, struct reader *body)
     op->status = reader_u8(body);
     op->dot = read_dot(body);
     op->hlc = reader_u64(body);
-    op->superseded = reader_sized(body);
     op->requests = reader_sized(body);
     op->record = reader_sized(body);
 }

@@ -17,8 +17,10 @@ void history_release(struct history *history)
 {
     for (uint32_t i = 0; i < history->key_count; i++) {
         struct history_key *key = &history->keys[i];
-        for (uint32_t m = 0; m < key->mint_count; m++)
+        for (uint32_t m = 0; m < key->mint_count; m++) {
             free(key->mints[m].superseders);
+            clock_release(&key->mints[m].made);
+        }
         free(key->mints);
     }
     for (uint32_t i = 0; i < history->act_count; i++)
@@ -101,6 +103,61 @@ void history_value(const struct act *act, struct buf *value)
         buf_append_u64(value, hash_mix(act->number, i));
 }
 
+static int find_mint(const struct history_key *key, struct dot dot)
+{
+    for (uint32_t i = 0; i < key->mint_count; i++) {
+        if (dot_equal(key->mints[i].dot, dot))
+            return (int)i;
+    }
+    return -1;
+}
+
+static unsigned quorum_of(const struct history_key *key)
+{
+    return key->n / 2 + 1;
+}
+
+// Whether the clock covers the write, or what superseded it.
+static bool accounts_for(const struct history_key *key, const struct clock *clock, uint32_t mint)
+{
+    const struct mint *at = &key->mints[mint];
+    bool does = clock_covers(clock, at->dot);
+    for (uint32_t i = 0; !does && i < at->superseder_count; i++)
+        does = accounts_for(key, clock, at->superseders[i]);
+    return does;
+}
+
+static bool wins_over(const struct history_key *key, uint32_t mint, uint32_t before)
+{
+    return accounts_for(key, &key->mints[mint].made, before) ||
+           (key->is_lww && key->mints[mint].hlc > key->mints[before].hlc);
+}
+
+// Whether enough owners were heard: those that may answer with fewer promise less.
+static bool is_validated(const struct history_key *key, const struct act *act)
+{
+    return (act->flags & PUT_STRICT) || act->count >= quorum_of(key);
+}
+
+static void check_validated(struct history *history, const struct act *act)
+{
+    const struct history_key *key = &history->keys[act->key];
+    int index = find_mint(key, act->dot);
+    // What was superseded before the answer has nothing to cover any more.
+    if (index < 0 || !is_validated(key, act) || key->mints[index].superseder_count)
+        return;
+    for (uint32_t i = 0; i < history->act_count && !history->world->failed; i++) {
+        const struct act *before = history->acts[i];
+        if (before->key == act->key && before->kind <= ACT_DELETE && before->status == STATUS_OK &&
+            before->end_us && before->end_us < act->begin_us &&
+            before->count + quorum_of(key) > key->n && find_mint(key, before->dot) >= 0 &&
+            !wins_over(key, (uint32_t)index, (uint32_t)find_mint(key, before->dot)))
+            world_fail(history->world,
+                       "%s: blind put %u has not seen put %u, which was answered before it began",
+                       key->name, act->number, before->number);
+    }
+}
+
 void history_end(struct history *history, struct act *act, enum status status, struct dot dot)
 {
     static const char *const kinds[] = {"put", "delete", "get", "scan"};
@@ -117,19 +174,13 @@ void history_end(struct history *history, struct act *act, enum status status, s
     world_sometimes(world, SOMETIMES_INDETERMINATE, status == STATUS_INDETERMINATE);
     world_sometimes(world, SOMETIMES_UNAVAILABLE, status == STATUS_UNAVAILABLE);
     world_sometimes(world, SOMETIMES_NOT_WRITTEN_BY_DISK, status == STATUS_DISK_FULL);
-    world_sometimes(world, SOMETIMES_FOUND, status == STATUS_OK && act->is_retried && !dot.counter);
+    world_sometimes(world, SOMETIMES_FOUND,
+                    status == STATUS_OK && act->is_retried && act->mint_count == 1);
+    if (status == STATUS_OK && act->is_blind)
+        check_validated(history, act);
 }
 
 // ---- the model -----------------------------------------------------------------------
-
-static int find_mint(const struct history_key *key, struct dot dot)
-{
-    for (uint32_t i = 0; i < key->mint_count; i++) {
-        if (dot_equal(key->mints[i].dot, dot))
-            return (int)i;
-    }
-    return -1;
-}
 
 // Did a write that the clock covers supersede this one?
 static bool is_superseded(const struct history_key *key, const struct clock *clock,
@@ -175,8 +226,105 @@ static struct mint *add_mint(struct history *history, uint32_t index, const stru
     return mint;
 }
 
-void history_on_minted(struct history *history, uint32_t index, const struct clock *context,
-                       const struct clock *held, const struct record *made, struct dot dot)
+// lww: whether a greater one is covered, too. Then this one was gone before.
+static bool was_beaten(const struct history_key *key, const struct clock *clock,
+                       const struct mint *mint)
+{
+    for (uint32_t i = 0; key->is_lww && i < key->mint_count; i++) {
+        if (key->mints[i].hlc > mint->hlc && clock_covers(clock, key->mints[i].dot))
+            return true;
+    }
+    return false;
+}
+
+// ---- tries -----------------------------------------------------------------------------
+
+static struct act_try *find_try(struct act *act, uint64_t name)
+{
+    for (uint32_t i = 0; act && i < act->try_count; i++) {
+        if (act->tries[i].name == name)
+            return &act->tries[i];
+    }
+    return NULL;
+}
+
+static void note_put(struct history *history, const struct op_put *put)
+{
+    struct act *act = history_act_of(history, &put->request);
+    if (act && !find_try(act, put->try) && act->try_count < HISTORY_TRIES_MAX)
+        act->tries[act->try_count++] = (struct act_try){.name = put->try};
+}
+
+void history_on_sent(struct history *history, struct bytes message)
+{
+    struct message_header header;
+    struct reader body;
+    struct op_put put;
+    struct op_update update;
+    if (message_header_decode(&header, message, &body))
+        return;
+    for (unsigned i = 0; i < header.count; i++) {
+        if (header.type == MESSAGE_PUT && !op_decode_put(&put, &body)) {
+            note_put(history, &put);
+        } else if (header.type == MESSAGE_UPDATE && !op_decode_update(&update, &body)) {
+            struct act_try *at = find_try(history_act_of(history, &update.request), update.try);
+            if (at)
+                at->update_us = history->world->now_us;
+        }
+    }
+}
+
+void history_on_found(struct history *history, const struct request_id *request, uint64_t try)
+{
+    struct act_try *at = find_try(history_act_of(history, request), try);
+    if (at)
+        at->was_found = true;
+}
+
+// A first dot of a try, not one that covers what the first has met.
+static void check_try(struct history *history, struct act *act, const struct op_update *update)
+{
+    struct world *world = history->world;
+    struct act_try *at = find_try(act, update->try);
+    if (!at)
+        return;
+    if (world->now_us > at->update_us + (uint64_t)update->young_ms * WORLD_MS + WORLD_MS)
+        world_fail(world, "an UPDATE of operation %u is obeyed %llu ms after it was sent",
+                   act->number, (unsigned long long)((world->now_us - at->update_us) / WORLD_MS));
+    if (update->flags & UPDATE_AGAIN)
+        return;
+    at->has_minted = true;
+    if (at->was_found)
+        world_fail(world, "operation %u is minted though its router knows that it was",
+                   act->number);
+    for (struct act_try *later = at + 1; later < act->tries + act->try_count; later++) {
+        if (later->has_minted)
+            world_fail(world, "a try of operation %u mints after a later one has", act->number);
+    }
+}
+
+// Of two mints of one request the last mint superseded one; it may have superseded the other, too.
+static void widen(struct history_key *key, const struct record *made)
+{
+    uint32_t last = key->mint_count - 1;
+    for (uint32_t i = 0; i < last; i++) {
+        const struct mint *one = &key->mints[i];
+        if (!one->superseder_count || one->superseders[one->superseder_count - 1] != last)
+            continue;
+        for (uint32_t j = 0; j < last; j++) {
+            const struct mint *twin = &key->mints[j];
+            bool is_known =
+                twin->superseder_count && twin->superseders[twin->superseder_count - 1] == last;
+            if (twin->act == one->act && !is_known && clock_covers(&made->clock, twin->dot) &&
+                !record_find_dot(made, twin->dot))
+                supersede(key, j, last);
+        }
+    }
+}
+
+void history_on_minted(struct history *history, uint32_t index, const struct op_update *update,
+                       const struct clock *context, const struct clock *held,
+                       const struct record *made, struct dot dot)
 {
     struct history_key *key = &history->keys[index];
     const struct sibling *sibling = record_find_dot(made, dot);
@@ -199,16 +347,22 @@ void history_on_minted(struct history *history, uint32_t index, const struct clo
     struct mint *mint = add_mint(history, index, sibling);
     if (!mint)
         return;
+    struct act *act = history_act(history, mint->act);
+    act->is_blind |= held != NULL;
+    clock_copy(&mint->made, &made->clock);
     struct clock made_on = {0};
     clock_copy(&made_on, context);
     if (held)
         clock_join(&made_on, held);
     for (uint32_t old = 0; old + 1 < key->mint_count; old++) {
         if (clock_covers(&made_on, key->mints[old].dot) &&
-            !is_superseded(key, &made_on, &key->mints[old]))
+            !is_superseded(key, &made_on, &key->mints[old]) &&
+            !was_beaten(key, &made_on, &key->mints[old]))
             supersede(key, old, key->mint_count - 1);
     }
+    widen(key, made);
     clock_release(&made_on);
+    check_try(history, act, update);
 }
 
 // ---- checks --------------------------------------------------------------------------
@@ -247,6 +401,36 @@ static bool is_beaten(const struct history_key *key, const struct mint *mint,
             return true;
     }
     return false;
+}
+
+// Whether a mint of the act superseded this one, or something that did.
+static bool was_superseded_by(const struct history_key *key, const struct mint *mint,
+                              const struct act *act)
+{
+    bool was = false;
+    for (uint32_t i = 0; !was && i < mint->superseder_count; i++) {
+        const struct mint *superseder = &key->mints[mint->superseders[i]];
+        was = superseder->act == act->names || was_superseded_by(key, superseder, act);
+    }
+    return was;
+}
+
+void history_check_context(struct history *history, const struct act *act,
+                           const struct clock *given, const struct clock *returned)
+{
+    const struct history_key *key = &history->keys[act->key];
+    if (!clock_includes(returned, given))
+        world_fail(history->world, "%s: the context of put %u lacks what it was given", key->name,
+                   act->number);
+    for (uint32_t i = 0; i < key->mint_count && !history->world->failed; i++) {
+        const struct mint *mint = &key->mints[i];
+        if (clock_covers(returned, mint->dot) && !clock_covers(given, mint->dot) &&
+            mint->act != act->names && !was_superseded_by(key, mint, act) &&
+            !was_beaten(key, returned, mint))
+            world_fail(history->world,
+                       "%s: the context of put %u covers operation %u, which it never met",
+                       key->name, act->number, mint->act);
+    }
 }
 
 void history_check_record(struct history *history, uint32_t index, const struct record *record,

@@ -15,6 +15,14 @@
 // On top of that, of the operations and their answers:
 //   - a value that is read was written by an operation on that key, byte for byte;
 //   - one answered "not written" was never minted;
+//   - a blind put that was answered OK covers every put that was answered OK before it began, if
+//     its R and the W of that one intersect: whatever routers they went through;
+//   - an UPDATE is obeyed only while it is young, by the world's time; of the tries of a request
+//     none mints after a later one has; and none at all once its router was told of an earlier
+//     one's write;
+//   - a store knows the requests that it minted or merged in its life;
+//   - the context of a put covers what was given, what the put superseded, the put, and nothing
+//     else that was ever written;
 //   - a get with R + W > N that began after a put was answered covers that put;
 //   - in the end every put that was answered OK is covered.
 #pragma once
@@ -22,10 +30,19 @@
 #include "causal/token.h"
 #include "ring/ring.h"
 #include "sim/world.h"
+#include "wire/message.h"
 
-enum { HISTORY_KEYS_MAX = 24 };
+enum { HISTORY_KEYS_MAX = 24, HISTORY_TRIES_MAX = 32 };
 
 enum act_kind { ACT_PUT, ACT_DELETE, ACT_GET, ACT_SCAN };
+
+// One sending of a put.
+struct act_try {
+    uint64_t name;
+    uint64_t update_us; // when its last UPDATE was sent
+    bool has_minted;
+    bool was_found; // its router was told of an earlier one's write
+};
 
 // One operation of a client.
 struct act {
@@ -34,6 +51,7 @@ struct act {
     uint32_t key;
     enum act_kind kind;
     bool is_retried;
+    bool is_blind; // its first mint superseded what was there
     uint8_t flags; // of the message
     uint8_t level; // W or R as asked for
     uint8_t count; // and as a number
@@ -43,6 +61,8 @@ struct act {
     enum status status;
     struct dot dot; // that it was told to have become; counter 0 = not told
     uint32_t mint_count;
+    struct act_try tries[HISTORY_TRIES_MAX]; // in the order in which the client sent them
+    uint32_t try_count;
 };
 
 // One dot given to a write of a key.
@@ -51,6 +71,7 @@ struct mint {
     uint32_t act;
     uint64_t hlc;
     bool is_tombstone;
+    struct clock made;     // of the record that it was made in
     uint32_t *superseders; // indexes of mints that have this one in D
     uint32_t superseder_count;
 };
@@ -93,10 +114,21 @@ void history_value(const struct act *act, struct buf *value);
 // An answer is final: `dot` is of a put.
 void history_end(struct history *history, struct act *act, enum status status, struct dot dot);
 
+// Anything that a process sends.
+void history_on_sent(struct history *history, struct bytes message);
+// A router is told that the write of this try's request exists.
+void history_on_found(struct history *history, const struct request_id *request, uint64_t try);
+
 // A store has given a dot. `context` is what the update carried, `held` the clock of the
 // coordinator's record before, `made` the record after.
-void history_on_minted(struct history *history, uint32_t key, const struct clock *context,
-                       const struct clock *held, const struct record *made, struct dot dot);
+// What it was asked for is `update`.
+void history_on_minted(struct history *history, uint32_t key, const struct op_update *update,
+                       const struct clock *context, const struct clock *held,
+                       const struct record *made, struct dot dot);
+
+// What a put returns. `given` is the context it came with.
+void history_check_context(struct history *history, const struct act *act,
+                           const struct clock *given, const struct clock *returned);
 
 // Holds a record against the model. `where` says whose it is.
 void history_check_record(struct history *history, uint32_t key, const struct record *record,

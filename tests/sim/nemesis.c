@@ -22,18 +22,11 @@ enum fault_kind {
     FAULT_COUNT
 };
 
-static void uncut(void *self, struct event *event)
-{
-    struct nemesis *nemesis = self;
-    nemesis->network->cut[event->a][event->b] = false;
-}
-
 static void cut(struct nemesis *nemesis, uint32_t from, uint32_t to, uint64_t duration_us)
 {
-    if (from == to || nemesis->network->cut[from][to])
-        return;
-    nemesis->network->cut[from][to] = true;
-    world_plan(nemesis->world, duration_us, uncut, nemesis, from, to);
+    bool holds = world_chance(nemesis->world, 400);
+    world_sometimes(nemesis->world, SOMETIMES_HELD, holds);
+    network_cut(nemesis->network, from, to, holds, duration_us);
 }
 
 static void isolate(struct nemesis *nemesis, uint32_t place, bool both_ways, uint64_t duration_us)
@@ -118,6 +111,8 @@ static void pause_process(struct nemesis *nemesis, struct node *node, uint64_t d
 {
     world_sometimes(nemesis->world, SOMETIMES_PAUSED, true);
     bool is_store = world_chance(nemesis->world, 500);
+    if (world_chance(nemesis->world, 200)) // longer than anybody waits
+        duration_us *= 5;
     process_pause(is_store ? &node->store_process : &node->router_process, duration_us);
 }
 

@@ -64,6 +64,9 @@ static void post(struct network *network, uint32_t from, uint32_t to, uint32_t l
     struct world *world = network->world;
     uint64_t at_us = world->now_us + delay(network, network_place(from), network_place(to));
     uint64_t *last_us = &network->arrives_us[from][to];
+    uint64_t held_us = network->held_until_us[network_place(from)][network_place(to)];
+    if (at_us < held_us)
+        at_us = held_us + 1 + world_below(world, 200 * WORLD_MS);
     if (!network->faults.reorders && at_us <= *last_us)
         at_us = *last_us + 1;
     if (at_us > *last_us)
@@ -84,10 +87,12 @@ static void send(struct network *network, uint32_t from, uint32_t to, uint32_t l
 {
     struct world *world = network->world;
     uint32_t from_place = network_place(from), to_place = network_place(to);
+    network->watch(network->watcher, buf_bytes(bytes));
     bool is_stream = from_place == to_place || from >= NETWORK_CLIENT || to >= NETWORK_CLIENT;
     if (is_bound)
         link |= way_back >> 1;
-    if (network->cut[from_place][to_place] ||
+    bool holds = network->held_until_us[from_place][to_place] > world->now_us;
+    if ((network->cut[from_place][to_place] && !holds) ||
         (!is_stream && world_chance(world, network->faults.lost))) {
         buf_release(bytes);
         return;
@@ -125,9 +130,27 @@ void network_send_take(struct network *network, uint32_t from, link_id link, str
     send(network, from, to, network->ports[to].life, is_bound, back_to(network, from), bytes);
 }
 
+static void uncut(void *self, struct event *event)
+{
+    struct network *network = self;
+    network->cut[event->a][event->b] = false;
+}
+
+void network_cut(struct network *network, uint32_t from, uint32_t to, bool holds,
+                 uint64_t duration_us)
+{
+    if (from == to || network->cut[from][to])
+        return;
+    network->cut[from][to] = true;
+    if (holds)
+        network->held_until_us[from][to] = network->world->now_us + duration_us;
+    world_plan(network->world, duration_us, uncut, network, from, to);
+}
+
 void network_heal(struct network *network)
 {
     memset(network->cut, 0, sizeof network->cut);
+    memset(network->held_until_us, 0, sizeof network->held_until_us);
     memset(network->extra_us, 0, sizeof network->extra_us);
     network->faults.lost = network->faults.repeated = 0;
     network->faults.reorders = false;

@@ -2,7 +2,9 @@
 //
 // A port is a process that can receive: the stores, the routers and the clients. Every port
 // has a place; messages between places may be delayed, lost, repeated or overtaken, and
-// places may be cut off from each other, each direction for itself. Within a place, and
+// places may be cut off from each other, each direction for itself. What is sent into a cut is
+// lost, or it waits, as in the queue of a connection, and comes when the cut is over. Within a
+// place, and
 // between clients and routers, a message is only delayed: a client's connection is one
 // stream that works or is cut.
 //
@@ -38,12 +40,15 @@ struct network_faults {
 
 struct network {
     struct world *world;
+    void (*watch)(void *self, struct bytes message); // sees all that is sent
+    void *watcher;
     struct network_faults faults;
     struct port ports[NETWORK_PORTS_MAX];
-    bool cut[NETWORK_PLACES_MAX][NETWORK_PLACES_MAX];          // from, to
-    uint64_t extra_us[NETWORK_PLACES_MAX];                     // a slow place
-    uint32_t writes_on_way;                                    // PUT, UPDATE
-    uint64_t arrives_us[NETWORK_PORTS_MAX][NETWORK_PORTS_MAX]; // the last one on its way
+    bool cut[NETWORK_PLACES_MAX][NETWORK_PLACES_MAX];               // from, to
+    uint64_t held_until_us[NETWORK_PLACES_MAX][NETWORK_PLACES_MAX]; // from, to
+    uint64_t extra_us[NETWORK_PLACES_MAX];                          // a slow place
+    uint32_t writes_on_way;                                         // PUT, UPDATE
+    uint64_t arrives_us[NETWORK_PORTS_MAX][NETWORK_PORTS_MAX];      // the last one on its way
 };
 
 static inline uint32_t network_place(uint32_t port)
@@ -64,5 +69,10 @@ void network_stop(struct network *network, uint32_t port);
 // Sends what a process has said to a link, or a client to a port. Takes the bytes.
 void network_send_take(struct network *network, uint32_t from, link_id link, struct buf *bytes);
 void network_send_port_take(struct network *network, uint32_t from, uint32_t to, struct buf *bytes);
+
+// Cuts one direction for a time; what is sent meanwhile waits, if it `holds`, or is lost. Does
+// nothing where there is a cut already.
+void network_cut(struct network *network, uint32_t from, uint32_t to, bool holds,
+                 uint64_t duration_us);
 
 void network_heal(struct network *network); // no cuts, no faults but delay

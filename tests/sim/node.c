@@ -2,6 +2,7 @@
 
 #include "base/endian.h"
 #include "lsm/frame.h"
+#include "sim/witness.h"
 
 enum { BACKGROUND_US_MAX = 4 * WORLD_S };
 
@@ -10,16 +11,20 @@ static struct world *world_of(const struct node *node)
     return node->settings->world;
 }
 
-static struct moment now(void *self)
+struct moment node_now(const struct node *node)
 {
-    const struct node *node = self;
     uint64_t now_ms = world_of(node)->now_us / WORLD_MS;
     uint64_t wall_ms = 1700000000000u + now_ms + (uint64_t)node->skew_ms;
     return (struct moment){.mono_ms = node->mono_base_ms + now_ms, .wall_ms = wall_ms};
 }
 
-static bool peek(const struct node *node, uint32_t keyspace, struct bytes name,
-                 struct record *record, struct buf *bytes)
+static struct moment now(void *self)
+{
+    return node_now(self);
+}
+
+bool node_read(const struct node *node, uint32_t keyspace, struct bytes name, struct record *record,
+               struct buf *bytes)
 {
     struct buf key = {0};
     uint8_t *prefix = buf_grow(&key, RING_ENGINE_PREFIX_SIZE);
@@ -42,64 +47,18 @@ static bool peek(const struct node *node, uint32_t keyspace, struct bytes name,
 bool node_peek(const struct node *node, uint32_t key, struct record *record, struct buf *bytes)
 {
     const struct history *history = node->settings->history;
-    return node->store_process.up &&
-           peek(node, history->keys[key].keyspace, history_key_bytes(history, key), record, bytes);
+    return node->store_process.up && node_read(node, history->keys[key].keyspace,
+                                               history_key_bytes(history, key), record, bytes);
 }
 
 // ---- the store -----------------------------------------------------------------------
-
-// The last UPDATED of this turn for the link. False if there is none.
-static bool last_updated(const struct outbox *outbox, link_id link, struct op_updated *updated)
-{
-    for (uint32_t i = outbox->count; i > 0; i--) {
-        const struct outbox_message *message = &outbox->messages[i - 1];
-        if (message->link != link || message->type != MESSAGE_UPDATED)
-            continue;
-        struct reader reader = reader_of(buf_bytes(&message->bytes));
-        reader_bytes(&reader, MESSAGE_HEADER_SIZE);
-        for (unsigned op = 0; op < message->count; op++) {
-            if (op_decode_updated(updated, &reader))
-                return false;
-        }
-        return true;
-    }
-    return false;
-}
-
-static void record_minted(struct node *node, const struct op_update *update,
-                          const struct clock *held, const struct op_updated *updated)
-{
-    struct history *history = node->settings->history;
-    struct world *world = world_of(node);
-    int key = history_find_key(history, update->keyspace, update->key);
-    world_sometimes(world, SOMETIMES_DISK_FULL, updated->status == STATUS_DISK_FULL);
-    world_sometimes(world, SOMETIMES_BUSY, updated->status == STATUS_BUSY);
-    if (updated->status || key < 0)
-        return;
-    struct record made = {0};
-    struct clock context = {0};
-    struct reader reader = reader_of(update->context);
-    if (record_decode(&made, update->key, updated->record) ||
-        (update->context.size && clock_decode(&context, &reader)))
-        world_fail(world, "n%u: UPDATED carries no record", node->index);
-    bool is_blind = update->flags & UPDATE_BLIND;
-    history_on_minted(history, (uint32_t)key, &context, is_blind ? held : NULL, &made,
-                      updated->dot);
-    world_sometimes(world, SOMETIMES_STAND_IN, history->keys[key].owners[0] != node->index);
-    world_sometimes(world, SOMETIMES_AGAIN, update->flags & UPDATE_AGAIN);
-    uint64_t stamp_ms = record_hlc_max(&made) >> 16;
-    world_sometimes(world, SOMETIMES_LWW_SKEWED,
-                    history->keys[key].is_lww && stamp_ms > now(node).wall_ms);
-    clock_release(&context);
-    record_release(&made);
-}
 
 // What the store holds of the key before an update. It does not know that it was looked.
 static void look_before(struct node *node, const struct op_update *update, struct record *held,
                         struct buf *bytes)
 {
     node->disk.keeps_cold = true;
-    peek(node, update->keyspace, update->key, held, bytes);
+    node_read(node, update->keyspace, update->key, held, bytes);
     node->disk.keeps_cold = false;
 }
 
@@ -123,8 +82,9 @@ static void deliver_updates(struct node *node, const struct arrival *arrival,
         look_before(node, &update, &held, &bytes);
         uint64_t served = node->store.counts.updates;
         store_on_message(&node->store, arrival, buf_bytes(&single), moment, outbox);
-        if (node->store.counts.updates > served && last_updated(outbox, arrival->link, &updated))
-            record_minted(node, &update, &held.clock, &updated);
+        if (node->store.counts.updates > served &&
+            witness_last_updated(outbox, arrival->link, &updated))
+            witness_minted(node, &update, &held.clock, &updated);
     }
     record_release(&held);
     buf_release(&bytes);
@@ -137,10 +97,15 @@ static void store_message(void *self, const struct arrival *arrival, struct byte
     struct node *node = self;
     struct message_header header;
     struct reader body;
-    if (!message_header_decode(&header, message, &body) && header.type == MESSAGE_UPDATE)
+    bool is_whole = !message_header_decode(&header, message, &body);
+    if (is_whole && header.type == MESSAGE_UPDATE)
         deliver_updates(node, arrival, &header, &body, moment, outbox);
     else
         store_on_message(&node->store, arrival, message, moment, outbox);
+    if (is_whole && header.type == MESSAGE_MERGE)
+        witness_merges(node, &header, &body);
+    if (is_whole && header.type == MESSAGE_FIND)
+        witness_finds(node, arrival, &header, &body, outbox);
     if (node->store.counts.lost_again)
         world_fail(world_of(node), "n%u thinks that it lost a write that it had", node->index);
 }
@@ -167,8 +132,9 @@ static void serve_parked(struct node *node, struct moment moment, struct outbox 
         world_sometimes(world_of(node), SOMETIMES_PARKED, true);
         world_sometimes(world_of(node), SOMETIMES_PARKED_BEHIND, !op->wait.miss_count);
         store_serve_parked(store, op, moment, outbox);
-        if (is_update && store->counts.updates > served && last_updated(outbox, link, &updated))
-            record_minted(node, &update, &held.clock, &updated);
+        if (is_update && store->counts.updates > served &&
+            witness_last_updated(outbox, link, &updated))
+            witness_minted(node, &update, &held.clock, &updated);
     }
     record_release(&held);
     buf_release(&bytes);
@@ -183,25 +149,13 @@ static void store_tick(void *self, struct moment moment, struct outbox *outbox)
     store_on_tick(&node->store, moment, outbox);
 }
 
-static void note_refusals(struct node *node, const struct outbox_message *message)
-{
-    struct op_merged done;
-    struct reader reader = reader_of(buf_bytes(&message->bytes));
-    reader_bytes(&reader, MESSAGE_HEADER_SIZE);
-    for (unsigned op = 0; message->type == MESSAGE_MERGED && op < message->count; op++) {
-        if (!op_decode_merged(&done, &reader) && done.status)
-            world_note(world_of(node), "n%u refuses a merge: %s", node->index,
-                       status_text(done.status));
-    }
-}
-
 static void store_turn_end(void *self, struct moment moment, struct outbox *outbox)
 {
     struct node *node = self;
     serve_parked(node, moment, outbox);
     store_on_turn_end(&node->store, moment, outbox);
     for (uint32_t i = 0; i < outbox->count; i++)
-        note_refusals(node, &outbox->messages[i]);
+        witness_refusals(node, &outbox->messages[i]);
 }
 
 static void *next_job(void *self, unsigned worker)
@@ -259,35 +213,20 @@ static const struct process_brain store_brain = {
 
 // ---- the router ----------------------------------------------------------------------
 
-// A put that is answered OK is held by W owners. One that is down may have it on its disk.
-static void check_copies(const struct node *node, const struct op_put_done *done)
-{
-    struct history *history = node->settings->history;
-    const struct act *act = history_act(history, done->id);
-    if (done->status || !act)
-        return;
-    const struct history_key *key = &history->keys[act->key];
-    struct act told = *act;
-    told.dot = done->dot;
-    struct record record = {0};
-    struct buf bytes = {0};
-    unsigned count = 0;
-    for (uint32_t i = 0; i < key->n; i++) {
-        if (!node_peek(&node->nodes[key->owners[i]], act->key, &record, &bytes) ||
-            history_is_covered(history, &told, &record.clock))
-            count++;
-    }
-    if (count < act->count)
-        world_fail(world_of(node), "%s: put %u is answered OK with W=%u, %u can have it", key->name,
-                   act->number, act->count, count);
-    record_release(&record);
-    buf_release(&bytes);
-}
-
 static void router_message(void *self, const struct arrival *arrival, struct bytes message,
                            struct moment moment, struct outbox *outbox)
 {
-    router_on_message(&((struct node *)self)->router, arrival, message, moment, outbox);
+    struct node *node = self;
+    struct message_header header;
+    struct reader body;
+    struct op_put put;
+    if (!message_header_decode(&header, message, &body) && header.type == MESSAGE_PUT) {
+        for (unsigned op = 0; op < header.count && !op_decode_put(&put, &body); op++)
+            witness_put(node, arrival, &put);
+    } else if (node->router.links.count && header.type == MESSAGE_FOUND) {
+        witness_found(node, &header, &body);
+    }
+    router_on_message(&node->router, arrival, message, moment, outbox);
 }
 
 static void router_lost(void *self, link_id link, struct moment moment, struct outbox *outbox)
@@ -313,7 +252,7 @@ static void router_turn_end(void *self, struct moment moment, struct outbox *out
         reader_bytes(&reader, MESSAGE_HEADER_SIZE);
         for (unsigned op = 0; message->type == MESSAGE_PUT_DONE && op < message->count; op++) {
             if (!op_decode_put_done(&done, &reader))
-                check_copies(node, &done);
+                witness_put_done(node, message->link, &done);
         }
     }
     router_on_turn_end(&node->router, moment, outbox);
@@ -379,7 +318,7 @@ static struct store_options store_options_of(const struct node *node)
         .value_size_max = 1 << 20,
         .record_size_max = settings->memtable_size / 4,
         .request_memory_ms = settings->request_memory_ms,
-        .clock_refuse_ms = 5000,
+        .clock_refuse_ms = 30000,
         .lsm = lsm_options_default(),
         .software = bytes_of_text("sim"),
     };
@@ -407,6 +346,7 @@ void node_start_store(struct node *node)
                status ? fault.text : "");
     if (status == STATUS_OK) {
         memory_vfs_cool(&node->disk);
+        memset(node->knows, 0, sizeof node->knows);
         node->first_segment = frame_number(lsm_written(node->store.lsm));
         process_start(&node->store_process);
         return;
@@ -532,6 +472,8 @@ void node_lose_power(struct node *node, enum memory_vfs_policy policy)
 
 void node_release(struct node *node)
 {
+    for (uint32_t i = 0; i < NODE_PUTS_MAX; i++)
+        clock_release(&node->puts[i].given);
     if (node->store_process.up) {
         collect_sometimes(node);
         process_end(&node->store_process, NULL);

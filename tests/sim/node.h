@@ -22,6 +22,17 @@ struct node_settings {
     uint64_t request_memory_ms;
 };
 
+// A put that a router was asked for, to be held against its answer.
+struct node_put {
+    link_id link;
+    uint64_t id;
+    const struct act *act;
+    unsigned count;     // W
+    struct clock given; // its context
+};
+
+enum { NODE_PUTS_MAX = 64, NODE_ACTS_MAX = 1024 };
+
 struct node {
     const struct node_settings *settings;
     struct node *nodes; // all of them, by index in the ring
@@ -35,7 +46,10 @@ struct node {
     struct store store;
     struct router router;
     struct process store_process, router_process;
-    uint64_t first_segment; // of the log, at the start of the store
+    struct node_put puts[NODE_PUTS_MAX]; // the last ones that the router was asked for
+    uint32_t put_count;
+    bool knows[NODE_ACTS_MAX]; // by operation: this life of the store minted or merged it
+    uint64_t first_segment;    // of the log, at the start of the store
 };
 
 void node_init(struct node *node, const struct node_settings *settings, struct node *nodes,
@@ -52,6 +66,11 @@ void node_kill_router(struct node *node);
 void node_lose_power(struct node *node, enum memory_vfs_policy policy);
 void node_restart_after(struct node *node, uint64_t delay_us); // what is down then
 
+struct moment node_now(const struct node *node); // by its clocks
+
+// What the store holds of this key of a keyspace; the record borrows from `bytes`.
+bool node_read(const struct node *node, uint32_t keyspace, struct bytes name, struct record *record,
+               struct buf *bytes);
 // What the store holds of a key now, whether or not it is durable. The record borrows from
 // `bytes`. False if the store is down.
 bool node_peek(const struct node *node, uint32_t key, struct record *record, struct buf *bytes);

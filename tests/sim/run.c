@@ -3,29 +3,15 @@
 #include "base/endian.h"
 #include "base/xalloc.h"
 #include "ring/ring_plan.h"
-#include "sim/nemesis.h"
+#include "sim/scenarios.h"
 
 #include <stdio.h>
 
-enum { LINKS_UP_US = 15 * WORLD_S, READ_US = 6 * WORLD_S, PASSES_MAX = 6 };
-
-struct run {
-    struct world world;
-    struct network network;
-    struct history history;
-    struct ring ring;
-    struct node_settings settings;
-    struct node nodes[NETWORK_NODES_MAX];
-    uint32_t node_count;
-    struct client clients[NETWORK_CLIENTS_MAX]; // the last one is the examiner's
-    uint32_t client_count;                      // without it
-    struct client *examiner;
-    struct nemesis nemesis;
-};
+enum { PASSES_MAX = 6 };
 
 // ---- making --------------------------------------------------------------------------
 
-static void make_ring(struct run *run)
+static void make_ring(struct stage *run)
 {
     static const uint8_t counts[] = {2, 3, 3, 3, 3, 3, 3, 4, 4, 5};
     struct world *world = &run->world;
@@ -44,7 +30,7 @@ static void make_ring(struct run *run)
 }
 
 // A second keyspace beside "default".
-static void add_lww(struct run *run)
+static void add_lww(struct stage *run)
 {
     struct ring_keyspace keyspaces[2];
     keyspaces[0] = run->ring.keyspaces[0];
@@ -61,7 +47,7 @@ static void add_lww(struct run *run)
 }
 
 // Some keys share a partition, so that its counters and pages have more than one.
-static void make_keys(struct run *run)
+static void make_keys(struct stage *run)
 {
     struct world *world = &run->world;
     add_lww(run);
@@ -82,10 +68,17 @@ static void make_keys(struct run *run)
     }
 }
 
-static void make_nodes(struct run *run)
+static void watch(void *self, struct bytes message)
+{
+    history_on_sent(self, message);
+}
+
+static void make_nodes(struct stage *run)
 {
     struct world *world = &run->world;
     run->network.world = world;
+    run->network.watch = watch;
+    run->network.watcher = &run->history;
     run->network.faults = (struct network_faults){
         .delay_us = world_between(world, 50, 3000),
         .jitter_us = world_chance(world, 300) ? world_between(world, 1000, 60000) : 500,
@@ -112,7 +105,7 @@ static void make_nodes(struct run *run)
     }
 }
 
-static void make_clients(struct run *run)
+static void make_clients(struct stage *run)
 {
     struct world *world = &run->world;
     run->client_count = (uint32_t)world_between(world, 2, 8);
@@ -133,7 +126,7 @@ static void make_clients(struct run *run)
     run->examiner->is_patient = true;
 }
 
-static void release(struct run *run)
+static void release(struct stage *run)
 {
     for (uint32_t i = 0; i < run->node_count; i++)
         node_release(&run->nodes[i]);
@@ -146,12 +139,12 @@ static void release(struct run *run)
 
 // ---- waiting -------------------------------------------------------------------------
 
-static void wait_ms(struct run *run, uint64_t duration_ms)
+void stage_wait_ms(struct stage *run, uint64_t duration_ms)
 {
     world_run(&run->world, run->world.now_us + duration_ms * WORLD_MS);
 }
 
-static bool is_link_up(const struct run *run, uint32_t router, uint32_t store)
+bool stage_is_link_up(const struct stage *run, uint32_t router, uint32_t store)
 {
     return run->nodes[router].router_process.up &&
            links_can_ask(&run->nodes[router].router.links, store);
@@ -169,7 +162,7 @@ static bool is_node_idle(const struct node *node)
 
 // Every router sees every store, and nothing from the time of the faults is still under way:
 // no write in the network, no job that a worker began when its disk was slow.
-static bool is_whole(const struct run *run)
+static bool is_whole(const struct stage *run)
 {
     if (run->network.writes_on_way)
         return false;
@@ -177,48 +170,48 @@ static bool is_whole(const struct run *run)
         if (!is_node_idle(&run->nodes[i]))
             return false;
         for (uint32_t j = 0; j < run->node_count; j++) {
-            if (!is_link_up(run, i, j))
+            if (!stage_is_link_up(run, i, j))
                 return false;
         }
     }
     return true;
 }
 
-static void wait_until_whole(struct run *run)
+void stage_wait_until_whole(struct stage *run)
 {
     uint64_t end_us = run->world.now_us + LINKS_UP_US;
     while (!run->world.failed && !is_whole(run) && run->world.now_us < end_us)
-        wait_ms(run, 50);
+        stage_wait_ms(run, 50);
     if (!is_whole(run))
         world_fail(&run->world, "faults are over, but a link stays down or something hangs");
 }
 
 // The examiner does this until it succeeds: a router may just have learnt that a store is
 // another one than before. False if that takes too long.
-static bool perform(struct run *run, const struct client_request *request)
+bool stage_perform(struct stage *run, const struct client_request *request)
 {
     uint64_t end_us = run->world.now_us + request->timeout_us;
     for (;;) {
         client_start(run->examiner, request);
         while (!run->world.failed && run->examiner->act)
-            wait_ms(run, 1);
+            stage_wait_ms(run, 1);
         enum status status = run->examiner->status;
         if (run->world.failed || !status || status == STATUS_NOT_FOUND)
             return !run->world.failed;
         if (status == STATUS_INDETERMINATE || run->world.now_us >= end_us)
             return false;
-        wait_ms(run, 20);
+        stage_wait_ms(run, 20);
     }
 }
 
-static struct act *last_act(const struct run *run)
+struct act *stage_last_act(const struct stage *run)
 {
     return run->history.acts[run->history.act_count - 1];
 }
 
 // ---- the phases ----------------------------------------------------------------------
 
-static bool is_client_busy(const struct run *run)
+static bool is_client_busy(const struct stage *run)
 {
     for (uint32_t i = 0; i < run->client_count; i++) {
         if (run->clients[i].act)
@@ -227,39 +220,43 @@ static bool is_client_busy(const struct run *run)
     return false;
 }
 
-static void safety(struct run *run)
+static void safety(struct stage *run)
 {
+    if (run->options->scenario) { // alone: the random phase is for everybody else
+        stage_wait_ms(run, 500);
+        return;
+    }
     nemesis_start(&run->nemesis);
-    wait_ms(run, world_between(&run->world, 500, 6000));
+    stage_wait_ms(run, world_between(&run->world, 500, 6000));
     if (world_chance(&run->world, 300) && !run->world.failed)
         nemesis_blackout(&run->nemesis);
 }
 
-static void liveness(struct run *run)
+static void liveness(struct stage *run)
 {
     nemesis_stop(&run->nemesis);
-    wait_ms(run, world_below(&run->world, 1000));
+    stage_wait_ms(run, world_below(&run->world, 1000));
     for (uint32_t i = 0; i < run->client_count; i++)
         run->clients[i].acts_left = 0;
     while (!run->world.failed && is_client_busy(run))
-        wait_ms(run, 20);
-    wait_until_whole(run);
+        stage_wait_ms(run, 20);
+    stage_wait_until_whole(run);
 }
 
-static void read_all(struct run *run)
+void stage_read_all(struct stage *run)
 {
     for (uint32_t key = 0; key < run->history.key_count && !run->world.failed; key++) {
         struct client_request request = {
             .kind = ACT_GET, .key = key, .level = RING_LEVEL_ALL, .timeout_us = READ_US};
         run->examiner->router = (uint32_t)world_below(&run->world, run->node_count);
-        if (!perform(run, &request))
+        if (!stage_perform(run, &request))
             world_fail(&run->world, "faults are over, but %s cannot be read: %s",
                        run->history.keys[key].name, status_text(run->examiner->status));
     }
 }
 
 // True if all owners hold the same bytes.
-static bool has_converged(struct run *run, uint32_t key)
+static bool has_converged(struct stage *run, uint32_t key)
 {
     const struct history_key *at = &run->history.keys[key];
     struct record record = {0};
@@ -278,11 +275,11 @@ static bool has_converged(struct run *run, uint32_t key)
     return is_same;
 }
 
-static void converge(struct run *run)
+void stage_converge(struct stage *run)
 {
     for (unsigned pass = 0; pass < PASSES_MAX && !run->world.failed; pass++) {
-        read_all(run);
-        wait_ms(run, 300);
+        stage_read_all(run);
+        stage_wait_ms(run, 300);
         bool is_same = true;
         for (uint32_t key = 0; key < run->history.key_count && !run->world.failed; key++)
             is_same &= has_converged(run, key);
@@ -292,7 +289,7 @@ static void converge(struct run *run)
     world_fail(&run->world, "everything was read with R=all, but owners differ");
 }
 
-static void verdict(struct run *run)
+void stage_verdict(struct stage *run)
 {
     struct record record = {0};
     struct buf bytes = {0};
@@ -309,172 +306,24 @@ static void verdict(struct run *run)
         node_check(&run->nodes[i]);
 }
 
-// ---- scenarios -----------------------------------------------------------------------
+// ---- all of it -----------------------------------------------------------------------
 
-// The examiner's blind put through this router must succeed.
-static struct act *put(struct run *run, uint32_t router, uint32_t key, uint8_t level)
+static void run_scenario(struct stage *run)
 {
-    struct client_request request = {
-        .kind = ACT_PUT, .key = key, .level = level, .value_size = 40, .timeout_us = READ_US};
-    run->examiner->router = router;
-    if (!perform(run, &request))
-        world_fail(&run->world, "%s: a put fails though W owners are there: %s",
-                   run->history.keys[key].name, status_text(run->examiner->status));
-    return last_act(run);
-}
-
-// Everybody must now see this value, and beside it none but late ones: those of operations
-// whose end nobody knows.
-static bool is_alone(struct run *run, const struct record *record, const struct act *act)
-{
-    bool is_there = false;
-    for (uint32_t i = 0; i < record->count; i++) {
-        const struct act *other = history_act_of(&run->history, &record->siblings[i].request);
-        if (other == act)
-            is_there = true;
-        else if (!other || other->status == STATUS_OK)
-            return false;
-    }
-    return is_there;
-}
-
-static void expect_one(struct run *run, uint32_t key, const struct act *act, const char *when)
-{
-    struct client_request request = {
-        .kind = ACT_GET, .key = key, .level = RING_LEVEL_ALL, .timeout_us = READ_US};
-    if (!perform(run, &request)) {
-        world_fail(&run->world, "%s: no read %s", run->history.keys[key].name, when);
-        return;
-    }
-    struct record record = {0};
-    if (record_decode(&record, history_key_bytes(&run->history, key),
-                      buf_bytes(&run->examiner->record)) ||
-        !is_alone(run, &record, act))
-        world_fail(&run->world, "%s: %u values %s, one expected", run->history.keys[key].name,
-                   record.count, when);
-    record_release(&record);
-}
-
-static uint32_t any_node(struct run *run)
-{
-    return (uint32_t)world_below(&run->world, run->node_count);
-}
-
-static void write_twice(struct run *run, uint32_t key)
-{
-    put(run, any_node(run), key, RING_LEVEL_QUORUM);
+    scenarios_run(run);
     if (!run->world.failed)
-        expect_one(run, key, put(run, any_node(run), key, RING_LEVEL_QUORUM),
-                   "after two blind puts, one after the other");
-}
-
-static void stay_down(struct run *run, uint32_t index)
-{
-    struct node *node = &run->nodes[index];
-    node->is_staying_down = true;
-    node_kill_store(node);
-}
-
-// The same request once more: it must not be made a second time.
-static void repeat(struct run *run, uint32_t router, struct act *act)
-{
-    struct client_request request = {.kind = ACT_PUT,
-                                     .key = act->key,
-                                     .value_size = act->value_size,
-                                     .timeout_us = READ_US,
-                                     .repeats = act};
-    run->examiner->router = router;
-    if (!perform(run, &request))
-        world_fail(&run->world, "a repeated put fails on a cluster that is whole");
-    else if (act->mint_count > 1)
-        world_fail(&run->world, "a repeated put was made a second time");
-}
-
-// The first owner misses a write. The next blind one must not be made without that, and
-// the same one not once more.
-static void miss_a_write(struct run *run, uint32_t key)
-{
-    const struct history_key *at = &run->history.keys[key];
-    uint32_t owner = at->owners[0];
-    uint32_t router = at->owners[1 + world_below(&run->world, at->n - 1)];
-    uint64_t end_us = run->world.now_us + LINKS_UP_US;
-    stay_down(run, owner);
-    while (!run->world.failed && is_link_up(run, router, owner) && run->world.now_us < end_us)
-        wait_ms(run, 10);
-    struct act *last = run->world.failed ? NULL : put(run, router, key, RING_LEVEL_QUORUM);
-    run->nodes[owner].is_staying_down = false;
-    node_restart_after(&run->nodes[owner], 1);
-    while (!run->world.failed && !is_link_up(run, router, owner) && run->world.now_us < end_us)
-        wait_ms(run, 1);
-    if (run->world.failed)
-        return;
-    if (world_chance(&run->world, 500))
-        repeat(run, router, last);
-    else
-        last = put(run, router, key, RING_LEVEL_QUORUM);
+        stage_converge(run);
     if (!run->world.failed)
-        expect_one(run, key, last, "after the first owner came back");
-    wait_until_whole(run);
+        stage_verdict(run);
 }
 
-// A put that was superseded is asked for again, perhaps after its coordinator restarted.
-static void repeat_an_old_one(struct run *run, uint32_t key)
+void run(const struct run_options *options, struct run_result *result)
 {
-    uint32_t owner = run->history.keys[key].owners[0];
-    struct act *first = put(run, any_node(run), key, RING_LEVEL_ALL);
-    struct act *second = run->world.failed ? NULL : put(run, any_node(run), key, RING_LEVEL_ALL);
-    if (!run->world.failed && world_chance(&run->world, 500)) {
-        node_kill_store(&run->nodes[owner]);
-        node_restart_after(&run->nodes[owner], WORLD_MS);
-        wait_ms(run, 2000);
-        wait_until_whole(run);
-    }
-    if (!run->world.failed)
-        repeat(run, any_node(run), first);
-    if (!run->world.failed)
-        expect_one(run, key, second, "after an older request was repeated");
-}
-
-// The moment a put is answered the lights go out everywhere.
-static void lose_everything(struct run *run, uint32_t key)
-{
-    uint8_t level = (uint8_t)world_between(&run->world, 1, run->history.keys[key].n);
-    put(run, any_node(run), key, level);
-    if (run->world.failed)
-        return;
-    nemesis_blackout(&run->nemesis);
-    wait_ms(run, 600);
-    wait_until_whole(run);
-    if (!run->world.failed)
-        read_all(run);
-}
-
-static void scenarios(struct run *run)
-{
-    uint32_t key = (uint32_t)world_below(&run->world, run->history.key_count);
-    const struct history_key *at = &run->history.keys[key];
-    uint64_t dice = world_below(&run->world, 4);
-    if (dice == 0)
-        write_twice(run, key);
-    else if (dice == 1 && at->n >= 3)
-        miss_a_write(run, key);
-    else if (dice == 2)
-        repeat_an_old_one(run, key);
-    else
-        lose_everything(run, key);
-    if (run->world.failed)
-        return;
-    converge(run);
-    if (!run->world.failed)
-        verdict(run);
-}
-
-void run(uint64_t seed, bool verbose, struct run_result *result)
-{
-    static struct run state; // too large for the stack
-    struct run *run = &state;
-    *run = (struct run){0};
-    world_init(&run->world, seed, verbose);
+    static struct stage state; // too large for the stack
+    struct stage *run = &state;
+    *run = (struct stage){0};
+    world_init(&run->world, options->seed, options->verbose);
+    run->options = options;
     history_init(&run->history, &run->world);
     make_ring(run);
     make_keys(run);
@@ -486,8 +335,10 @@ void run(uint64_t seed, bool verbose, struct run_result *result)
                                     .node_count = run->node_count,
                                     .clients = run->clients,
                                     .client_count = run->client_count};
-    void (*const phases[])(struct run *) = {safety, liveness, converge, verdict, scenarios};
-    for (unsigned i = 0; i < sizeof phases / sizeof *phases && !run->world.failed; i++)
+    void (*const phases[])(struct stage *) = {safety, liveness, stage_converge, stage_verdict,
+                                              run_scenario};
+    unsigned count = options->is_random_only ? 4 : 5;
+    for (unsigned i = 0; i < count && !run->world.failed; i++)
         phases[i](run);
     result->trace = run->world.trace;
     result->event_count = run->world.event_count;

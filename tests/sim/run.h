@@ -11,6 +11,13 @@
 
 #include "sim/world.h"
 
+struct run_options {
+    uint64_t seed;
+    bool verbose;
+    bool is_random_only;  // without a scenario at the end
+    const char *scenario; // this one, with nothing going wrong before; NULL = any
+};
+
 struct run_result {
     bool failed;
     char reason[512];
@@ -19,4 +26,4 @@ struct run_result {
     uint64_t sometimes[SOMETIMES_COUNT]; // added to what is there
 };
 
-void run(uint64_t seed, bool verbose, struct run_result *result);
+void run(const struct run_options *options, struct run_result *result);

@@ -18,6 +18,7 @@
     POINT(UNAVAILABLE, "a put was answered not written")                                           \
     POINT(FOUND, "a repeated put found its first try")                                             \
     POINT(MINTED_TWICE, "a repeated put was minted again, its first try being unreachable")        \
+    POINT(RESIDUE, "a try that was given up was obeyed after all, and left a sibling")             \
     POINT(REPEATED, "a store recognised a repeated update")                                        \
     POINT(FAIL_OVER, "a client went to another router")                                            \
     POINT(LATE, "an answer came after its operation was over")                                     \
@@ -34,6 +35,7 @@
     POINT(PAUSED, "a process stood still")                                                         \
     POINT(PARTITION, "the network was cut")                                                        \
     POINT(ONE_WAY, "the network was cut one way")                                                  \
+    POINT(HELD, "what was sent into a cut came when it was over")                                  \
     POINT(OLD_LIFE, "a message reached a later life of a process")                                 \
     POINT(FLUSH, "a memtable was flushed")                                                         \
     POINT(MERGE, "runs were merged")                                                               \

@@ -259,17 +259,18 @@ TEST(a_repeated_put_asks_every_owner_for_its_first_try)
     release(&bench);
 }
 
-// What a store minted for a blind put: one sibling, or two.
+// What a store minted for a blind put.
 static void updated(struct bench *bench, uint32_t store, uint64_t id, struct dot dot,
-                    struct bytes superseded)
+                    struct dot superseded)
 {
     struct buf body = {0}, encoded = {0};
     struct record record = {0};
     struct record_write one = {.dot = dot, .hlc = 10, .request = {{1}}};
     record_update(&record, &one, false);
+    clock_add(&record.clock,
+              (struct interval){superseded.actor, superseded.counter, superseded.counter});
     record_encode(&record, bytes_of_text("key"), &encoded);
-    struct op_updated op = {
-        .id = id, .dot = dot, .hlc = 10, .superseded = superseded, .record = buf_bytes(&encoded)};
+    struct op_updated op = {.id = id, .dot = dot, .hlc = 10, .record = buf_bytes(&encoded)};
     op_encode_updated(&op, &body);
     tell(bench, store, MESSAGE_UPDATED, &body);
     buf_release(&encoded);
@@ -297,8 +298,7 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
     init(&bench, 3);
     put(&bench, PUT_WANT_CONTEXT);
     uint32_t first = (uint32_t)asked(&bench, MESSAGE_UPDATE, &id);
-    encode_dot((struct dot){4, 2}, &told);
-    updated(&bench, first, id, (struct dot){9, 1}, buf_bytes(&told)); // it superseded 4@2
+    updated(&bench, first, id, (struct dot){9, 1}, (struct dot){4, 2});
     encode_dot((struct dot){7, 3}, &told);
     merged(&bench, (first + 1) % NODES,
            &(struct op_merged){.id = id, .hlc_told = 77, .told = buf_bytes(&told)});
@@ -307,8 +307,7 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
     assert_int_equal(again.flags, UPDATE_AGAIN);
     assert_true(again.hlc_floor > 77 && again.context.size);
     second = again.id;
-    encode_dot((struct dot){9, 1}, &told);
-    updated(&bench, first, second, (struct dot){9, 2}, buf_bytes(&told));
+    updated(&bench, first, second, (struct dot){9, 2}, (struct dot){9, 1});
     durable(&bench, first, id); // of the first dot: it counts for nothing
     merged(&bench, (first + 2) % NODES, &(struct op_merged){.id = id});
     assert_int_equal(bench.outbox.count, 0);

@@ -270,10 +270,19 @@ TEST(a_blind_write_that_met_others_gets_a_second_dot_before_the_answer)
     expect_answer(put_on_merged(&put, 2, STATUS_OK, PUT_MET_OTHERS), STATUS_OK);
 }
 
-TEST(a_refused_merge_that_tells_counts_for_the_second_dot_only)
+TEST(all_r_are_heard_before_the_second_dot)
 {
-    struct put put = merging_blind();
-    assert_int_equal(put_on_merged(&put, 1, STATUS_DISK_FULL, PUT_MET_OTHERS).update, 0);
+    struct put put;
+    struct put_start start = plain();
+    start.validate = true;
+    start.n = 5;
+    start.live = 31;
+    start.w = start.r = 3;
+    put_start(&put, &start);
+    put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
+    assert_int_equal(put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS).update, -1);
+    assert_int_equal(put_on_merged(&put, 4, STATUS_OK, PUT_ALONE).update, 0);
+    assert_true(put.again);
 }
 
 TEST(a_second_dot_is_asked_of_who_told_if_the_coordinator_is_gone)
@@ -281,6 +290,18 @@ TEST(a_second_dot_is_asked_of_who_told_if_the_coordinator_is_gone)
     struct put put = merging_blind();
     put_on_failed(&put, 0);
     assert_int_equal(put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS).update, 1);
+}
+
+TEST(a_first_try_that_is_found_with_others_is_merged_until_r_told_and_gets_a_second_dot)
+{
+    struct put put;
+    struct put_start start = plain();
+    start.retry = true;
+    start.validate = true;
+    put_start(&put, &start);
+    assert_int_equal(put_on_found(&put, 1, STATUS_OK, PUT_MET_OTHERS).merge, 7);
+    assert_int_equal(put_on_merged(&put, 2, STATUS_OK, PUT_ALONE).update, 1);
+    assert_true(put.again);
 }
 
 TEST(a_second_dot_that_fails_leaves_the_write_indeterminate)
@@ -348,15 +369,6 @@ TEST(a_retry_is_never_called_not_written)
     expect_answer(put_start(&put, &start), STATUS_INDETERMINATE);
 }
 
-TEST(a_first_try_that_is_found_with_others_gets_a_second_dot)
-{
-    struct put_step step;
-    struct put put = finding(&step);
-    step = put_on_found(&put, 1, STATUS_OK, PUT_MET_OTHERS);
-    assert_int_equal(step.update, 1);
-    assert_true(put.again);
-}
-
 TEST(a_first_try_that_was_superseded_is_merged_and_nothing_is_minted)
 {
     struct put_step step;
@@ -414,14 +426,14 @@ TESTS(RUN(the_first_live_owner_coordinates), RUN(what_was_minted_goes_to_all_oth
       RUN(a_blind_write_waits_for_r_that_tell),
       RUN(fewer_tell_if_no_more_can_be_reached_but_not_when_it_is_strict),
       RUN(a_blind_write_that_met_others_gets_a_second_dot_before_the_answer),
-      RUN(a_refused_merge_that_tells_counts_for_the_second_dot_only),
+      RUN(all_r_are_heard_before_the_second_dot),
       RUN(a_second_dot_is_asked_of_who_told_if_the_coordinator_is_gone),
+      RUN(a_first_try_that_is_found_with_others_is_merged_until_r_told_and_gets_a_second_dot),
       RUN(a_second_dot_that_fails_leaves_the_write_indeterminate),
       RUN(a_write_with_a_context_is_not_validated),
       RUN(a_retry_mints_at_once_when_every_owner_was_fenced),
       RUN(a_retry_that_missed_an_owner_waits_and_is_minted_by_one_that_was_fenced),
       RUN(a_retry_is_never_called_not_written),
-      RUN(a_first_try_that_is_found_with_others_gets_a_second_dot),
       RUN(a_first_try_that_was_superseded_is_merged_and_nothing_is_minted),
       RUN(an_update_that_came_too_late_is_sent_again_to_the_same_owner),
       RUN(no_update_leaves_when_fewer_than_w_owners_are_left))

@@ -1,0 +1,222 @@
+#include "sim/witness.h"
+
+// The last UPDATED of this turn for the link. False if there is none.
+bool witness_last_updated(const struct outbox *outbox, link_id link, struct op_updated *updated)
+{
+    for (uint32_t i = outbox->count; i > 0; i--) {
+        const struct outbox_message *message = &outbox->messages[i - 1];
+        if (message->link != link || message->type != MESSAGE_UPDATED)
+            continue;
+        struct reader reader = reader_of(buf_bytes(&message->bytes));
+        reader_bytes(&reader, MESSAGE_HEADER_SIZE);
+        for (unsigned op = 0; op < message->count; op++) {
+            if (op_decode_updated(updated, &reader))
+                return false;
+        }
+        return true;
+    }
+    return false;
+}
+
+// The requests that this life of the store has minted or merged.
+static void note_known(struct node *node, uint32_t key, const struct record *record)
+{
+    const struct history *history = node->settings->history;
+    for (uint32_t i = 0; i < record->count && !history->keys[key].is_lww; i++) {
+        const struct act *act = history_act_of(history, &record->siblings[i].request);
+        if (act && act->number < NODE_ACTS_MAX)
+            node->knows[act->number] = true;
+    }
+}
+
+void witness_minted(struct node *node, const struct op_update *update, const struct clock *held,
+                    const struct op_updated *updated)
+{
+    struct history *history = node->settings->history;
+    struct world *world = node->settings->world;
+    int key = history_find_key(history, update->keyspace, update->key);
+    world_sometimes(world, SOMETIMES_DISK_FULL, updated->status == STATUS_DISK_FULL);
+    world_sometimes(world, SOMETIMES_BUSY, updated->status == STATUS_BUSY);
+    if (updated->status || key < 0)
+        return;
+    struct record made = {0};
+    struct clock context = {0};
+    struct reader reader = reader_of(update->context);
+    if (record_decode(&made, update->key, updated->record) ||
+        (update->context.size && clock_decode(&context, &reader)))
+        world_fail(world, "n%u: UPDATED carries no record", node->index);
+    bool is_blind = update->flags & UPDATE_BLIND;
+    history_on_minted(history, (uint32_t)key, update, &context, is_blind ? held : NULL, &made,
+                      updated->dot);
+    note_known(node, (uint32_t)key, &made);
+    if (!world->failed)
+        history_check_record(history, (uint32_t)key, &made, "mint of");
+    world_sometimes(world, SOMETIMES_STAND_IN, history->keys[key].owners[0] != node->index);
+    world_sometimes(world, SOMETIMES_AGAIN, update->flags & UPDATE_AGAIN);
+    uint64_t stamp_ms = record_hlc_max(&made) >> 16;
+    world_sometimes(world, SOMETIMES_LWW_SKEWED,
+                    history->keys[key].is_lww && stamp_ms > node_now(node).wall_ms);
+    clock_release(&context);
+    record_release(&made);
+}
+
+// What came, and what the store holds of it now.
+void witness_merges(struct node *node, const struct message_header *header, struct reader *body)
+{
+    struct history *history = node->settings->history;
+    struct op_merge merge;
+    struct record record = {0};
+    struct buf bytes = {0};
+    node->disk.keeps_cold = true;
+    for (unsigned i = 0; i < header->count && !op_decode_merge(&merge, body); i++) {
+        int key = history_find_key(history, merge.keyspace, merge.key);
+        if (key < 0)
+            continue;
+        if (record_decode(&record, merge.key, merge.record))
+            world_fail(node->settings->world, "n%u: MERGE carries no record", node->index);
+        else
+            history_check_record(history, (uint32_t)key, &record, "merge of");
+        node_read(node, merge.keyspace, merge.key, &record, &bytes);
+        history_check_record(history, (uint32_t)key, &record, "merged");
+        note_known(node, (uint32_t)key, &record);
+    }
+    node->disk.keeps_cold = false;
+    record_release(&record);
+    buf_release(&bytes);
+}
+
+// The answer to a question, if it is in this turn's outbox.
+static bool find_found(const struct outbox *outbox, link_id link, uint64_t id,
+                       struct op_found *found)
+{
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        const struct outbox_message *message = &outbox->messages[i];
+        struct reader reader = reader_of(buf_bytes(&message->bytes));
+        reader_bytes(&reader, MESSAGE_HEADER_SIZE);
+        for (unsigned op = 0; message->type == MESSAGE_FOUND && message->link == link &&
+                              op < message->count && !op_decode_found(found, &reader);
+             op++) {
+            if (found->id == id)
+                return true;
+        }
+    }
+    return false;
+}
+
+// A request that this life has minted or merged is known.
+void witness_finds(struct node *node, const struct arrival *arrival,
+                   const struct message_header *header, struct reader *body,
+                   const struct outbox *outbox)
+{
+    struct op_find find;
+    struct op_found found;
+    for (unsigned i = 0; i < header->count && !op_decode_find(&find, body); i++) {
+        const struct act *act = history_act_of(node->settings->history, &find.request);
+        if (act && act->number < NODE_ACTS_MAX && node->knows[act->number] &&
+            find_found(outbox, arrival->link, find.id, &found) && found.status == STATUS_NOT_FOUND)
+            world_fail(node->settings->world, "n%u has forgotten operation %u", node->index,
+                       act->number);
+    }
+}
+
+void witness_refusals(struct node *node, const struct outbox_message *message)
+{
+    struct op_merged done;
+    struct reader reader = reader_of(buf_bytes(&message->bytes));
+    reader_bytes(&reader, MESSAGE_HEADER_SIZE);
+    for (unsigned op = 0; message->type == MESSAGE_MERGED && op < message->count; op++) {
+        if (!op_decode_merged(&done, &reader) && done.status)
+            world_note(node->settings->world, "n%u refuses a merge: %s", node->index,
+                       status_text(done.status));
+    }
+}
+
+// Remembers a put until it is answered.
+void witness_put(struct node *node, const struct arrival *arrival, const struct op_put *put)
+{
+    const struct history *history = node->settings->history;
+    const struct act *act = history_act_of(history, &put->request);
+    if (!act)
+        return;
+    const struct history_key *key = &history->keys[act->key];
+    const struct ring_keyspace *keyspace = ring_keyspace(node->settings->ring, key->keyspace);
+    uint8_t level = put->level ? put->level : keyspace->w;
+    struct node_put *noted = &node->puts[node->put_count++ % NODE_PUTS_MAX];
+    struct context context = {.clock = noted->given};
+    clock_clear(&context.clock);
+    if (put->context.size &&
+        context_decode(&context, key->keyspace, bytes_of_text(key->name), put->context))
+        world_fail(node->settings->world, "%s: a context that is none comes to a router",
+                   key->name);
+    *noted = (struct node_put){.link = arrival->link,
+                               .id = put->id,
+                               .act = act,
+                               .count = ring_level_count(level, key->n),
+                               .given = context.clock};
+}
+
+static const struct node_put *find_put(const struct node *node, link_id link, uint64_t id)
+{
+    for (uint32_t i = 0; i < NODE_PUTS_MAX; i++) {
+        if (node->puts[i].act && node->puts[i].link == link && node->puts[i].id == id)
+            return &node->puts[i];
+    }
+    return NULL;
+}
+
+// A put that is answered OK is held by W owners. One that is down may have it on its disk.
+static void check_copies(const struct node *node, const struct node_put *put, struct dot dot)
+{
+    struct history *history = node->settings->history;
+    const struct history_key *key = &history->keys[put->act->key];
+    struct act told = *put->act;
+    told.dot = dot;
+    struct record record = {0};
+    struct buf bytes = {0};
+    unsigned count = 0;
+    for (uint32_t i = 0; i < key->n; i++) {
+        if (!node_peek(&node->nodes[key->owners[i]], put->act->key, &record, &bytes) ||
+            history_is_covered(history, &told, &record.clock))
+            count++;
+    }
+    if (count < put->count)
+        world_fail(node->settings->world, "%s: put %u is answered OK with W=%u, %u can have it",
+                   key->name, put->act->number, put->count, count);
+    record_release(&record);
+    buf_release(&bytes);
+}
+
+static void check_returned(const struct node *node, const struct node_put *put,
+                           struct bytes encoded)
+{
+    struct history *history = node->settings->history;
+    const struct history_key *key = &history->keys[put->act->key];
+    struct context returned = {0};
+    if (context_decode(&returned, key->keyspace, bytes_of_text(key->name), encoded))
+        world_fail(node->settings->world, "%s: a put returns a context that is none", key->name);
+    else
+        history_check_context(history, put->act, &put->given, &returned.clock);
+    context_release(&returned);
+}
+
+void witness_put_done(const struct node *node, link_id link, const struct op_put_done *done)
+{
+    const struct node_put *put = find_put(node, link, done->id);
+    if (!put || done->status)
+        return;
+    check_copies(node, put, done->dot);
+    if (done->context.size)
+        check_returned(node, put, done->context);
+}
+
+// What a router is told of earlier tries.
+void witness_found(struct node *node, const struct message_header *header, struct reader *body)
+{
+    struct op_found found;
+    for (unsigned i = 0; i < header->count && !op_decode_found(&found, body); i++) {
+        const struct flight *flight = flights_find(&node->router.flights, found.id);
+        if (flight && flight->kind == FLIGHT_PUT && flight->put.phase == PUT_FINDING &&
+            !found.status)
+            history_on_found(node->settings->history, &flight->request, flight->try);
+    }
+}
