@@ -19,6 +19,7 @@ struct node_settings {
     struct world *world;
     size_t memtable_size, block_size, cache_size;
     unsigned merge_run_count;
+    uint64_t down_after_ms; // of silence, until a router calls a store down
     uint64_t request_memory_ms;
 };
 

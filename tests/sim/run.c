@@ -98,6 +98,7 @@ static void make_nodes(struct stage *run)
         .cache_size = world_chance(world, 500) ? 64 << 10 : 0,
         .merge_run_count = (unsigned)world_between(world, 2, 4),
         .request_memory_ms = 600 * 1000,
+        .down_after_ms = world_chance(world, 500) ? world_between(world, 100, 400) : 1000,
     };
     for (uint32_t i = 0; i < run->node_count; i++) {
         node_init(&run->nodes[i], &run->settings, run->nodes, i);
