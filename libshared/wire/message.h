@@ -333,7 +333,6 @@ struct op_find {
 enum find_state {
     FIND_LIVE = 1,       // a sibling of the record is of this request
     FIND_SUPERSEDED = 2, // the record covers it, and does not have it
-    FIND_BEATEN = 3,     // lww: it lost to a greater hlc that nobody meant to supersede it
     FIND_PURGED = 4,     // it was written; nothing of it is left
 };
 
