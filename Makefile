@@ -49,7 +49,7 @@ layer   = $(BUILD)/lib$(1).a
 
 PURE_LIBS  = $(foreach l,quorum wire lsm ring causal base,$(call layer,$(l)))
 WORLD_LIBS = $(foreach l,proc net os,$(call layer,$(l)))
-PURE_LINK  = -llz4
+PURE_LINK  = -llz4 -lsodium
 WORLD_LINK = -lzmq -pthread
 
 all: $(BIN)

@@ -124,6 +124,11 @@ enum status asks_on_ask(struct router *router, const struct arrival *arrival, st
         add_stores(router, &router->text);
         add_router(router, &router->text);
         answer.text = buf_bytes(&router->text);
+    } else if (bytes_equal(ask.topic, bytes_of_text("seals"))) {
+        answer.status = arrival->role == ROLE_PEER ? STATUS_OK : STATUS_NOT_AUTHORISED;
+        if (!answer.status)
+            keyring_tell(router, &router->text);
+        answer.text = buf_bytes(&router->text);
     } else {
         answer.status = STATUS_INVALID;
         answer.text = bytes_of_text("this router does not know the question");

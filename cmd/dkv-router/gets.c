@@ -19,13 +19,12 @@ static void send_fetch(struct router *router, const struct flight *flight, unsig
 }
 
 static void answer(const struct flight *flight, enum status status, uint8_t replied,
-                   struct bytes record, struct bytes text, struct outbox *outbox)
+                   struct bytes text, struct outbox *outbox)
 {
     struct op_got got = {.id = flight->client_id,
                          .status = (uint8_t)status,
                          .replied = replied,
                          .keyspace = flight->keyspace,
-                         .record = record,
                          .text = text};
     op_encode_got(&got, outbox_add(outbox, flight->client, MESSAGE_GOT, 0));
 }
@@ -83,18 +82,36 @@ static void repair(struct router *router, const struct flight *flight, struct by
     }
 }
 
+// Of the joined record, behind its encoding in router->encoded.
+static void append_context(struct router *router, const struct flight *flight)
+{
+    context_of_record(&router->context, &router->joined);
+    context_encode(&router->context, router->keyring.seals, flight->keyspace,
+                   buf_bytes(&flight->key), &router->encoded);
+}
+
 static void answer_joined(struct router *router, const struct flight *flight, struct outbox *outbox)
 {
     uint8_t replied = mask_count(flight->get.replied);
     join_full(router, flight);
     if (record_is_empty(&router->joined)) {
-        answer(flight, STATUS_NOT_FOUND, replied, (struct bytes){0}, (struct bytes){0}, outbox);
+        answer(flight, STATUS_NOT_FOUND, replied, (struct bytes){0}, outbox);
         return;
     }
     buf_clear(&router->encoded);
     record_encode(&router->joined, buf_bytes(&flight->key), &router->encoded);
-    struct bytes encoded = buf_bytes(&router->encoded);
-    answer(flight, STATUS_OK, replied, encoded, (struct bytes){0}, outbox);
+    size_t size = router->encoded.size;
+    if (flight->flags & GET_WANT_CONTEXT)
+        append_context(router, flight);
+    struct bytes encoded = bytes_of(router->encoded.data, size);
+    struct op_got got = {
+        .id = flight->client_id,
+        .replied = replied,
+        .keyspace = flight->keyspace,
+        .record = encoded,
+        .context = bytes_of(router->encoded.data + size, router->encoded.size - size),
+    };
+    op_encode_got(&got, outbox_add(outbox, flight->client, MESSAGE_GOT, 0));
     if (!(flight->flags & GET_LOCAL))
         repair(router, flight, encoded, outbox);
 }
@@ -134,8 +151,8 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
     } else if (step.answer) {
         router->counts.unavailable += step.status == STATUS_UNAVAILABLE;
         router->counts.timeouts += step.status == STATUS_TIMEOUT;
-        answer(flight, step.status, mask_count(flight->get.replied), (struct bytes){0},
-               explain(router, flight), outbox);
+        answer(flight, step.status, mask_count(flight->get.replied), explain(router, flight),
+               outbox);
     }
     if (step.ended)
         flights_remove(&router->flights, flight);
@@ -246,7 +263,7 @@ void gets_on_fetched(struct router *router, struct flight *flight, unsigned owne
     if (fetched->status && fetched->status != STATUS_NOT_FOUND) {
         if (flight->flags & GET_LOCAL) { // there is nobody else to ask
             enum status status = (enum status)fetched->status;
-            answer(flight, status, 0, (struct bytes){0}, explain_local(router, status), outbox);
+            answer(flight, status, 0, explain_local(router, status), outbox);
             flights_remove(&router->flights, flight);
             return;
         }
@@ -265,8 +282,7 @@ void gets_on_fetched(struct router *router, struct flight *flight, unsigned owne
     }
     if (!flights_hold(&router->flights, flight, record.size)) {
         router->counts.busy++;
-        answer(flight, STATUS_BUSY, 0, (struct bytes){0}, bytes_of_text("too much in flight"),
-               outbox);
+        answer(flight, STATUS_BUSY, 0, bytes_of_text("too much in flight"), outbox);
         flights_remove(&router->flights, flight);
         return;
     }

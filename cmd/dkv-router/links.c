@@ -182,6 +182,8 @@ enum link_change links_on_tick(struct links *links, uint32_t number, struct mome
 
 void links_begin_tick(struct links *links, struct moment now)
 {
+    for (uint32_t i = 0; !links->ticked_ms && i < links->count; i++)
+        links->links[i].reset_ms = now.mono_ms; // the connections were just made
     if (links->ticked_ms && now.mono_ms > links->ticked_ms + STALL_MS) {
         for (uint32_t i = 0; i < links->count; i++)
             links->links[i].heard_ms = now.mono_ms;

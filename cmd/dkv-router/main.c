@@ -7,6 +7,7 @@
 #include "proc/daemon.h"
 #include "proc/log.h"
 #include "proc/node.h"
+#include "proc/seal_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,8 @@ enum {
 struct shell {
     struct router router;
     struct node node;
+    struct seals seals;
+    uint32_t saved_count; // of them, in keys/seals
 };
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
@@ -52,9 +55,27 @@ static unsigned tick_within_ms(void *self)
     return router_tick_within_ms(&((struct shell *)self)->router);
 }
 
+// Keys that other routers told are kept, so that their contexts are good when we start alone.
+static void save_seals(struct shell *shell)
+{
+    char path[NODE_PATH_SIZE];
+    struct fault fault;
+    if (seal_file_save(node_path(&shell->node, "keys/seals", path), &shell->seals, &fault))
+        log_line(LOG_LEVEL_WARNING, "%s", fault.text);
+    shell->saved_count = shell->seals.count;
+}
+
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
-    router_on_turn_end(&((struct shell *)self)->router, now, outbox);
+    struct shell *shell = self;
+    if (shell->seals.count != shell->saved_count)
+        save_seals(shell);
+    router_on_turn_end(&shell->router, now, outbox);
+}
+
+static bool is_ready(void *self, struct moment now)
+{
+    return router_is_ready(&((struct shell *)self)->router, now);
 }
 
 static uint32_t number_of(link_id link)
@@ -82,6 +103,31 @@ static void connect_all(struct node *node)
     }
 }
 
+// At the first start the key that this router seals with is made.
+static void open_seals(struct shell *shell)
+{
+    char path[NODE_PATH_SIZE];
+    struct fault fault;
+    node_path(&shell->node, "keys/seals", path);
+    enum status status = seal_file_load(path, &shell->seals, &fault);
+    if (status == STATUS_NOT_FOUND) {
+        uint8_t secret[SEAL_SECRET_SIZE];
+        entropy_fill(secret, sizeof secret);
+        status = seals_add_own(&shell->seals, secret);
+        if (!status)
+            status = seal_file_save(path, &shell->seals, &fault);
+        explicit_bzero(secret, sizeof secret);
+    }
+    if (status == STATUS_INVALID)
+        die(2,
+            "%s (without the file a new key is made; contexts of the old one stay good while "
+            "another router knows it)",
+            fault.text);
+    if (status)
+        die(2, "%s", fault.text);
+    shell->saved_count = shell->seals.count;
+}
+
 static void open_router(struct shell *shell)
 {
     const struct settings *settings = &shell->node.settings;
@@ -96,6 +142,7 @@ static void open_router(struct shell *shell)
         .down_after_ms = settings->ping_down_after_ms,
         .timeout_ms = TIMEOUT_MS,
         .software = bytes_of_text(DKV_VERSION),
+        .seals = &shell->seals,
         .address = net_link,
         .number = number_of,
     };
@@ -111,18 +158,20 @@ int main(int argc, char **argv)
     char client[NODE_PATH_SIZE], peer[NODE_PATH_SIZE], local[NODE_PATH_SIZE];
     arguments_parse(&shell.node.settings, "dkv-router", "answers clients for one node", argc, argv);
     node_open(&shell.node);
+    open_seals(&shell);
     open_router(&shell);
     connect_all(&shell.node);
     const struct ring_node *self = &shell.node.ring.nodes[shell.node.index];
     const char *listen[] = {
+        node_tcp(self, PEER_PORT_OFFSET, peer), // others wait for us as we for them
         node_tcp(self, CLIENT_PORT_OFFSET, client),
-        node_tcp(self, PEER_PORT_OFFSET, peer),
         node_ipc(&shell.node, "run/router.sock", local),
     };
     const struct daemon_options options = {.name = "dkv-router",
                                            .tick_ms = TICK_MS,
                                            .listen = listen,
                                            .listen_count = 3,
+                                           .listen_at_once = 1,
                                            .keys = shell.node.clients};
     const struct daemon_brain brain = {
         .self = &shell,
@@ -132,11 +181,13 @@ int main(int argc, char **argv)
         .on_tick = on_tick,
         .tick_within_ms = tick_within_ms,
         .on_turn_end = on_turn_end,
+        .is_ready = is_ready,
     };
     int status = daemon_run(&options, &brain, shell.node.net);
     if (status)
         return status;
     node_close(&shell.node);
     router_release(&shell.router);
+    seals_release(&shell.seals);
     return 0;
 }

@@ -1,5 +1,7 @@
 #include "dkv-router/puts.h"
 
+#include "dkv-router/keyring.h"
+
 enum {
     LINGER_MS = 10,        // between the client's deadline and ours, so that ours comes first
     BUDGET_MS_MAX = 30000, // that a try may take to mint, whatever its client says
@@ -26,8 +28,23 @@ static struct bytes encode_context(struct router *router, const struct flight *f
     clock_copy(&router->context.clock, &flight->covers);
     router->context.hlc_max = flight->hlc;
     buf_clear(&router->encoded);
-    context_encode(&router->context, flight->keyspace, buf_bytes(&flight->key), &router->encoded);
+    context_encode(&router->context, router->keyring.seals, flight->keyspace,
+                   buf_bytes(&flight->key), &router->encoded);
     return buf_bytes(&router->encoded);
+}
+
+static struct bytes encode_receipt(struct router *router, const struct flight *flight,
+                                   const struct op_put_done *done)
+{
+    struct receipt receipt = {.keyspace = flight->keyspace,
+                              .key = buf_bytes(&flight->key),
+                              .request = flight->request,
+                              .dot = done->dot,
+                              .epoch = done->epoch,
+                              .acked = done->acked};
+    buf_clear(&router->receipt);
+    receipt_encode(&receipt, router->keyring.seals, &router->receipt);
+    return buf_bytes(&router->receipt);
 }
 
 static void answer(struct router *router, const struct flight *flight, enum status status,
@@ -48,6 +65,8 @@ static void answer(struct router *router, const struct flight *flight, enum stat
     };
     if (!status && (flight->flags & PUT_WANT_CONTEXT) && flight->dot.counter)
         done.context = encode_context(router, flight);
+    if ((!status || status == STATUS_INDETERMINATE) && (flight->flags & PUT_WANT_RECEIPT))
+        done.receipt = encode_receipt(router, flight, &done);
     op_encode_put_done(&done, outbox_add(outbox, flight->client, MESSAGE_PUT_DONE, 0));
 }
 
@@ -162,12 +181,17 @@ static void take_step(struct router *router, struct flight *flight, struct put_s
         flights_remove(&router->flights, flight);
 }
 
+static void refuse_with(const struct arrival *arrival, const struct op_put *put, enum status status,
+                        struct bytes why, struct outbox *outbox)
+{
+    struct op_put_done done = {.id = put->id, .status = (uint8_t)status, .text = why};
+    op_encode_put_done(&done, outbox_add(outbox, arrival->link, MESSAGE_PUT_DONE, 0));
+}
+
 static void refuse(const struct arrival *arrival, const struct op_put *put, enum status status,
                    const char *why, struct outbox *outbox)
 {
-    struct op_put_done done = {
-        .id = put->id, .status = (uint8_t)status, .text = bytes_of_text(why)};
-    op_encode_put_done(&done, outbox_add(outbox, arrival->link, MESSAGE_PUT_DONE, 0));
+    refuse_with(arrival, put, status, bytes_of_text(why), outbox);
 }
 
 // Limits and roles, before anything is kept. NULL if the put may go on.
@@ -196,20 +220,24 @@ static const char *check(const struct router *router, const struct arrival *arri
     return NULL;
 }
 
-// The client's context: what the write supersedes. False if it is not of this key.
-static bool take_context(struct router *router, struct flight *flight, const struct op_put *put)
+// The client's context: what the write supersedes.
+static enum status take_context(struct router *router, struct flight *flight,
+                                const struct op_put *put)
 {
     if (!put->context.size)
-        return true;
-    if (context_decode(&router->context, flight->keyspace, put->key, put->context) ||
-        router->context.hlc_max >= UINT64_MAX / 2)
-        return false;
+        return STATUS_OK;
+    enum status status = context_decode(&router->context, router->keyring.seals, flight->keyspace,
+                                        put->key, put->context);
+    if (!status && router->context.hlc_max >= UINT64_MAX / 2)
+        status = STATUS_INVALID;
+    if (status)
+        return status;
     flight->has_context = true;
     clock_copy(&flight->context, &router->context.clock);
     clock_copy(&flight->covers, &router->context.clock);
     flight->hlc = router->context.hlc_max;
     flight->hlc_floor = router->context.hlc_max + 1;
-    return true;
+    return STATUS_OK;
 }
 
 // A record from a dump is merged as it is; it must be one of this key.
@@ -267,6 +295,23 @@ static bool set_budget(const struct router *router, struct flight *flight,
     return true;
 }
 
+// What take_context() refused. A context that another router made a moment ago may be sealed
+// with a key that this one has to learn first.
+static void refuse_context(struct router *router, const struct arrival *arrival,
+                           const struct message_header *header, const struct op_put *put,
+                           enum status status, struct moment now, struct outbox *outbox)
+{
+    if (status == STATUS_REFUSED)
+        refuse(arrival, put, STATUS_INVALID, "the context is of another key", outbox);
+    else if (status == STATUS_INVALID)
+        refuse(arrival, put, STATUS_INVALID,
+               "the context is damaged, or was not made by this cluster", outbox);
+    else if (!keyring_hold(router, arrival, header, put, now, outbox)) {
+        struct bytes why = keyring_explain(router, &status);
+        refuse_with(arrival, put, status, why, outbox);
+    }
+}
+
 static void start(struct router *router, const struct arrival *arrival,
                   const struct message_header *header, const struct op_put *put,
                   const struct placing *placing, uint8_t w, struct moment now,
@@ -279,9 +324,10 @@ static void start(struct router *router, const struct arrival *arrival,
         refuse(arrival, put, STATUS_BUSY, "too many operations in flight", outbox);
         return;
     }
-    if (!take_context(router, flight, put)) {
+    enum status status = take_context(router, flight, put);
+    if (status) {
         flights_remove(&router->flights, flight);
-        refuse(arrival, put, STATUS_INVALID, "the context is damaged or of another key", outbox);
+        refuse_context(router, arrival, header, put, status, now, outbox);
         return;
     }
     bool is_record = put->flags & PUT_RECORD;

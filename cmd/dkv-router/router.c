@@ -28,6 +28,8 @@ enum status router_init(struct router *router, const struct router_options *opti
     router->links.down_after_ms = options->down_after_ms;
     router->links.address = options->address;
     flights_init(&router->flights, now.mono_ms);
+    keyring_init(router, options->seals);
+    router->started_ms = now.mono_ms;
     return STATUS_OK;
 }
 
@@ -35,10 +37,12 @@ void router_release(struct router *router)
 {
     links_release(&router->links);
     flights_release(&router->flights);
+    keyring_release(&router->keyring);
     record_release(&router->record);
     record_release(&router->joined);
     context_release(&router->context);
     buf_release(&router->encoded);
+    buf_release(&router->receipt);
     buf_release(&router->text);
     *router = (struct router){0};
 }
@@ -64,9 +68,11 @@ static void fail_node(struct router *router, uint32_t node, struct moment now,
 static void take_change(struct router *router, uint32_t number, enum link_change change,
                         struct moment now, struct outbox *outbox)
 {
-    if (number >= LINKS_ROUTER)
-        return;
-    if (change == LINK_WENT_DOWN)
+    if (number >= LINKS_ROUTER && change == LINK_WENT_UP)
+        keyring_on_up(router, number - LINKS_ROUTER, now, outbox);
+    else if (number >= LINKS_ROUTER && change == LINK_WENT_DOWN)
+        keyring_on_down(router, number - LINKS_ROUTER, now, outbox);
+    else if (change == LINK_WENT_DOWN)
         fail_node(router, number, now, outbox);
 }
 
@@ -100,6 +106,10 @@ static enum status take_answer(struct router *router, uint32_t number,
             return STATUS_INVALID;
         take_change(router, number, links_on_pong(&router->links, number, &pong, now), now, outbox);
         return STATUS_OK;
+    case MESSAGE_ANSWER:
+        return number < LINKS_ROUTER
+                   ? STATUS_INVALID
+                   : keyring_on_answer(router, number - LINKS_ROUTER, body, now, outbox);
     case MESSAGE_UPDATED:
         return puts_on_updated(router, number, body, now, outbox);
     case MESSAGE_DURABLE:
@@ -258,6 +268,7 @@ void router_on_tick(struct router *router, struct moment now, struct outbox *out
             take_change(router, number, links_on_tick(&router->links, number, now, outbox), now,
                         outbox);
     }
+    keyring_on_tick(router, now, outbox);
     struct flight *flight;
     while ((flight = flights_next_due(&router->flights, now.mono_ms)))
         wake(router, flight, now, outbox);
@@ -277,8 +288,21 @@ void router_on_turn_end(const struct router *router, struct moment now, struct o
     }
 }
 
+bool router_is_ready(const struct router *router, struct moment now)
+{
+    if (now.mono_ms >= router->started_ms + router->options.down_after_ms)
+        return true;
+    for (uint32_t i = 0; i < router->ring->node_count; i++) {
+        const struct link *store = &router->links.links[i];
+        if (!store->up && !store->problem)
+            return false;
+    }
+    return keyring_is_complete(router);
+}
+
 unsigned router_tick_within_ms(const struct router *router)
 {
-    return router->flights.count ? FLIGHTS_TICK_MS
-                                 : (unsigned)(router->options.ping_interval_ms / 2 + 1);
+    return router->flights.count || router->keyring.held_count
+               ? FLIGHTS_TICK_MS
+               : (unsigned)(router->options.ping_interval_ms / 2 + 1);
 }

@@ -14,6 +14,7 @@
 
 #include "base/random.h"
 #include "dkv-router/flights.h"
+#include "dkv-router/keyring.h"
 #include "dkv-router/links.h"
 
 struct router_options {
@@ -27,6 +28,7 @@ struct router_options {
     uint64_t down_after_ms;
     uint64_t timeout_ms; // of an operation whose client named no budget
     struct bytes software;
+    struct seals *seals; // with an own key; borrowed. Keys of other routers are added to it
     link_id (*address)(uint32_t number); // how the shell calls link `number` (links.h)
     uint32_t (*number)(link_id link);    // and back; UINT32_MAX if it is a client's
 };
@@ -50,13 +52,15 @@ struct router {
     uint32_t ring_hash; // as in message headers
     struct links links;
     struct flights flights;
+    struct keyring keyring;
+    uint64_t started_ms;
     uint64_t busy_ms;    // when there was an operation last
     uint64_t get_p99_us; // estimate that decides when to hedge
     struct router_counts counts;
     // Scratch, kept between operations.
     struct record record, joined;
     struct context context;
-    struct buf encoded, text;
+    struct buf encoded, receipt, text;
 };
 
 // INVALID: the node is not in the ring.
@@ -71,5 +75,8 @@ void router_on_lost(struct router *router, link_id link, struct moment now, stru
 void router_on_tick(struct router *router, struct moment now, struct outbox *outbox);
 // Completes what the headers of this turn's messages say.
 void router_on_turn_end(const struct router *router, struct moment now, struct outbox *outbox);
+// True once every store and every other router was heard, or had time enough for it: what is
+// asked before would find nobody there.
+bool router_is_ready(const struct router *router, struct moment now);
 // How long the next tick may wait: flights have hedges and deadlines, links only pings.
 unsigned router_tick_within_ms(const struct router *router);

@@ -24,13 +24,14 @@ static void send_scan(struct router *router, struct flight *flight, unsigned own
 }
 
 static void answer(const struct flight *flight, enum status status, const struct page *page,
-                   struct bytes text, struct outbox *outbox)
+                   struct bytes contexts, struct bytes text, struct outbox *outbox)
 {
     struct op_scanned scanned = {.id = flight->client_id,
                                  .status = (uint8_t)status,
                                  .replied = mask_count(flight->scan.replied),
                                  .keyspace = flight->keyspace,
-                                 .text = text};
+                                 .text = text,
+                                 .contexts = contexts};
     if (page) {
         scanned.done = page->done;
         scanned.item_count = page->item_count;
@@ -45,7 +46,8 @@ static void fail(struct router *router, struct flight *flight, enum status statu
 {
     struct placing placing = {.n = flight->n};
     memcpy(placing.owners, flight->owners, sizeof placing.owners);
-    answer(flight, status, NULL, placing_explain(router, &placing, 'R', flight->scan.r), outbox);
+    answer(flight, status, NULL, (struct bytes){0},
+           placing_explain(router, &placing, 'R', flight->scan.r), outbox);
     flights_remove(&router->flights, flight);
 }
 
@@ -140,6 +142,26 @@ enum status scans_on_scan(struct router *router, const struct arrival *arrival,
     return STATUS_OK;
 }
 
+// The context of every item into router->encoded, an empty one of a record that is damaged.
+static void make_contexts(struct router *router, const struct flight *flight,
+                          const struct page *page)
+{
+    struct buf *out = &router->encoded;
+    struct reader items = reader_of(buf_bytes(&page->items));
+    buf_clear(out);
+    for (uint32_t i = 0; i < page->item_count; i++) {
+        struct bytes key = reader_short(&items);
+        bool is_damaged = record_decode(&router->record, key, reader_sized(&items));
+        size_t begun = out->size;
+        buf_append_u32(out, 0);
+        if (is_damaged)
+            continue;
+        context_of_record(&router->context, &router->record);
+        context_encode(&router->context, router->keyring.seals, flight->keyspace, key, out);
+        store_u32(out->data + begun, (uint32_t)(out->size - begun - 4));
+    }
+}
+
 static void finish(struct router *router, struct flight *flight, struct outbox *outbox)
 {
     struct page_source sources[RING_OWNERS_MAX];
@@ -158,10 +180,13 @@ static void finish(struct router *router, struct flight *flight, struct outbox *
     enum status status =
         page_join(&page, sources, count, ring_keyspace(router->ring, flight->keyspace),
                   &router->joined, &router->record);
+    buf_clear(&router->encoded);
+    if (!status && (flight->flags & SCAN_WANT_CONTEXT))
+        make_contexts(router, flight, &page);
     if (status) {
         fail(router, flight, STATUS_CORRUPT, outbox);
     } else {
-        answer(flight, STATUS_OK, &page, (struct bytes){0}, outbox);
+        answer(flight, STATUS_OK, &page, buf_bytes(&router->encoded), (struct bytes){0}, outbox);
         flights_remove(&router->flights, flight);
     }
     page_release(&page);

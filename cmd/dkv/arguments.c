@@ -53,8 +53,7 @@ enum status argument_context(const char *text, struct buf *binary, struct fault 
         buf_append_text(&token, text);
     while (token.size && token.data[token.size - 1] == '\n')
         token.size--;
-    if (!status &&
-        (!token.size || token_parse(buf_bytes(&token), binary) || binary->size > UINT16_MAX))
+    if (!status && (!token.size || token_parse(buf_bytes(&token), binary)))
         status = fault_set(fault, STATUS_INVALID, "the context is damaged");
     buf_release(&token);
     return status ? STATUS_INVALID : STATUS_OK;

@@ -114,18 +114,18 @@ static void print_key(struct dump *dump, struct bytes key)
 }
 
 // With everything that is needed to restore the key as it is: the record itself.
-static void print_full(struct dump *dump, struct bytes key, struct bytes encoded, uint64_t now_ms)
+static void print_full(struct dump *dump, const struct scanner_item *item, uint64_t now_ms)
 {
-    json_t *json = jsonl_record(dump->scanner.keyspace, key, &dump->record, now_ms);
-    json_object_set_new(json, "record", jsonl_base64(encoded));
+    json_t *json = jsonl_record(item->key, &dump->record, item->context, now_ms);
+    json_object_set_new(json, "record", jsonl_base64(item->record));
     jsonl_append(json, &dump->out);
 }
 
-static enum status print_one(struct dump *dump, struct bytes key, struct bytes encoded,
-                             uint64_t now_ms)
+static enum status print_one(struct dump *dump, const struct scanner_item *item, uint64_t now_ms)
 {
     struct record *record = &dump->record;
-    if (record_decode(record, key, encoded))
+    struct bytes key = item->key;
+    if (record_decode(record, key, item->record))
         return STATUS_CORRUPT;
     if (dump->visible_capacity < record->count) {
         dump->visible_capacity = 2 * record->count;
@@ -137,7 +137,7 @@ static enum status print_one(struct dump *dump, struct bytes key, struct bytes e
     if (dump->keys_only) {
         print_key(dump, key);
     } else if (dump->options.full) {
-        print_full(dump, key, encoded, now_ms);
+        print_full(dump, item, now_ms);
     } else if (count > 1) {
         leave_out(dump, key, "has siblings");
         return STATUS_OK;
@@ -176,15 +176,15 @@ static void report_missing(const struct dump *dump, enum status status, const st
 // Returns the exit status.
 static int print_all(struct dump *dump)
 {
-    struct bytes key, encoded;
+    struct scanner_item item = {0};
     struct fault fault;
     uint64_t now_ms = clock_wall_ms();
     while (dump->options.limit) {
-        enum status status = scanner_next(&dump->scanner, &key, &encoded, &fault);
+        enum status status = scanner_next(&dump->scanner, &item, &fault);
         if (status == STATUS_END)
             break;
-        if (!status && print_one(dump, key, encoded, now_ms))
-            leave_out(dump, key, "fails its checksum");
+        if (!status && print_one(dump, &item, now_ms))
+            leave_out(dump, item.key, "fails its checksum");
         if (status) {
             progress_clear(&dump->progress);
             if (status == STATUS_UNREACHABLE || status == STATUS_NOT_AUTHORISED)
@@ -192,7 +192,7 @@ static int print_all(struct dump *dump)
                                     : argument_report(dump->globals, dump->verb, status,
                                                       bytes_of_text(fault.text));
             report_missing(dump, status, &fault);
-        } else if (reached_limit(dump, key)) {
+        } else if (reached_limit(dump, item.key)) {
             break;
         }
         if (dump->out.size >= OUTPUT_SIZE && !flush(dump))
@@ -236,7 +236,8 @@ static enum status read_arguments(struct dump *dump, const struct operands *oper
         return fault_set(fault, STATUS_INVALID, "the cursor is damaged");
     op->keyspace = bytes_of_text(dump->globals->keyspace);
     op->prefix = bytes_of_text(options->prefix ? options->prefix : "");
-    op->flags = (uint8_t)((options->local ? SCAN_LOCAL : 0) | (dump->keys_only ? SCAN_HEADS : 0));
+    op->flags = (uint8_t)((options->local ? SCAN_LOCAL : 0) | (dump->keys_only ? SCAN_HEADS : 0) |
+                          (options->full ? SCAN_WANT_CONTEXT : 0));
     if (op->prefix.size > RECORD_KEY_SIZE_MAX)
         return fault_set(fault, STATUS_INVALID, "the prefix is longer than any key");
     return argument_level(options->level, &op->level, fault);

@@ -1,5 +1,6 @@
 // dkv get: one read.
 #include "base/xalloc.h"
+#include "causal/token.h"
 #include "dkv/arguments.h"
 #include "dkv/client.h"
 #include "dkv/file.h"
@@ -85,8 +86,9 @@ static int write_files(const struct read *read, const struct sibling *const *vis
     return status ? report(read->globals, "get", status, "%s", fault.text) : 0;
 }
 
-static int print_value(const struct read *read, uint32_t keyspace, const struct record *record,
-                       const struct sibling *const *visible, uint32_t count)
+static int print_value(const struct read *read, const struct op_got *got,
+                       const struct record *record, const struct sibling *const *visible,
+                       uint32_t count)
 {
     struct bytes key = buf_bytes(&read->key);
     if (!count)
@@ -97,7 +99,7 @@ static int print_value(const struct read *read, uint32_t keyspace, const struct 
         return print_all(key, visible, count);
     if (read->globals->json) {
         struct buf out = {0};
-        jsonl_append(jsonl_record(keyspace, key, record, clock_wall_ms()), &out);
+        jsonl_append(jsonl_record(key, record, got->context, clock_wall_ms()), &out);
         print_bytes(buf_bytes(&out));
         buf_release(&out);
         return 0;
@@ -110,11 +112,10 @@ static int print_value(const struct read *read, uint32_t keyspace, const struct 
     return 0;
 }
 
-static enum status write_context(const struct read *read, uint32_t keyspace,
-                                 const struct record *record, struct fault *fault)
+static enum status write_context(const struct read *read, struct bytes context, struct fault *fault)
 {
     struct buf text = {0};
-    jsonl_context_format(keyspace, buf_bytes(&read->key), record, &text);
+    token_format(context, &text);
     buf_append_u8(&text, '\n');
     enum status status =
         file_write(read->options.context_to, FILE_MODE_ANY, false, buf_bytes(&text), fault);
@@ -134,13 +135,13 @@ static void on_got(void *context, const struct op_got *got)
         read->exit_status = status_exit_code(status);
     else if (status)
         read->exit_status = argument_report(read->globals, "get", status, got->text);
-    else if (read->options.context_to && !record_is_empty(&record) &&
-             (status = write_context(read, got->keyspace, &record, &fault)))
+    else if (read->options.context_to && got->context.size &&
+             (status = write_context(read, got->context, &fault)))
         read->exit_status = report(read->globals, "get", status, "%s", fault.text);
     if (!status) {
         const struct sibling **visible = xmalloc((record.count + 1) * sizeof *visible);
         uint32_t count = record_visible(&record, clock_wall_ms(), visible, record.count);
-        read->exit_status = print_value(read, got->keyspace, &record, visible, count);
+        read->exit_status = print_value(read, got, &record, visible, count);
         free(visible);
     }
     record_release(&record);
@@ -154,8 +155,10 @@ int verb_get(struct globals *globals, int argc, char **argv)
     struct client *client;
     if (!options_parse(globals, options_get, &read.options, argc, argv, &operands))
         return operands.exit_status;
+    bool wants_context = read.options.context_to || globals->json;
     struct op_get op = {.flags = (uint8_t)((read.options.strict ? GET_STRICT : 0) |
-                                           (read.options.local ? GET_LOCAL : 0))};
+                                           (read.options.local ? GET_LOCAL : 0) |
+                                           (wants_context ? GET_WANT_CONTEXT : 0))};
     enum status status = argument_key(read.options.key_file, &operands, &read.key, &fault);
     if (!status)
         status = argument_level(read.options.level, &op.level, &fault);

@@ -53,19 +53,7 @@ json_t *jsonl_sibling(const struct sibling *sibling)
                      number(sibling->hlc), "expires", expires);
 }
 
-void jsonl_context_format(uint32_t keyspace, struct bytes key, const struct record *record,
-                          struct buf *out)
-{
-    struct context context = {0};
-    struct buf binary = {0};
-    context_of_record(&context, record);
-    context_encode(&context, keyspace, key, &binary);
-    token_format(buf_bytes(&binary), out);
-    context_release(&context);
-    buf_release(&binary);
-}
-
-json_t *jsonl_record(uint32_t keyspace, struct bytes key, const struct record *record,
+json_t *jsonl_record(struct bytes key, const struct record *record, struct bytes context,
                      uint64_t now_ms)
 {
     const struct sibling **visible = xmalloc((record->count + 1) * sizeof *visible);
@@ -77,11 +65,11 @@ json_t *jsonl_record(uint32_t keyspace, struct bytes key, const struct record *r
     bool tombstone = false;
     for (uint32_t i = 0; i < record->count; i++)
         tombstone |= record->siblings[i].flags & SIBLING_TOMBSTONE;
-    struct buf context = {0};
-    jsonl_context_format(keyspace, key, record, &context);
+    struct buf token = {0};
+    token_format(context, &token);
     json_t *json = json_pack("{s:i,s:o,s:o,s:s,s:b}", "v", 1, "key", jsonl_bytes(key), "values",
-                             values, "context", buf_text(&context), "tombstone", tombstone);
-    buf_release(&context);
+                             values, "context", buf_text(&token), "tombstone", tombstone);
+    buf_release(&token);
     return json;
 }
 

@@ -17,9 +17,10 @@ json_t *jsonl_base64(struct bytes bytes); // {"b64":"..."} whatever the bytes
 // (also for NULL, a member that is not there).
 enum status jsonl_parse_bytes(const json_t *json, struct buf *out) MUST_USE;
 
-// The object of `dkv get --json`: v, key, values, context, tombstone. `values` holds what
-// is visible at now_ms; `tombstone` is true if a deletion is among the siblings.
-json_t *jsonl_record(uint32_t keyspace, struct bytes key, const struct record *record,
+// The object of `dkv get --json`: v, key, values, context (in binary here), tombstone.
+// `values` holds what is visible at now_ms; `tombstone` is true if a deletion is among the
+// siblings.
+json_t *jsonl_record(struct bytes key, const struct record *record, struct bytes context,
                      uint64_t now_ms);
 
 // One of its values: value, dot, hlc, expires (null = never).
@@ -28,10 +29,6 @@ json_t *jsonl_sibling(const struct sibling *sibling);
 // "0123456789abcdef:17"
 enum { JSONL_DOT_SIZE = 16 + 1 + 20 + 1 };
 void jsonl_dot_format(struct dot dot, char text[JSONL_DOT_SIZE]);
-
-// The text of the context of a record, for --context.
-void jsonl_context_format(uint32_t keyspace, struct bytes key, const struct record *record,
-                          struct buf *out);
 
 // Appends the object and a newline, and drops the reference.
 void jsonl_append(json_t *json, struct buf *out);

@@ -74,22 +74,17 @@ static void print_token(const char *name, struct bytes binary)
     buf_release(&text);
 }
 
-static void print_receipt(const struct write *write, const struct op_put_done *done)
+// Of a write that no router answered a receipt can say no more than which one it was. The
+// number of the keyspace is not known then either, but that of the default one is.
+static void print_receipt(const struct write *write, struct bytes sealed)
 {
-    // A write that nobody answered has no keyspace id; that of the default one is known.
-    uint32_t keyspace = done->keyspace;
-    if (!keyspace && !strcmp(write->globals->keyspace, "default"))
-        keyspace = RING_DEFAULT_KEYSPACE;
-    struct receipt receipt = {.keyspace = keyspace,
-                              .key = write->op.key,
-                              .request = write->op.request,
-                              .dot = done->dot,
-                              .epoch = done->epoch,
-                              .acked = done->acked,
-                              .hinted = done->hinted < done->acked ? done->hinted : done->acked};
     struct buf binary = {0};
-    receipt_encode(&receipt, &binary);
-    print_token("receipt", buf_bytes(&binary));
+    struct receipt receipt = {.key = write->op.key, .request = write->op.request};
+    if (!strcmp(write->globals->keyspace, "default"))
+        receipt.keyspace = RING_DEFAULT_KEYSPACE;
+    if (!sealed.size)
+        receipt_encode(&receipt, NULL, &binary);
+    print_token("receipt", sealed.size ? sealed : buf_bytes(&binary));
     buf_release(&binary);
 }
 
@@ -102,7 +97,7 @@ static void on_done(void *context, const struct op_put_done *done)
     if (write->options.print_context && !status)
         print_token("context", done->context);
     if (write->options.receipt && (!status || status == STATUS_INDETERMINATE))
-        print_receipt(write, done);
+        print_receipt(write, done->receipt);
     write->exit_status =
         status ? argument_report_write(write->globals, write->verb, status, done->text) : 0;
 }
@@ -158,6 +153,8 @@ static enum status read_arguments(struct write *write, struct operands *operands
         op->flags |= PUT_RETRY; // whoever chose the id may have used it before
     if (options->print_context)
         op->flags |= PUT_WANT_CONTEXT;
+    if (options->receipt)
+        op->flags |= PUT_WANT_RECEIPT;
     op->keyspace = bytes_of_text(write->globals->keyspace);
     op->key = buf_bytes(&write->key);
     op->value = buf_bytes(&write->value);

@@ -55,6 +55,7 @@ static void on_page(void *context, const struct op_scanned *page)
     lane->status = page->status;
     lane->done = page->done || page->status;
     buf_set(&lane->items, page->items);
+    buf_set(&lane->contexts, page->contexts);
     buf_set(&lane->last, page->last);
     buf_set(&lane->text, page->text);
 }
@@ -105,6 +106,7 @@ void scanner_close(struct scanner *scanner)
 {
     for (uint32_t i = 0; i < SCANNER_LANES; i++) {
         buf_release(&scanner->lanes[i].items);
+        buf_release(&scanner->lanes[i].contexts);
         buf_release(&scanner->lanes[i].last);
         buf_release(&scanner->lanes[i].text);
     }
@@ -140,21 +142,23 @@ static enum status next_page(struct scanner *scanner, struct fault *fault)
         return status;
     }
     scanner->items = reader_of(buf_bytes(&lane->items));
+    scanner->contexts = reader_of(buf_bytes(&lane->contexts));
     scanner->reading = true;
     return STATUS_OK;
 }
 
-enum status scanner_next(struct scanner *scanner, struct bytes *key, struct bytes *record,
-                         struct fault *fault)
+enum status scanner_next(struct scanner *scanner, struct scanner_item *item, struct fault *fault)
 {
     while (!scanner->reading || !reader_left(&scanner->items)) {
         enum status status = next_page(scanner, fault);
         if (status)
             return status;
     }
-    *key = reader_short(&scanner->items);
-    *record = reader_sized(&scanner->items);
-    if (!scanner->items.bad)
+    item->key = reader_short(&scanner->items);
+    item->record = reader_sized(&scanner->items);
+    if (scanner->op.flags & SCAN_WANT_CONTEXT)
+        item->context = reader_sized(&scanner->contexts);
+    if (!scanner->items.bad && !scanner->contexts.bad)
         return STATUS_OK;
     scanner->missing_count++;
     leave_partition(scanner);

@@ -23,6 +23,7 @@ struct scanner_lane {
     bool done;          // and it is the last of its partition
     enum status status; // of the page
     struct buf items;
+    struct buf contexts;
     struct buf last; // where the next page begins
     struct buf text;
 };
@@ -36,8 +37,9 @@ struct scanner {
     uint32_t missing_count;
     uint32_t keyspace; // id
     uint64_t epoch;
-    uint64_t deadline_ms; // 0: each page has SCANNER_TIMEOUT_MS
-    struct reader items;  // what is left of the page
+    uint64_t deadline_ms;   // 0: each page has SCANNER_TIMEOUT_MS
+    struct reader items;    // what is left of the page ...
+    struct reader contexts; // ... and of its contexts
     bool reading;
 };
 
@@ -48,8 +50,13 @@ enum status scanner_open(struct scanner *scanner, struct client *client, const s
                          struct bytes after, uint64_t deadline_ms, struct fault *fault) MUST_USE;
 void scanner_close(struct scanner *scanner);
 
-// The next key and its encoded record (or head), borrowed until the next call. END behind
-// the last. A failure is that of one partition, of which the rest is then left out (and
-// counted in missing_count); the next call goes on with the one after it.
-enum status scanner_next(struct scanner *scanner, struct bytes *key, struct bytes *record,
+struct scanner_item { // borrowed until the next call
+    struct bytes key;
+    struct bytes record;  // encoded, or a head
+    struct bytes context; // binary, if `op` wanted it
+};
+
+// END behind the last. A failure is that of one partition, of which the rest is then left out
+// (and counted in missing_count); the next call goes on with the one after it.
+enum status scanner_next(struct scanner *scanner, struct scanner_item *item,
                          struct fault *fault) MUST_USE;

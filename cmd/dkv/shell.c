@@ -236,7 +236,7 @@ static void on_got(void *context, const struct op_got *got)
     if (status) {
         answer_failure(call, status, got->text);
     } else if (shell->globals->json) {
-        answer_json(call, jsonl_record(got->keyspace, key, &shell->record, now_ms),
+        answer_json(call, jsonl_record(key, &shell->record, got->context, now_ms),
                     count ? 0 : status_exit_code(STATUS_NOT_FOUND));
     } else if (count == 1) {
         answer_value(shell, visible->value);
@@ -257,7 +257,8 @@ static void send_call(struct call *call)
     if (command->verb == COMMAND_GET) {
         struct op_get op = {.level = command->read_level,
                             .flags = (uint8_t)((command->strict ? GET_STRICT : 0) |
-                                               (command->local ? GET_LOCAL : 0)),
+                                               (command->local ? GET_LOCAL : 0) |
+                                               (shell->globals->json ? GET_WANT_CONTEXT : 0)),
                             .keyspace = keyspace,
                             .key = buf_bytes(&command->key)};
         client_get(shell->client, &op, deadline_ms, on_got, call);

@@ -1,42 +1,15 @@
 #include "causal/token.h"
 
-#include "base/endian.h"
 #include "base/hash.h"
 
 #include <assert.h>
 
 enum {
-    TOKEN_VERSION = 1,
-    CHECKSUM_SIZE = 4,
+    TOKEN_VERSION = 2,
     INTERVAL_ENCODED_SIZE_MAX = 8 + 10 + 10,
-    CONTEXT_SIZE_MAX =
-        1 + 4 + 8 + 2 + CLOCK_INTERVALS_MAX * INTERVAL_ENCODED_SIZE_MAX + CHECKSUM_SIZE,
+    CONTEXT_SIZE_MAX = 1 + 4 + 8 + 2 + CLOCK_INTERVALS_MAX * INTERVAL_ENCODED_SIZE_MAX + SEAL_SIZE,
 };
 _Static_assert((CONTEXT_SIZE_MAX + 2) / 3 * 4 <= TOKEN_TEXT_SIZE_MAX, "any context fits");
-
-// Seeds of the checksums: a receipt is never taken for a context.
-enum token_kind { TOKEN_CONTEXT = 'c', TOKEN_RECEIPT = 'r' };
-
-static uint32_t checksum_of(struct bytes body, enum token_kind kind)
-{
-    return (uint32_t)hash64_seeded(body, kind);
-}
-
-static void append_checksum(struct buf *out, size_t start, enum token_kind kind)
-{
-    buf_append_u32(out, checksum_of(bytes_of(out->data + start, out->size - start), kind));
-}
-
-// A reader of what the checksum guards; a bad one if the checksum is wrong.
-static struct reader open_body(struct bytes encoded, enum token_kind kind)
-{
-    if (encoded.size < CHECKSUM_SIZE)
-        return (struct reader){.bad = true};
-    struct bytes body = bytes_of(encoded.data, encoded.size - CHECKSUM_SIZE);
-    struct reader reader = reader_of(body);
-    reader.bad = load_u32(body.data + body.size) != checksum_of(body, kind);
-    return reader;
-}
 
 static uint32_t key_hash(uint32_t keyspace, struct bytes key)
 {
@@ -55,36 +28,63 @@ void context_of_record(struct context *context, const struct record *record)
     context->hlc_max = record_hlc_max(record);
 }
 
-void context_encode(const struct context *context, uint32_t keyspace, struct bytes key,
-                    struct buf *out)
+void context_encode(const struct context *context, const struct seals *seals, uint32_t keyspace,
+                    struct bytes key, struct buf *out)
 {
     size_t start = out->size;
     buf_append_u8(out, TOKEN_VERSION);
     buf_append_u32(out, key_hash(keyspace, key));
     buf_append_u64(out, context->hlc_max);
     clock_encode(&context->clock, out);
-    append_checksum(out, start, TOKEN_CONTEXT);
+    seals_seal(seals, SEAL_CONTEXT, out, start);
 }
 
-enum status context_decode(struct context *context, uint32_t keyspace, struct bytes key,
-                           struct bytes encoded)
+// What the seal of a context guards. A context that anybody could have made is none.
+static enum status open_context(const struct seals *seals, struct bytes encoded, struct bytes *body)
 {
-    struct reader reader = open_body(encoded, TOKEN_CONTEXT);
-    uint8_t version = reader_u8(&reader);
-    uint32_t of_key = reader_u32(&reader);
-    context->hlc_max = reader_u64(&reader);
-    if (clock_decode(&context->clock, &reader) == STATUS_OK && reader_done(&reader) &&
-        version == TOKEN_VERSION && of_key == key_hash(keyspace, key) &&
-        context->clock.count <= CLOCK_INTERVALS_MAX)
-        return STATUS_OK;
-    clock_clear(&context->clock);
-    context->hlc_max = 0;
-    return STATUS_INVALID;
+    uint64_t id;
+    enum status status = seals_open(seals, SEAL_CONTEXT, encoded, body, &id);
+    return !status && !id ? STATUS_INVALID : status;
 }
 
-void receipt_encode(const struct receipt *receipt, struct buf *out)
+static enum status read_context(struct context *context, uint32_t of_key, struct bytes body)
+{
+    struct reader reader = reader_of(body);
+    if (reader_u8(&reader) != TOKEN_VERSION)
+        return STATUS_INVALID;
+    bool is_of_key = reader_u32(&reader) == of_key;
+    context->hlc_max = reader_u64(&reader);
+    if (clock_decode(&context->clock, &reader) || !reader_done(&reader) ||
+        context->clock.count > CLOCK_INTERVALS_MAX)
+        return STATUS_INVALID;
+    return is_of_key ? STATUS_OK : STATUS_REFUSED;
+}
+
+enum status context_decode(struct context *context, const struct seals *seals, uint32_t keyspace,
+                           struct bytes key, struct bytes encoded)
+{
+    struct bytes body;
+    enum status status = open_context(seals, encoded, &body);
+    if (!status)
+        status = read_context(context, key_hash(keyspace, key), body);
+    if (status) {
+        clock_clear(&context->clock);
+        context->hlc_max = 0;
+    }
+    return status;
+}
+
+// Of a write that no router answered nobody knows more.
+static bool is_bare(const struct receipt *receipt)
+{
+    return !receipt->dot.actor && !receipt->dot.counter && !receipt->epoch && !receipt->acked &&
+           !receipt->hinted;
+}
+
+void receipt_encode(const struct receipt *receipt, const struct seals *seals, struct buf *out)
 {
     assert(receipt->key.size <= RECORD_KEY_SIZE_MAX && receipt->hinted <= receipt->acked);
+    assert(seals || is_bare(receipt));
     size_t start = out->size;
     buf_append_u8(out, TOKEN_VERSION);
     buf_append_u32(out, receipt->keyspace);
@@ -95,12 +95,12 @@ void receipt_encode(const struct receipt *receipt, struct buf *out)
     buf_append_u64(out, receipt->epoch);
     buf_append_u8(out, receipt->acked);
     buf_append_u8(out, receipt->hinted);
-    append_checksum(out, start, TOKEN_RECEIPT);
+    seals_seal(seals, SEAL_RECEIPT, out, start);
 }
 
-enum status receipt_decode(struct receipt *receipt, struct bytes encoded)
+static enum status read_receipt(struct receipt *receipt, struct bytes body)
 {
-    struct reader reader = open_body(encoded, TOKEN_RECEIPT);
+    struct reader reader = reader_of(body);
     uint8_t version = reader_u8(&reader);
     receipt->keyspace = reader_u32(&reader);
     receipt->key = reader_short(&reader);
@@ -111,12 +111,25 @@ enum status receipt_decode(struct receipt *receipt, struct bytes encoded)
     receipt->acked = reader_u8(&reader);
     receipt->hinted = reader_u8(&reader);
     if (!reader_done(&reader) || version != TOKEN_VERSION ||
-        receipt->key.size > RECORD_KEY_SIZE_MAX || receipt->hinted > receipt->acked) {
-        *receipt = (struct receipt){0};
+        receipt->key.size > RECORD_KEY_SIZE_MAX || receipt->hinted > receipt->acked ||
+        (!receipt->is_sealed && !is_bare(receipt)))
         return STATUS_INVALID;
-    }
     memcpy(receipt->request.bytes, request.data, sizeof receipt->request.bytes);
     return STATUS_OK;
+}
+
+enum status receipt_decode(struct receipt *receipt, const struct seals *seals, struct bytes encoded)
+{
+    struct bytes body;
+    uint64_t id;
+    *receipt = (struct receipt){0};
+    enum status status = seals_open(seals, SEAL_RECEIPT, encoded, &body, &id);
+    receipt->is_sealed = id != 0;
+    if (!status)
+        status = read_receipt(receipt, body);
+    if (status)
+        *receipt = (struct receipt){0};
+    return status;
 }
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -2,14 +2,15 @@
 //
 // A context says which versions a client has seen; a later put or delete with it
 // supersedes exactly those. A receipt names one write, so that a script can wait for
-// it. Both are opaque text (base64url, no padding) that ends with a checksum, so a
-// truncated paste is refused, and both know their key, so that a token of another key
-// is refused too.
+// it. Both are opaque text (base64url, no padding) that ends with a seal of the cluster
+// (seal.h), so a truncated paste and a forged token are refused, and both know their key, so
+// that a token of another key is refused too.
 //
 // Binary forms (before base64url) are what travels in messages. dkv-record(5) gives them.
 #pragma once
 
 #include "causal/record.h"
+#include "causal/seal.h"
 
 enum { TOKEN_TEXT_SIZE_MAX = 160 * 1024 }; // any context of CLOCK_INTERVALS_MAX fits
 
@@ -21,13 +22,14 @@ struct context {
 void context_release(struct context *context);
 void context_of_record(struct context *context, const struct record *record);
 
-// Binary: u8 version, u32 of the hash of keyspace and key, u64 hlc_max, clock, u32 checksum.
-void context_encode(const struct context *context, uint32_t keyspace, struct bytes key,
-                    struct buf *out);
-// INVALID and an empty context: damaged, not of this keyspace and key, or of more than
-// CLOCK_INTERVALS_MAX intervals.
-enum status context_decode(struct context *context, uint32_t keyspace, struct bytes key,
-                           struct bytes encoded) MUST_USE;
+// Binary: u8 version, u32 of the hash of keyspace and key, u64 hlc_max, clock, seal.
+void context_encode(const struct context *context, const struct seals *seals, uint32_t keyspace,
+                    struct bytes key, struct buf *out);
+// Not OK, and an empty context: INVALID, damaged or forged, or of more than CLOCK_INTERVALS_MAX
+// intervals; NOT_FOUND, sealed with a key that is not known; REFUSED, not of this keyspace and
+// key.
+enum status context_decode(struct context *context, const struct seals *seals, uint32_t keyspace,
+                           struct bytes key, struct bytes encoded) MUST_USE;
 
 struct receipt {
     uint32_t keyspace;
@@ -37,11 +39,17 @@ struct receipt {
     uint64_t epoch;
     uint8_t acked;  // durable on this many nodes when it was written
     uint8_t hinted; // of which as hints; at most acked
+    bool is_sealed; // set by decode: a router of the cluster says all this
 };
 
-// The key that decode gives is borrowed from `encoded`.
-void receipt_encode(const struct receipt *receipt, struct buf *out);
-enum status receipt_decode(struct receipt *receipt, struct bytes encoded) MUST_USE; // INVALID
+// What a client can say of a write that no router answered: key and request. The seals are
+// NULL for such a receipt, and its dot, epoch and counts 0. It proves nothing, but a receipt
+// only asks.
+//
+// The key that decode gives is borrowed from `encoded`. INVALID; NOT_FOUND as above.
+void receipt_encode(const struct receipt *receipt, const struct seals *seals, struct buf *out);
+enum status receipt_decode(struct receipt *receipt, const struct seals *seals,
+                           struct bytes encoded) MUST_USE;
 
 // base64url without padding. Decode appends to out; INVALID on any other character,
 // impossible length, non-zero trailing bits or more than TOKEN_TEXT_SIZE_MAX; then out

@@ -2,62 +2,13 @@
 
 #include "base/text.h"
 #include "base/zpl.h"
+#include "os/secret_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <string.h>
 #include <zmq.h>
 
 enum { KEY_FILE_SIZE_MAX = 4096 };
-
-static enum status check_file(const char *path, int fd, bool secret, struct fault *fault)
-{
-    struct stat stat_now;
-    if (fstat(fd, &stat_now))
-        return fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(stat_now.st_mode))
-        return fault_set(fault, STATUS_REFUSED, "%s: not a regular file", path);
-    if (!secret)
-        return STATUS_OK;
-    if (stat_now.st_uid != geteuid())
-        return fault_set(fault, STATUS_REFUSED, "%s: belongs to another user", path);
-    if (stat_now.st_mode & (S_IRWXG | S_IRWXO))
-        return fault_set(fault, STATUS_REFUSED, "%s: open to others (mode %04o, not 0600)", path,
-                         (unsigned)stat_now.st_mode & 07777);
-    return STATUS_OK;
-}
-
-static enum status read_text(const char *path, bool secret, char text[KEY_FILE_SIZE_MAX],
-                             size_t *size, struct fault *fault)
-{
-    // NONBLOCK: a FIFO in place of the file must not hang us.
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 && errno == ELOOP)
-        return fault_set(fault, STATUS_REFUSED, "%s: is a symbolic link", path);
-    if (fd < 0)
-        return fault_set(fault, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: %s", path,
-                         strerror(errno));
-    enum status status = check_file(path, fd, secret, fault);
-    *size = 0;
-    while (!status && *size < KEY_FILE_SIZE_MAX) {
-        ssize_t got = read(fd, text + *size, KEY_FILE_SIZE_MAX - *size);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            status = fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
-        if (got <= 0)
-            break;
-        *size += (size_t)got;
-    }
-    close(fd);
-    if (!status && *size == KEY_FILE_SIZE_MAX)
-        status = fault_set(fault, STATUS_INVALID, "%s: too long for a key file", path);
-    return status;
-}
 
 static enum status parse_key(struct bytes value, char key[41], struct fault *fault)
 {
@@ -132,13 +83,12 @@ static enum status check_keys(const char *path, bool secret, const struct key_fi
 
 enum status key_file_load(const char *path, bool secret, struct key_file *file, struct fault *fault)
 {
-    char text[KEY_FILE_SIZE_MAX];
-    size_t size = 0;
-    enum status status = read_text(path, secret, text, &size, fault);
+    struct buf text = {0};
+    enum status status = secret_file_read(path, secret, KEY_FILE_SIZE_MAX, &text, fault);
     if (status)
         return status;
     struct key_file loaded = {0};
-    struct zpl zpl = zpl_of(bytes_of(text, size));
+    struct zpl zpl = zpl_of(buf_bytes(&text));
     struct zpl_entry entry;
     struct fault reason;
     while (!(status = zpl_next(&zpl, &entry, &reason))) {
@@ -152,7 +102,7 @@ enum status key_file_load(const char *path, bool secret, struct key_file *file, 
         fault_set(fault, status, "%s:%u: %.200s", path, zpl.line, reason.text);
     if (!status)
         *file = loaded;
-    explicit_bzero(text, sizeof text);
+    secret_file_release(&text);
     explicit_bzero(&loaded, sizeof loaded);
     return status;
 }
@@ -178,54 +128,13 @@ static enum status format(const struct key_file *file, bool secret, struct buf *
     return STATUS_OK;
 }
 
-static enum status write_new(const char *path, mode_t mode, struct bytes text, struct fault *fault)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    if (fd < 0)
-        return fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
-    enum status status = STATUS_OK;
-    if (write(fd, text.data, text.size) != (ssize_t)text.size || fsync(fd))
-        status = fault_set(fault, STATUS_IO, "%s: cannot be written: %s", path, strerror(errno));
-    close(fd);
-    return status;
-}
-
-static enum status sync_directory(const char *path, struct fault *fault)
-{
-    char directory[PATH_MAX] = ".";
-    const char *slash = strrchr(path, '/');
-    if (slash)
-        snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int failed = fd < 0 || fsync(fd);
-    if (failed)
-        fault_set(fault, STATUS_IO, "%s: %s", directory, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return failed ? STATUS_IO : STATUS_OK;
-}
-
-// A link, unlike a rename, never replaces what is there.
 enum status key_file_save(const char *path, bool secret, const struct key_file *file,
                           struct fault *fault)
 {
     struct buf text = {0};
     enum status status = format(file, secret, &text, fault);
-    char temporary[PATH_MAX];
-    int size = snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
-    if (!status && size >= (int)sizeof temporary)
-        status = fault_set(fault, STATUS_INVALID, "a path is too long");
-    if (!status) {
-        status = write_new(temporary, secret ? 0600 : 0644, buf_bytes(&text), fault);
-        if (!status && link(temporary, path))
-            status = fault_set(fault, errno == EEXIST ? STATUS_EXISTS : STATUS_IO, "%s: %s", path,
-                               strerror(errno));
-        unlink(temporary);
-    }
     if (!status)
-        status = sync_directory(path, fault);
-    if (text.data)
-        explicit_bzero(text.data, text.size);
-    buf_release(&text);
+        status = secret_file_create(path, secret, buf_bytes(&text), fault);
+    secret_file_release(&text);
     return status;
 }

@@ -45,7 +45,9 @@ struct daemon {
     int fds[1 + DAEMON_WORKERS_MAX]; // signals, then workers
     uint64_t tick_due_ms, chore_due_ms, watchdog_due_ms;
     uint64_t watchdog_ms;
-    uint64_t stop_by_ms;          // 0 = not stopping
+    uint64_t stop_by_ms; // 0 = not stopping
+    uint32_t listening;  // endpoints that are bound
+    bool is_ready;
     struct net_refusals refusals; // as last logged
 };
 
@@ -320,10 +322,42 @@ static int wait_ms(const struct daemon *daemon)
     return (int)(due_ms - now_ms);
 }
 
+// Binds the endpoints up to this one.
+static enum status listen_up_to(struct daemon *daemon, uint32_t count, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    if (daemon->listening == count)
+        return STATUS_OK;
+    while (!status && daemon->listening < count)
+        status = net_listen(daemon->net, daemon->options->listen[daemon->listening++], fault);
+    return status ? status : net_self_test(daemon->net, fault);
+}
+
+// Opens the doors once the brain is ready. The exit status if they do not open, else 0.
+static int become_ready(struct daemon *daemon, struct moment now)
+{
+    const struct daemon_brain *brain = daemon->brain;
+    struct fault fault = {0};
+    if (daemon->is_ready || daemon->stop_by_ms ||
+        (brain->is_ready && !brain->is_ready(brain->self, now)))
+        return 0;
+    if (listen_up_to(daemon, daemon->options->listen_count, &fault)) {
+        log_line(LOG_LEVEL_ERROR, "%s", fault.text);
+        return 2;
+    }
+    daemon->is_ready = true;
+    log_line(LOG_LEVEL_INFO, "ready; a stranger was refused on every tcp port");
+    notify_send("READY=1");
+    return 0;
+}
+
 static int turn_until_stopped(struct daemon *daemon)
 {
     struct fault fault = {0};
     for (;;) {
+        int exit_status = become_ready(daemon, moment_now());
+        if (exit_status)
+            return exit_status;
         if (net_wait(daemon->net, daemon->fds, 1 + daemon->brain->worker_count, wait_ms(daemon))) {
             log_line(LOG_LEVEL_ERROR, "cannot wait for messages");
             return 1;
@@ -358,16 +392,6 @@ static enum status start_workers(struct daemon *daemon, struct fault *fault)
     return status;
 }
 
-static enum status listen_all(struct daemon *daemon, struct fault *fault)
-{
-    enum status status = STATUS_OK;
-    for (uint32_t i = 0; !status && i < daemon->options->listen_count; i++)
-        status = net_listen(daemon->net, daemon->options->listen[i], fault);
-    if (!status)
-        status = net_self_test(daemon->net, fault);
-    return status;
-}
-
 static enum status start(struct daemon *daemon, struct fault *fault)
 {
     sigset_t signals = daemon_signals();
@@ -376,7 +400,7 @@ static enum status start(struct daemon *daemon, struct fault *fault)
         return fault_set(fault, STATUS_IO, "no signalfd: %s", strerror(errno));
     enum status status = start_workers(daemon, fault);
     if (!status)
-        status = listen_all(daemon, fault);
+        status = listen_up_to(daemon, daemon->options->listen_at_once, fault);
     return status;
 }
 
@@ -390,8 +414,6 @@ int daemon_run(const struct daemon_options *options, const struct daemon_brain *
         log_line(LOG_LEVEL_ERROR, "%s", fault.text);
         return 2;
     }
-    log_line(LOG_LEVEL_INFO, "ready; a stranger was refused on every tcp port");
-    notify_send("READY=1");
     int exit_status = turn_until_stopped(&daemon);
     if (exit_status == 0) {
         for (unsigned i = 0; i < brain->worker_count; i++)

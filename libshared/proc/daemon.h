@@ -43,15 +43,17 @@ struct daemon_brain {
                                struct fault *fault); // not OK: the daemon dies
     uint64_t (*durable)(void *self);                 // what gates are compared with; or NULL
 
-    void (*on_reload)(void *self);  // SIGHUP; or NULL
+    void (*on_reload)(void *self);                   // SIGHUP; or NULL
+    bool (*is_ready)(void *self, struct moment now); // asked every turn until true; or NULL
     bool (*is_drained)(void *self); // asked after SIGTERM until true or 10 s; or NULL
 };
 
 struct daemon_options {
     const char *name;          // "dkv-store"
     unsigned tick_ms;          // on_tick is called at least this often
-    const char *const *listen; // endpoints to bind once everything is ready
-    uint32_t listen_count;
+    const char *const *listen; // endpoints to bind: the first ones at once, the others (and
+    uint32_t listen_count;     // READY=1) once the brain is ready
+    uint32_t listen_at_once;
     struct key_directory *keys; // re-read about once a second and at SIGHUP; or NULL
 };
 

@@ -74,6 +74,7 @@ static void write_put_done(const struct op_put_done *op, struct buf *out)
     append_dot(out, op->dot);
     buf_append_sized(out, op->context);
     buf_append_short(out, op->text);
+    buf_append_sized(out, op->receipt);
 }
 
 static void read_put_done(struct op_put_done *op, struct reader *body)
@@ -87,6 +88,7 @@ static void read_put_done(struct op_put_done *op, struct reader *body)
     op->dot = read_dot(body);
     op->context = reader_sized(body);
     op->text = reader_short(body);
+    op->receipt = reader_sized(body);
 }
 
 static void write_get(const struct op_get *op, struct buf *out)
@@ -115,6 +117,7 @@ static void write_got(const struct op_got *op, struct buf *out)
     buf_append_u32(out, op->keyspace);
     buf_append_sized(out, op->record);
     buf_append_short(out, op->text);
+    buf_append_sized(out, op->context);
 }
 
 static void read_got(struct op_got *op, struct reader *body)
@@ -125,6 +128,7 @@ static void read_got(struct op_got *op, struct reader *body)
     op->keyspace = reader_u32(body);
     op->record = reader_sized(body);
     op->text = reader_short(body);
+    op->context = reader_sized(body);
 }
 
 static void write_scan(const struct op_scan *op, struct buf *out)
@@ -162,6 +166,7 @@ static void write_scanned(const struct op_scanned *op, struct buf *out)
     buf_append_short(out, op->last);
     buf_append_sized(out, op->items);
     buf_append_short(out, op->text);
+    buf_append_sized(out, op->contexts);
 }
 
 static void read_scanned(struct op_scanned *op, struct reader *body)
@@ -175,6 +180,7 @@ static void read_scanned(struct op_scanned *op, struct reader *body)
     op->last = reader_short(body);
     op->items = reader_sized(body);
     op->text = reader_short(body);
+    op->contexts = reader_sized(body);
 }
 
 // Where an encoded PUT has its flags and its try, behind size, id, request and level.

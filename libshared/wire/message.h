@@ -149,6 +149,7 @@ enum put_flags {
     PUT_RETRY = 8,         // this request id may have been sent before: look for it first
     PUT_WANT_CONTEXT = 16, // send the new context back
     PUT_RECORD = 32,       // the value is an encoded record to be joined as it is (restore)
+    PUT_WANT_RECEIPT = 64, // send a receipt back, also if the outcome is not known
 };
 
 // A try is one sending of a PUT by its client; all tries of a request carry its id. Only one
@@ -187,11 +188,13 @@ struct op_put_done {
     struct dot dot;       // counter 0 = not known
     struct bytes context; // sized, binary, only if wanted
     struct bytes text;    // short, why it is not OK
+    struct bytes receipt; // sized, binary, only if wanted
 };
 
 enum get_flags {
     GET_STRICT = 1, // only owners answer
     GET_LOCAL = 2,  // the contacted node's own replica, nobody else's
+    GET_WANT_CONTEXT = 4,
 };
 
 struct op_get {
@@ -207,13 +210,15 @@ struct op_got {
     uint8_t status;  // OK also if the record holds tombstones only; NOT_FOUND = nothing known
     uint8_t replied; // owners whose answer is in it
     uint32_t keyspace;
-    struct bytes record; // sized, encoded record
-    struct bytes text;   // short
+    struct bytes record;  // sized, encoded record
+    struct bytes text;    // short
+    struct bytes context; // sized, binary: of that record, only if wanted
 };
 
 enum scan_flags {
     SCAN_HEADS = 1, // keys and heads, no values
     SCAN_LOCAL = 2, // the contacted node's own replica
+    SCAN_WANT_CONTEXT = 4,
 };
 
 struct op_scan {
@@ -235,9 +240,10 @@ struct op_scanned {
     uint8_t replied;
     uint32_t keyspace;
     uint32_t item_count;
-    struct bytes last;  // short: engine key to pass as `after` for the next page
-    struct bytes items; // sized
-    struct bytes text;  // short
+    struct bytes last;     // short: engine key to pass as `after` for the next page
+    struct bytes items;    // sized
+    struct bytes text;     // short
+    struct bytes contexts; // sized, only if wanted: of each item the context, sized
 };
 
 enum update_flags {

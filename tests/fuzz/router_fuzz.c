@@ -5,6 +5,7 @@
 // of stores are made from what the router asked, right or wrong; some are arbitrary bytes.
 #include "base/hash.h"
 #include "base/xalloc.h"
+#include "causal/token.h"
 #include "dkv-router/router.h"
 #include "ring/ring_plan.h"
 
@@ -23,6 +24,7 @@ struct asked {       // by the router, of a store
 
 struct bench {
     struct ring ring;
+    struct seals seals;
     struct router router;
     struct outbox outbox;
     struct moment now;
@@ -131,6 +133,20 @@ static void tell(struct bench *bench, link_id link, enum role role, enum message
     read_outbox(bench);
 }
 
+// The router's own; another's, which may tell it; nobody's.
+static const uint8_t secrets[3][SEAL_SECRET_SIZE] = {{1}, {2}, {3}};
+
+static void make_context(uint8_t byte, struct bytes key, struct buf *out)
+{
+    struct context context = {0};
+    struct seals seals = {0};
+    must(!seals_add_own(&seals, secrets[byte % 3]), "no key");
+    clock_add(&context.clock, (struct interval){byte, 1, 1});
+    context_encode(&context, &seals, RING_DEFAULT_KEYSPACE, key, out);
+    context_release(&context);
+    seals_release(&seals);
+}
+
 static struct bytes key_of(uint8_t byte)
 {
     static const char *const keys[] = {"a", "b", "a longer key", ""};
@@ -157,8 +173,13 @@ static void request(struct bench *bench, struct reader *input)
                              .young_ms = 300,
                              .wait_ms = kind,
                              .value = bytes_of_text("value")};
+        struct buf context = {0};
+        if (details & 64)
+            make_context(details >> 3, put.key, &context);
+        put.context = buf_bytes(&context);
         memset(put.request.bytes, (int)id + 1, sizeof put.request.bytes);
         op_encode_put(&put, &message);
+        buf_release(&context);
         type = MESSAGE_PUT;
     } else if (kind % 3 == 1) {
         struct op_get get = {.id = id, .level = level % 40, .flags = flags, .key = key_of(details)};
@@ -275,10 +296,21 @@ static void welcome(struct bench *bench, uint32_t link, uint64_t boot)
                                  .version_min = MESSAGE_VERSION,
                                  .version_max = MESSAGE_VERSION,
                                  .cluster = 1,
-                                 .node = link + 1};
+                                 .node = link % LINKS_ROUTER + 1};
     buf_grow(&message, MESSAGE_HEADER_SIZE);
     op_encode_welcome(&welcome, &message);
     tell(bench, link, ROLE_PEER, MESSAGE_WELCOME, 0, boot, &message);
+    buf_release(&message);
+}
+
+// What another router answers when it is asked for its keys.
+static void tell_keys(struct bench *bench, uint8_t details)
+{
+    struct buf message = {0};
+    struct op_answer answer = {.text = bytes_of(secrets, (details % 4) * SEAL_SECRET_SIZE / 2)};
+    buf_grow(&message, MESSAGE_HEADER_SIZE);
+    op_encode_answer(&answer, &message);
+    tell(bench, LINKS_ROUTER + 1 + details / 4 % 2, ROLE_PEER, MESSAGE_ANSWER, 0, 1, &message);
     buf_release(&message);
 }
 
@@ -300,8 +332,14 @@ static void pass_time(struct bench *bench, uint64_t duration_ms)
     read_outbox(bench);
 }
 
+static uint32_t link_of(uint8_t byte)
+{
+    return byte % NODES + (byte & 64 ? LINKS_ROUTER : 0u);
+}
+
 static void happen(struct bench *bench, struct reader *input)
 {
+    uint8_t which;
     switch (reader_u8(input) % 8) {
     case 0:
     case 1:
@@ -316,14 +354,17 @@ static void happen(struct bench *bench, struct reader *input)
         pass_time(bench, reader_u8(input));
         break;
     case 6:
-        router_on_lost(&bench->router, reader_u8(input) % 4, bench->now, &bench->outbox);
+        router_on_lost(&bench->router, link_of(reader_u8(input)), bench->now, &bench->outbox);
         read_outbox(bench);
         break;
     default:
-        if (reader_u8(input) & 1)
+        which = reader_u8(input);
+        if (which & 1)
             tell_anything(bench, input);
+        else if (which & 2)
+            tell_keys(bench, which >> 2);
         else
-            welcome(bench, reader_u8(input) % NODES, reader_u8(input) % 4);
+            welcome(bench, link_of(reader_u8(input)), reader_u8(input) % 4);
     }
 }
 
@@ -342,9 +383,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      .down_after_ms = 500,
                                      .timeout_ms = 1000,
                                      .software = bytes_of_text("fuzz"),
+                                     .seals = &bench->seals,
                                      .address = address,
                                      .number = number};
     struct fault fault;
+    must(!seals_add_own(&bench->seals, secrets[0]), "no key");
     must(!router_init(&bench->router, &options, bench->now, &fault), "no router");
     for (uint32_t i = 0; i < NODES; i++)
         welcome(bench, i, i + 1);
@@ -357,6 +400,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(!bench->waiting[i], "a request that is never answered");
     router_release(&bench->router);
     outbox_release(&bench->outbox);
+    seals_release(&bench->seals);
     ring_release(&bench->ring);
     free(bench);
     return 0;

@@ -73,7 +73,7 @@ static void encode(struct client *client, struct buf *message, enum message_type
     } else if (act->kind == ACT_GET) {
         struct op_get get = {.id = act->number,
                              .level = act->level,
-                             .flags = act->flags,
+                             .flags = act->flags | GET_WANT_CONTEXT,
                              .keyspace = keyspace,
                              .key = history_key_bytes(client->history, act->key)};
         op_encode_get(&get, message);
@@ -221,16 +221,6 @@ static void check_status(struct client *client, enum status status)
 
 // ---- answers -------------------------------------------------------------------------
 
-static void keep_context(struct client *client, uint32_t key, const struct record *record)
-{
-    struct context context = {0};
-    context_of_record(&context, record);
-    buf_clear(&client->contexts[key]);
-    context_encode(&context, client->history->keys[key].keyspace,
-                   history_key_bytes(client->history, key), &client->contexts[key]);
-    context_release(&context);
-}
-
 static void on_put_done(struct client *client, const struct op_put_done *done)
 {
     check_status(client, done->status);
@@ -252,8 +242,6 @@ static void check_item(struct client *client, uint32_t key, struct bytes encoded
     if (client->history->keys[key].is_lww && record.count > 1)
         world_fail(client->world, "%s: a read returned siblings in a keyspace that has none",
                    client->history->keys[key].name);
-    if (client->act->kind == ACT_GET)
-        keep_context(client, key, &record);
     record_release(&record);
 }
 
@@ -265,6 +253,8 @@ static void on_got(struct client *client, const struct op_got *got)
     buf_set(&client->record, got->record);
     if (got->status == STATUS_OK || got->status == STATUS_NOT_FOUND)
         check_item(client, client->act->key, got->record);
+    if (got->context.size)
+        buf_set(&client->contexts[client->act->key], got->context);
     end(client, got->status, (struct dot){0});
 }
 

@@ -360,6 +360,14 @@ void node_start_store(struct node *node)
     node_restart_after(node, 300 * WORLD_MS);
 }
 
+// keys/seals: the own key is made once; what other routers told is kept.
+static void make_seals(struct node *node)
+{
+    uint8_t secret[SEAL_SECRET_SIZE] = {(uint8_t)node->index, 1};
+    if (!node->seals.own.id && seals_add_own(&node->seals, secret))
+        world_fail(world_of(node), "n%u: no seal key", node->index);
+}
+
 void node_start_router(struct node *node)
 {
     const struct node_settings *settings = node->settings;
@@ -374,10 +382,12 @@ void node_start_router(struct node *node)
         .down_after_ms = settings->down_after_ms,
         .timeout_ms = 2000,
         .software = bytes_of_text("sim"),
+        .seals = &node->seals,
         .address = network_address,
         .number = network_number,
     };
     struct fault fault = {0};
+    make_seals(node);
     if (router_init(&node->router, &options, now(node), &fault))
         world_fail(settings->world, "a router does not start: %s", fault.text);
     process_start(&node->router_process);
@@ -482,6 +492,7 @@ void node_release(struct node *node)
     node_kill_router(node);
     process_release(&node->store_process);
     process_release(&node->router_process);
+    seals_release(&node->seals);
     memory_vfs_release(&node->disk);
 }
 

@@ -43,6 +43,7 @@ struct node {
     int64_t skew_ms; // of the wall clock
     uint64_t log_us; // how long the log thread takes
     uint64_t full_until_us;
+    struct seals seals;   // keys/seals
     bool is_staying_down; // until the nemesis lets it come back
     struct store store;
     struct router router;

@@ -1,127 +1,6 @@
-#include "dkv-router/router.h"
+#include "unit/brain/router_bench.h"
 
-#include "ring/ring_plan.h"
-#include "unit/unit.h"
-
-#include <stdio.h>
-
-enum { NODES = 3, CLIENT = 1 << 20, BOOT = 5 };
-
-// A router of a cluster of three whose stores are this test.
-struct bench {
-    struct ring ring;
-    struct router router;
-    struct outbox outbox;
-    struct moment now;
-    uint64_t age_ms; // of what it is told
-};
-
-static link_id address(uint32_t number)
-{
-    return number;
-}
-
-static uint32_t number(link_id link)
-{
-    return link >= CLIENT ? UINT32_MAX : (uint32_t)link;
-}
-
-static void tell(struct bench *bench, link_id link, enum message_type type, struct buf *body)
-{
-    struct buf message = {0};
-    struct message_header header = {.type = (uint8_t)type,
-                                    .count = 1,
-                                    .body_size = (uint32_t)body->size,
-                                    .epoch = bench->ring.epoch,
-                                    .boot = link + 1,
-                                    .ring_hash = bench->router.ring_hash,
-                                    .your_ms = link_clock(BOOT, bench->now.mono_ms - bench->age_ms),
-                                    .budget_ms = 500};
-    message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
-    buf_append(&message, buf_bytes(body));
-    struct arrival arrival = {.link = link, .role = link == CLIENT ? ROLE_CLIENT : ROLE_PEER};
-    outbox_clear(&bench->outbox);
-    router_on_message(&bench->router, &arrival, buf_bytes(&message), bench->now, &bench->outbox);
-    buf_release(&message);
-    buf_release(body);
-}
-
-static void welcome(struct bench *bench, uint32_t store)
-{
-    struct buf body = {0};
-    struct op_welcome op = {.version_min = MESSAGE_VERSION,
-                            .version_max = MESSAGE_VERSION,
-                            .cluster = bench->ring.cluster,
-                            .node = store + 1,
-                            .actor = store};
-    op_encode_welcome(&op, &body);
-    tell(bench, store, MESSAGE_WELCOME, &body);
-}
-
-static void init(struct bench *bench, unsigned up)
-{
-    struct ring_node nodes[NODES] = {0};
-    struct fault fault;
-    memset(bench, 0, sizeof *bench);
-    for (unsigned i = 0; i < NODES; i++) {
-        nodes[i] = (struct ring_node){.id = i + 1, .port = 7400, .weight = 100};
-        snprintf(nodes[i].name, sizeof nodes[i].name, "n%u", i);
-        snprintf(nodes[i].address, sizeof nodes[i].address, "10.0.0.%u", i + 1);
-    }
-    assert_int_equal(ring_create(&bench->ring, 1, 64, nodes, NODES, &fault), STATUS_OK);
-    bench->now = (struct moment){1000, 1700000000000};
-    struct router_options options = {.ring = &bench->ring,
-                                     .ring_text = bytes_of_text("a ring"),
-                                     .node = 1,
-                                     .boot = BOOT,
-                                     .value_size_max = 1000,
-                                     .record_size_max = 10000,
-                                     .ping_interval_ms = 200,
-                                     .down_after_ms = 1000,
-                                     .timeout_ms = 1000,
-                                     .software = bytes_of_text("test"),
-                                     .address = address,
-                                     .number = number};
-    assert_int_equal(router_init(&bench->router, &options, bench->now, &fault), STATUS_OK);
-    for (uint32_t i = 0; i < up; i++)
-        welcome(bench, i);
-}
-
-static void release(struct bench *bench)
-{
-    router_release(&bench->router);
-    outbox_release(&bench->outbox);
-    ring_release(&bench->ring);
-}
-
-// The body of the first message of this type for the link. False if there is none.
-static bool said(const struct bench *bench, link_id link, enum message_type type,
-                 struct reader *body)
-{
-    for (uint32_t i = 0; i < bench->outbox.count; i++) {
-        const struct outbox_message *message = &bench->outbox.messages[i];
-        if (message->link != link || message->type != type)
-            continue;
-        *body = reader_of(buf_bytes(&message->bytes));
-        reader_bytes(body, MESSAGE_HEADER_SIZE);
-        return true;
-    }
-    return false;
-}
-
-// The store that was asked this, and the id of the question. -1 if none was.
-static int asked(const struct bench *bench, enum message_type type, uint64_t *id)
-{
-    struct reader body;
-    for (int store = 0; store < NODES; store++) {
-        if (said(bench, (link_id)store, type, &body)) {
-            reader_u32(&body); // its size
-            *id = reader_u64(&body);
-            return store;
-        }
-    }
-    return -1;
-}
+#include "causal/token.h"
 
 static bool put_done(const struct bench *bench, enum status status)
 {
@@ -316,7 +195,8 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
     assert_true(said(&bench, CLIENT, MESSAGE_PUT_DONE, &body));
     assert_int_equal(op_decode_put_done(&done, &body), STATUS_OK);
     assert_int_equal(done.status, STATUS_OK);
-    assert_int_equal(context_decode(&context, 1, bytes_of_text("key"), done.context), STATUS_OK);
+    assert_int_equal(context_decode(&context, &bench.seals, 1, bytes_of_text("key"), done.context),
+                     STATUS_OK);
     static const struct interval expected[] = {{4, 2, 2}, {7, 3, 3}, {9, 1, 2}};
     assert_int_equal(context.clock.count, 3);
     for (int i = 0; i < 3; i++)

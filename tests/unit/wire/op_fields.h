@@ -19,14 +19,14 @@
     F(u64, ttl_ms) F(u64, try) F(u32, budget_ms) F(u32, young_ms) F(u32, wait_ms) \
     F(short, keyspace) F(short, key) F(sized, context) F(sized, value)
 #define FIELDS_put_done(F) F(u64, id) F(u8, status) F(u8, acked) F(u8, hinted) F(u32, keyspace) \
-    F(u64, epoch) F(dot, dot) F(sized, context) F(short, text)
+    F(u64, epoch) F(dot, dot) F(sized, context) F(short, text) F(sized, receipt)
 #define FIELDS_get(F) F(u64, id) F(u8, level) F(u8, flags) F(short, keyspace) F(short, key)
 #define FIELDS_got(F) F(u64, id) F(u8, status) F(u8, replied) F(u32, keyspace) F(sized, record) \
-    F(short, text)
+    F(short, text) F(sized, context)
 #define FIELDS_scan(F) F(u64, id) F(u8, level) F(u8, flags) F(u32, partition) F(u32, size_max) \
     F(short, keyspace) F(short, after) F(short, prefix)
 #define FIELDS_scanned(F) F(u64, id) F(u8, status) F(u8, done) F(u8, replied) F(u32, keyspace) \
-    F(u32, item_count) F(short, last) F(sized, items) F(short, text)
+    F(u32, item_count) F(short, last) F(sized, items) F(short, text) F(sized, contexts)
 #define FIELDS_update(F) F(u64, id) F(request, request) F(u8, flags) F(u32, keyspace) \
     F(u64, try) F(u32, young_ms) F(u64, hlc_floor) F(u64, ttl_ms) F(short, key) \
     F(sized, context) \

@@ -1,0 +1,181 @@
+#include "dkv-router/keyring.h"
+
+#include "base/xalloc.h"
+#include "dkv-router/placing.h"
+#include "dkv-router/puts.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void keyring_init(struct router *router, struct seals *seals)
+{
+    router->keyring = (struct keyring){.seals = seals};
+    router->keyring.peers = xcalloc(router->ring->node_count, sizeof *router->keyring.peers);
+    router->keyring.held = xcalloc(KEYRING_HELD_MAX, sizeof *router->keyring.held);
+}
+
+void keyring_release(struct keyring *keyring)
+{
+    for (uint32_t i = 0; i < keyring->held_count; i++)
+        buf_release(&keyring->held[i].op);
+    free(keyring->held);
+    free(keyring->peers);
+    *keyring = (struct keyring){0};
+}
+
+static void ask(struct router *router, uint32_t node, struct moment now, struct outbox *outbox)
+{
+    struct op_ask ask = {.topic = bytes_of_text("seals")};
+    router->keyring.peers[node].asked_ms = now.mono_ms;
+    op_encode_ask(&ask,
+                  outbox_add(outbox, router->options.address(LINKS_ROUTER + node), MESSAGE_ASK, 0));
+}
+
+static bool is_asking(const struct router *router)
+{
+    for (uint32_t i = 0; i < router->ring->node_count; i++) {
+        if (router->keyring.peers[i].asked_ms)
+            return true;
+    }
+    return false;
+}
+
+// Begins a put that waited once more; if its key is still not known, it is refused.
+static void begin(struct router *router, struct held_put *held, struct moment now,
+                  struct outbox *outbox)
+{
+    struct reader body = reader_of(buf_bytes(&held->op));
+    router->counts.puts--; // it was counted when it came
+    router->keyring.is_settling = true;
+    enum status status = puts_on_put(router, &held->arrival, &held->header, &body, now, outbox);
+    router->keyring.is_settling = false;
+    assert(!status); // it was read before
+    (void)status;
+    router->keyring.held_size -= held->op.size;
+    buf_release(&held->op);
+}
+
+// Nobody is left who could know their keys.
+static void settle(struct router *router, struct moment now, struct outbox *outbox)
+{
+    struct keyring *keyring = &router->keyring;
+    if (is_asking(router))
+        return;
+    for (uint32_t i = 0; i < keyring->held_count; i++)
+        begin(router, &keyring->held[i], now, outbox);
+    keyring->held_count = 0;
+}
+
+void keyring_on_up(struct router *router, uint32_t node, struct moment now, struct outbox *outbox)
+{
+    ask(router, node, now, outbox);
+}
+
+void keyring_on_down(struct router *router, uint32_t node, struct moment now, struct outbox *outbox)
+{
+    router->keyring.peers[node] = (struct keyring_peer){0};
+    settle(router, now, outbox);
+}
+
+enum status keyring_on_answer(struct router *router, uint32_t node, struct reader *body,
+                              struct moment now, struct outbox *outbox)
+{
+    struct keyring_peer *peer = &router->keyring.peers[node];
+    struct op_answer answer;
+    if (op_decode_answer(&answer, body) || answer.text.size % SEAL_SECRET_SIZE)
+        return STATUS_INVALID;
+    if (!peer->asked_ms) {
+        router->counts.late++;
+        return STATUS_OK;
+    }
+    for (size_t at = 0; !answer.status && at < answer.text.size; at += SEAL_SECRET_SIZE) {
+        if (seals_add(router->keyring.seals, answer.text.data + at) == STATUS_TOO_LARGE)
+            break;
+    }
+    peer->asked_ms = 0;
+    peer->is_heard = true;
+    settle(router, now, outbox);
+    return STATUS_OK;
+}
+
+void keyring_tell(const struct router *router, struct buf *out)
+{
+    const struct seals *seals = router->keyring.seals;
+    for (uint32_t i = 0; i < seals->count; i++)
+        buf_append(out, bytes_of(seals->keys[i].secret, SEAL_SECRET_SIZE));
+}
+
+bool keyring_hold(struct router *router, const struct arrival *arrival,
+                  const struct message_header *header, const struct op_put *put, struct moment now,
+                  struct outbox *outbox)
+{
+    struct keyring *keyring = &router->keyring;
+    if (keyring->is_settling || keyring->held_count == KEYRING_HELD_MAX ||
+        keyring->held_size > KEYRING_HELD_SIZE_MAX)
+        return false;
+    for (uint32_t i = 0; i < router->ring->node_count; i++) {
+        if (i != router->self && router->links.links[LINKS_ROUTER + i].up &&
+            !keyring->peers[i].asked_ms)
+            ask(router, i, now, outbox);
+    }
+    if (!is_asking(router))
+        return false;
+    struct held_put *held = &keyring->held[keyring->held_count++];
+    *held = (struct held_put){
+        .arrival = *arrival, .header = *header, .until_ms = placing_deadline(router, header, now)};
+    op_encode_put(put, &held->op);
+    keyring->held_size += held->op.size;
+    return true;
+}
+
+struct bytes keyring_explain(struct router *router, enum status *status)
+{
+    struct buf *text = &router->text;
+    unsigned count = 0;
+    buf_clear(text);
+    if (!router->keyring.is_settling && router->keyring.held_count) {
+        *status = STATUS_BUSY;
+        return bytes_of_text("too many contexts whose keys this router must ask for");
+    }
+    for (uint32_t i = 0; i < router->ring->node_count; i++) {
+        const struct keyring_peer *peer = &router->keyring.peers[i];
+        if (i == router->self || (peer->is_heard && !peer->asked_ms))
+            continue;
+        buf_printf(text, "%s%s", count++ ? ", " : "the context may be of a router that is down: ",
+                   router->ring->nodes[i].name);
+    }
+    *status = count ? STATUS_UNAVAILABLE : STATUS_INVALID;
+    return count ? buf_bytes(text)
+                 : bytes_of_text("the context was not made by this cluster; read the key here, and "
+                                 "give the context of that answer");
+}
+
+// Who does not answer is not waited for longer than it takes to call it down.
+void keyring_on_tick(struct router *router, struct moment now, struct outbox *outbox)
+{
+    struct keyring *keyring = &router->keyring;
+    for (uint32_t i = 0; i < keyring->held_count;) {
+        struct held_put *held = &keyring->held[i];
+        if (now.mono_ms < held->until_ms) {
+            i++;
+            continue;
+        }
+        begin(router, held, now, outbox);
+        *held = keyring->held[--keyring->held_count];
+    }
+    for (uint32_t i = 0; i < router->ring->node_count; i++) {
+        struct keyring_peer *peer = &keyring->peers[i];
+        if (peer->asked_ms && now.mono_ms >= peer->asked_ms + router->options.down_after_ms)
+            *peer = (struct keyring_peer){0};
+    }
+    settle(router, now, outbox);
+}
+
+bool keyring_is_complete(const struct router *router)
+{
+    for (uint32_t i = 0; i < router->ring->node_count; i++) {
+        if (i != router->self && !router->keyring.peers[i].is_heard)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,64 @@
+// keyring.h - the keys that seal contexts and receipts, shared with the other routers.
+//
+// A router asks every other one for its keys whenever the link to it comes up, so all know
+// the keys of all. A put whose context names a key that is not known here waits until the
+// routers that can be reached were asked once more; then it goes on or is refused. It keeps
+// its header, whose age is counted on: a put that waited too long is refused like any other.
+#pragma once
+
+#include "base/moment.h"
+#include "causal/seal.h"
+#include "wire/role.h"
+
+enum {
+    KEYRING_HELD_MAX = 256,
+    KEYRING_HELD_SIZE_MAX = 16 << 20, // bytes of puts that wait; one more may come on top
+};
+
+struct router;
+
+struct keyring_peer {
+    uint64_t asked_ms; // 0 = no answer is awaited
+    bool is_heard;     // it told its keys in this life of the link
+};
+
+struct held_put {
+    struct arrival arrival;
+    struct message_header header;
+    uint64_t until_ms;
+    struct buf op; // encoded
+};
+
+struct keyring {
+    struct seals *seals;        // borrowed
+    struct keyring_peer *peers; // by node
+    struct held_put *held;
+    uint32_t held_count;
+    size_t held_size;
+    bool is_settling; // what is not known now will not be
+};
+
+void keyring_init(struct router *router, struct seals *seals);
+void keyring_release(struct keyring *keyring);
+
+// The link to another router came up or went down.
+void keyring_on_up(struct router *router, uint32_t node, struct moment now, struct outbox *outbox);
+void keyring_on_down(struct router *router, uint32_t node, struct moment now,
+                     struct outbox *outbox);
+// What it answered to ASK "seals". INVALID if it is malformed.
+enum status keyring_on_answer(struct router *router, uint32_t node, struct reader *body,
+                              struct moment now, struct outbox *outbox) MUST_USE;
+// What we answer to the same question: all secrets, one behind the other.
+void keyring_tell(const struct router *router, struct buf *out);
+
+// Takes a put whose context is sealed with an unknown key. False if there is nobody to ask:
+// then keyring_explain() says why it must be refused, and how.
+bool keyring_hold(struct router *router, const struct arrival *arrival,
+                  const struct message_header *header, const struct op_put *put, struct moment now,
+                  struct outbox *outbox);
+struct bytes keyring_explain(struct router *router, enum status *status);
+
+void keyring_on_tick(struct router *router, struct moment now, struct outbox *outbox);
+
+// True when every other router has told its keys.
+bool keyring_is_complete(const struct router *router);

@@ -1,0 +1,135 @@
+// router_bench.h - a router of a cluster of three, whose stores and other routers are the test.
+//
+// Includes of a test: this file alone. Link numbers are those of links.h; CLIENT is a client.
+#pragma once
+
+#include "dkv-router/router.h"
+
+#include "ring/ring_plan.h"
+#include "unit/unit.h"
+
+#include <stdio.h>
+
+enum { NODES = 3, CLIENT = 1 << 20, BOOT = 5 };
+
+// A router of a cluster of three whose stores are this test.
+struct bench {
+    struct ring ring;
+    struct seals seals;
+    struct router router;
+    struct outbox outbox;
+    struct moment now;
+    uint64_t age_ms; // of what it is told
+};
+
+static inline link_id address(uint32_t number)
+{
+    return number;
+}
+
+static inline uint32_t number(link_id link)
+{
+    return link >= CLIENT ? UINT32_MAX : (uint32_t)link;
+}
+
+static inline void tell(struct bench *bench, link_id link, enum message_type type, struct buf *body)
+{
+    struct buf message = {0};
+    struct message_header header = {.type = (uint8_t)type,
+                                    .count = 1,
+                                    .body_size = (uint32_t)body->size,
+                                    .epoch = bench->ring.epoch,
+                                    .boot = link + 1,
+                                    .ring_hash = bench->router.ring_hash,
+                                    .your_ms = link_clock(BOOT, bench->now.mono_ms - bench->age_ms),
+                                    .budget_ms = 500};
+    message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
+    buf_append(&message, buf_bytes(body));
+    struct arrival arrival = {.link = link, .role = link == CLIENT ? ROLE_CLIENT : ROLE_PEER};
+    outbox_clear(&bench->outbox);
+    router_on_message(&bench->router, &arrival, buf_bytes(&message), bench->now, &bench->outbox);
+    buf_release(&message);
+    buf_release(body);
+}
+
+static inline void welcome(struct bench *bench, uint32_t store)
+{
+    struct buf body = {0};
+    struct op_welcome op = {.version_min = MESSAGE_VERSION,
+                            .version_max = MESSAGE_VERSION,
+                            .cluster = bench->ring.cluster,
+                            .node = store % LINKS_ROUTER + 1,
+                            .actor = store};
+    op_encode_welcome(&op, &body);
+    tell(bench, store, MESSAGE_WELCOME, &body);
+}
+
+static inline void init(struct bench *bench, unsigned up)
+{
+    struct ring_node nodes[NODES] = {0};
+    struct fault fault;
+    memset(bench, 0, sizeof *bench);
+    for (unsigned i = 0; i < NODES; i++) {
+        nodes[i] = (struct ring_node){.id = i + 1, .port = 7400, .weight = 100};
+        snprintf(nodes[i].name, sizeof nodes[i].name, "n%u", i);
+        snprintf(nodes[i].address, sizeof nodes[i].address, "10.0.0.%u", i + 1);
+    }
+    assert_int_equal(ring_create(&bench->ring, 1, 64, nodes, NODES, &fault), STATUS_OK);
+    bench->now = (struct moment){1000, 1700000000000};
+    uint8_t secret[SEAL_SECRET_SIZE] = {1};
+    assert_int_equal(seals_add_own(&bench->seals, secret), STATUS_OK);
+    struct router_options options = {.ring = &bench->ring,
+                                     .ring_text = bytes_of_text("a ring"),
+                                     .node = 1,
+                                     .boot = BOOT,
+                                     .value_size_max = 1000,
+                                     .record_size_max = 10000,
+                                     .ping_interval_ms = 200,
+                                     .down_after_ms = 1000,
+                                     .timeout_ms = 1000,
+                                     .software = bytes_of_text("test"),
+                                     .seals = &bench->seals,
+                                     .address = address,
+                                     .number = number};
+    assert_int_equal(router_init(&bench->router, &options, bench->now, &fault), STATUS_OK);
+    for (uint32_t i = 0; i < up; i++)
+        welcome(bench, i);
+}
+
+static inline void release(struct bench *bench)
+{
+    router_release(&bench->router);
+    outbox_release(&bench->outbox);
+    seals_release(&bench->seals);
+    ring_release(&bench->ring);
+}
+
+// The body of the first message of this type for the link. False if there is none.
+static inline bool said(const struct bench *bench, link_id link, enum message_type type,
+                        struct reader *body)
+{
+    for (uint32_t i = 0; i < bench->outbox.count; i++) {
+        const struct outbox_message *message = &bench->outbox.messages[i];
+        if (message->link != link || message->type != type)
+            continue;
+        *body = reader_of(buf_bytes(&message->bytes));
+        reader_bytes(body, MESSAGE_HEADER_SIZE);
+        return true;
+    }
+    return false;
+}
+
+// The store that was asked this, and the id of the question. -1 if none was.
+static inline int asked(const struct bench *bench, enum message_type type, uint64_t *id)
+{
+    struct reader body;
+    *id = 0;
+    for (int store = 0; store < NODES; store++) {
+        if (said(bench, (link_id)store, type, &body)) {
+            reader_u32(&body); // its size
+            *id = reader_u64(&body);
+            return store;
+        }
+    }
+    return -1;
+}
