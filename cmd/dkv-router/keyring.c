@@ -146,8 +146,7 @@ struct bytes keyring_explain(struct router *router, enum status *status)
     }
     *status = count ? STATUS_UNAVAILABLE : STATUS_INVALID;
     return count ? buf_bytes(text)
-                 : bytes_of_text("the context was not made by this cluster; read the key here, and "
-                                 "give the context of that answer");
+                 : bytes_of_text("the context was not made by this cluster; " NEW_CONTEXT);
 }
 
 // Who does not answer is not waited for longer than it takes to call it down.

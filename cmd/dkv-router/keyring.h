@@ -15,6 +15,9 @@ enum {
     KEYRING_HELD_SIZE_MAX = 16 << 20, // bytes of puts that wait; one more may come on top
 };
 
+// What may be done about a context that is refused.
+#define NEW_CONTEXT "'dkv get --context-to' gives a new one"
+
 struct router;
 
 struct keyring_peer {

@@ -305,7 +305,7 @@ static void refuse_context(struct router *router, const struct arrival *arrival,
         refuse(arrival, put, STATUS_INVALID, "the context is of another key", outbox);
     else if (status == STATUS_INVALID)
         refuse(arrival, put, STATUS_INVALID,
-               "the context is damaged, or was not made by this cluster", outbox);
+               "the context is damaged, or was not made by this cluster; " NEW_CONTEXT, outbox);
     else if (!keyring_hold(router, arrival, header, put, now, outbox)) {
         struct bytes why = keyring_explain(router, &status);
         refuse_with(arrival, put, status, why, outbox);

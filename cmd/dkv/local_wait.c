@@ -86,7 +86,6 @@ enum status local_wait_seen(const struct globals *globals, const struct local *l
                             struct fault *fault)
 {
     enum status status = STATUS_OK;
-    bool is_router = strcmp(daemon->name, "router") == 0;
     for (unsigned i = 0; i < local->node_count; i++) {
         for (const char *const *name = local_daemon_names; *name && !status; name++) {
             pid_t pid;
@@ -95,8 +94,6 @@ enum status local_wait_seen(const struct globals *globals, const struct local *l
                 continue;
             if (strcmp(*name, "router") == 0)
                 status = wait_for_router(globals, &other, daemon, deadline_ms, fault);
-            if (is_router && !status)
-                status = wait_for_router(globals, daemon, &other, deadline_ms, fault);
         }
     }
     return status;

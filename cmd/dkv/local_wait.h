@@ -10,8 +10,8 @@ enum { LOCAL_START_WAIT_MS = 30000, LOCAL_STOP_WAIT_MS = 10000 };
 enum status local_wait_serving(const struct local_daemon *daemon, uint64_t deadline_ms,
                                struct fault *fault) MUST_USE;
 
-// Until every router that runs says that this daemon is up; and if it is a router, until it says
-// so of every daemon that runs.
+// Until every router that runs says that this daemon is up. (A router that serves has heard the
+// others.)
 enum status local_wait_seen(const struct globals *globals, const struct local *local,
                             const struct local_daemon *daemon, uint64_t deadline_ms,
                             struct fault *fault) MUST_USE;
