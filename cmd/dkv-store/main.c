@@ -26,6 +26,8 @@ struct shell {
     char dir[NODE_PATH_SIZE]; // of the database
     uint64_t reported_damage; // how many failures the log knows of
     uint64_t report_due_ms;
+    uint64_t reported_forged; // the same of clocks that were refused
+    uint64_t forged_due_ms;
     bool is_disk_full; // as the log knows it
 };
 
@@ -49,6 +51,18 @@ static void report_damage(struct shell *shell, struct moment now)
              (unsigned long long)counts->damaged_merges);
 }
 
+// Whoever sends such clocks has a key of a router, or a store was rolled back.
+static void report_forged(struct shell *shell, struct moment now)
+{
+    uint64_t forged = shell->store.counts.forged;
+    if (forged == shell->reported_forged || now.mono_ms < shell->forged_due_ms)
+        return;
+    shell->reported_forged = forged;
+    shell->forged_due_ms = now.mono_ms + REPORT_MS;
+    log_line(LOG_LEVEL_ERROR, "refused: %s (%llu such clocks so far)", shell->store.forged.text,
+             (unsigned long long)forged);
+}
+
 static void report_disk(struct shell *shell)
 {
     bool is_full = lsm_is_disk_full(shell->store.lsm);
@@ -66,6 +80,7 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
     struct shell *shell = self;
     store_on_tick(&shell->store, now, outbox);
     report_damage(shell, now);
+    report_forged(shell, now);
     report_disk(shell);
 }
 

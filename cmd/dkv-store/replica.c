@@ -200,9 +200,17 @@ enum status replica_find_or_fence(struct store *store, const struct place *place
 // swallow writes that are still to come.
 static bool is_forged(struct store *store, const struct place *place, const struct clock *clock)
 {
-    bool is_forged = clock_high(clock, store->ledger.actor) > ledger_of(store, place)->counter;
-    store->counts.forged += is_forged;
-    return is_forged;
+    uint64_t high = clock_high(clock, store->ledger.actor);
+    uint64_t counter = ledger_of(store, place)->counter;
+    if (high <= counter)
+        return false;
+    store->counts.forged++;
+    fault_set(&store->forged, STATUS_INVALID,
+              "a clock of keyspace %u, key %016llx, names the write %llu of this store, which made "
+              "%llu there",
+              place->keyspace, (unsigned long long)ring_token(place->keyspace, place->key),
+              (unsigned long long)high, (unsigned long long)counter);
+    return true;
 }
 
 static bool decode_context(struct store *store, const struct place *place, struct bytes context)

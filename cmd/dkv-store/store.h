@@ -82,6 +82,7 @@ struct store {
     uint64_t held_durable;      // what was
     struct store_counts counts;
     struct fault damage; // the last one
+    struct fault forged; // the last one: where
     // Scratch, kept between operations so that none allocates.
     struct record local, incoming, pure;
     struct clock context;

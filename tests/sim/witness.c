@@ -131,6 +131,17 @@ void witness_refusals(struct node *node, const struct outbox_message *message)
     }
 }
 
+// Whichever router sealed it.
+static enum status decode_context(const struct node *node, const struct history_key *key,
+                                  struct bytes encoded, struct context *context)
+{
+    enum status status = STATUS_NOT_FOUND;
+    for (uint32_t i = 0; i < node->settings->ring->node_count && status == STATUS_NOT_FOUND; i++)
+        status = context_decode(context, &node->nodes[i].seals, key->keyspace,
+                                bytes_of_text(key->name), encoded);
+    return status;
+}
+
 // Remembers a put until it is answered.
 void witness_put(struct node *node, const struct arrival *arrival, const struct op_put *put)
 {
@@ -144,8 +155,7 @@ void witness_put(struct node *node, const struct arrival *arrival, const struct 
     struct node_put *noted = &node->puts[node->put_count++ % NODE_PUTS_MAX];
     struct context context = {.clock = noted->given};
     clock_clear(&context.clock);
-    if (put->context.size &&
-        context_decode(&context, key->keyspace, bytes_of_text(key->name), put->context))
+    if (put->context.size && decode_context(node, key, put->context, &context))
         world_fail(node->settings->world, "%s: a context that is none comes to a router",
                    key->name);
     *noted = (struct node_put){.link = arrival->link,
@@ -192,7 +202,7 @@ static void check_returned(const struct node *node, const struct node_put *put,
     struct history *history = node->settings->history;
     const struct history_key *key = &history->keys[put->act->key];
     struct context returned = {0};
-    if (context_decode(&returned, key->keyspace, bytes_of_text(key->name), encoded))
+    if (decode_context(node, key, encoded, &returned))
         world_fail(node->settings->world, "%s: a put returns a context that is none", key->name);
     else
         history_check_context(history, put->act, &put->given, &returned.clock);

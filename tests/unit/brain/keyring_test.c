@@ -71,7 +71,7 @@ static int refused(const struct bench *bench)
 TEST(a_put_with_the_routers_own_context_goes_at_once)
 {
     struct bench bench;
-    uint64_t id;
+    uint64_t id = 0;
     init(&bench, 3);
     put(&bench, bench.seals.own.secret);
     assert_true(asked(&bench, MESSAGE_UPDATE, &id) >= 0);
@@ -82,7 +82,7 @@ TEST(a_put_with_a_key_that_another_router_knows_goes_when_it_has_told)
 {
     struct bench bench;
     struct reader body;
-    uint64_t id;
+    uint64_t id = 0;
     init_whole(&bench);
     put(&bench, other_secret);
     assert_true(said(&bench, FIRST, MESSAGE_ASK, &body) &&
@@ -135,7 +135,7 @@ TEST(who_does_not_tell_is_not_waited_for_beyond_the_budget)
 TEST(a_put_that_waited_for_a_key_beyond_its_try_is_late)
 {
     struct bench bench;
-    uint64_t id;
+    uint64_t id = 0;
     init_whole(&bench);
     put(&bench, other_secret);
     tell_keys(&bench, FIRST, (struct bytes){0});

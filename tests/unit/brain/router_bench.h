@@ -123,7 +123,6 @@ static inline bool said(const struct bench *bench, link_id link, enum message_ty
 static inline int asked(const struct bench *bench, enum message_type type, uint64_t *id)
 {
     struct reader body;
-    *id = 0;
     for (int store = 0; store < NODES; store++) {
         if (said(bench, (link_id)store, type, &body)) {
             reader_u32(&body); // its size

@@ -70,7 +70,7 @@ TEST(a_put_is_written_when_two_of_three_have_it_durably)
 {
     struct bench bench;
     struct reader body;
-    uint64_t id;
+    uint64_t id = 0;
     init(&bench, 3);
     uint32_t coordinator = begin_put(&bench, &id);
     uint32_t other = (coordinator + 1) % NODES, third = (coordinator + 2) % NODES;
@@ -88,7 +88,7 @@ TEST(a_put_is_written_when_two_of_three_have_it_durably)
 TEST(a_put_without_enough_owners_is_refused_before_anything_is_sent)
 {
     struct bench bench;
-    uint64_t id;
+    uint64_t id = 0;
     init(&bench, 1);
     put(&bench, 0);
     assert_true(put_done(&bench, STATUS_UNAVAILABLE));
@@ -99,7 +99,7 @@ TEST(a_put_without_enough_owners_is_refused_before_anything_is_sent)
 TEST(a_put_whose_coordinator_is_lost_is_indeterminate)
 {
     struct bench bench;
-    uint64_t id;
+    uint64_t id = 0;
     init(&bench, 3);
     put(&bench, PUT_KEEP_SIBLINGS);
     int store = asked(&bench, MESSAGE_UPDATE, &id);
@@ -113,7 +113,7 @@ TEST(a_new_life_of_a_store_ends_what_the_old_one_was_asked)
 {
     struct bench bench;
     struct buf message = {0};
-    uint64_t id;
+    uint64_t id = 0;
     init(&bench, 3);
     put(&bench, PUT_KEEP_SIBLINGS);
     int store = asked(&bench, MESSAGE_UPDATE, &id);
@@ -173,7 +173,7 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
     struct op_update again;
     struct op_put_done done;
     struct context context = {0};
-    uint64_t id, second;
+    uint64_t id = 0, second;
     init(&bench, 3);
     put(&bench, PUT_WANT_CONTEXT);
     uint32_t first = (uint32_t)asked(&bench, MESSAGE_UPDATE, &id);
@@ -209,7 +209,7 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
 TEST(a_put_that_waited_beyond_its_budget_is_not_begun)
 {
     struct bench bench;
-    uint64_t id;
+    uint64_t id = 0;
     init(&bench, 3);
     bench.age_ms = 399;
     put(&bench, 0);
@@ -230,7 +230,7 @@ TEST(a_put_that_waited_beyond_its_budget_is_not_begun)
 TEST(a_retry_that_misses_an_owner_waits_until_the_try_before_is_over)
 {
     struct bench bench;
-    uint64_t id;
+    uint64_t id = 0;
     init(&bench, 2);
     struct buf body = {0};
     struct op_put op = {.id = 7,
@@ -263,7 +263,7 @@ TEST(a_get_is_answered_when_two_of_three_replied)
     struct bench bench;
     struct reader body;
     struct op_got got;
-    uint64_t id;
+    uint64_t id = 0;
     init(&bench, 3);
     get(&bench);
     uint32_t first = (uint32_t)asked(&bench, MESSAGE_FETCH, &id);
@@ -294,7 +294,7 @@ TEST(a_repair_that_is_refused_is_counted)
 TEST(a_reply_that_comes_again_changes_nothing)
 {
     struct bench bench;
-    uint64_t id;
+    uint64_t id = 0;
     init(&bench, 3);
     get(&bench);
     uint32_t store = (uint32_t)asked(&bench, MESSAGE_FETCH, &id);

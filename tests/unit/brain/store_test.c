@@ -140,6 +140,9 @@ TEST(a_context_that_names_dots_not_given_yet_is_refused)
     struct op_update op = bench_update_of(&bench, 1, "value");
     op.context = buf_bytes(&context);
     assert_int_equal(bench_update(&bench, &op).status, STATUS_INVALID);
+    assert_int_equal(bench.store.counts.forged, 1);
+    assert_non_null(strstr(bench.store.forged.text, "names the write 50"));
+    assert_null(strstr(bench.store.forged.text, bench.key));
     clock_release(&forged);
     buf_release(&context);
     bench_release(&bench);
