@@ -280,6 +280,63 @@ TEST(a_get_is_answered_when_two_of_three_replied)
     release(&bench);
 }
 
+TEST(a_get_carries_a_sealed_context_only_if_it_is_wanted)
+{
+    struct bench bench;
+    struct context context = {0};
+    init(&bench, 3);
+    for (uint8_t flags = 0; flags <= GET_WANT_CONTEXT; flags += GET_WANT_CONTEXT) {
+        struct buf body = {0}, encoded = {0};
+        struct record record = {0};
+        struct reader reader;
+        struct op_got got;
+        uint64_t id = 0;
+        op_encode_get(
+            &(struct op_get){.id = 7, .level = 1, .flags = flags, .key = bytes_of_text("key")},
+            &body);
+        tell(&bench, CLIENT, MESSAGE_GET, &body);
+        uint32_t store = (uint32_t)asked(&bench, MESSAGE_FETCH, &id);
+        record_update(&record, &(struct record_write){.dot = {9, 4}, .hlc = 10}, false);
+        record_encode(&record, bytes_of_text("key"), &encoded);
+        op_encode_fetched(&(struct op_fetched){.id = id, .record = buf_bytes(&encoded)}, &body);
+        tell(&bench, store, MESSAGE_FETCHED, &body);
+        assert_true(said(&bench, CLIENT, MESSAGE_GOT, &reader));
+        assert_int_equal(op_decode_got(&got, &reader), STATUS_OK);
+        assert_true(bytes_equal(got.record, buf_bytes(&encoded)));
+        assert_int_equal(got.context.size != 0, flags != 0);
+        if (flags)
+            assert_int_equal(context_decode(&context, &bench.seals, RING_DEFAULT_KEYSPACE,
+                                            bytes_of_text("key"), got.context),
+                             STATUS_OK);
+        record_release(&record);
+        buf_release(&encoded);
+    }
+    assert_true(clock_covers(&context.clock, (struct dot){9, 4}) && context.hlc_max == 10);
+    context_release(&context);
+    release(&bench);
+}
+
+TEST(a_receipt_is_sealed_and_comes_also_if_the_outcome_is_not_known)
+{
+    struct bench bench;
+    struct reader body;
+    struct op_put_done done;
+    struct receipt receipt;
+    uint64_t id = 0;
+    init(&bench, 3);
+    put(&bench, PUT_KEEP_SIBLINGS | PUT_WANT_RECEIPT);
+    int store = asked(&bench, MESSAGE_UPDATE, &id);
+    outbox_clear(&bench.outbox);
+    router_on_lost(&bench.router, (link_id)store, bench.now, &bench.outbox);
+    assert_true(said(&bench, CLIENT, MESSAGE_PUT_DONE, &body));
+    assert_int_equal(op_decode_put_done(&done, &body), STATUS_OK);
+    assert_int_equal(done.status, STATUS_INDETERMINATE);
+    assert_int_equal(receipt_decode(&receipt, &bench.seals, done.receipt), STATUS_OK);
+    assert_true(receipt.is_sealed && bytes_equal(receipt.key, bytes_of_text("key")));
+    assert_int_equal(receipt.request.bytes[0], 1);
+    release(&bench);
+}
+
 TEST(a_repair_that_is_refused_is_counted)
 {
     struct bench bench;
@@ -330,6 +387,8 @@ TESTS(RUN(a_put_is_written_when_two_of_three_have_it_durably),
       RUN(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers_just_that),
       RUN(a_put_that_waited_beyond_its_budget_is_not_begun),
       RUN(a_retry_that_misses_an_owner_waits_until_the_try_before_is_over),
-      RUN(a_get_is_answered_when_two_of_three_replied), RUN(a_repair_that_is_refused_is_counted),
-      RUN(a_reply_that_comes_again_changes_nothing),
+      RUN(a_get_is_answered_when_two_of_three_replied),
+      RUN(a_get_carries_a_sealed_context_only_if_it_is_wanted),
+      RUN(a_receipt_is_sealed_and_comes_also_if_the_outcome_is_not_known),
+      RUN(a_repair_that_is_refused_is_counted), RUN(a_reply_that_comes_again_changes_nothing),
       RUN(every_operation_is_answered_by_its_deadline))

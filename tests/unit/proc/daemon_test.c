@@ -281,6 +281,31 @@ TEST(who_cannot_listen_ends_with_2)
     close_stage(&stage);
 }
 
+static bool is_ready(void *self, struct moment now)
+{
+    assert_true(now.mono_ms > 0);
+    return ((struct stage *)self)->ticks >= JOB_TICKS;
+}
+
+static void look_for_the_socket(struct stage *stage, struct outbox *outbox)
+{
+    (void)outbox;
+    bool is_there = access(stage->endpoint + 6, F_OK) == 0;
+    assert_true(!is_there || stage->ticks >= JOB_TICKS);
+    if (is_there)
+        raise(SIGTERM);
+}
+
+TEST(a_brain_that_is_not_ready_turns_but_nobody_can_come_in)
+{
+    struct stage stage;
+    open_stage(&stage, look_for_the_socket);
+    stage.brain.is_ready = is_ready;
+    assert_int_equal(run(&stage), 0);
+    assert_true(stage.ticks < PATIENCE_TICKS);
+    close_stage(&stage);
+}
+
 static void lose_a_link(struct stage *stage, struct outbox *outbox)
 {
     (void)outbox;
@@ -350,4 +375,5 @@ TESTS(RUN(a_message_with_a_gate_waits_until_the_log_is_durable_and_others_do_not
       RUN(a_job_that_failed_ends_the_daemon), RUN(the_brain_is_told_what_could_not_be_sent),
       RUN(a_hangup_reloads_and_an_interrupt_stops),
       RUN(a_stopping_daemon_drains_and_reads_no_more_requests), RUN(who_cannot_listen_ends_with_2),
+      RUN(a_brain_that_is_not_ready_turns_but_nobody_can_come_in),
       RUN(a_lost_link_is_told_and_made_anew), RUN(systemd_is_told_ready_watchdog_and_stopping))
