@@ -18,10 +18,12 @@ void flights_init(struct flights *flights, uint64_t now_ms)
 
 static void release_buffers(struct flight *flight, size_t kept_max)
 {
-    struct buf *buffers[3 + RING_OWNERS_MAX] = {&flight->key, &flight->value, &flight->after};
+    enum { OWN = 4 };
+    struct buf *buffers[OWN + RING_OWNERS_MAX] = {&flight->key, &flight->value, &flight->after,
+                                                  &flight->seen};
     for (unsigned i = 0; i < RING_OWNERS_MAX; i++)
-        buffers[3 + i] = &flight->replies[i];
-    for (unsigned i = 0; i < 3 + RING_OWNERS_MAX; i++) {
+        buffers[OWN + i] = &flight->replies[i];
+    for (unsigned i = 0; i < OWN + RING_OWNERS_MAX; i++) {
         if (buffers[i]->capacity > kept_max)
             buf_release(buffers[i]);
         else

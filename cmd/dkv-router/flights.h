@@ -63,6 +63,7 @@ struct flight {
     struct clock context; // what the next UPDATE supersedes: the client's context; for AGAIN the
                           // clock of the record that was sent, and what owners told
     struct clock covers;  // what the client's next context covers
+    struct buf seen;      // request ids that its context has seen
     bool has_context;
     struct dot dot;
     uint64_t hlc; // the greatest that `covers` stands for

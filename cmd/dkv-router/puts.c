@@ -25,8 +25,14 @@ static uint64_t round_id(const struct flight *flight)
 // what its record holds besides: the client never saw that.
 static struct bytes encode_context(struct router *router, const struct flight *flight)
 {
+    enum { SEEN_MAX = 8 * sizeof(struct request_id) }; // the last ones: a script may go on for ever
     clock_copy(&router->context.clock, &flight->covers);
     router->context.hlc_max = flight->hlc;
+    struct bytes seen = buf_bytes(&flight->seen);
+    if (seen.size > SEEN_MAX - sizeof flight->request)
+        seen.size = SEEN_MAX - sizeof flight->request;
+    buf_set(&router->context.requests, bytes_of(&flight->request, sizeof flight->request));
+    buf_append(&router->context.requests, seen);
     buf_clear(&router->encoded);
     context_encode(&router->context, router->keyring.seals, flight->keyspace,
                    buf_bytes(&flight->key), &router->encoded);
@@ -91,6 +97,7 @@ static void send_update(struct router *router, struct flight *flight, unsigned o
         .hlc_floor = flight->hlc_floor,
         .ttl_ms = flight->ttl_ms,
         .key = buf_bytes(&flight->key),
+        .seen = buf_bytes(&flight->seen),
         .value = buf_bytes(&flight->value),
     };
     if (flight->context.count && (flight->has_context || flight->put.again)) {
@@ -233,6 +240,7 @@ static enum status take_context(struct router *router, struct flight *flight,
     if (status)
         return status;
     flight->has_context = true;
+    buf_set(&flight->seen, buf_bytes(&router->context.requests));
     clock_copy(&flight->context, &router->context.clock);
     clock_copy(&flight->covers, &router->context.clock);
     flight->hlc = router->context.hlc_max;

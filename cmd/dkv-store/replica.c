@@ -222,27 +222,27 @@ static bool decode_context(struct store *store, const struct place *place, struc
 }
 
 // Two tries of one request may both have been obeyed. Whoever has seen one has seen the write:
-// the context covers the others, too, as far as they are here.
-static void widen_context(struct store *store)
+// the context covers what became of its requests here, too.
+static void widen_context(struct store *store, struct bytes seen)
 {
-    const struct record *record = &store->local;
-    for (uint32_t i = 0; i < record->count; i++) {
-        const struct sibling *seen = &record->siblings[i];
-        if (request_id_is_none(&seen->request) || !clock_covers(&store->context, seen->dot))
-            continue;
-        for (uint32_t j = 0; j < record->count; j++) {
-            const struct sibling *other = &record->siblings[j];
-            if (request_id_equal(&other->request, &seen->request))
-                clock_add(&store->context, (struct interval){other->dot.actor, other->dot.counter,
-                                                             other->dot.counter});
+    struct reader list = reader_of(seen);
+    struct request_id request;
+    while (reader_left(&list) >= sizeof request) {
+        memcpy(request.bytes, reader_bytes(&list, sizeof request).data, sizeof request);
+        for (uint32_t i = 0; i < store->local.count; i++) {
+            struct dot dot = store->local.siblings[i].dot;
+            if (request_id_equal(&store->local.siblings[i].request, &request))
+                clock_add(&store->context, (struct interval){dot.actor, dot.counter, dot.counter});
         }
     }
 }
 
 // Joins the context into the record: drops what it covers, remembers that it did.
-static void apply_context(struct store *store)
+static void apply_context(struct store *store, const struct op_update *update)
 {
-    widen_context(store);
+    widen_context(store, update->seen);
+    if (update->flags & UPDATE_AGAIN)
+        widen_context(store, bytes_of(update->request.bytes, sizeof update->request.bytes));
     record_clear(&store->pure);
     clock_copy(&store->pure.clock, &store->context);
     record_join(&store->local, &store->pure);
@@ -362,7 +362,7 @@ static enum status mint(struct store *store, const struct place *place,
         .value = update->value,
     };
     if (update->context.size)
-        apply_context(store);
+        apply_context(store, update);
     record_update(record, &write_of, held);
     keep_superseded(store, record);
     settle_conflict(store, place, record, now);
@@ -479,13 +479,26 @@ static void tell(struct store *store, const struct place *place, struct dot dot,
     merged->hlc_told = record_hlc_max(local);
 }
 
-// Also what was superseded by the write, and may never have come here.
-static void add_requests(struct store *store, struct bytes requests)
+// Also what was superseded by the write, and may never have come here. What did come of another
+// try of such a request goes now, too. True if there was any.
+static bool take_requests(struct store *store, struct bytes requests)
 {
+    struct record *local = &store->local;
     struct reader list = reader_of(requests);
     struct superseded one;
-    while (superseded_next(&list, &one))
+    uint32_t count = local->count;
+    while (superseded_next(&list, &one)) {
         add_candidate(store, one.dot, &one.request);
+        if (record_find_request(&store->incoming, &one.request))
+            continue; // it was superseded by its own second dot
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < local->count; i++) {
+            if (!request_id_equal(&local->siblings[i].request, &one.request))
+                local->siblings[kept++] = local->siblings[i];
+        }
+        local->count = kept;
+    }
+    return local->count < count;
 }
 
 enum status replica_merge(struct store *store, const struct place *place,
@@ -496,13 +509,16 @@ enum status replica_merge(struct store *store, const struct place *place,
     if (is_forged(store, place, &incoming->clock))
         return STATUS_INVALID;
     tell(store, place, merge->dot, merged);
+    uint64_t leaf = record_leaf_hash(local, place->engine_key);
+    bool is_new = record_is_empty(local);
+    store->superseded_count = 0;
+    add_candidates(store, local);
+    bool has_dropped = take_requests(store, merge->requests);
     // Even what is superseded already adds its dots to the seen-clock.
     struct ledger_entry entry = {.wall_ms = now.wall_ms};
     entry.dot_count = collect_new_dots(store, place, incoming);
-    store->superseded_count = 0;
     add_candidates(store, incoming);
-    add_requests(store, merge->requests);
-    if (record_includes(local, incoming)) {
+    if (!has_dropped && record_includes(local, incoming)) {
         keep_superseded(store, local);
         bind_superseded(store, place, local);
         if (!entry.dot_count && !store->superseded_count)
@@ -510,9 +526,7 @@ enum status replica_merge(struct store *store, const struct place *place,
         return write(store, place, (struct bytes){0}, &entry);
     }
     count_lost_again(store, place);
-    add_candidates(store, local);
-    entry.is_new_key = record_is_empty(local);
-    uint64_t leaf = record_leaf_hash(local, place->engine_key);
+    entry.is_new_key = is_new;
     struct bytes encoded = merge->record;
     const struct record *result = join(store, place, now, &encoded);
     bind_superseded(store, place, result);

@@ -7,8 +7,11 @@
 enum {
     TOKEN_VERSION = 2,
     INTERVAL_ENCODED_SIZE_MAX = 8 + 10 + 10,
-    CONTEXT_SIZE_MAX = 1 + 4 + 8 + 2 + CLOCK_INTERVALS_MAX * INTERVAL_ENCODED_SIZE_MAX + SEAL_SIZE,
+    REQUEST_SIZE = sizeof(struct request_id),
+    CONTEXT_SIZE_MAX = 1 + 4 + 8 + 2 + CLOCK_INTERVALS_MAX * INTERVAL_ENCODED_SIZE_MAX + 1 +
+                       CONTEXT_REQUESTS_MAX * REQUEST_SIZE + SEAL_SIZE,
 };
+_Static_assert(CONTEXT_REQUESTS_MAX <= UINT8_MAX, "their count is a byte");
 _Static_assert((CONTEXT_SIZE_MAX + 2) / 3 * 4 <= TOKEN_TEXT_SIZE_MAX, "any context fits");
 
 static uint32_t key_hash(uint32_t keyspace, struct bytes key)
@@ -19,6 +22,7 @@ static uint32_t key_hash(uint32_t keyspace, struct bytes key)
 void context_release(struct context *context)
 {
     clock_release(&context->clock);
+    buf_release(&context->requests);
     context->hlc_max = 0;
 }
 
@@ -26,6 +30,12 @@ void context_of_record(struct context *context, const struct record *record)
 {
     clock_copy(&context->clock, &record->clock);
     context->hlc_max = record_hlc_max(record);
+    buf_clear(&context->requests);
+    for (uint32_t i = 0; i < record->count && i < CONTEXT_REQUESTS_MAX; i++) {
+        if (!request_id_is_none(&record->siblings[i].request))
+            buf_append(&context->requests,
+                       bytes_of(record->siblings[i].request.bytes, REQUEST_SIZE));
+    }
 }
 
 void context_encode(const struct context *context, const struct seals *seals, uint32_t keyspace,
@@ -36,6 +46,8 @@ void context_encode(const struct context *context, const struct seals *seals, ui
     buf_append_u32(out, key_hash(keyspace, key));
     buf_append_u64(out, context->hlc_max);
     clock_encode(&context->clock, out);
+    buf_append_u8(out, (uint8_t)(context->requests.size / REQUEST_SIZE));
+    buf_append(out, buf_bytes(&context->requests));
     seals_seal(seals, SEAL_CONTEXT, out, start);
 }
 
@@ -54,8 +66,12 @@ static enum status read_context(struct context *context, uint32_t of_key, struct
         return STATUS_INVALID;
     bool is_of_key = reader_u32(&reader) == of_key;
     context->hlc_max = reader_u64(&reader);
-    if (clock_decode(&context->clock, &reader) || !reader_done(&reader) ||
-        context->clock.count > CLOCK_INTERVALS_MAX)
+    if (clock_decode(&context->clock, &reader))
+        return STATUS_INVALID;
+    uint8_t count = reader_u8(&reader);
+    buf_set(&context->requests, reader_bytes(&reader, (size_t)count * REQUEST_SIZE));
+    if (!reader_done(&reader) || context->clock.count > CLOCK_INTERVALS_MAX ||
+        count > CONTEXT_REQUESTS_MAX)
         return STATUS_INVALID;
     return is_of_key ? STATUS_OK : STATUS_REFUSED;
 }
@@ -69,6 +85,7 @@ enum status context_decode(struct context *context, const struct seals *seals, u
         status = read_context(context, key_hash(keyspace, key), body);
     if (status) {
         clock_clear(&context->clock);
+        buf_clear(&context->requests);
         context->hlc_max = 0;
     }
     return status;

@@ -12,22 +12,29 @@
 #include "causal/record.h"
 #include "causal/seal.h"
 
-enum { TOKEN_TEXT_SIZE_MAX = 160 * 1024 }; // any context of CLOCK_INTERVALS_MAX fits
+enum {
+    TOKEN_TEXT_SIZE_MAX = 160 * 1024, // any context of CLOCK_INTERVALS_MAX fits
+    CONTEXT_REQUESTS_MAX = 2 * RECORD_SIBLINGS_MAX,
+};
 
+// A write whose outcome was unknown for a while may have got two dots, of which its reader saw
+// one. Whoever has seen the write has seen it, so a context says besides which requests it saw.
 struct context {
-    struct clock clock; // owned
-    uint64_t hlc_max;   // a write with this context gets a greater one
+    struct clock clock;  // owned
+    uint64_t hlc_max;    // a write with this context gets a greater one
+    struct buf requests; // owned: ids, 16 bytes each; at most CONTEXT_REQUESTS_MAX
 };
 
 void context_release(struct context *context);
 void context_of_record(struct context *context, const struct record *record);
 
-// Binary: u8 version, u32 of the hash of keyspace and key, u64 hlc_max, clock, seal.
+// Binary: u8 version, u32 of the hash of keyspace and key, u64 hlc_max, clock, u8 count of
+// requests, the requests, seal.
 void context_encode(const struct context *context, const struct seals *seals, uint32_t keyspace,
                     struct bytes key, struct buf *out);
 // Not OK, and an empty context: INVALID, damaged or forged, or of more than CLOCK_INTERVALS_MAX
-// intervals; NOT_FOUND, sealed with a key that is not known; REFUSED, not of this keyspace and
-// key.
+// intervals or CONTEXT_REQUESTS_MAX requests; NOT_FOUND, sealed with a key that is not known;
+// REFUSED, not of this keyspace and key.
 enum status context_decode(struct context *context, const struct seals *seals, uint32_t keyspace,
                            struct bytes key, struct bytes encoded) MUST_USE;
 

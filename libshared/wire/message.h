@@ -264,6 +264,7 @@ struct op_update { // to the coordinator's store, which gives the write its dot
     uint64_t ttl_ms;      // 0 = it never expires
     struct bytes key;     // short
     struct bytes context; // sized, an encoded clock; empty = none
+    struct bytes seen;    // sized: request ids that the context has seen, 16 bytes each
     struct bytes value;   // sized
 };
 

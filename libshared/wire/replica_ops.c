@@ -13,6 +13,7 @@ static void write_update(const struct op_update *op, struct buf *out)
     buf_append_u64(out, op->ttl_ms);
     buf_append_short(out, op->key);
     buf_append_sized(out, op->context);
+    buf_append_sized(out, op->seen);
     buf_append_sized(out, op->value);
 }
 
@@ -28,6 +29,7 @@ static void read_update(struct op_update *op, struct reader *body)
     op->ttl_ms = reader_u64(body);
     op->key = reader_short(body);
     op->context = reader_sized(body);
+    op->seen = reader_sized(body);
     op->value = reader_sized(body);
 }
 

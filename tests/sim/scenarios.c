@@ -14,8 +14,7 @@ static struct act *put(struct stage *run, uint32_t router, uint32_t key, uint8_t
 }
 
 // Everybody must now see this value, and beside it none but late ones: those of operations
-// whose end nobody knows, and what became of a try that its client was not told of, which no
-// later one could reach.
+// whose end nobody knows.
 static bool is_alone(struct stage *run, const struct record *record, const struct act *act)
 {
     bool is_there = false;
@@ -23,10 +22,8 @@ static bool is_alone(struct stage *run, const struct record *record, const struc
         const struct act *other = history_act_of(&run->history, &record->siblings[i].request);
         if (other == act)
             is_there = true;
-        else if (!other ||
-                 (other->status == STATUS_OK && dot_equal(other->dot, record->siblings[i].dot)))
+        else if (!other || other->status == STATUS_OK)
             return false;
-        world_sometimes(&run->world, SOMETIMES_RESIDUE, other != act);
     }
     return is_there;
 }

@@ -18,7 +18,6 @@
     POINT(UNAVAILABLE, "a put was answered not written")                                           \
     POINT(FOUND, "a repeated put found its first try")                                             \
     POINT(MINTED_TWICE, "a repeated put was minted again, its first try being unreachable")        \
-    POINT(RESIDUE, "a try that was given up was obeyed after all, and left a sibling")             \
     POINT(REPEATED, "a store recognised a repeated update")                                        \
     POINT(FAIL_OVER, "a client went to another router")                                            \
     POINT(LATE, "an answer came after its operation was over")                                     \

@@ -386,6 +386,68 @@ TEST(the_id_of_a_superseded_write_that_never_came_here_is_known_from_its_superse
     bench_release(&bench);
 }
 
+// Two tries of one request were obeyed: `mine` here, and another one elsewhere.
+static struct dot make_twin(struct bench *bench, struct op_update *mine)
+{
+    *mine = bench_update_of(bench, 3, "twin");
+    return bench_update(bench, mine).dot;
+}
+
+TEST(who_has_seen_one_try_of_a_write_replaces_what_another_one_left_here)
+{
+    struct bench bench;
+    struct record record = {0};
+    struct clock context = {0};
+    struct buf encoded = {0};
+    struct op_update twin;
+    bench_init(&bench);
+    make_twin(&bench, &twin);
+    clock_add(&context, (struct interval){7, 1, 1}); // what it has seen was made elsewhere
+    clock_encode(&context, &encoded);
+    struct op_update next = bench_update_of(&bench, 4, "next");
+    next.flags = UPDATE_KEEP_SIBLINGS;
+    next.context = buf_bytes(&encoded);
+    next.seen = bytes_of(twin.request.bytes, sizeof twin.request.bytes);
+    bench_update(&bench, &next);
+    bench_fetch(&bench, &record);
+    assert_int_equal(record.count, 1);
+    assert_true(bytes_equal(record.siblings[0].value, bytes_of_text("next")));
+    clock_release(&context);
+    buf_release(&encoded);
+    record_release(&record);
+    bench_release(&bench);
+}
+
+TEST(what_a_merged_write_superseded_goes_here_as_well_if_another_try_made_it)
+{
+    struct bench bench;
+    struct record record = {0};
+    struct buf requests = {0};
+    struct op_update twin;
+    bench_init(&bench);
+    struct dot mine = make_twin(&bench, &twin);
+    superseded_append(&(struct superseded){{7, 1}, twin.request}, &requests);
+    make_foreign(&record, (struct dot){7, 2}, 9);
+    clock_add(&record.clock, (struct interval){7, 1, 1});
+    struct op_merged merged = validate(&bench, &record, (struct dot){7, 2}, buf_bytes(&requests));
+    assert_true(merged.told.size > 0); // so that the others hear of it, too
+    bench_fetch(&bench, &record);
+    assert_int_equal(record.count, 1);
+    assert_true(clock_covers(&record.clock, mine));
+    // A second dot supersedes the first of its own request: that one comes again and stays.
+    bench_choose_key(&bench, bench.store.node_index, true);
+    record_clear(&record);
+    make_foreign(&record, (struct dot){7, 2}, 3);
+    clock_add(&record.clock, (struct interval){7, 1, 1});
+    for (int time = 0; time < 2; time++)
+        validate(&bench, &record, (struct dot){0}, buf_bytes(&requests));
+    bench_fetch(&bench, &record);
+    assert_int_equal(record.count, 1);
+    buf_release(&requests);
+    record_release(&record);
+    bench_release(&bench);
+}
+
 TEST(a_clock_that_names_dots_which_this_store_has_not_given_out_is_refused)
 {
     struct bench bench;
@@ -580,6 +642,8 @@ TESTS(RUN(updated_leaves_at_once_and_durable_waits_for_the_log),
       RUN(a_merge_tells_what_was_here_that_the_write_has_not_seen),
       RUN(a_second_dot_covers_what_its_context_says_and_is_minted_once),
       RUN(the_id_of_a_superseded_write_that_never_came_here_is_known_from_its_superseder),
+      RUN(who_has_seen_one_try_of_a_write_replaces_what_another_one_left_here),
+      RUN(what_a_merged_write_superseded_goes_here_as_well_if_another_try_made_it),
       RUN(a_clock_that_names_dots_which_this_store_has_not_given_out_is_refused),
       RUN(a_stamp_from_far_ahead_moves_its_own_key_alone),
       RUN(the_coordinator_makes_the_expiry_from_a_duration),

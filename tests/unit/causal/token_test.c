@@ -30,6 +30,7 @@ static void build_context(struct context *context)
     context->hlc_max = 0x0001020304050607u;
     clock_add(&context->clock, (struct interval){0xa1, 1, 7});
     clock_add(&context->clock, (struct interval){0xb2, 300, 300});
+    buf_append(&context->requests, bytes_of_text("a request's id.."));
 }
 
 static struct receipt example_receipt(void)
@@ -52,6 +53,7 @@ TEST(a_context_comes_back_for_its_key)
     assert_int_equal(context_decode(&back, cluster(1), keyspace, key(), buf_bytes(&buf)),
                      STATUS_OK);
     assert_true(clock_equal(&context.clock, &back.clock) && context.hlc_max == back.hlc_max);
+    assert_true(bytes_equal(buf_bytes(&context.requests), buf_bytes(&back.requests)));
 
     struct bytes encoded = buf_bytes(&buf);
     assert_int_equal(context_decode(&back, cluster(1), keyspace + 1, key(), encoded),

@@ -29,8 +29,7 @@
     F(u32, item_count) F(short, last) F(sized, items) F(short, text) F(sized, contexts)
 #define FIELDS_update(F) F(u64, id) F(request, request) F(u8, flags) F(u32, keyspace) \
     F(u64, try) F(u32, young_ms) F(u64, hlc_floor) F(u64, ttl_ms) F(short, key) \
-    F(sized, context) \
-    F(sized, value)
+    F(sized, context) F(sized, seen) F(sized, value)
 #define FIELDS_updated(F) F(u64, id) F(u8, status) F(dot, dot) F(u64, hlc) \
     F(sized, requests) F(sized, record)
 #define FIELDS_done(F) F(u64, id) F(u8, status)
