@@ -5,7 +5,7 @@
 #   make test         everything that must pass: lint, unit, simulator, bats, sanitizers
 #   make sim SEEDS=n  simulated clusters
 #   make mutants      planted bugs: some test must find each
-#   make torture ROUNDS=n   kill -9 and power loss of real processes on real file systems
+#   make torture ROUNDS=n   kill -9, power loss and cut cables of real processes
 #   make fuzz SECONDS=n
 #   make bench        measured against peers; make bench-deps installs those
 #   make bench-engine the storage engine against RocksDB, LevelDB and LMDB; about 20 minutes
@@ -129,6 +129,7 @@ torture: deps $(BIN) $(TORTURE)
 	PATH="$(abspath $(BUILD))/bin:$$PATH" tests/torture/torture kill $(ROUNDS)
 	PATH="$(abspath $(BUILD))/bin:$$PATH" tests/torture/torture ext4 $(shell expr $(ROUNDS) / 10 + 1)
 	PATH="$(abspath $(BUILD))/bin:$$PATH" tests/torture/torture xfs $(shell expr $(ROUNDS) / 30 + 1)
+	PATH="$(abspath $(BUILD))/bin:$$PATH" tests/torture/split $(shell expr $(ROUNDS) / 6)
 
 # A fuzz target is one object; libFuzzer drives it, or replay.c with a stored corpus.
 REPLAY = $(FUZZ:%_fuzz.c=$(BUILD)/%_replay)
