@@ -96,6 +96,8 @@ static void add_router(const struct router *router, struct buf *text)
         {"router_repairs", "records sent to owners that answered with less", counts->repairs},
         {"router_repairs_refused", "of these, not taken: busy, damaged, disk full",
          counts->repairs_refused},
+        {"router_repairs_too_large", "records that no store takes before siblings are resolved",
+         counts->repairs_too_large},
         {"router_hedges", "reads that asked one more owner", counts->hedges},
         {"router_late", "answers to operations that were over", counts->late},
         {"router_refused", "messages of those that may not send them", counts->refused},

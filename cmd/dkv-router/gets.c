@@ -74,6 +74,10 @@ static void repair(struct router *router, const struct flight *flight, struct by
             !decode_reply(flight, owner, &router->record) ||
             record_includes(&router->record, &router->joined))
             continue;
+        if (encoded.size > record_joined_size_max(router->options.record_size_max)) {
+            router->counts.repairs_too_large++; // it would be refused each time
+            continue;
+        }
         router->counts.repairs++;
         struct op_merge merge = {
             .keyspace = flight->keyspace, .key = buf_bytes(&flight->key), .record = encoded};

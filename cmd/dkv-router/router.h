@@ -40,6 +40,7 @@ struct router_counts { // since the start
     uint64_t expired; // requests that came too late
     uint64_t repairs; // records sent to owners that answered with less
     uint64_t repairs_refused;
+    uint64_t repairs_too_large; // records that no store takes: resolve their siblings
     uint64_t hedges;
     uint64_t late; // answers to operations that were over
     uint64_t refused;

@@ -529,6 +529,8 @@ enum status replica_merge(struct store *store, const struct place *place,
     entry.is_new_key = is_new;
     struct bytes encoded = merge->record;
     const struct record *result = join(store, place, now, &encoded);
+    if (encoded.size > record_joined_size_max(store->options.record_size_max))
+        return STATUS_TOO_LARGE;
     bind_superseded(store, place, result);
     entry.root_delta = record_leaf_hash(result, place->engine_key) - leaf;
     learn_hlc(store, record_hlc_max(incoming), now);

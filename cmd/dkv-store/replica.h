@@ -53,6 +53,8 @@ enum status replica_update(struct store *store, const struct place *place,
 // Joins store->incoming (decoded from merge->record) into the replica, and tells what it held
 // that the write merge->dot has not seen. `merged` borrows from the store.
 //   INVALID (it names dots that this store has not given out), BUSY, DISK_FULL
+//   TOO_LARGE  both together are; nothing was written, but `merged` tells what is here, so that
+//              the next write can supersede it
 enum status replica_merge(struct store *store, const struct place *place,
                           const struct op_merge *merge, struct moment now,
                           struct op_merged *merged) MUST_USE;

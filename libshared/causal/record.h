@@ -27,6 +27,13 @@ enum {
     RECORD_SIBLINGS_MAX = 100, // refused at the edge; replication takes all
 };
 
+// What the join of records may have where each is at most `size_max`: concurrent writes are all
+// kept, so it is greater than that; the engine takes as much.
+static inline uint64_t record_joined_size_max(uint64_t size_max)
+{
+    return size_max + size_max * 3 / 4;
+}
+
 struct request_id {
     uint8_t bytes[16];
 };

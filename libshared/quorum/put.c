@@ -275,7 +275,7 @@ struct put_step put_on_merged(struct put *put, uint8_t owner, enum status status
 {
     if (put->phase != PUT_MERGING || !(put->merging & bit(owner)))
         return nothing();
-    if (status == STATUS_OK)
+    if (status == STATUS_OK || conflict == PUT_MET_OTHERS) // who has no room has told, too
         hear(put, owner, conflict);
     return take_ack(put, owner, status);
 }

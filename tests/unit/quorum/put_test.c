@@ -285,6 +285,12 @@ TEST(all_r_are_heard_before_the_second_dot)
     assert_true(put.again);
 }
 
+TEST(an_owner_that_cannot_take_the_record_tells_nevertheless)
+{
+    struct put put = merging_blind();
+    assert_int_equal(put_on_merged(&put, 1, STATUS_TOO_LARGE, PUT_MET_OTHERS).update, 0);
+}
+
 TEST(a_second_dot_is_asked_of_who_told_if_the_coordinator_is_gone)
 {
     struct put put = merging_blind();
@@ -427,6 +433,7 @@ TESTS(RUN(the_first_live_owner_coordinates), RUN(what_was_minted_goes_to_all_oth
       RUN(fewer_tell_if_no_more_can_be_reached_but_not_when_it_is_strict),
       RUN(a_blind_write_that_met_others_gets_a_second_dot_before_the_answer),
       RUN(all_r_are_heard_before_the_second_dot),
+      RUN(an_owner_that_cannot_take_the_record_tells_nevertheless),
       RUN(a_second_dot_is_asked_of_who_told_if_the_coordinator_is_gone),
       RUN(a_first_try_that_is_found_with_others_is_merged_until_r_told_and_gets_a_second_dot),
       RUN(a_second_dot_that_fails_leaves_the_write_indeterminate),
