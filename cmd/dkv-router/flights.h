@@ -10,6 +10,7 @@
 
 #include "base/moment.h"
 #include "quorum/get.h"
+#include "quorum/put.h"
 #include "wire/role.h"
 
 enum {
@@ -41,6 +42,7 @@ struct flight {
     uint32_t keyspace;
     uint32_t partition;
     uint8_t flags; // of the client's request
+    uint8_t level; // that was asked for
     bool strict;
     size_t held_size; // counted against FLIGHTS_SIZE_MAX
     struct buf key;
@@ -49,7 +51,7 @@ struct flight {
         struct get get;
         struct {
             owner_mask asked, replied, live;
-            uint8_t r;
+            struct needs r;
         } scan;
     };
     // A put.

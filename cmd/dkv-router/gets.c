@@ -124,7 +124,7 @@ static struct bytes explain(struct router *router, const struct flight *flight)
 {
     struct placing placing = {.n = flight->n};
     memcpy(placing.owners, flight->owners, sizeof placing.owners);
-    return placing_explain(router, &placing, 'R', flight->get.r);
+    return placing_explain(router, &placing, 'R', flight->level);
 }
 
 // A p99 that follows the samples: up by much when one is above, down by little when below.
@@ -177,7 +177,7 @@ static uint64_t hedge_ms(const struct router *router)
 
 static void start(struct router *router, const struct arrival *arrival,
                   const struct message_header *header, const struct op_get *get,
-                  const struct placing *placing, uint8_t r, struct moment now,
+                  const struct placing *placing, const struct needs *r, struct moment now,
                   struct outbox *outbox)
 {
     uint64_t deadline_ms = placing_deadline(router, header, now);
@@ -197,6 +197,7 @@ static void start(struct router *router, const struct arrival *arrival,
     flight->keyspace = placing->keyspace->id;
     flight->partition = placing->partition;
     flight->flags = get->flags;
+    flight->level = get->level;
     flight->started_ms = now.mono_ms;
     flight->deadline_ms = deadline_ms;
     buf_set(&flight->key, get->key);
@@ -231,13 +232,13 @@ enum status gets_on_get(struct router *router, const struct arrival *arrival,
     else if (placing_find(router, get.keyspace, get.key, &placing))
         refuse(arrival, &get, STATUS_INVALID, "no such keyspace", outbox);
     else {
-        uint8_t r = placing_count(&placing, get.level, placing.keyspace->r);
+        struct needs r;
         if (get.flags & GET_LOCAL) {
             narrow_to_self(router, &placing);
-            r = 1;
+            get.level = 1;
         }
-        if (r)
-            start(router, arrival, header, &get, &placing, r, now, outbox);
+        if (placing_needs(router, &placing, &get.level, placing.keyspace->r, &r))
+            start(router, arrival, header, &get, &placing, &r, now, outbox);
         else
             refuse(arrival, &get, STATUS_INVALID, "R is greater than the number of owners", outbox);
     }

@@ -38,11 +38,13 @@ enum status placing_find(const struct router *router, struct bytes keyspace, str
     return STATUS_OK;
 }
 
-uint8_t placing_count(const struct placing *placing, uint8_t level, uint8_t fallback)
+bool placing_needs(const struct router *router, const struct placing *placing, uint8_t *level,
+                   uint8_t fallback, struct needs *needs)
 {
-    if (level == RING_LEVEL_DEFAULT)
-        level = fallback;
-    return (uint8_t)ring_level_count(level, placing->n);
+    if (*level == RING_LEVEL_DEFAULT)
+        *level = fallback;
+    return needs_of_level(needs, router->ring, *level, placing->owners, placing->n,
+                          router->ring->nodes[router->self].dc);
 }
 
 void placing_order(const struct router *router, const struct placing *placing,
@@ -59,8 +61,15 @@ void placing_order(const struct router *router, const struct placing *placing,
     }
 }
 
+// How many that is, where it is a number.
+static const char *level_text(uint8_t level, unsigned n)
+{
+    bool is_number = level < RING_LEVEL_LOCAL_QUORUM;
+    return ring_level_text(is_number ? (uint8_t)ring_level_count(level, n) : level);
+}
+
 struct bytes placing_explain(struct router *router, const struct placing *placing, char what,
-                             unsigned count)
+                             uint8_t level)
 {
     static const char *const states[] = {
         [LINK_DOWN] = " (does not answer)",
@@ -75,7 +84,7 @@ struct bytes placing_explain(struct router *router, const struct placing *placin
     };
     struct buf *text = &router->text;
     buf_clear(text);
-    buf_printf(text, "%c=%u of", what, count);
+    buf_printf(text, "%c=%s of", what, level_text(level, placing->n));
     for (unsigned i = 0; i < placing->n; i++) {
         const struct ring_node *node = &router->ring->nodes[placing->owners[i]];
         const struct link *link = &router->links.links[placing->owners[i]];

@@ -20,9 +20,10 @@ enum status placing_find(const struct router *router, struct bytes keyspace, str
 enum status placing_find_partition(const struct router *router, struct bytes keyspace,
                                    uint32_t partition, struct placing *placing) MUST_USE;
 
-// Acknowledgements that `level` (or the keyspace's own, `fallback`) asks for; 0 if it asks
-// for more than there are owners.
-uint8_t placing_count(const struct placing *placing, uint8_t level, uint8_t fallback);
+// What `*level` (set to the keyspace's own, `fallback`, if it is the default) asks of the
+// owners. False if that is more than there are.
+bool placing_needs(const struct router *router, const struct placing *placing, uint8_t *level,
+                   uint8_t fallback, struct needs *needs) MUST_USE;
 
 // The owners from the nearest to the farthest: this node, then the list.
 void placing_order(const struct router *router, const struct placing *placing,
@@ -30,7 +31,7 @@ void placing_order(const struct router *router, const struct placing *placing,
 
 // "W=2 of n1, n2, n3: n2 does not answer" into router->text, for the client.
 struct bytes placing_explain(struct router *router, const struct placing *placing, char what,
-                             unsigned count);
+                             uint8_t level);
 
 // Time left for an operation, from the client's budget.
 uint64_t placing_deadline(const struct router *router, const struct message_header *header,

@@ -154,7 +154,7 @@ static struct bytes explain(struct router *router, const struct flight *flight, 
     case STATUS_UNAVAILABLE:
     case STATUS_INDETERMINATE:
     case STATUS_DISK_FULL:
-        return placing_explain(router, &placing, 'W', flight->put.w);
+        return placing_explain(router, &placing, 'W', flight->level);
     case STATUS_TOO_LARGE:
         return bytes_of_text("the record, with its siblings, is " RECORD_LIMITS);
     default:
@@ -275,6 +275,7 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
     flight->keyspace = placing->keyspace->id;
     flight->partition = placing->partition;
     flight->flags = put->flags;
+    flight->level = put->level;
     flight->started_ms = now.mono_ms;
     flight->deadline_ms = deadline_ms;
     flight->request = put->request;
@@ -322,7 +323,7 @@ static void refuse_context(struct router *router, const struct arrival *arrival,
 
 static void start(struct router *router, const struct arrival *arrival,
                   const struct message_header *header, const struct op_put *put,
-                  const struct placing *placing, uint8_t w, struct moment now,
+                  const struct placing *placing, const struct needs *w, struct moment now,
                   struct outbox *outbox)
 {
     struct flight *flight =
@@ -347,13 +348,15 @@ static void start(struct router *router, const struct arrival *arrival,
     }
     struct put_start start = {
         .n = placing->n,
-        .w = w,
-        .r = (uint8_t)ring_level_count(placing->keyspace->r, placing->n),
+        .w = *w,
         .live = placing->live,
         .retry = put->flags & PUT_RETRY,
         .validate = !is_record && !flight->has_context && !(put->flags & PUT_KEEP_SIBLINGS),
         .strict = put->flags & PUT_STRICT,
     };
+    uint8_t level = placing->keyspace->r;
+    if (!placing_needs(router, placing, &level, level, &start.r))
+        start.r = needs_of(placing->n, placing->n);
     struct put_step step =
         is_record ? put_start_merging(&flight->put, &start) : put_start(&flight->put, &start);
     take_step(router, flight, step, (struct minted){.record = put->value}, now, outbox);
@@ -374,8 +377,8 @@ enum status puts_on_put(struct router *router, const struct arrival *arrival,
         status = STATUS_INVALID;
         why = "no such keyspace";
     }
-    uint8_t w = why ? 0 : placing_count(&placing, put.level, placing.keyspace->w);
-    if (!why && !w) {
+    struct needs w;
+    if (!why && !placing_needs(router, &placing, &put.level, placing.keyspace->w, &w)) {
         status = STATUS_INVALID;
         why = "W is greater than the number of owners";
     }
@@ -386,7 +389,7 @@ enum status puts_on_put(struct router *router, const struct arrival *arrival,
     if (why)
         refuse(arrival, &put, status, why, outbox);
     else
-        start(router, arrival, header, &put, &placing, w, now, outbox);
+        start(router, arrival, header, &put, &placing, &w, now, outbox);
     return STATUS_OK;
 }
 

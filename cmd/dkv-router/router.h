@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/random.h"
+#include "causal/token.h"
 #include "dkv-router/flights.h"
 #include "dkv-router/keyring.h"
 #include "dkv-router/links.h"

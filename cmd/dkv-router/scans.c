@@ -47,7 +47,7 @@ static void fail(struct router *router, struct flight *flight, enum status statu
     struct placing placing = {.n = flight->n};
     memcpy(placing.owners, flight->owners, sizeof placing.owners);
     answer(flight, status, NULL, (struct bytes){0},
-           placing_explain(router, &placing, 'R', flight->scan.r), outbox);
+           placing_explain(router, &placing, 'R', flight->level), outbox);
     flights_remove(&router->flights, flight);
 }
 
@@ -56,18 +56,17 @@ static void ask(struct router *router, struct flight *flight, struct outbox *out
 {
     for (unsigned i = 0; i < flight->n; i++) {
         owner_mask busy = flight->scan.asked | flight->scan.replied;
-        if (mask_count(busy) >= flight->scan.r)
-            return;
-        if ((flight->scan.live & bit(i)) && !(busy & bit(i)))
+        if ((flight->scan.live & bit(i)) && needs_help_of(&flight->scan.r, busy, i))
             send_scan(router, flight, i, outbox);
     }
-    if (mask_count(flight->scan.asked | flight->scan.replied) < flight->scan.r)
+    if (!needs_met(&flight->scan.r, flight->scan.asked | flight->scan.replied))
         fail(router, flight, STATUS_UNAVAILABLE, outbox);
 }
 
 static struct flight *add_flight(struct router *router, const struct arrival *arrival,
                                  const struct message_header *header, const struct op_scan *scan,
-                                 const struct placing *placing, uint8_t r, struct moment now)
+                                 const struct placing *placing, const struct needs *r,
+                                 struct moment now)
 {
     uint64_t deadline_ms = placing_deadline(router, header, now);
     size_t size = 2u * scan->size_max + 512;
@@ -81,6 +80,7 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
     flight->keyspace = placing->keyspace->id;
     flight->partition = placing->partition;
     flight->flags = scan->flags;
+    flight->level = scan->level;
     flight->started_ms = now.mono_ms;
     flight->deadline_ms = deadline_ms;
     flight->size_max = scan->size_max;
@@ -88,7 +88,7 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
     buf_set(&flight->after, scan->after);
     flight->scan.asked = flight->scan.replied = 0;
     flight->scan.live = placing->live;
-    flight->scan.r = r;
+    flight->scan.r = *r;
     return flight;
 }
 
@@ -125,20 +125,22 @@ enum status scans_on_scan(struct router *router, const struct arrival *arrival,
         refuse(arrival, &scan, STATUS_INVALID, "no such keyspace, partition or cursor", outbox);
         return STATUS_OK;
     }
-    uint8_t r = placing_count(&placing, scan.level, placing.keyspace->r);
     if (scan.flags & SCAN_LOCAL) {
         placing.n = 1;
         placing.owners[0] = (uint16_t)router->self;
         placing.live = links_can_ask(&router->links, router->self);
-        r = 1;
+        scan.level = 1;
     }
-    struct flight *flight = r ? add_flight(router, arrival, header, &scan, &placing, r, now) : NULL;
+    struct needs r;
+    if (!placing_needs(router, &placing, &scan.level, placing.keyspace->r, &r)) {
+        refuse(arrival, &scan, STATUS_INVALID, "R is greater than the number of owners", outbox);
+        return STATUS_OK;
+    }
+    struct flight *flight = add_flight(router, arrival, header, &scan, &placing, &r, now);
     if (flight)
         ask(router, flight, outbox);
-    else if (r)
-        refuse(arrival, &scan, STATUS_BUSY, "too many operations in flight", outbox);
     else
-        refuse(arrival, &scan, STATUS_INVALID, "R is greater than the number of owners", outbox);
+        refuse(arrival, &scan, STATUS_BUSY, "too many operations in flight", outbox);
     return STATUS_OK;
 }
 

@@ -13,17 +13,17 @@ static struct get_step answer(struct get *get, enum status status)
     return (struct get_step){.answer = true, .status = status, .ended = true};
 }
 
-struct get_step get_start(struct get *get, uint8_t n, uint8_t r, owner_mask live,
+struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, owner_mask live,
                           const uint8_t *order)
 {
-    assert(r >= 1 && r <= n && n <= RING_OWNERS_MAX);
-    *get = (struct get){.n = n, .r = r, .phase = GET_ASKING, .live = live};
-    if (mask_count(live) < r)
+    assert(n <= RING_OWNERS_MAX);
+    *get = (struct get){.n = n, .r = *r, .phase = GET_ASKING, .live = live};
+    if (!needs_met(r, live))
         return answer(get, STATUS_UNAVAILABLE);
     struct get_step step = {0};
-    for (unsigned i = 0; i < n && mask_count(get->asked) < r; i++) {
+    for (unsigned i = 0; i < n; i++) {
         owner_mask owner = bit(order[i]);
-        if (!(live & owner))
+        if (!(live & owner) || !needs_help_of(r, get->asked, order[i]))
             continue;
         if (!step.fetch)
             step.fetch = owner;
@@ -39,7 +39,7 @@ static struct get_step check(struct get *get)
 {
     if (get->phase == GET_FETCHING)
         return get->fetching ? (struct get_step){0} : answer(get, STATUS_OK);
-    if (mask_count(get->replied) < get->r)
+    if (!needs_met(&get->r, get->replied))
         return (struct get_step){0};
     if (get->full)
         return (struct get_step){.compare = true};
@@ -89,11 +89,11 @@ struct get_step get_on_failed(struct get *get, uint8_t owner)
         get->replied &= (owner_mask)~bit(owner);
         get->phase = GET_ASKING; // R have to reply again, and to be compared
     }
-    if (mask_count(get->replied | get->asked) >= get->r)
+    if (needs_met(&get->r, get->replied | get->asked))
         return check(get);
     // One more owner, for the full record: whatever it has needs no second question.
     for (unsigned i = 0; i < get->n; i++) {
-        if ((get->live & bit(i)) && !((get->replied | get->asked) & bit(i))) {
+        if ((get->live & bit(i)) && needs_help_of(&get->r, get->replied | get->asked, i)) {
             get->asked |= bit(i);
             return (struct get_step){.fetch = bit(i)};
         }

@@ -16,7 +16,8 @@
 // asking or when one fails), TIMEOUT.
 #pragma once
 
-#include "quorum/put.h"
+#include "quorum/needs.h"
+#include "ring/ring.h"
 
 enum get_phase {
     GET_ASKING,
@@ -25,7 +26,8 @@ enum get_phase {
 };
 
 struct get {
-    uint8_t n, r;
+    uint8_t n;
+    struct needs r;
     uint8_t phase; // enum get_phase
     owner_mask live;
     owner_mask asked;     // reply outstanding
@@ -45,7 +47,7 @@ struct get_step {
 };
 
 // `order` lists the owners from the nearest to the farthest, n of them.
-struct get_step get_start(struct get *get, uint8_t n, uint8_t r, owner_mask live,
+struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, owner_mask live,
                           const uint8_t *order);
 // A reply (also "nothing known") with the full record, or with a head.
 struct get_step get_on_reply(struct get *get, uint8_t owner, bool full);

@@ -59,8 +59,8 @@ static struct put_step give_up(struct put *put, enum status status)
 
 static bool has_enough(const struct put *put)
 {
-    return mask_count(put->live) >= put->w &&
-           (!put->strict || !put->validate || mask_count(put->live) >= put->r);
+    return needs_met(&put->w, put->live) &&
+           (!put->strict || !put->validate || needs_met(&put->r, put->live));
 }
 
 // A retry is minted by an owner that has answered it: the fence is there.
@@ -89,7 +89,6 @@ static struct put_step start_updating(struct put *put)
 static void init(struct put *put, const struct put_start *start)
 {
     assert(start->n >= 1 && start->n <= RING_OWNERS_MAX);
-    assert(start->w >= 1 && start->w <= start->n && start->r >= 1 && start->r <= start->n);
     *put = (struct put){.n = start->n,
                         .w = start->w,
                         .r = start->r,
@@ -128,7 +127,7 @@ static struct put_step start_merging(struct put *put, owner_mask targets)
 // Enough owners have told, or all have that can.
 static bool has_heard(const struct put *put)
 {
-    bool is_enough = mask_count(put->told) >= put->r;
+    bool is_enough = needs_met(&put->r, put->told);
     bool is_hopeless = !(put->merging & ~put->told);
     return is_enough || (!put->strict && is_hopeless);
 }
@@ -136,8 +135,8 @@ static bool has_heard(const struct put *put)
 static bool can_succeed(const struct put *put)
 {
     bool can_tell = !put->strict || !put->validate || put->again ||
-                    mask_count(put->told | put->merging) >= put->r;
-    return can_tell && mask_count(put->acked | put->merging) >= put->w;
+                    needs_met(&put->r, put->told | put->merging);
+    return can_tell && needs_met(&put->w, put->acked | put->merging);
 }
 
 // The write met what it had not seen: a second dot that covers it. W is counted anew. If the
@@ -165,7 +164,7 @@ static struct put_step judge(struct put *put, struct put_step step)
     if (!put->answered && must_tell && put->met_others && has_heard(put))
         return start_again(put);
     if (!put->answered) {
-        if (mask_count(put->acked) >= put->w && (!must_tell || has_heard(put)))
+        if (needs_met(&put->w, put->acked) && (!must_tell || has_heard(put)))
             step = answer(put, step, STATUS_OK);
         else if (!can_succeed(put))
             step = answer(put, step, STATUS_INDETERMINATE);

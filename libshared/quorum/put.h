@@ -35,10 +35,7 @@
 // INDETERMINATE when it may have been.
 #pragma once
 
-#include "causal/token.h"
-#include "ring/ring.h"
-
-typedef uint16_t owner_mask;
+#include "quorum/needs.h"
 
 enum put_phase {
     PUT_FINDING,
@@ -50,8 +47,8 @@ enum put_phase {
 
 struct put_start {
     uint8_t n;       // owners
-    uint8_t w;       // acknowledgements asked for, 1..n
-    uint8_t r;       // owners that must tell what they held, 1..n
+    struct needs w;  // that must acknowledge
+    struct needs r;  // that must tell what they held
     owner_mask live; // owners that can be reached now
     bool retry;      // FINDING first
     bool validate;   // a blind write
@@ -59,7 +56,8 @@ struct put_start {
 };
 
 struct put {
-    uint8_t n, w, r;
+    uint8_t n;
+    struct needs w, r;
     uint8_t phase;      // enum put_phase
     int8_t coordinator; // -1 = none yet
     bool validate, strict;
@@ -121,8 +119,3 @@ struct put_step put_on_merged(struct put *put, uint8_t owner, enum status status
 struct put_step put_on_failed(struct put *put, uint8_t owner);
 // The deadline: answers if it has not.
 struct put_step put_on_deadline(struct put *put);
-
-static inline uint8_t mask_count(owner_mask mask)
-{
-    return (uint8_t)__builtin_popcount(mask);
-}

@@ -5,8 +5,9 @@ static uint32_t young_ms(const struct tries *tries)
     return tries->budget_ms / 2;
 }
 
-void tries_init(struct tries *tries, uint32_t budget_ms, bool is_repeated)
+void tries_init(struct tries *tries, uint32_t budget_ms, size_t size, bool is_repeated)
 {
+    budget_ms += (uint32_t)(size / TRIES_BYTES_PER_MS);
     *tries = (struct tries){
         .budget_ms = budget_ms, .is_repeated = is_repeated, .is_unknown = is_repeated};
 }

@@ -15,6 +15,7 @@
 enum {
     TRIES_BUDGET_MS = 600,       // of single writes: as long as a router takes to call a node down
     TRIES_BUDGET_BULK_MS = 2000, // of those that are in no hurry to fail over
+    TRIES_BYTES_PER_MS = 4096,   // a slower way makes a large value late
 };
 
 struct tries {
@@ -24,8 +25,9 @@ struct tries {
     uint64_t over_ms; // when the last try can mint no more; 0 = there was none
 };
 
-// `is_repeated`: an earlier life of the client may have sent this request.
-void tries_init(struct tries *tries, uint32_t budget_ms, bool is_repeated);
+// `size`: of the operation, which takes its time to arrive. `is_repeated`: an earlier life of the
+// client may have sent this request.
+void tries_init(struct tries *tries, uint32_t budget_ms, size_t size, bool is_repeated);
 
 // The next try, which is sent now. `name` is random. Set is_repeated before if the last one may
 // have been obeyed; one that was refused was not.

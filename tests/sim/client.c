@@ -366,7 +366,7 @@ void client_start(struct client *client, const struct client_request *request)
     client->deadline_us = client->world->now_us + request->timeout_us;
     client->is_maybe_applied = request->repeats;
     client->is_in_doubt = false;
-    tries_init(&client->tries, TRIES_BUDGET_MS, request->repeats);
+    tries_init(&client->tries, TRIES_BUDGET_MS, 0, request->repeats);
     client->pause_us = 0;
     buf_clear(&client->after);
     memset(client->scanned, 0, sizeof client->scanned);

@@ -2,12 +2,14 @@
 
 #include "unit/unit.h"
 
+static const struct needs two = {.items = {{7, 2}}, .count = 1};
+
 static const uint8_t order[] = {1, 0, 2}; // owner 1 is the nearest
 
 static struct get asking(struct get_step *step)
 {
     struct get get;
-    *step = get_start(&get, 3, 2, 7, order);
+    *step = get_start(&get, 3, &two, 7, order);
     return get;
 }
 
@@ -28,7 +30,7 @@ TEST(the_nearest_owner_gives_the_record_and_the_others_a_head)
 TEST(owners_that_are_down_are_not_asked)
 {
     struct get get;
-    struct get_step step = get_start(&get, 3, 2, 5, order);
+    struct get_step step = get_start(&get, 3, &two, 5, order);
     assert_int_equal(step.fetch, 1);
     assert_int_equal(step.head, 4);
 }
@@ -36,7 +38,7 @@ TEST(owners_that_are_down_are_not_asked)
 TEST(fewer_than_r_live_owners_are_too_few)
 {
     struct get get;
-    expect_answer(get_start(&get, 3, 2, 4, order), STATUS_UNAVAILABLE);
+    expect_answer(get_start(&get, 3, &two, 4, order), STATUS_UNAVAILABLE);
 }
 
 TEST(r_equal_replies_are_the_answer)

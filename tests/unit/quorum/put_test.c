@@ -4,7 +4,7 @@
 
 static struct put_start plain(void)
 {
-    return (struct put_start){.n = 3, .w = 2, .r = 2, .live = 7};
+    return (struct put_start){.n = 3, .w = needs_of(3, 2), .r = needs_of(3, 2), .live = 7};
 }
 
 static void expect_answer(struct put_step step, enum status status)
@@ -233,7 +233,7 @@ TEST(a_blind_write_waits_for_r_that_tell)
     struct put put;
     struct put_start start = plain();
     start.validate = true;
-    start.w = 1;
+    start.w = needs_of(3, 1);
     put_start(&put, &start);
     put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
     assert_false(put_on_durable(&put, 0, STATUS_OK).answer); // W = 1 are there
@@ -247,7 +247,7 @@ TEST(fewer_tell_if_no_more_can_be_reached_but_not_when_it_is_strict)
         struct put_start start = plain();
         start.validate = true;
         start.strict = strict;
-        start.w = 1;
+        start.w = needs_of(3, 1);
         put_start(&put, &start);
         put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
         put_on_durable(&put, 0, STATUS_OK);
@@ -277,7 +277,7 @@ TEST(all_r_are_heard_before_the_second_dot)
     start.validate = true;
     start.n = 5;
     start.live = 31;
-    start.w = start.r = 3;
+    start.w = start.r = needs_of(5, 3);
     put_start(&put, &start);
     put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
     assert_int_equal(put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS).update, -1);

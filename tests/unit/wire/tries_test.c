@@ -5,7 +5,7 @@
 TEST(a_first_try_waits_for_nobody)
 {
     struct tries tries;
-    tries_init(&tries, 600, false);
+    tries_init(&tries, 600, 100, false);
     struct put_try first = tries_next(&tries, 5, 1000);
     assert_false(first.is_repeated);
     assert_true(first.name == 5 && first.budget_ms == 600 && first.young_ms == 300);
@@ -15,7 +15,7 @@ TEST(a_first_try_waits_for_nobody)
 TEST(a_retry_says_how_long_the_try_before_may_mint)
 {
     struct tries tries;
-    tries_init(&tries, 600, false);
+    tries_init(&tries, 600, 100, false);
     tries_next(&tries, 1, 1000);
     tries.is_repeated = true;
     struct put_try second = tries_next(&tries, 2, 1700); // the first one ends at 1900
@@ -30,7 +30,7 @@ TEST(a_retry_says_how_long_the_try_before_may_mint)
 TEST(a_try_after_one_that_was_refused_is_like_a_first)
 {
     struct tries tries;
-    tries_init(&tries, 600, false);
+    tries_init(&tries, 600, 100, false);
     tries_next(&tries, 1, 1000);
     struct put_try second = tries_next(&tries, 2, 1010);
     assert_false(second.is_repeated);
@@ -40,13 +40,22 @@ TEST(a_try_after_one_that_was_refused_is_like_a_first)
 TEST(tries_of_somebody_else_are_counted_from_now)
 {
     struct tries tries;
-    tries_init(&tries, 600, true);
+    tries_init(&tries, 600, 0, true);
     struct put_try first = tries_next(&tries, 1, 1000);
     assert_true(first.is_repeated);
     assert_int_equal(first.wait_ms, 900);
     assert_int_equal(first.budget_ms, 1500);
 }
 
-TESTS(RUN(a_first_try_waits_for_nobody), RUN(a_retry_says_how_long_the_try_before_may_mint),
+TEST(a_large_value_may_take_longer)
+{
+    struct tries tries;
+    tries_init(&tries, 600, 400 * TRIES_BYTES_PER_MS, false);
+    struct put_try first = tries_next(&tries, 1, 1000);
+    assert_true(first.budget_ms == 1000 && first.young_ms == 500);
+}
+
+TESTS(RUN(a_large_value_may_take_longer), RUN(a_first_try_waits_for_nobody),
+      RUN(a_retry_says_how_long_the_try_before_may_mint),
       RUN(a_try_after_one_that_was_refused_is_like_a_first),
       RUN(tries_of_somebody_else_are_counted_from_now))
