@@ -4,6 +4,7 @@
 //     DIR/data/ring/ring   the ring document
 //     DIR/keys/node.key    the node's CURVE key
 //     DIR/keys/authorized  public keys of clients and operators
+//     DIR/keys/seals       what the router seals contexts with (proc/seal_file.h)
 //
 // Keys of nodes are in the ring document itself: whoever holds one is a peer.
 #pragma once
