@@ -144,10 +144,11 @@ static void on_link_message(struct router *router, uint32_t number,
     }
 }
 
-// Every operation begins with its id; the error carries that of the first one.
+// Every operation begins with its id, behind its size; the error carries that of the first one.
 static void refuse(struct outbox *outbox, const struct arrival *arrival, struct reader body,
                    enum status status, const char *why)
 {
+    reader_u32(&body);
     struct op_error error = {
         .id = reader_u64(&body), .status = (uint8_t)status, .text = bytes_of_text(why)};
     op_encode_error(&error, outbox_add(outbox, arrival->link, MESSAGE_ERROR, 0));

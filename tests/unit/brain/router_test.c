@@ -337,6 +337,22 @@ TEST(a_receipt_is_sealed_and_comes_also_if_the_outcome_is_not_known)
     release(&bench);
 }
 
+TEST(what_a_role_does_not_allow_is_refused_by_its_id)
+{
+    struct bench bench;
+    struct buf body = {0};
+    struct reader reader;
+    struct op_error error;
+    init(&bench, 3);
+    op_encode_find(&(struct op_find){.id = 7, .key = bytes_of_text("key")}, &body);
+    tell(&bench, CLIENT, MESSAGE_FIND, &body);
+    assert_true(said(&bench, CLIENT, MESSAGE_ERROR, &reader));
+    assert_int_equal(op_decode_error(&error, &reader), STATUS_OK);
+    assert_int_equal(error.id, 7);
+    assert_int_equal(error.status, STATUS_NOT_AUTHORISED);
+    release(&bench);
+}
+
 TEST(a_repair_that_is_refused_is_counted)
 {
     struct bench bench;
@@ -390,5 +406,6 @@ TESTS(RUN(a_put_is_written_when_two_of_three_have_it_durably),
       RUN(a_get_is_answered_when_two_of_three_replied),
       RUN(a_get_carries_a_sealed_context_only_if_it_is_wanted),
       RUN(a_receipt_is_sealed_and_comes_also_if_the_outcome_is_not_known),
+      RUN(what_a_role_does_not_allow_is_refused_by_its_id),
       RUN(a_repair_that_is_refused_is_counted), RUN(a_reply_that_comes_again_changes_nothing),
       RUN(every_operation_is_answered_by_its_deadline))
