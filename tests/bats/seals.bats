@@ -69,8 +69,8 @@ refuses() { # TOKEN: no router takes it, and each says why
     local hex body seal
     hex=$(hex_of "$(context_of n1 victim)")
     seal=${hex: -48}
-    # Version, key and clock of the milliseconds as they were; then { another actor: 1..2^62 }.
-    body=${hex:0:26}01$(printf '%016x' 0xfeedfacecafe)01ffffffffffffffff3f
+    # Version, key and greatest hlc as they were; then { another actor: 1..2^62 }, no requests.
+    body=${hex:0:26}01$(printf '%016x' 0xfeedfacecafe)01ffffffffffffffff3f00
     refuses "$(token_of "$body$seal")"
     dkv put victim v
 }
