@@ -103,28 +103,33 @@ static void connect_all(struct node *node)
     }
 }
 
-// At the first start the key that this router seals with is made.
+// At the first start: the key that this router seals with.
+static void make_seals(struct shell *shell, const char *path)
+{
+    uint8_t secret[SEAL_SECRET_SIZE];
+    struct fault fault;
+    entropy_fill(secret, sizeof secret);
+    enum status status = seals_add_own(&shell->seals, secret);
+    explicit_bzero(secret, sizeof secret);
+    if (!status && seal_file_save(path, &shell->seals, &fault))
+        die(2, "%s (the router keeps keys there and must be able to write)", fault.text);
+}
+
 static void open_seals(struct shell *shell)
 {
     char path[NODE_PATH_SIZE];
     struct fault fault;
     node_path(&shell->node, "keys/seals", path);
     enum status status = seal_file_load(path, &shell->seals, &fault);
-    if (status == STATUS_NOT_FOUND) {
-        uint8_t secret[SEAL_SECRET_SIZE];
-        entropy_fill(secret, sizeof secret);
-        status = seals_add_own(&shell->seals, secret);
-        if (!status)
-            status = seal_file_save(path, &shell->seals, &fault);
-        explicit_bzero(secret, sizeof secret);
-    }
     if (status == STATUS_INVALID)
         die(2,
             "%s (without the file a new key is made; contexts of the old one stay good while "
             "another router knows it)",
             fault.text);
-    if (status)
+    if (status && status != STATUS_NOT_FOUND)
         die(2, "%s", fault.text);
+    if (status)
+        make_seals(shell, path);
     shell->saved_count = shell->seals.count;
 }
 
