@@ -493,25 +493,24 @@ static void start(struct client *client, struct request *request)
 
 // A write that waits for nobody is of a bulk verb.
 #define BEGIN_put(client, request, op)                                                             \
-    tries_init(&(request)->tries, deadline_ms ? TRIES_BUDGET_MS : TRIES_BUDGET_BULK_MS,
-               request->bytes.size,            \
-               (op)->flags &PUT_RETRY)
+    tries_init(&(request)->tries, deadline_ms ? TRIES_BUDGET_MS : TRIES_BUDGET_BULK_MS,            \
+               (request)->bytes.size, (op)->flags &PUT_RETRY)
 #define BEGIN_get(client, request, op)  (void)0
 #define BEGIN_scan(client, request, op) (void)0
 
 void client_put(struct client *client, const struct op_put *op, uint64_t deadline_ms,
                 client_on_put *on_done, void *context)
-               {
-                   struct request *request = new_request(client, MESSAGE_PUT, deadline_ms,
-                                                         (union callback){.put = on_done}, context);
-                   struct op_put copy = *op;
-                   copy.id = pending_id(&client->pending, request);
-                   op_encode_put(&copy, &request->bytes);
-                   // A write without a deadline is of a bulk verb.
-                   tries_init(&request->tries, deadline_ms ? TRIES_BUDGET_MS : TRIES_BUDGET_BULK_MS,
-                              request->bytes.size, op->flags & PUT_RETRY);
-                   start(client, request);
-               }
+{
+    struct request *request =
+        new_request(client, MESSAGE_PUT, deadline_ms, (union callback){.put = on_done}, context);
+    struct op_put copy = *op;
+    copy.id = pending_id(&client->pending, request);
+    op_encode_put(&copy, &request->bytes);
+    // A write without a deadline is of a bulk verb.
+    tries_init(&request->tries, deadline_ms ? TRIES_BUDGET_MS : TRIES_BUDGET_BULK_MS,
+               request->bytes.size, op->flags & PUT_RETRY);
+    start(client, request);
+}
 
 #define CLIENT_START(name, TYPE)                                                                   \
     void client_##name(struct client *client, const struct op_##name *op, uint64_t deadline_ms,    \
@@ -524,85 +523,78 @@ void client_put(struct client *client, const struct op_put *op, uint64_t deadlin
         op_encode_##name(&copy, &request->bytes);                                                  \
         start(client, request);                                                                    \
     }
-               CLIENT_START(get, MESSAGE_GET)
-               CLIENT_START(scan, MESSAGE_SCAN)
+CLIENT_START(get, MESSAGE_GET)
+CLIENT_START(scan, MESSAGE_SCAN)
 #undef CLIENT_START
 
-               void client_ask(struct client *client, const char *topic, struct bytes argument,
-                               uint64_t deadline_ms, client_on_answer *on_done, void *context)
-               {
-                   struct request *request =
-                       new_request(client, MESSAGE_ASK, deadline_ms,
-                                   (union callback){.answer = on_done}, context);
-                   struct op_ask op = {pending_id(&client->pending, request), bytes_of_text(topic),
-                                       argument};
-                   op_encode_ask(&op, &request->bytes);
-                   start(client, request);
-               }
+void client_ask(struct client *client, const char *topic, struct bytes argument,
+                uint64_t deadline_ms, client_on_answer *on_done, void *context)
+{
+    struct request *request =
+        new_request(client, MESSAGE_ASK, deadline_ms, (union callback){.answer = on_done}, context);
+    struct op_ask op = {pending_id(&client->pending, request), bytes_of_text(topic), argument};
+    op_encode_ask(&op, &request->bytes);
+    start(client, request);
+}
 
-               uint32_t client_in_flight(const struct client *client)
-               {
-                   return client->pending.count;
-               }
+uint32_t client_in_flight(const struct client *client)
+{
+    return client->pending.count;
+}
 
-               bool client_has_room(const struct client *client)
-               {
-                   return client->pending.count < WINDOW_COUNT &&
-                          client->pending.size < WINDOW_SIZE;
-               }
+bool client_has_room(const struct client *client)
+{
+    return client->pending.count < WINDOW_COUNT && client->pending.size < WINDOW_SIZE;
+}
 
-               void client_run(struct client *client, int fd, int timeout_ms)
-               {
-                   uint64_t until_ms =
-                       timeout_ms < 0 ? UINT64_MAX : clock_mono_ms() + (uint64_t)timeout_ms;
-                   uint32_t ended_count = client->pending.ended_count;
-                   for (;;) {
-                       uint64_t now_ms = clock_mono_ms();
-                       send_queued(client, now_ms);
-                       int left_ms = until_ms == UINT64_MAX ? -1
-                                     : until_ms > now_ms    ? (int)(until_ms - now_ms)
-                                                            : 0;
-                       enum status status =
-                           net_wait(client->net, &fd, fd >= 0, wait_ms(client, now_ms, left_ms));
-                       struct arrival arrival;
-                       struct bytes message;
-                       while (net_receive(client->net, &arrival, &message)) {
-                           client->heard_ms = clock_mono_ms();
-                           on_message(client, message);
-                       }
-                       now_ms = clock_mono_ms();
-                       check_deadlines(client, now_ms);
-                       check_link(client, now_ms);
-                       if (status || client->pending.ended_count != ended_count ||
-                           now_ms >= until_ms ||
-                           (fd >= 0 &&
-                            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0))
-                           break;
-                   }
-                   // What callbacks have queued leaves now, not after the caller's own work.
-                   send_queued(client, clock_mono_ms());
-               }
+void client_run(struct client *client, int fd, int timeout_ms)
+{
+    uint64_t until_ms = timeout_ms < 0 ? UINT64_MAX : clock_mono_ms() + (uint64_t)timeout_ms;
+    uint32_t ended_count = client->pending.ended_count;
+    for (;;) {
+        uint64_t now_ms = clock_mono_ms();
+        send_queued(client, now_ms);
+        int left_ms = until_ms == UINT64_MAX ? -1
+                      : until_ms > now_ms    ? (int)(until_ms - now_ms)
+                                             : 0;
+        enum status status = net_wait(client->net, &fd, fd >= 0, wait_ms(client, now_ms, left_ms));
+        struct arrival arrival;
+        struct bytes message;
+        while (net_receive(client->net, &arrival, &message)) {
+            client->heard_ms = clock_mono_ms();
+            on_message(client, message);
+        }
+        now_ms = clock_mono_ms();
+        check_deadlines(client, now_ms);
+        check_link(client, now_ms);
+        if (status || client->pending.ended_count != ended_count || now_ms >= until_ms ||
+            (fd >= 0 && poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0))
+            break;
+    }
+    // What callbacks have queued leaves now, not after the caller's own work.
+    send_queued(client, clock_mono_ms());
+}
 
-               void client_drain(struct client *client)
-               {
-                   while (client->pending.count)
-                       client_run(client, -1, -1);
-               }
+void client_drain(struct client *client)
+{
+    while (client->pending.count)
+        client_run(client, -1, -1);
+}
 
-               struct request_id client_new_request_id(struct client *client)
-               {
-                   struct request_id id;
-                   uint64_t words[2] = {random_u64(&client->random), random_u64(&client->random)};
-                   memcpy(id.bytes, words, sizeof id.bytes);
-                   return id;
-               }
+struct request_id client_new_request_id(struct client *client)
+{
+    struct request_id id;
+    uint64_t words[2] = {random_u64(&client->random), random_u64(&client->random)};
+    memcpy(id.bytes, words, sizeof id.bytes);
+    return id;
+}
 
-               const char *client_endpoint(const struct client *client)
-               {
-                   return current(client)->text;
-               }
+const char *client_endpoint(const struct client *client)
+{
+    return current(client)->text;
+}
 
-               const struct op_welcome *client_welcome(const struct client *client)
-               {
-                   return client->is_welcome ? &client->welcome : NULL;
-               }
+const struct op_welcome *client_welcome(const struct client *client)
+{
+    return client->is_welcome ? &client->welcome : NULL;
+}
