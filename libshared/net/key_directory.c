@@ -4,6 +4,7 @@
 #include "base/xalloc.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,8 +119,11 @@ static void load_keys(struct key_directory *directory)
     directory->count = 0;
     directory->fault.text[0] = 0;
     DIR *listing = opendir(directory->path);
-    if (!listing)
+    if (!listing) {
+        if (errno != ENOENT)
+            fault_set(&directory->fault, STATUS_IO, "%s: %s", directory->path, strerror(errno));
         return;
+    }
     uint32_t capacity = 0;
     for (const struct dirent *item; directory->count < KEYS_MAX && (item = readdir(listing));) {
         char path[PATH_MAX];

@@ -1,5 +1,7 @@
 #include "os/secret_file.h"
 
+#include "os/owner.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,6 +9,32 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static enum status refuse_owner(const char *path, uid_t owner, struct fault *fault)
+{
+    struct buf theirs = {0}, ours = {0};
+    owner_name(owner, &theirs);
+    owner_name(geteuid(), &ours);
+    fault_set(fault, STATUS_REFUSED, "%s: belongs to user %s, not to %s (chown %s: %s)", path,
+              buf_text(&theirs), buf_text(&ours), buf_text(&ours), path);
+    buf_release(&theirs);
+    buf_release(&ours);
+    return STATUS_REFUSED;
+}
+
+static enum status refuse_open(const char *path, struct fault *fault)
+{
+    if (errno == ELOOP)
+        return fault_set(fault, STATUS_REFUSED, "%s: is a symbolic link", path);
+    if (errno != EACCES)
+        return fault_set(fault, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: %s", path,
+                         strerror(errno));
+    struct buf why = {0};
+    owner_explain(path, &why);
+    fault_set(fault, STATUS_IO, "%s: %s", path, buf_text(&why));
+    buf_release(&why);
+    return STATUS_IO;
+}
 
 static enum status check_file(const char *path, int fd, bool secret, struct fault *fault)
 {
@@ -18,9 +46,10 @@ static enum status check_file(const char *path, int fd, bool secret, struct faul
     if (!secret)
         return STATUS_OK;
     if (stat_now.st_uid != geteuid())
-        return fault_set(fault, STATUS_REFUSED, "%s: belongs to another user", path);
+        return refuse_owner(path, stat_now.st_uid, fault);
     if (stat_now.st_mode & (S_IRWXG | S_IRWXO))
-        return fault_set(fault, STATUS_REFUSED, "%s: open to others (mode %04o, not 0600)", path,
+        return fault_set(fault, STATUS_REFUSED,
+                         "%s: open to others, mode %04o; a secret has mode 0600", path,
                          (unsigned)stat_now.st_mode & 07777);
     return STATUS_OK;
 }
@@ -49,11 +78,8 @@ enum status secret_file_read(const char *path, bool secret, size_t size_max, str
 {
     // NONBLOCK: a FIFO in place of the file must not hang us.
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 && errno == ELOOP)
-        return fault_set(fault, STATUS_REFUSED, "%s: is a symbolic link", path);
     if (fd < 0)
-        return fault_set(fault, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: %s", path,
-                         strerror(errno));
+        return refuse_open(path, fault);
     enum status status = check_file(path, fd, secret, fault);
     if (!status)
         status = read_whole(path, fd, size_max, out, fault);

@@ -8,6 +8,8 @@
 #include "base/fault.h"
 #include "ring/ring.h"
 
+enum { RING_TEXT_SIZE_MAX = 64 * 1024 * 1024 }; // of a document, for who reads one from a file
+
 void ring_text_format(const struct ring *ring, struct buf *out);
 
 // CORRUPT, with the line number in the fault where one line is to blame. `ring` is untouched
