@@ -5,8 +5,6 @@
 #include "os/clock.h"
 #include "ring/ring_text.h"
 
-enum { RING_FILE_SIZE_MAX = 64 * 1024 * 1024 };
-
 struct question {
     enum status status;
     struct buf *answer;
@@ -45,7 +43,7 @@ int ask_ring(const struct globals *globals, const char *verb, const char *file, 
 {
     struct buf document = {0};
     struct fault fault;
-    enum status status = file ? file_read(file, RING_FILE_SIZE_MAX, &document, &fault)
+    enum status status = file ? file_read(file, RING_TEXT_SIZE_MAX, &document, &fault)
                               : ask(globals, "ring", &document, &fault);
     if (!status) {
         status = ring_text_parse(ring, buf_bytes(&document), &fault);

@@ -151,18 +151,20 @@ enum status file_make_dir(const char *path, unsigned mode, struct fault *fault)
     char part[FILE_PATH_SIZE];
     if (strlen(path) >= sizeof part)
         return fault_set(fault, STATUS_INVALID, "%s: the path is too long", path);
+    bool is_new = false;
     for (const char *end = path; *end;) {
         end = strchr(end + 1, '/');
         if (!end)
             end = path + strlen(path);
         memcpy(part, path, (size_t)(end - path));
         part[end - path] = '\0';
-        if (mkdir(part, mode) && errno != EEXIST)
+        is_new = !mkdir(part, mode);
+        if (!is_new && errno != EEXIST)
             return failed(part, "make the directory", fault);
     }
     if (!file_is_dir(path))
         return fault_set(fault, STATUS_EXISTS, "%s: exists and is not a directory", path);
-    return sync_parent(path, fault);
+    return is_new ? sync_parent(path, fault) : STATUS_OK;
 }
 
 bool file_exists(const char *path)

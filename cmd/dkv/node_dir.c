@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "dkv/file.h"
 #include "os/entropy.h"
+#include "os/owner.h"
 #include "proc/settings.h"
 #include "ring/ring_text.h"
 
@@ -161,20 +162,10 @@ static bool is_free(const char *dir)
     return file_is_dir_of(dir, (const char *const[]){"data", "run"}, 2);
 }
 
-enum status node_dir_create(const char *dir, struct ring_node *node, bool plain,
-                            const struct option_list *settings, struct fault *fault)
+static enum status write_node(const char *dir, struct ring_node *node, bool plain,
+                              const struct option_list *settings, struct fault *fault)
 {
-    enum status status = check_node(node, fault);
-    if (!status)
-        status = check_settings(settings, fault);
-    if (!status && file_exists(dir) && !is_free(dir))
-        status = fault_set(fault, STATUS_EXISTS, "%s: exists and is not an empty directory", dir);
-    if (status)
-        return status;
-
-    node->id = entropy_u64();
-    node->weight = 100;
-    status = make_dirs(dir, fault);
+    enum status status = make_dirs(dir, fault);
     if (!status)
         status = make_keys(dir, node, fault);
     if (!status) {
@@ -187,7 +178,27 @@ enum status node_dir_create(const char *dir, struct ring_node *node, bool plain,
     return status ? status : write_conf(dir, node, plain, settings, fault);
 }
 
-enum status node_dir_authorize(const char *dir, const struct key_file *key, struct fault *fault)
+enum status node_dir_create(const char *dir, struct ring_node *node, bool plain,
+                            const struct option_list *settings, struct fault *fault)
+{
+    enum status status = check_node(node, fault);
+    if (!status)
+        status = check_settings(settings, fault);
+    if (!status && file_exists(dir) && !is_free(dir))
+        status = fault_set(fault, STATUS_EXISTS, "%s: exists and is not an empty directory", dir);
+    struct owner owner;
+    if (!status)
+        status = owner_enter(&owner, dir, fault);
+    if (status)
+        return status;
+    node->id = entropy_u64();
+    node->weight = 100;
+    status = write_node(dir, node, plain, settings, fault);
+    owner_leave(&owner);
+    return status;
+}
+
+static enum status authorize(const char *dir, const struct key_file *key, struct fault *fault)
 {
     // Named for people, and by the hash of the key, so that a key never has two roles.
     char path[FILE_PATH_SIZE], temporary[FILE_PATH_SIZE], name[128];
@@ -210,12 +221,48 @@ enum status node_dir_authorize(const char *dir, const struct key_file *key, stru
     return status;
 }
 
-enum status node_dir_accepts_ring(const char *dir, const struct ring *ring, struct fault *fault)
+enum status node_dir_authorize(const char *dir, const struct key_file *key, struct fault *fault)
+{
+    struct owner owner;
+    enum status status = owner_enter(&owner, dir, fault);
+    if (status)
+        return status;
+    status = authorize(dir, key, fault);
+    owner_leave(&owner);
+    return status;
+}
+
+// The ring that is there already, and what somebody who wants another one can do.
+static enum status refuse_second(const char *dir, const char *path, const struct ring *wanted,
+                                 struct fault *fault)
+{
+    struct buf text = {0};
+    struct ring ring = {0};
+    if (file_read(path, RING_TEXT_SIZE_MAX, &text, NULL) ||
+        ring_text_parse(&ring, buf_bytes(&text), NULL))
+        fault_set(fault, STATUS_EXISTS, "%s: there is a ring already, which is damaged", path);
+    else if (ring.cluster == wanted->cluster)
+        fault_set(fault, STATUS_EXISTS,
+                  "%s: there is a ring already, of this cluster (%016" PRIx64 ", epoch %" PRIu64
+                  ")",
+                  path, ring.cluster, ring.epoch);
+    else
+        fault_set(fault, STATUS_EXISTS,
+                  "%s: there is a ring already, of cluster %016" PRIx64 ", epoch %" PRIu64
+                  ": a node is in one cluster for ever; for another one begin with a new "
+                  "directory (dkv init), or remove %s with its data",
+                  path, ring.cluster, ring.epoch, dir);
+    ring_release(&ring);
+    buf_release(&text);
+    return STATUS_EXISTS;
+}
+
+static enum status accepts_ring(const char *dir, const struct ring *ring, struct fault *fault)
 {
     char path[FILE_PATH_SIZE];
     enum status status = file_join(path, dir, "data/ring/ring", fault);
     if (!status && file_exists(path))
-        return fault_set(fault, STATUS_EXISTS, "%s: there is a ring already", path);
+        return refuse_second(dir, path, ring, fault);
     struct key_file key;
     if (!status)
         status = file_join(path, dir, "keys/node.key", fault);
@@ -233,7 +280,18 @@ enum status node_dir_accepts_ring(const char *dir, const struct ring *ring, stru
     return STATUS_OK;
 }
 
-enum status node_dir_put_ring(const char *dir, struct bytes document, struct fault *fault)
+enum status node_dir_accepts_ring(const char *dir, const struct ring *ring, struct fault *fault)
+{
+    struct owner owner;
+    enum status status = owner_enter(&owner, dir, fault);
+    if (status)
+        return status;
+    status = accepts_ring(dir, ring, fault);
+    owner_leave(&owner);
+    return status;
+}
+
+static enum status put_ring(const char *dir, struct bytes document, struct fault *fault)
 {
     char path[FILE_PATH_SIZE];
     enum status status = file_join(path, dir, "keys/cluster.pub", fault);
@@ -243,5 +301,16 @@ enum status node_dir_put_ring(const char *dir, struct bytes document, struct fau
         status = file_join(path, dir, "data/ring/ring", fault);
     if (!status)
         status = file_write(path, 0644, true, document, fault);
+    return status;
+}
+
+enum status node_dir_put_ring(const char *dir, struct bytes document, struct fault *fault)
+{
+    struct owner owner;
+    enum status status = owner_enter(&owner, dir, fault);
+    if (status)
+        return status;
+    status = put_ring(dir, document, fault);
+    owner_leave(&owner);
     return status;
 }

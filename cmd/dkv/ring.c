@@ -43,8 +43,8 @@ const struct option_spec options_ring[] = {
      .kind = OPTION_TEXT,
      .argument = "FILE",
      .offset = offsetof(struct ring_options, file),
-     .of = "show export",
-     .help = "read the document from FILE, not from the cluster"},
+     .of = "init show export",
+     .help = "the document, instead of NODEFILEs or the cluster"},
     {0}};
 
 static enum status read_nodes(char **paths, int count, struct ring_node *nodes, struct fault *fault)
@@ -74,45 +74,70 @@ static enum status put_into(const struct option_list *dirs, const struct ring *r
     return status;
 }
 
-static int init(const struct globals *globals, struct ring_options *options, char **paths,
-                int count)
+// "--into DIR..." may be followed by further directories: they are taken out of `paths`.
+static int take_directories(struct option_list *into, char **paths, int count)
 {
-    // "--into DIR..." may be followed by further directories.
     int file_count = 0;
     for (int i = 0; i < count; i++) {
         if (!file_is_dir(paths[i])) {
             paths[file_count++] = paths[i];
             continue;
         }
-        struct option_list *into = &options->into;
         into->items = xrealloc(into->items, (into->count + 1) * sizeof *into->items);
         into->items[into->count++] = paths[i];
     }
-    if (file_count == 0 || file_count > RING_NODES_MAX)
+    return file_count;
+}
+
+static int check_init(const struct ring_options *options, int file_count)
+{
+    if (options->file && (file_count || !options->into.count))
+        return usage_error("ring", "init: --file FILE goes with --into DIR and without NODEFILEs");
+    if (!options->file && (file_count == 0 || file_count > RING_NODES_MAX))
         return usage_error("ring", "init: 1 to %d NODEFILEs are needed", RING_NODES_MAX);
     if (options->partitions & (options->partitions - 1))
         return usage_error("ring", "init: --partitions %" PRIu64 " is not a power of two",
                            options->partitions);
+    return 0;
+}
 
-    struct ring_node *nodes = xcalloc((size_t)file_count, sizeof *nodes);
+static enum status create(struct ring *ring, uint64_t partition_count, char **paths, int count,
+                          struct buf *document, struct fault *fault)
+{
+    struct ring_node *nodes = xcalloc((size_t)count, sizeof *nodes);
+    enum status status = read_nodes(paths, count, nodes, fault);
+    if (!status)
+        status = ring_create(ring, entropy_u64(), (uint32_t)partition_count, nodes, (uint32_t)count,
+                             fault);
+    if (!status)
+        ring_text_format(ring, document);
+    free(nodes);
+    return status;
+}
+
+static int init(const struct globals *globals, struct ring_options *options, char **paths,
+                int count)
+{
+    int file_count = take_directories(&options->into, paths, count);
+    int exit_status = check_init(options, file_count);
+    if (exit_status)
+        return exit_status;
     struct ring ring = {0};
     struct buf document = {0};
     struct fault fault;
-    enum status status = read_nodes(paths, file_count, nodes, &fault);
-    if (!status)
-        status = ring_create(&ring, entropy_u64(), (uint32_t)options->partitions, nodes,
-                             (uint32_t)file_count, &fault);
-    if (!status) {
-        ring_text_format(&ring, &document);
+    enum status status = STATUS_OK;
+    if (options->file)
+        exit_status = ask_ring(globals, "ring", options->file, &ring, &document);
+    else
+        status = create(&ring, options->partitions, paths, file_count, &document, &fault);
+    if (!status && !exit_status)
         status = put_into(&options->into, &ring, buf_bytes(&document), &fault);
-    }
-    // Without a directory the document is for copying by hand.
-    if (!status && options->into.count == 0)
+    // Without a directory the document is for copying.
+    if (!status && !exit_status && options->into.count == 0)
         fwrite(document.data, 1, document.size, stdout);
-    free(nodes);
     ring_release(&ring);
     buf_release(&document);
-    return status ? report(globals, "ring", file_status(status), "%s", fault.text) : 0;
+    return status ? report(globals, "ring", file_status(status), "%s", fault.text) : exit_status;
 }
 
 // For each node: in how many lists it is first, and in how many it is at all.

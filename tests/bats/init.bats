@@ -38,6 +38,7 @@ mode() {
 
 @test "a daemon accepts the configuration that init writes" {
     dkv -q init n1 --node n1 --address 127.0.0.1 --set ping/interval=50ms --set store/cache=64MiB
+    dkv ring init n1/n1.node --into n1
     dkv-store --config n1/dkv.conf --check-config
     dkv-router --config n1/dkv.conf --check-config
 }
@@ -119,4 +120,26 @@ mode() {
     fails_with 2 dkv authorize n1 missing.pub
     fails_with 2 dkv authorize missing key.pub
     refute_regex "$stderr" '\.new'
+}
+
+@test "what root writes into a directory of somebody else belongs to its owner" {
+    [[ $(id -u) == 0 ]] || skip "only root can give files away"
+    mkdir n1
+    chown nobody n1
+    chmod 711 . n1
+    dkv -q init n1 --node n1 --address 127.0.0.1
+    dkv ring init n1/n1.node --into n1
+    dkv keygen me --name me
+    dkv authorize n1 me.pub
+    run find n1 '!' -user nobody
+    assert_output ''
+    assert_equal "$(mode n1/keys/node.key)" 600
+    # A link that the owner put there leads root nowhere that the owner may not go.
+    mkdir secret
+    chmod 700 secret
+    rm -r n1/data/ring
+    ln -s "$PWD/secret" n1/data/ring
+    fails_with 1 dkv ring init n1/n1.node --into n1
+    assert_equal "$(ls secret)" ''
+    assert_equal "$(stat -c %U me.pub)" root
 }

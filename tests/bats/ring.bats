@@ -40,10 +40,40 @@ make_nodes() {
     make_nodes 2
     dkv ring init d1/n1.node --into d1
     cp d1/data/ring/ring before
+    local cluster
+    cluster=$(dkv ring show --json --file before | jq -r .cluster)
     fails_with 2 dkv ring init d?/*.node --into d2 --into d1
-    assert_regex "$stderr" 'there is a ring already'
+    assert_regex "$stderr" "d1/data/ring/ring: there is a ring already, of cluster $cluster, epoch 1: .*dkv init"
     cmp d1/data/ring/ring before
     [[ ! -e d2/data/ring/ring ]]
+    echo damaged >d1/data/ring/ring
+    fails_with 2 dkv ring init d?/*.node --into d1
+    assert_regex "$stderr" 'd1/data/ring/ring: there is a ring already, which is damaged'
+    assert_equal "$(cat d1/data/ring/ring)" damaged
+}
+
+@test "the ring that one machine made is put in place on the others" {
+    make_nodes 3
+    dkv ring init d?/*.node --into d1
+    cp d1/data/ring/ring ring
+    fails_with 0 dkv ring init --file ring --into d2 d3
+    assert_equal "$output" ''
+    cmp ring d2/data/ring/ring
+    cmp ring d3/keys/cluster.pub
+    fails_with 2 dkv ring init --file ring --into d2
+    assert_regex "$stderr" 'there is a ring already, of this cluster'
+}
+
+@test "a ring in a file is checked as one that is made, and goes alone" {
+    make_nodes 2
+    dkv ring init d1/n1.node >ring
+    fails_with 2 dkv ring init --file ring --into d2
+    assert_regex "$stderr" 'd2: its node n2 is not in the ring'
+    fails_with 2 dkv ring init --file ring
+    fails_with 2 dkv ring init --file ring d1/n1.node --into d1
+    sed -i 's/epoch 1/epoch 2/' ring
+    fails_with 2 dkv ring init --file ring --into d1
+    [[ ! -e d1/data/ring/ring && ! -e d2/data/ring/ring ]]
 }
 
 @test "ring init refuses a directory whose node is not in the ring" {
