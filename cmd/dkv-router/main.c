@@ -1,5 +1,6 @@
 // dkv-router answers clients and talks to the stores of all nodes; see dkv-router(8).
 
+#include "dkv-router/peers.h"
 #include "dkv-router/router.h"
 #include "os/clock.h"
 #include "os/entropy.h"
@@ -25,6 +26,7 @@ struct shell {
     struct node node;
     struct seals seals;
     uint32_t saved_count; // of them, in keys/seals
+    struct peers peers; // as the log knows them
 };
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
@@ -45,9 +47,40 @@ static void on_unsent(void *self, link_id link, struct bytes message, struct mom
     router_on_lost(&((struct shell *)self)->router, link, now, outbox);
 }
 
+static void report_peers(struct shell *shell, struct moment now)
+{
+    const struct links *links = &shell->router.links;
+    const struct settings *settings = &shell->node.settings;
+    struct buf line = {0};
+    for (uint32_t i = 0; i < shell->peers.count; i++) {
+        enum link_change change = peers_look(&shell->peers, links, i, now, &line);
+        if (change)
+            log_line(change == LINK_WENT_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s",
+                     buf_text(&line));
+        buf_clear(&line);
+        if (peers_look_at_clock(&shell->peers, links, i, settings->clock_warn_ms, now, &line))
+            log_line(LOG_LEVEL_WARNING, "%s", buf_text(&line));
+        buf_clear(&line);
+    }
+    buf_release(&line);
+}
+
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
-    router_on_tick(&((struct shell *)self)->router, now, outbox);
+    struct shell *shell = self;
+    router_on_tick(&shell->router, now, outbox);
+    report_peers(shell, now);
+}
+
+static void on_reload(void *self)
+{
+    node_reload(&((struct shell *)self)->node);
+}
+
+static void describe(void *self, struct buf *out)
+{
+    const struct shell *shell = self;
+    peers_status(&shell->peers, &shell->router.links, out);
 }
 
 static unsigned tick_within_ms(void *self)
@@ -155,6 +188,7 @@ static void open_router(struct shell *shell)
     struct fault fault;
     if (router_init(&shell->router, &options, now, &fault))
         die(2, "%s", fault.text);
+    peers_init(&shell->peers, &shell->node.ring, &shell->router.links, now);
 }
 
 int main(int argc, char **argv)
@@ -187,11 +221,14 @@ int main(int argc, char **argv)
         .tick_within_ms = tick_within_ms,
         .on_turn_end = on_turn_end,
         .is_ready = is_ready,
+        .on_reload = on_reload,
+        .describe = describe,
     };
     int status = daemon_run(&options, &brain, shell.node.net);
     if (status)
         return status;
     node_close(&shell.node);
+    peers_release(&shell.peers);
     router_release(&shell.router);
     seals_release(&shell.seals);
     return 0;

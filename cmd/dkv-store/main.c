@@ -10,6 +10,7 @@
 #include "proc/daemon.h"
 #include "proc/log.h"
 #include "proc/node.h"
+#include "proc/notify.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -122,6 +123,22 @@ static bool is_drained(void *self)
     return !store->parked.count && lsm_durable(store->lsm) >= lsm_written(store->lsm);
 }
 
+static void on_reload(void *self)
+{
+    node_reload(&((struct shell *)self)->node);
+}
+
+static void describe(void *self, struct buf *out)
+{
+    const struct shell *shell = self;
+    const struct store_counts *counts = &shell->store.counts;
+    buf_append_text(out, "serving");
+    if (shell->is_disk_full)
+        buf_append_text(out, "; the disk is full");
+    if (counts->damaged_reads + counts->damaged_merges)
+        buf_printf(out, "; damaged: %s", shell->store.damage.text);
+}
+
 static struct store_options options_of(const struct node *node, struct posix_vfs *vfs,
                                        const char *dir)
 {
@@ -185,6 +202,7 @@ static void open_store(struct shell *shell, struct posix_vfs *vfs)
     struct fault fault;
     struct store_options options =
         options_of(&shell->node, vfs, node_path(&shell->node, "data/store", shell->dir));
+    notify_status("recovering from the log");
     enum status status = store_open(&shell->store, &options, entropy_u64(), now(), &fault);
     if (status)
         die(exit_status_of(status), "%s", fault.text);
@@ -282,6 +300,8 @@ int main(int argc, char **argv)
         .on_job_done = on_job_done,
         .durable = durable,
         .is_drained = is_drained,
+        .on_reload = on_reload,
+        .describe = describe,
     };
     int status = daemon_run(&options, &brain, shell.node.net);
     if (status)

@@ -49,6 +49,7 @@ struct daemon {
     uint32_t listening;  // endpoints that are bound
     bool is_ready;
     struct net_refusals refusals; // as last logged
+    struct buf status;            // as systemd was last told
 };
 
 static sigset_t daemon_signals(void)
@@ -125,13 +126,12 @@ static void read_signals(struct daemon *daemon, struct moment now)
     struct signalfd_siginfo info;
     while (read(daemon->fds[0], &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGHUP) {
-            log_line(LOG_LEVEL_INFO, "reload");
             daemon->chore_due_ms = 0;
             if (daemon->brain->on_reload)
                 daemon->brain->on_reload(daemon->brain->self);
         } else if (!daemon->stop_by_ms) {
             log_line(LOG_LEVEL_INFO, "stopping");
-            notify_send("STOPPING=1");
+            notify_send("STOPPING=1\nSTATUS=stopping");
             net_unlisten(daemon->net);
             daemon->stop_by_ms = now.mono_ms + STOP_MS;
         }
@@ -199,6 +199,20 @@ static void log_refusals(struct daemon *daemon)
     daemon->refusals = now;
 }
 
+// Only when it changed.
+static void tell_status(struct daemon *daemon)
+{
+    const struct daemon_brain *brain = daemon->brain;
+    if (!brain->describe || daemon->stop_by_ms)
+        return;
+    struct buf status = {0};
+    brain->describe(brain->self, &status);
+    if (!bytes_equal(buf_bytes(&status), buf_bytes(&daemon->status)))
+        notify_status(buf_text(&status));
+    buf_release(&daemon->status);
+    daemon->status = status;
+}
+
 static void do_chores(struct daemon *daemon, uint64_t now_ms)
 {
     if (daemon->watchdog_ms && now_ms >= daemon->watchdog_due_ms) {
@@ -209,6 +223,7 @@ static void do_chores(struct daemon *daemon, uint64_t now_ms)
         return;
     daemon->chore_due_ms = now_ms + CHORE_MS;
     log_refusals(daemon);
+    tell_status(daemon);
     struct key_directory *keys = daemon->options->keys;
     if (keys && key_directory_refresh(keys) && key_directory_fault(keys)[0])
         log_line(LOG_LEVEL_WARNING, "%s", key_directory_fault(keys));
@@ -423,6 +438,7 @@ int daemon_run(const struct daemon_options *options, const struct daemon_brain *
     release_parcels(&daemon.held);
     release_parcels(&daemon.unsent);
     outbox_release(&daemon.outbox);
+    buf_release(&daemon.status);
     close(daemon.fds[0]);
     return exit_status;
 }

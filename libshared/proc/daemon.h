@@ -10,8 +10,8 @@
 // Natural batching: no timer and no delay to tune. Under light load a turn is one
 // operation; under heavy load the next turn grows while the last fsync runs.
 //
-// The daemon owns signals (SIGTERM and SIGINT stop, SIGHUP reloads), READY=1, STOPPING=1
-// and WATCHDOG=1 to systemd, and the threads of the workers. Everything else is the
+// The daemon owns signals (SIGTERM and SIGINT stop, SIGHUP reloads), READY=1, STOPPING=1,
+// STATUS= and WATCHDOG=1 to systemd, and the threads of the workers. Everything else is the
 // brain's.
 #pragma once
 
@@ -46,6 +46,9 @@ struct daemon_brain {
     void (*on_reload)(void *self);                   // SIGHUP; or NULL
     bool (*is_ready)(void *self, struct moment now); // asked every turn until true; or NULL
     bool (*is_drained)(void *self); // asked after SIGTERM until true or 10 s; or NULL
+    // How it goes, for `systemctl status`: a line such as "serving; 3 of 3 stores up". Asked
+    // about once a second; or NULL.
+    void (*describe)(void *self, struct buf *out);
 };
 
 struct daemon_options {

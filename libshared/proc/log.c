@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "proc/notify.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,11 @@ static enum log_level log_level = LOG_LEVEL_INFO;
 void log_init(const char *program, enum log_level level)
 {
     log_program = program;
+    log_level = level;
+}
+
+void log_set_level(enum log_level level)
+{
     log_level = level;
 }
 
@@ -50,9 +56,12 @@ void log_line(enum log_level level, const char *format, ...)
 
 void die(int exit_code, const char *format, ...)
 {
+    char text[LINE_SIZE_MAX];
     va_list arguments;
     va_start(arguments, format);
-    write_line(LOG_LEVEL_ERROR, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    log_line(LOG_LEVEL_ERROR, "%s", text);
+    notify_status(text);
     exit(exit_code);
 }

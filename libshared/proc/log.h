@@ -18,7 +18,8 @@ enum log_level {
 
 // `program` is kept. Before: "dkv" and info.
 void log_init(const char *program, enum log_level level);
+void log_set_level(enum log_level level);
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-// An error and exit(exit_code).
+// An error, which systemd is told as well, and exit(exit_code).
 _Noreturn void die(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,16 +1,22 @@
 #include "proc/node.h"
 
+#include "os/owner.h"
 #include "proc/log.h"
+#include "proc/notify.h"
 #include "ring/ring_text.h"
 #include "wire/message.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_CONFIGURATION = 2 };
+#define RING_PATH "data/ring/ring"
+
+enum { EXIT_CONFIGURATION = 2, READ_SIZE = 65536 };
 
 const char *node_path(const struct node *node, const char *rest, char path[NODE_PATH_SIZE])
 {
@@ -33,34 +39,106 @@ const char *node_tcp(const struct ring_node *ring_node, unsigned port_offset,
     return endpoint;
 }
 
-static void read_whole(const char *path, struct buf *out)
+// One line for each thing that is wrong; the first is kept.
+__attribute__((format(printf, 2, 3))) static void complain(struct node *node, const char *format,
+                                                           ...)
+{
+    char text[1024]; // as a line of the log
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    log_line(LOG_LEVEL_ERROR, "%s", text);
+    if (node->complaints++ == 0)
+        snprintf(node->complaint, sizeof node->complaint, "%s", text);
+}
+
+static void complain_closed(struct node *node, const char *path)
+{
+    int error = errno;
+    struct buf why = {0};
+    if (error == EACCES)
+        owner_explain(path, &why);
+    else
+        buf_append_text(&why, strerror(error));
+    complain(node, "%s: %s", path, buf_text(&why));
+    buf_release(&why);
+}
+
+static bool read_whole(const char *path, struct buf *out)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        die(EXIT_CONFIGURATION, "unable to open %s: %s", path, strerror(errno));
-    for (;;) {
-        uint8_t *at = buf_grow(out, 65536);
-        ssize_t size = read(fd, at, 65536);
-        if (size < 0)
-            die(EXIT_CONFIGURATION, "unable to read %s: %s", path, strerror(errno));
-        out->size -= 65536 - (size_t)size;
-        if (size == 0)
-            break;
+    ssize_t size = fd < 0 ? -1 : 1;
+    while (size > 0) {
+        size = read(fd, buf_grow(out, READ_SIZE), READ_SIZE);
+        out->size -= READ_SIZE - (size_t)(size > 0 ? size : 0);
     }
-    close(fd);
+    if (fd >= 0)
+        close(fd);
+    return size == 0;
+}
+
+// What the ring says of the node cannot change beside it: others reach the node, and place
+// copies, by the ring.
+static void compare(struct node *node, const char *key, const char *ours, const char *of_ring)
+{
+    if (!strcmp(ours, of_ring))
+        return;
+    struct buf place = {0};
+    settings_place(&node->settings, key, &place);
+    complain(node,
+             "%s: %s is \"%s\", but \"%s\" in the ring (%s/" RING_PATH
+             "), by which all others know this node: set it to \"%s\"",
+             buf_text(&place), key, ours, of_ring, node->settings.dir, of_ring);
+    buf_release(&place);
+}
+
+static void compare_with_ring(struct node *node)
+{
+    const struct settings *settings = &node->settings;
+    const struct ring_node *of_ring = &node->ring.nodes[node->index];
+    char id[17], id_of_ring[17], port[8], port_of_ring[8];
+    snprintf(id, sizeof id, "%016llx", (unsigned long long)settings->node_id);
+    snprintf(id_of_ring, sizeof id_of_ring, "%016llx", (unsigned long long)of_ring->id);
+    snprintf(port, sizeof port, "%u", settings->port);
+    snprintf(port_of_ring, sizeof port_of_ring, "%u", of_ring->port);
+    compare(node, "node/id", id, id_of_ring);
+    compare(node, "node/name", settings->node_name, of_ring->name);
+    compare(node, "node/address", settings->address, of_ring->address);
+    compare(node, "node/port", port, port_of_ring);
+    compare(node, "node/dc", settings->dc, of_ring->dc);
+    compare(node, "node/rack", settings->rack, of_ring->rack);
 }
 
 static void load_ring(struct node *node)
 {
     char path[NODE_PATH_SIZE];
     struct fault fault;
-    read_whole(node_path(node, "data/ring/ring", path), &node->ring_text);
-    if (ring_text_parse(&node->ring, buf_bytes(&node->ring_text), &fault))
-        die(EXIT_CONFIGURATION, "%s: %s", path, fault.text);
-    node->index = ring_find_node(&node->ring, node->settings.node_id);
-    if (node->index < 0)
-        die(EXIT_CONFIGURATION, "%s: node %s (%016llx) is not in this ring", path,
-            node->settings.node_name, (unsigned long long)node->settings.node_id);
+    const char *dir = node->settings.dir;
+    node_path(node, RING_PATH, path);
+    node->index = -1;
+    if (!read_whole(path, &node->ring_text)) {
+        if (errno == ENOENT)
+            complain(node,
+                     "%s: there is no ring yet; 'dkv ring init NODEFILE... --into %s' makes the "
+                     "first of a cluster, see dkv-install(7)",
+                     path, dir);
+        else
+            complain_closed(node, path);
+    } else if (ring_text_parse(&node->ring, buf_bytes(&node->ring_text), &fault)) {
+        complain(node, "%s: %.200s; copy it from another node, which has the same", path,
+                 fault.text);
+    } else {
+        node->index = ring_find_node(&node->ring, node->settings.node_id);
+        if (node->index < 0)
+            complain(node,
+                     "%s: node %s (%016llx) is not in this ring, of cluster %016llx: it is the "
+                     "ring of others, or %s is that of another node",
+                     path, node->settings.node_name, (unsigned long long)node->settings.node_id,
+                     (unsigned long long)node->ring.cluster, node->settings.path);
+        else
+            compare_with_ring(node);
+    }
 }
 
 static void load_key(struct node *node)
@@ -68,10 +146,89 @@ static void load_key(struct node *node)
     char path[NODE_PATH_SIZE];
     struct fault fault;
     if (key_file_load(node_path(node, "keys/node.key", path), true, &node->key, &fault))
-        die(EXIT_CONFIGURATION, "%s", fault.text);
-    if (strcmp(node->key.keys.public_key, node->ring.nodes[node->index].public_key) != 0)
-        die(EXIT_CONFIGURATION, "%s: not the key that the ring names for node %s", path,
-            node->settings.node_name);
+        complain(node, "%s", fault.text);
+    else if (node->index >= 0 &&
+             strcmp(node->key.keys.public_key, node->ring.nodes[node->index].public_key) != 0)
+        complain(node, "%s: not the key that the ring names for node %s", path,
+                 node->settings.node_name);
+}
+
+// A database that is not there is begun by the store.
+static void check_directories(struct node *node)
+{
+    static const char *const names[] = {"data", "data/store", "run"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[NODE_PATH_SIZE];
+        node_path(node, names[i], path);
+        if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) &&
+            (errno != ENOENT || i != 1))
+            complain_closed(node, path);
+    }
+}
+
+// A key of a client that cannot be read keeps that client out, and nobody else.
+static void load_clients(struct node *node)
+{
+    char path[NODE_PATH_SIZE];
+    node->clients = key_directory_open(node_path(node, "keys/authorized", path));
+    const char *fault = key_directory_fault(node->clients);
+    if (fault[0])
+        log_line(LOG_LEVEL_WARNING, "%s: passed over", fault);
+}
+
+bool node_load(struct node *node)
+{
+    load_ring(node);
+    load_key(node);
+    load_clients(node);
+    check_directories(node);
+    return node->complaints == 0;
+}
+
+static void log_change(struct node *node, const struct settings *read, uint32_t index)
+{
+    uint32_t count;
+    const char *key = settings_table(&count)[index].key;
+    struct buf before = {0}, after = {0};
+    settings_format(&node->settings, index, &before);
+    settings_format(read, index, &after);
+    if (settings_is_live(index))
+        log_line(LOG_LEVEL_INFO, "%s: %s -> %s", key, buf_text(&before), buf_text(&after));
+    else
+        log_line(LOG_LEVEL_WARNING, "%s: %s -> %s needs a restart; until then it is %s", key,
+                 buf_text(&before), buf_text(&after), buf_text(&before));
+    buf_release(&before);
+    buf_release(&after);
+}
+
+void node_reload(struct node *node)
+{
+    struct node next = {.ring = node->ring, .index = node->index};
+    struct fault fault;
+    uint32_t count;
+    settings_table(&count);
+    bool is_good = !settings_load(&next.settings, node->settings.path, &fault);
+    if (!is_good)
+        log_line(LOG_LEVEL_ERROR, "%s", fault.text);
+    else
+        compare_with_ring(&next);
+    if (!is_good || next.complaints) {
+        log_line(LOG_LEVEL_ERROR, "nothing of %s was taken over", node->settings.path);
+        return;
+    }
+    struct settings *now = &node->settings;
+    uint32_t index = settings_next_change(now, &next.settings, 0);
+    if (index == count)
+        log_line(LOG_LEVEL_INFO, "%s: nothing changed", now->path);
+    // What lets more through counts for these lines, too.
+    if (next.settings.log_level > now->log_level)
+        log_set_level((enum log_level)next.settings.log_level);
+    for (; index < count; index = settings_next_change(now, &next.settings, index + 1)) {
+        log_change(node, &next.settings, index);
+        if (settings_is_live(index))
+            settings_take(now, &next.settings, index);
+    }
+    log_set_level((enum log_level)now->log_level);
 }
 
 static bool find_key(void *context, const char *public_key, enum role *role, uint64_t *node_id)
@@ -89,11 +246,11 @@ static bool find_key(void *context, const char *public_key, enum role *role, uin
 
 void node_open(struct node *node)
 {
-    char path[NODE_PATH_SIZE];
     struct fault fault;
-    load_ring(node);
-    load_key(node);
-    node->clients = key_directory_open(node_path(node, "keys/authorized", path));
+    if (!node_load(node)) {
+        notify_status(node->complaint);
+        exit(EXIT_CONFIGURATION);
+    }
     struct net_options options = {
         .keys = node->key.keys,
         .directory = {node, find_key},

@@ -21,12 +21,22 @@ struct node {
     struct key_file key;
     struct key_directory *clients; // for daemon_options.keys, which keeps it fresh
     struct net *net;
+    unsigned complaints;  // things found wrong
+    char complaint[1024]; // the first of them
 };
 
-// Reads ring and keys, checks that they belong together, opens the net. Ends the process
-// with a sentence (exit status 2) if anything is missing or wrong. `node->settings` is set.
-// Does not touch the data.
+// Reads ring and keys and compares them with each other and with dkv.conf, and looks whether the
+// directories of data and sockets are ours. Logs a line for each thing that is missing or wrong;
+// true if nothing is. `node->settings` is set. Touches no data.
+bool node_load(struct node *node);
+
+// node_load(), then opens the net. Ends the process (exit status 2) if anything is wrong.
 void node_open(struct node *node);
+
+// SIGHUP: reads dkv.conf again, takes over what counts at once, and logs what changed; or logs why
+// the file is refused, and nothing changes.
+void node_reload(struct node *node);
+
 void node_close(struct node *node);
 
 // "DIR/rest" and "tcp://address:port" into caller's memory.

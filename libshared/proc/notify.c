@@ -28,6 +28,15 @@ void notify_send(const char *state)
     close(fd);
 }
 
+void notify_status(const char *text)
+{
+    struct buf state = {0};
+    buf_append_text(&state, "STATUS=");
+    text_escape_log(bytes_of_text(text), &state);
+    notify_send(buf_text(&state));
+    buf_release(&state);
+}
+
 static uint64_t number_of(const char *name)
 {
     const char *text = getenv(name);

@@ -8,5 +8,8 @@
 // for READY, and systemd then says so itself.
 void notify_send(const char *state);
 
+// "STATUS=", and the text as far as it is one line: what `systemctl status` shows.
+void notify_status(const char *text);
+
 // How often WATCHDOG=1 is due: half of what systemd would wait; 0 if it does not.
 uint64_t notify_watchdog_ms(void);

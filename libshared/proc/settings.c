@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "base/zpl.h"
+#include "os/owner.h"
 #include "proc/log.h"
 
 #include <assert.h>
@@ -71,9 +72,9 @@ struct rule {
     ROW("request/memory", "10m", DURATION, request_memory_ms, 1 * SECOND, DAY, NULL,               \
         "how long the ids of writes are remembered, so that a retry applies once")                 \
     ROW("clock/warn", "500ms", DURATION, clock_warn_ms, 1, DAY, NULL,                              \
-        "difference between clocks that is logged")                                                \
+        "difference to the clock of another node that is logged")                                  \
     ROW("clock/refuse", "5s", DURATION, clock_refuse_ms, 1, DAY, NULL,                             \
-        "difference between clocks above which writes are refused")                                \
+        "how far ahead of the own clock a time of others is followed")                             \
     ROW("store/durability", "group", CHOICE, durability, 0, 0, durabilities,                       \
         "group: synced before it is acknowledged; interval; none")                                 \
     ROW("store/durability_interval", "10ms", DURATION, durability_interval_ms, 1, 60 * SECOND,     \
@@ -98,6 +99,10 @@ static const struct setting table[] = {SETTINGS(AS_SETTING)};
 static const struct rule rules[] = {SETTINGS(AS_RULE)};
 
 enum { SETTING_COUNT = sizeof table / sizeof *table };
+
+_Static_assert(sizeof table / sizeof *table <= SETTINGS_MAX, "settings.lines is too short");
+
+static const char *const live_keys[] = {"log/level", "clock/warn"};
 
 const struct setting *settings_table(uint32_t *count)
 {
@@ -255,12 +260,25 @@ enum status settings_check(const char *key, const char *value, struct fault *fau
     return STATUS_OK;
 }
 
+static enum status refuse_file(const char *path, struct fault *fault)
+{
+    if (errno == ENOENT)
+        return fault_set(fault, STATUS_NOT_FOUND, "%s: %s ('dkv init' writes it)", path,
+                         strerror(errno));
+    if (errno != EACCES)
+        return fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
+    struct buf why = {0};
+    owner_explain(path, &why);
+    fault_set(fault, STATUS_IO, "%s: %s", path, buf_text(&why));
+    buf_release(&why);
+    return STATUS_IO;
+}
+
 static enum status read_text(const char *path, struct buf *text, struct fault *fault)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
-        return fault_set(fault, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: %s", path,
-                         strerror(errno));
+        return refuse_file(path, fault);
     ssize_t got = read(fd, buf_grow(text, SETTINGS_FILE_SIZE_MAX), SETTINGS_FILE_SIZE_MAX);
     enum status status = STATUS_OK;
     if (got < 0)
@@ -273,15 +291,16 @@ static enum status read_text(const char *path, struct buf *text, struct fault *f
 }
 
 static enum status set_entry(struct settings *settings, const struct zpl_entry *entry,
-                             unsigned lines[SETTING_COUNT], struct fault *fault)
+                             struct fault *fault)
 {
+    uint16_t *lines = settings->lines;
     int i = find_setting(entry->path);
     if (i < 0)
         return fault_set(fault, STATUS_INVALID, "%s is not a known key", entry->path);
     if (lines[i])
         return fault_set(fault, STATUS_INVALID, "%s is there twice, first in line %u", entry->path,
                          lines[i]);
-    lines[i] = entry->line;
+    lines[i] = (uint16_t)entry->line; // a file has fewer bytes
     struct fault reason;
     if (set_value(settings, &rules[i], entry->value, &reason))
         return fault_set(fault, STATUS_INVALID, "%s: %.200s", entry->path, reason.text);
@@ -289,11 +308,10 @@ static enum status set_entry(struct settings *settings, const struct zpl_entry *
 }
 
 // Defaults for what was not given; what only makes sense together.
-static enum status complete(struct settings *settings, const char *path,
-                            const unsigned lines[SETTING_COUNT], struct fault *fault)
+static enum status complete(struct settings *settings, const char *path, struct fault *fault)
 {
     for (int i = 0; i < SETTING_COUNT; i++) {
-        if (lines[i])
+        if (settings->lines[i])
             continue;
         if (!table[i].value)
             return fault_set(fault, STATUS_INVALID, "%s: %s is missing", path, table[i].key);
@@ -317,8 +335,9 @@ static enum status set_dir(struct settings *settings, const char *path, struct f
 {
     const char *slash = strrchr(path, '/');
     size_t size = slash ? (size_t)(slash - path) : 1;
-    if (size >= sizeof settings->dir)
+    if (size >= sizeof settings->dir || strlen(path) >= sizeof settings->path)
         return fault_set(fault, STATUS_INVALID, "%s: the path is too long", path);
+    memcpy(settings->path, path, strlen(path) + 1);
     memcpy(settings->dir, slash ? path : ".", size);
     settings->dir[size] = 0;
     if (slash == path)
@@ -329,19 +348,18 @@ static enum status set_dir(struct settings *settings, const char *path, struct f
 static enum status parse(struct settings *settings, const char *path, struct bytes text,
                          struct fault *fault)
 {
-    unsigned lines[SETTING_COUNT] = {0}; // where each was given
     struct zpl zpl = zpl_of(text);
     struct zpl_entry entry;
     struct fault reason;
     enum status status;
     while (!(status = zpl_next(&zpl, &entry, &reason))) {
-        status = set_entry(settings, &entry, lines, &reason);
+        status = set_entry(settings, &entry, &reason);
         if (status)
             break;
     }
     if (status != STATUS_END)
         return fault_set(fault, status, "%s:%u: %.250s", path, zpl.line, reason.text);
-    return complete(settings, path, lines, fault);
+    return complete(settings, path, fault);
 }
 
 enum status settings_load(struct settings *settings, const char *path, struct fault *fault)
@@ -357,4 +375,91 @@ enum status settings_load(struct settings *settings, const char *path, struct fa
         *settings = loaded;
     buf_release(&text);
     return status;
+}
+
+// ---- two readings compared ---------------------------------------------------------------
+
+static size_t member_size(const struct rule *rule, const void *member)
+{
+    switch (rule->kind) {
+    case KIND_TEXT:
+        return strlen(member) + 1;
+    case KIND_PORT:
+        return sizeof(uint16_t);
+    case KIND_FLAG:
+        return sizeof(bool);
+    case KIND_CHOICE:
+        return sizeof(int);
+    default:
+        return sizeof(uint64_t);
+    }
+}
+
+static const void *member_of(const struct settings *settings, uint32_t index)
+{
+    return (const char *)settings + rules[index].offset;
+}
+
+void settings_place(const struct settings *settings, const char *key, struct buf *out)
+{
+    int i = find_setting(key);
+    buf_append_text(out, settings->path);
+    if (i >= 0 && settings->lines[i])
+        buf_printf(out, ":%u", settings->lines[i]);
+}
+
+void settings_format(const struct settings *settings, uint32_t index, struct buf *out)
+{
+    const struct rule *rule = &rules[index];
+    const void *member = member_of(settings, index);
+    const struct choice *choice = rule->choices;
+    switch (rule->kind) {
+    case KIND_TEXT:
+        buf_append_text(out, member);
+        break;
+    case KIND_PORT:
+        buf_printf(out, "%u", *(const uint16_t *)member);
+        break;
+    case KIND_FLAG:
+        buf_printf(out, "%d", *(const bool *)member);
+        break;
+    case KIND_CHOICE:
+        while (choice->value != *(const int *)member)
+            choice++;
+        buf_append_text(out, choice->text);
+        break;
+    case KIND_ID:
+        buf_printf(out, "%016llx", (unsigned long long)*(const uint64_t *)member);
+        break;
+    default:
+        format_number(rule->kind, *(const uint64_t *)member, out);
+        break;
+    }
+}
+
+uint32_t settings_next_change(const struct settings *before, const struct settings *after,
+                              uint32_t index)
+{
+    for (; index < SETTING_COUNT; index++) {
+        const void *member = member_of(before, index);
+        if (memcmp(member, member_of(after, index), member_size(&rules[index], member)) != 0)
+            break;
+    }
+    return index;
+}
+
+void settings_take(struct settings *settings, const struct settings *from, uint32_t index)
+{
+    const void *member = member_of(from, index);
+    memcpy((char *)settings + rules[index].offset, member, member_size(&rules[index], member));
+    settings->lines[index] = from->lines[index];
+}
+
+bool settings_is_live(uint32_t index)
+{
+    for (size_t i = 0; i < sizeof live_keys / sizeof *live_keys; i++) {
+        if (!strcmp(live_keys[i], table[index].key))
+            return true;
+    }
+    return false;
 }

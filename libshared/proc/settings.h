@@ -2,16 +2,22 @@
 //
 // ZPL (base/zpl.h); names are paths such as ping/interval. Unknown or repeated keys and
 // bad values are errors that name file and line. Every key has a default but those that
-// say who the node is.
+// say who the node is. Few values count at once when the file is read again; the others
+// wait for the next start.
 #pragma once
 
+#include "base/buf.h"
 #include "base/fault.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { SETTINGS_MAX = 64 }; // keys in the table, at most
+
 struct settings {
-    char dir[512]; // where dkv.conf lies; paths below are relative to it
+    char dir[512];                // where the file lies; all else of the node lies there, too
+    char path[640];               // of the file
+    uint16_t lines[SETTINGS_MAX]; // in which each key of the table stands, 0 = nowhere
     // node/...
     char node_name[64];
     uint64_t node_id;
@@ -52,3 +58,14 @@ enum status settings_check(const char *key, const char *value, struct fault *fau
 // percentage is one of the memory of the machine.
 enum status settings_load(struct settings *settings, const char *path,
                           struct fault *fault) MUST_USE;
+
+// Appends "FILE:LINE" of a key, or "FILE" if it stands there nowhere.
+void settings_place(const struct settings *settings, const char *key, struct buf *out);
+
+// Two readings of one file. `index` is that of the table; next_change: the first key from there
+// on whose values differ, the count of the table if none does.
+uint32_t settings_next_change(const struct settings *before, const struct settings *after,
+                              uint32_t index);
+void settings_format(const struct settings *settings, uint32_t index, struct buf *out);
+void settings_take(struct settings *settings, const struct settings *from, uint32_t index);
+bool settings_is_live(uint32_t index); // counts at once, without a start

@@ -101,6 +101,16 @@ n3	up	dc1	r3	router,store"
     dkv status
 }
 
+@test "the log of a router names who went away, and who is back and after how long" {
+    local log=$CLUSTER/n1/log/dkv-router.log
+    logged() { grep -qE "$1" "$log"; }
+    node pause n3 store
+    eventually logged '<4>dkv-router: n3: its store does not answer$'
+    node resume n3 store
+    eventually logged '<6>dkv-router: n3: its store answers again, after [0-9]+\.[0-9] s$'
+    eventually dkv status
+}
+
 @test "what is started takes part at once" {
     local round second=ipc://$CLUSTER/n2/run/router.sock
     for round in 1 2 3; do

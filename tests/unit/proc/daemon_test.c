@@ -26,6 +26,7 @@ struct stage {
     uint64_t log_end, durable;
     uint64_t job; // gate that is being made durable, 0 = none
     enum status job_status;
+    unsigned described;
     void (*script)(struct stage *stage, struct outbox *outbox); // at every tick
 };
 
@@ -127,6 +128,12 @@ static void on_reload(void *self)
 static bool is_drained(void *self)
 {
     return ++((struct stage *)self)->drain_asked > 10;
+}
+
+static void describe(void *self, struct buf *out)
+{
+    ((struct stage *)self)->described++;
+    buf_append_text(out, "serving; all\nis well");
 }
 
 static void open_stage(struct stage *stage, void (*script)(struct stage *, struct outbox *))
@@ -346,28 +353,57 @@ static void stop_after_a_while(struct stage *stage, struct outbox *outbox)
         raise(SIGTERM);
 }
 
-TEST(systemd_is_told_ready_watchdog_and_stopping)
+// Runs the stage and gives all that it told systemd, one behind the other.
+static const char *listen_as_systemd(struct stage *stage)
 {
-    struct stage stage;
-    open_stage(&stage, stop_after_a_while);
+    static char text[2048];
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/n", stage.directory);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/n", stage->directory);
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     setenv("NOTIFY_SOCKET", address.sun_path, 1);
     setenv("WATCHDOG_USEC", "40000", 1);
-    assert_int_equal(run(&stage), 0);
+    assert_int_equal(run(stage), 0);
     unsetenv("NOTIFY_SOCKET");
     unsetenv("WATCHDOG_USEC");
-    char text[2048] = "";
     size_t size = 0;
     for (ssize_t got; (got = recv(fd, text + size, 100, 0)) > 0 && size < 1900;)
         size += (size_t)got;
+    text[size] = 0;
+    close(fd);
+    unlink(address.sun_path);
+    return text;
+}
+
+TEST(systemd_is_told_ready_watchdog_and_stopping)
+{
+    struct stage stage;
+    open_stage(&stage, stop_after_a_while);
+    const char *text = listen_as_systemd(&stage);
     assert_true(!strncmp(text, "READY=1WATCHDOG=1WATCHDOG=1", 27) ||
                 !strncmp(text, "WATCHDOG=1READY=1", 17));
     assert_non_null(strstr(text, "STOPPING=1"));
-    close(fd);
-    unlink(address.sun_path);
+    close_stage(&stage);
+}
+
+static void hang_up_and_stop(struct stage *stage, struct outbox *outbox)
+{
+    (void)outbox;
+    if (stage->ticks == 5)
+        raise(SIGHUP); // brings the chores forward
+    if (stage->described == 2)
+        raise(SIGTERM);
+}
+
+TEST(systemd_is_told_how_it_goes_in_one_line_and_only_when_that_changed)
+{
+    struct stage stage;
+    open_stage(&stage, hang_up_and_stop);
+    stage.brain.describe = describe;
+    const char *first = strstr(listen_as_systemd(&stage), "STATUS=serving; all\\nis well");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "STATUS=serving"));
+    assert_in_range(stage.described, 2, 3);
     close_stage(&stage);
 }
 
@@ -376,4 +412,5 @@ TESTS(RUN(a_message_with_a_gate_waits_until_the_log_is_durable_and_others_do_not
       RUN(a_hangup_reloads_and_an_interrupt_stops),
       RUN(a_stopping_daemon_drains_and_reads_no_more_requests), RUN(who_cannot_listen_ends_with_2),
       RUN(a_brain_that_is_not_ready_turns_but_nobody_can_come_in),
-      RUN(a_lost_link_is_told_and_made_anew), RUN(systemd_is_told_ready_watchdog_and_stopping))
+      RUN(a_lost_link_is_told_and_made_anew), RUN(systemd_is_told_ready_watchdog_and_stopping),
+      RUN(systemd_is_told_how_it_goes_in_one_line_and_only_when_that_changed))

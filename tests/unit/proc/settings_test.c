@@ -161,6 +161,74 @@ TEST(every_default_is_a_value_of_its_key_and_sections_stand_together)
     assert_int_equal(settings_check("log/level", "loud", NULL), STATUS_INVALID);
 }
 
+static uint32_t index_of(const char *key)
+{
+    uint32_t count, i = 0;
+    const struct setting *table = settings_table(&count);
+    while (i < count && strcmp(table[i].key, key) != 0)
+        i++;
+    return i;
+}
+
+TEST(two_readings_are_compared_key_by_key)
+{
+    struct settings before, after;
+    uint32_t count;
+    settings_table(&count);
+    assert_int_equal(load(NODE, &before, NULL), STATUS_OK);
+    assert_int_equal(load("# moved\n" NODE, &after, NULL), STATUS_OK);
+    assert_int_equal(settings_next_change(&before, &after, 0), count);
+    assert_int_equal(load(NODE "    port = 7500\nlog\n    level = debug\nping\n"
+                               "    interval = 50ms\nstore\n    memtable = 1MiB\n",
+                          &after, NULL),
+                     STATUS_OK);
+    static const char *const expected[] = {"node/port: 7400 -> 7500", "log/level: info -> debug",
+                                           "ping/interval: 200ms -> 50ms",
+                                           "store/memtable: 64MiB -> 1MiB"};
+    uint32_t index = 0;
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++, index++) {
+        struct buf line = {0};
+        index = settings_next_change(&before, &after, index);
+        assert_in_range(index, 0, count - 1);
+        buf_printf(&line, "%s: ", settings_table(&count)[index].key);
+        settings_format(&before, index, &line);
+        buf_append_text(&line, " -> ");
+        settings_format(&after, index, &line);
+        assert_string_equal(buf_text(&line), expected[i]);
+        buf_release(&line);
+    }
+    assert_int_equal(settings_next_change(&before, &after, index), count);
+}
+
+TEST(one_value_is_taken_over_and_the_others_stay)
+{
+    struct settings before, after;
+    uint32_t level = index_of("log/level");
+    assert_int_equal(load(NODE, &before, NULL), STATUS_OK);
+    assert_int_equal(load(NODE "    port = 7500\nlog\n    level = debug\n", &after, NULL),
+                     STATUS_OK);
+    settings_take(&before, &after, level);
+    assert_int_equal(before.log_level, LOG_LEVEL_DEBUG);
+    assert_int_equal(before.port, 7400);
+    assert_true(settings_is_live(level));
+    assert_false(settings_is_live(index_of("node/port")));
+}
+
+TEST(a_key_is_found_in_its_line)
+{
+    struct settings settings;
+    struct buf place = {0};
+    char expected[80];
+    assert_int_equal(load(NODE, &settings, NULL), STATUS_OK);
+    settings_place(&settings, "node/address", &place);
+    snprintf(expected, sizeof expected, "%s:4", path);
+    assert_string_equal(buf_text(&place), expected);
+    buf_clear(&place);
+    settings_place(&settings, "log/level", &place);
+    assert_string_equal(buf_text(&place), path);
+    buf_release(&place);
+}
+
 // czmq's reader is not ours: what both read alike is ZPL.
 TEST(czmq_reads_the_same_values)
 {
@@ -187,4 +255,6 @@ TESTS(RUN_WITH_FILE(what_is_not_given_has_its_default), RUN_WITH_FILE(every_kind
       RUN_WITH_FILE(what_is_wrong_is_named_with_file_and_line),
       RUN_WITH_FILE(a_file_that_is_missing_or_too_long_is_refused),
       RUN(every_default_is_a_value_of_its_key_and_sections_stand_together),
-      RUN_WITH_FILE(czmq_reads_the_same_values))
+      RUN_WITH_FILE(two_readings_are_compared_key_by_key),
+      RUN_WITH_FILE(one_value_is_taken_over_and_the_others_stay),
+      RUN_WITH_FILE(a_key_is_found_in_its_line), RUN_WITH_FILE(czmq_reads_the_same_values))
