@@ -8,6 +8,7 @@
 #include "proc/daemon.h"
 #include "proc/log.h"
 #include "proc/node.h"
+#include "proc/notify.h"
 #include "proc/seal_file.h"
 
 #include <stdio.h>
@@ -26,7 +27,7 @@ struct shell {
     struct node node;
     struct seals seals;
     uint32_t saved_count; // of them, in keys/seals
-    struct peers peers; // as the log knows them
+    struct peers peers;   // as the log knows them
 };
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
@@ -224,6 +225,7 @@ int main(int argc, char **argv)
         .on_reload = on_reload,
         .describe = describe,
     };
+    notify_status("waiting to hear the other nodes");
     int status = daemon_run(&options, &brain, shell.node.net);
     if (status)
         return status;

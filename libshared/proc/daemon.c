@@ -203,7 +203,7 @@ static void log_refusals(struct daemon *daemon)
 static void tell_status(struct daemon *daemon)
 {
     const struct daemon_brain *brain = daemon->brain;
-    if (!brain->describe || daemon->stop_by_ms)
+    if (!brain->describe || !daemon->is_ready || daemon->stop_by_ms)
         return;
     struct buf status = {0};
     brain->describe(brain->self, &status);
@@ -348,6 +348,13 @@ static enum status listen_up_to(struct daemon *daemon, uint32_t count, struct fa
     return status ? status : net_self_test(daemon->net, fault);
 }
 
+// An address that is not ours, or taken, may be ours in a moment: the network comes up, a process
+// ends. What was refused stays so.
+static int exit_status_of(enum status status)
+{
+    return status == STATUS_INVALID || status == STATUS_REFUSED ? 2 : 1;
+}
+
 // Opens the doors once the brain is ready. The exit status if they do not open, else 0.
 static int become_ready(struct daemon *daemon, struct moment now)
 {
@@ -356,9 +363,11 @@ static int become_ready(struct daemon *daemon, struct moment now)
     if (daemon->is_ready || daemon->stop_by_ms ||
         (brain->is_ready && !brain->is_ready(brain->self, now)))
         return 0;
-    if (listen_up_to(daemon, daemon->options->listen_count, &fault)) {
+    enum status status = listen_up_to(daemon, daemon->options->listen_count, &fault);
+    if (status) {
         log_line(LOG_LEVEL_ERROR, "%s", fault.text);
-        return 2;
+        notify_status(fault.text);
+        return exit_status_of(status);
     }
     daemon->is_ready = true;
     log_line(LOG_LEVEL_INFO, "ready; a stranger was refused on every tcp port");
@@ -425,9 +434,11 @@ int daemon_run(const struct daemon_options *options, const struct daemon_brain *
     struct daemon daemon = {
         .options = options, .brain = brain, .net = net, .watchdog_ms = notify_watchdog_ms()};
     struct fault fault = {0};
-    if (start(&daemon, &fault)) {
+    enum status status = start(&daemon, &fault);
+    if (status) {
         log_line(LOG_LEVEL_ERROR, "%s", fault.text);
-        return 2;
+        notify_status(fault.text);
+        return exit_status_of(status);
     }
     int exit_status = turn_until_stopped(&daemon);
     if (exit_status == 0) {

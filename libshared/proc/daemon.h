@@ -69,8 +69,8 @@ void daemon_init(void);
 // more requests; answers on its own links still reach the brain. It ends when the brain is
 // drained, no job runs and nothing is held back, or after 10 s.
 //
-// Returns the exit status of the process: 0 stopped as asked, 1 corruption or a failed
-// sync, 2 could not listen or keep strangers out. If it is not 0 a worker may still run a
-// job: end the process, release nothing.
+// Returns the exit status of the process: 0 stopped as asked, 1 corruption, a failed sync or an
+// address that cannot be listened on, 2 an address that may not, or strangers are not kept out. If
+// it is not 0 a worker may still run a job: end the process, release nothing.
 int daemon_run(const struct daemon_options *options, const struct daemon_brain *brain,
                struct net *net);
