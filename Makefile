@@ -11,7 +11,7 @@
 #   make bench-engine the storage engine against RocksDB, LevelDB and LMDB; about 20 minutes
 #   make asan tsan    programs and unit tests under the sanitizers, in build/asan, build/tsan
 #   make lint format  style as a test; rewrite the sources in it
-#   make install      into $(DESTDIR)$(PREFIX)
+#   make install      into $(DESTDIR)$(PREFIX); make uninstall takes it away: dkv-install(7)
 
 PREFIX  ?= /usr/local
 BUILD   ?= build
@@ -207,29 +207,28 @@ demo:
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@PATH="$(abspath $(BUILD))/bin:$$PATH" examples/demo.sh
 
-# Units name the programs in /usr/local/bin.
+# Where each file goes: SOURCE:TARGET below the prefix. Units name the programs in /usr/local/bin.
 INSTALLED = $(DESTDIR)$(PREFIX)
+INSTALL_FILES = $(foreach m,$(MAN),$(m):share/man/man$(patsubst .%,%,$(suffix $(m)))/$(notdir $(m))) \
+	cmd/dkv/dkv.bash:share/bash-completion/completions/dkv \
+	$(foreach f,$(wildcard systemd/*.d/*.conf),$(f):lib/$(f:systemd/%=%)) \
+	$(foreach u,$(wildcard systemd/*.service systemd/*.target),$(u):lib/systemd/system/$(notdir $(u)))
 install: all
 	install -d $(INSTALLED)/bin
 	install -m 755 $(BIN) $(INSTALLED)/bin
-	for page in $(MAN); do \
-		install -D -m 644 $$page $(INSTALLED)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
+	@for pair in $(INSTALL_FILES); do \
+		install -D -m 644 "$${pair%%:*}" "$(INSTALLED)/$${pair#*:}" || exit 1; \
 	done
-	for file in $(wildcard cmd/dkv/dkv.bash); do \
-		install -D -m 644 $$file $(INSTALLED)/share/bash-completion/completions/dkv || exit 1; \
-	done
-	for file in $(wildcard systemd/sysusers.d/*.conf systemd/tmpfiles.d/*.conf); do \
-		install -D -m 644 $$file $(INSTALLED)/lib/$${file#systemd/} || exit 1; \
-	done
-	for unit in $(notdir $(wildcard systemd/*.service systemd/*.target)); do \
-		install -d $(INSTALLED)/lib/systemd/system && \
-		sed 's|/usr/local/|$(PREFIX)/|g' systemd/$$unit \
-			>$(INSTALLED)/lib/systemd/system/$$unit || exit 1; \
-	done
+	sed -i 's|/usr/local/|$(PREFIX)/|g' $(INSTALLED)/lib/systemd/system/dkv*
+
+# Takes away what install put there, and no configuration and no data.
+uninstall:
+	rm -f $(BIN:$(BUILD)/%=$(INSTALLED)/%)
+	@for pair in $(INSTALL_FILES); do rm -f "$(INSTALLED)/$${pair#*:}" || exit 1; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf build
 
-.PHONY: all unit sim mutants torture fuzz programs deps test asan tsan lint format bench bench-deps bench-engine demo install clean
+.PHONY: all unit sim mutants torture fuzz programs deps test asan tsan lint format bench bench-deps bench-engine demo install uninstall clean
