@@ -20,6 +20,10 @@ enum {
     STORE_PORT_OFFSET = 2,
     TICK_MS = 100,
     TIMEOUT_MS = 5000,
+    // The greatest value or record of dkv.conf(5) and its envelope. What is beyond the limits
+    // of this node is refused with a reason, not with silence.
+    CLIENT_SIZE_MAX = 17 * 1024 * 1024,
+    PEER_SIZE_MAX = 1024 * 1024, // pings, greetings and questions
 };
 
 struct shell {
@@ -125,7 +129,7 @@ static void connect_all(struct node *node)
     for (uint32_t i = 0; i < node->ring.node_count; i++) {
         const struct ring_node *peer = &node->ring.nodes[i];
         bool self = (int)i == node->index;
-        const char *store = self ? node_ipc(node, "run/store.sock", endpoint)
+        const char *store = self ? node_private_ipc(node, "store.sock", endpoint)
                                  : node_tcp(peer, STORE_PORT_OFFSET, endpoint);
         if (net_connect(node->net, i, store, self ? NULL : peer->public_key, &fault))
             die(2, "%s", fault.text);
@@ -202,15 +206,24 @@ int main(int argc, char **argv)
     open_router(&shell);
     connect_all(&shell.node);
     const struct ring_node *self = &shell.node.ring.nodes[shell.node.index];
-    const char *listen[] = {
-        node_tcp(self, PEER_PORT_OFFSET, peer), // others wait for us as we for them
-        node_tcp(self, CLIENT_PORT_OFFSET, client),
-        node_ipc(&shell.node, "run/router.sock", local),
+    const struct settings *settings = &shell.node.settings;
+    const struct net_listener listeners[] = {
+        {.endpoint = node_tcp(self, PEER_PORT_OFFSET, peer), // others wait for us as we for them
+         .message_size_max = PEER_SIZE_MAX,
+         .role_least = ROLE_PEER},
+        {.endpoint = node_tcp(self, CLIENT_PORT_OFFSET, client),
+         .message_size_max = CLIENT_SIZE_MAX,
+         .role_least = ROLE_READER,
+         .role_local = ROLE_CLIENT, // of everybody on the loopback, if it is plain
+         .plain = settings->plain},
+        {.endpoint = node_ipc(&shell.node, "run/router.sock", local),
+         .message_size_max = CLIENT_SIZE_MAX,
+         .role_local = (enum role)settings->local_role},
     };
     const struct daemon_options options = {.name = "dkv-router",
                                            .tick_ms = TICK_MS,
-                                           .listen = listen,
-                                           .listen_count = 3,
+                                           .listeners = listeners,
+                                           .listener_count = 3,
                                            .listen_at_once = 1,
                                            .keys = shell.node.clients};
     const struct daemon_brain brain = {

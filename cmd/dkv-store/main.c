@@ -278,14 +278,17 @@ int main(int argc, char **argv)
     node_open(&shell.node);
     posix_vfs_init(&vfs);
     open_store(&shell, &vfs);
-    const char *listen[] = {
-        node_tcp(&shell.node.ring.nodes[shell.node.index], STORE_PORT_OFFSET, remote),
-        node_ipc(&shell.node, "run/store.sock", local),
+    const struct net_listener listeners[] = {
+        {.endpoint = node_tcp(&shell.node.ring.nodes[shell.node.index], STORE_PORT_OFFSET, remote),
+         .message_size_max = MESSAGE_SIZE_MAX,
+         .role_least = ROLE_PEER},
+        {.endpoint = node_private_ipc(&shell.node, "store.sock", local),
+         .message_size_max = MESSAGE_SIZE_MAX},
     };
     const struct daemon_options options = {.name = "dkv-store",
                                            .tick_ms = TICK_MS,
-                                           .listen = listen,
-                                           .listen_count = 2,
+                                           .listeners = listeners,
+                                           .listener_count = 2,
                                            .keys = shell.node.clients};
     const struct daemon_brain brain = {
         .self = &shell,

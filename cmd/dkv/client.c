@@ -445,7 +445,6 @@ enum status client_open(struct client **out, const struct globals *globals, stru
                            RING_NAME_SIZE_MAX);
     if (!status) {
         struct net_options options = {.keys = client->routers.keys,
-                                      .plain = !globals->key_dir,
                                       .message_size_max = MESSAGE_SIZE_MAX};
         status = net_open(&client->net, &options, fault);
     }

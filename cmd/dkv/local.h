@@ -4,7 +4,7 @@
 //     DIR/lock            locked while a `dkv local` works on the directory
 //     DIR/n1, n2, ...     nodes, laid out as `dkv init` does it, with run/*.pid, log/*.log
 //
-// Limits: 16 nodes; DIR so short that DIR/nX/run/router.sock fits into the address of a
+// Limits: 16 nodes; DIR so short that DIR/nX/run/private/store.sock fits into the address of a
 // unix socket (107 bytes).
 #pragma once
 

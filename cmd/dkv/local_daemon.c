@@ -196,7 +196,8 @@ bool local_daemon_is_serving(const struct local_daemon *daemon)
 {
     char path[FILE_PATH_SIZE];
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    local_daemon_path(daemon, "run/%s.sock", path);
+    bool is_router = strcmp(daemon->name, "router") == 0; // the one that is for users
+    local_daemon_path(daemon, is_router ? "run/%s.sock" : "run/private/%s.sock", path);
     if (strlen(path) >= sizeof address.sun_path)
         return false;
     memcpy(address.sun_path, path, strlen(path));

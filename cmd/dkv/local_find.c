@@ -49,7 +49,7 @@ enum status local_open(struct local *local, const char *dir, struct fault *fault
         return fault_set(fault, STATUS_INVALID, "%s: no usable name of a directory", dir);
 
     const size_t path_max = sizeof((struct sockaddr_un *)0)->sun_path - 1;
-    const size_t size_max = path_max - strlen("/n16/run/router.sock");
+    const size_t size_max = path_max - strlen("/n16/run/private/store.sock");
     if (strlen(local->dir) > size_max)
         return fault_set(fault, STATUS_INVALID,
                          "%s: too long for the sockets inside it; at most %zu bytes, not %zu",

@@ -2,7 +2,6 @@
 
 #include "base/endian.h"
 #include "base/xalloc.h"
-#include "net/socket.h"
 #include "net/zap.h"
 #include "os/clock.h"
 
@@ -12,19 +11,30 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <zmq.h>
 
 enum {
     SELF_TEST_MS = 2000,
     FAREWELL_MS = 100, // for answers that are on their way when the net closes
-    LISTENERS_MAX = 16,
+    LISTENERS_MAX = ZAP_DOORS_MAX,
     ROUTING_ID_SIZE = 5, // a zero byte and the number that ROUTER gave the connection
     NUMBER_BITS = 40,    // of a link_id; the listener is above
 };
 
+// Connections of others. An honest client is a stranger for some milliseconds; 128 may be at a
+// time from one address, and 16 a second there may fail.
+enum {
+    CONNECTIONS_MAX = 8192, // and no more than half of the descriptors
+    SHARES = 4,             // one address has at most so much of them
+    STRANGERS_MAX = 256,
+    CREDIT_MAX = 128,
+    CREDIT_PER_S = 16,
+};
+
 struct listener {
     void *socket;
-    enum door door;
+    struct door door;
     char *endpoint;
     bool is_unsure; // see struct source
 };
@@ -56,6 +66,8 @@ struct net {
     struct net_options options;
     void *context;
     struct zap zap;
+    struct guard *guard;        // of the listeners; NULL without
+    struct guard_refusals shut; // as last asked
     struct listener listeners[LISTENERS_MAX];
     uint32_t listener_count;
     struct link *links; // by number
@@ -104,6 +116,7 @@ void net_close(struct net *net)
         return;
     for (uint32_t i = 0; i < net->link_count; i++)
         net_disconnect(net, i);
+    guard_close(net->guard);
     for (uint32_t i = 0; i < net->listener_count; i++) {
         int linger_ms = FAREWELL_MS;
         zmq_setsockopt(net->listeners[i].socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
@@ -122,24 +135,56 @@ void net_close(struct net *net)
     free(net);
 }
 
-enum status net_listen(struct net *net, const char *endpoint, struct fault *fault)
+static struct crowd_limits find_limits(void)
 {
-    if (net->listener_count == LISTENERS_MAX)
-        return fault_set(fault, STATUS_TOO_LARGE, "%s: too many listeners", endpoint);
-    if (!net->zap.socket) { // before the first listener, so that no handshake finds it missing
-        enum status status = zap_open(&net->zap, net->context, net->options.directory, fault);
-        if (status)
-            return status;
-    }
+    struct rlimit files = {.rlim_cur = 1024};
+    getrlimit(RLIMIT_NOFILE, &files);
+    uint32_t max = CONNECTIONS_MAX;
+    if (files.rlim_cur / 2 < max)
+        max = (uint32_t)files.rlim_cur / 2;
+    return (struct crowd_limits){
+        .connections_max = max,
+        .share_max = max / SHARES,
+        .strangers_max = STRANGERS_MAX,
+        .credit_max = CREDIT_MAX,
+        .credit_per_s = CREDIT_PER_S,
+    };
+}
+
+// Before the first listener, so that no handshake finds them missing.
+static enum status open_doorkeepers(struct net *net, struct fault *fault)
+{
+    struct crowd_limits limits = find_limits();
+    if (!net->guard)
+        net->guard = guard_open(net->context, &limits);
+    if (net->zap.socket)
+        return STATUS_OK;
+    return zap_open(&net->zap, net->context, net->options.directory, net->guard, fault);
+}
+
+enum status net_listen(struct net *net, const struct net_listener *options, struct fault *fault)
+{
+    char domain[ZAP_DOMAIN_SIZE];
     struct listener listener = {0};
-    enum status status = socket_listen(net->context, &net->options, endpoint, &listener.socket,
-                                       &listener.door, fault);
+    if (net->listener_count == LISTENERS_MAX)
+        return fault_set(fault, STATUS_TOO_LARGE, "%s: too many listeners", options->endpoint);
+    enum status status = open_doorkeepers(net, fault);
+    if (!status)
+        status = door_of(options, &listener.door, fault);
     if (status)
         return status;
-    listener.endpoint = xstrdup(endpoint);
-    net->listeners[net->listener_count++] = listener;
+    zap_add_door(&net->zap, &listener.door, domain);
+    status = socket_open_router(net->context, &net->options.keys, options, &listener.door, domain,
+                                &listener.socket, fault);
+    if (status)
+        return status;
+    status = guard_watch(net->guard, listener.socket, listener.door.kind, fault);
+    if (!status)
+        status = socket_bind(listener.socket, options, &listener.door, fault);
+    listener.endpoint = xstrdup(options->endpoint);
+    net->listeners[net->listener_count++] = listener; // bound or not, it is closed with the net
     net->is_stale = true;
-    return STATUS_OK;
+    return status;
 }
 
 // Not zmq_unbind(): it ends the connections that came through the listener.
@@ -250,7 +295,7 @@ static bool *unsure_of(struct net *net, const struct source *source)
 static void read_monitor(struct net *net, struct link *link)
 {
     int event;
-    while ((event = monitor_next(link->monitor))) {
+    while ((event = monitor_next(link->monitor, NULL))) {
         link->is_connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
         if (!link->is_connected)
             set_lost(net, link, true); // stays so if it is connected again by now
@@ -369,17 +414,8 @@ static void identify(struct net *net, const struct listener *listener, struct ar
     const char *user = zmq_msg_gets(&net->message, "User-Id");
     arrival->role = ROLE_NONE;
     arrival->node = 0;
-    if (!user)
-        return;
-    if (listener->door != DOOR_CURVE) {
-        if (!strcmp(user, door_domain(listener->door)))
-            arrival->role = ROLE_PEER;
-        return;
-    }
-    const struct net_directory *directory = &net->options.directory;
-    if (!directory->find ||
-        !directory->find(directory->context, user, &arrival->role, &arrival->node))
-        arrival->role = ROLE_NONE;
+    if (user)
+        arrival->role = zap_role(&net->zap, &listener->door, user, &arrival->node);
 }
 
 enum outcome { OUTCOME_EMPTY, OUTCOME_DROPPED, OUTCOME_RECEIVED };
@@ -483,13 +519,17 @@ enum status net_send(struct net *net, link_id to, struct bytes message)
     return STATUS_OK;
 }
 
-struct net_refusals net_refusals(const struct net *net)
+struct net_refusals net_refusals(struct net *net)
 {
+    if (net->guard)
+        net->shut = guard_refusals(net->guard);
     return (struct net_refusals){
         .connections = net->zap.refused_count,
         .unauthorised = net->unauthorised_count,
         .malformed = net->malformed_count,
+        .shut = net->shut.count,
         .stranger = net->zap.refused,
+        .crowder = net->shut.last,
     };
 }
 
@@ -503,7 +543,7 @@ static enum status await_refusal(struct net *net, void *monitor, const char *end
                                   {.socket = monitor, .events = ZMQ_POLLIN}};
         zmq_poll(items, 2, (long)(deadline_ms - now_ms));
         zap_serve(&net->zap);
-        int event = monitor_next(monitor);
+        int event = monitor_next(monitor, NULL);
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             return fault_set(fault, STATUS_REFUSED, "%s lets strangers in", endpoint);
         if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
@@ -538,7 +578,7 @@ enum status net_self_test(struct net *net, struct fault *fault)
 {
     enum status status = STATUS_OK;
     for (uint32_t i = 0; !status && i < net->listener_count; i++) {
-        if (net->listeners[i].door == DOOR_CURVE)
+        if (net->listeners[i].door.kind == DOOR_CURVE)
             status = test_listener(net, &net->listeners[i], fault);
     }
     return status;

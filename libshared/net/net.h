@@ -4,12 +4,15 @@
 // links, answers come back on them, and requests that arrive at a listener are answered
 // to the link_id they came from. One frame a message.
 //
-// tcp is CURVE, always, unless the net was opened `plain` and the address is a loopback
-// one. ipc is guarded by file permissions and peer credentials. A ZAP handler of our own
-// decides who may connect; it is there before the first socket, and every socket
-// enforces it (fail closed). Each arriving message carries the role behind its key; a
-// message without one is dropped. A key that is no longer allowed is refused from the
-// next message on.
+// tcp is CURVE, always, unless a listener is `plain` and its address a loopback one. ipc is
+// guarded by file permissions and peer credentials. A ZAP handler of our own decides who
+// may connect; it is there before the first socket, and every socket enforces it (fail
+// closed). Each arriving message carries the role behind its key; a message without one
+// is dropped. A key that is no longer allowed is refused from the next message on.
+//
+// Who has not proved a key costs next to nothing, however often and fast it comes: a
+// thread watches over the handshakes (net/guard.h). Connections are bounded, so that half
+// of the descriptors that the process may have are left for everything else.
 //
 // Success of a send means queued, nothing more. No ZMTP heartbeats: liveness is PING and
 // PONG, answered by the work loop.
@@ -39,8 +42,7 @@ struct net_directory {
 struct net_options {
     struct net_keys keys;           // of this process
     struct net_directory directory; // who may connect to our listeners
-    bool plain;                     // no CURVE on loopback tcp
-    size_t message_size_max;
+    size_t message_size_max;        // of what comes in on links
 };
 
 enum status net_open(struct net **net, const struct net_options *options,
@@ -50,19 +52,28 @@ enum status net_open(struct net **net, const struct net_options *options,
 // dropped. NULL is allowed.
 void net_close(struct net *net);
 
-// Binds "ipc://PATH" or "tcp://ADDRESS:PORT". Listen last, when the process is ready:
-// connected means ready. An ipc path is taken over from whoever bound it before, so hold
-// the lock of the data directory first. REFUSED: plain on an address that is not loopback,
-// or a library that cannot keep strangers out. UNREACHABLE: the address is in use or not
-// ours.
-enum status net_listen(struct net *net, const char *endpoint, struct fault *fault) MUST_USE;
+struct net_listener {
+    const char *endpoint;    // "ipc://PATH" or "tcp://ADDRESS:PORT"
+    size_t message_size_max; // of the greatest request that is legal there
+    enum role role_least;    // keys of less are refused at the handshake
+    enum role role_local;    // without keys: of others than our user and root, if the directory of
+                             // the ipc path is open to our group; of everybody, if it is plain tcp
+    bool plain;              // tcp on a loopback address without CURVE
+};
+
+// Binds it. Listen last, when the process is ready: connected means ready. An ipc path is
+// taken over from whoever bound it before, so hold the lock of the data directory first.
+// REFUSED: plain on an address that is not loopback, or a library that cannot keep
+// strangers out. UNREACHABLE: the address is in use or not ours.
+enum status net_listen(struct net *net, const struct net_listener *listener,
+                       struct fault *fault) MUST_USE;
 
 // New connections are told to come back later; those that are there stay.
 void net_unlisten(struct net *net);
 
 // Connects a link whose unused number the caller chooses (below NET_LINKS_MAX). server_key
-// is NULL for ipc, and ignored on loopback tcp if the net is plain. The link exists until
-// net_disconnect(), whether or not anybody answers.
+// is NULL for ipc, and for loopback tcp to a listener that is plain; REFUSED on any other address.
+// The link exists until net_disconnect(), whether or not anybody answers.
 enum { NET_LINKS_MAX = 4096 };
 enum status net_connect(struct net *net, uint32_t number, const char *endpoint,
                         const char *server_key, struct fault *fault) MUST_USE;
@@ -110,9 +121,11 @@ struct net_refusals {
     uint64_t connections;  // handshakes of strangers
     uint64_t unauthorised; // messages without a role: the key was revoked
     uint64_t malformed;    // more than one frame, or a routing id that the peer chose
+    uint64_t shut;         // connections that took too much, or were too many
     const char *stranger;  // the last refused key or address, "" if none
+    const char *crowder;   // the last address that something was shut from, "" if none
 };
-struct net_refusals net_refusals(const struct net *net);
+struct net_refusals net_refusals(struct net *net);
 
 // Proves that a stranger with a random key is refused by every CURVE listener: connects
 // to each and waits for the refusal (milliseconds; at most two seconds). REFUSED if one got

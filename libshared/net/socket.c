@@ -19,22 +19,11 @@ enum {
     QUEUE_COUNT = 32768, // messages, far above any credit
     HANDSHAKE_MS = 3000,
     CONNECT_MS = 2000,
-    SILENCE_MS = 5000, // unacknowledged tcp data for so long: the connection is dead
-    BACKLOG_COUNT = 1024,
+    SILENCE_MS = 5000,          // unacknowledged tcp data for so long: the connection is dead
+    BACKLOG_COUNT = 256,        // what a crowd may have us take before it is barred
     CURVE_OVERHEAD_SIZE = 33,   // a frame on the wire is larger than its message
     CURVE_HANDSHAKE_SIZE = 512, // and no handshake command is larger than this
 };
-
-const char *door_domain(enum door door)
-{
-    static const char *const domains[DOOR_COUNT] = {
-        [DOOR_CURVE] = "dkv.curve",
-        [DOOR_OWNER] = "dkv.owner",
-        [DOOR_GROUP] = "dkv.group",
-        [DOOR_PLAIN] = "dkv.plain",
-    };
-    return domains[door];
-}
 
 static bool is_loopback(const char *host, bool ipv6)
 {
@@ -91,10 +80,9 @@ static void set(void *socket, int option, int value)
     (void)failed;
 }
 
-static void set_common(void *socket, const struct net_options *options,
-                       const struct endpoint *endpoint)
+static void set_common(void *socket, size_t message_size_max, const struct endpoint *endpoint)
 {
-    int64_t size_max = (int64_t)options->message_size_max + CURVE_OVERHEAD_SIZE;
+    int64_t size_max = (int64_t)message_size_max + CURVE_OVERHEAD_SIZE;
     if (size_max < CURVE_HANDSHAKE_SIZE)
         size_max = CURVE_HANDSHAKE_SIZE;
     int failed = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max);
@@ -134,9 +122,8 @@ static enum status set_curve(void *socket, const struct net_keys *keys, const ch
     return STATUS_OK;
 }
 
-static enum status set_door(void *socket, enum door door, struct fault *fault)
+static enum status set_domain(void *socket, const char *domain, struct fault *fault)
 {
-    const char *domain = door_domain(door);
     char domain_set[32] = "";
     size_t domain_size = sizeof domain_set;
     int enforced = 1;
@@ -163,54 +150,45 @@ static bool is_open_to_group(const char *path)
            !(stat_now.st_mode & (S_IWGRP | S_IRWXO)) && stat_now.st_gid == getegid();
 }
 
-static enum status bind_masked(void *socket, const char *text, enum door door, struct fault *fault)
+enum status door_of(const struct net_listener *listener, struct door *door, struct fault *fault)
 {
-    mode_t before = umask(door == DOOR_GROUP ? 0007 : 0077);
-    int failed = zmq_bind(socket, text);
-    umask(before);
-    if (failed)
-        return fault_set(fault, STATUS_UNREACHABLE, "%s: cannot listen: %s", text,
-                         zmq_strerror(errno));
-    return STATUS_OK;
-}
-
-static enum status choose_door(const struct net_options *options, const char *text,
-                               const struct endpoint *endpoint, enum door *door,
-                               struct fault *fault)
-{
-    *door = DOOR_CURVE;
-    if (endpoint->ipc)
-        *door = is_open_to_group(endpoint->path) ? DOOR_GROUP : DOOR_OWNER;
-    else if (options->plain)
-        *door = DOOR_PLAIN;
-    if (*door == DOOR_PLAIN && !endpoint->loopback)
+    struct endpoint endpoint;
+    enum status status = endpoint_parse(listener->endpoint, &endpoint, fault);
+    if (status)
+        return status;
+    *door = (struct door){.kind = endpoint.ipc      ? DOOR_LOCAL
+                                  : listener->plain ? DOOR_PLAIN
+                                                    : DOOR_CURVE,
+                          .role_least = listener->role_least,
+                          .role_local = listener->role_local};
+    if (door->kind == DOOR_LOCAL && !is_open_to_group(endpoint.path))
+        door->role_local = ROLE_NONE;
+    if (door->kind == DOOR_PLAIN && !endpoint.loopback)
         return fault_set(fault, STATUS_REFUSED,
                          "%s: net/plain is only for 127.0.0.0/8 and [::1]: messages would be "
                          "open to everybody",
-                         text);
+                         listener->endpoint);
     return STATUS_OK;
 }
 
-enum status socket_listen(void *context, const struct net_options *options, const char *text,
-                          void **socket, enum door *door, struct fault *fault)
+enum status socket_open_router(void *context, const struct net_keys *keys,
+                               const struct net_listener *listener, const struct door *door,
+                               const char *domain, void **socket, struct fault *fault)
 {
     struct endpoint endpoint;
-    enum status status = endpoint_parse(text, &endpoint, fault);
-    if (!status)
-        status = choose_door(options, text, &endpoint, door, fault);
+    enum status status = endpoint_parse(listener->endpoint, &endpoint, fault);
     if (status)
         return status;
     void *router = zmq_socket(context, ZMQ_ROUTER);
     if (!router)
-        return fault_set(fault, STATUS_IO, "%s: no socket: %s", text, zmq_strerror(errno));
-    set_common(router, options, &endpoint);
+        return fault_set(fault, STATUS_IO, "%s: no socket: %s", listener->endpoint,
+                         zmq_strerror(errno));
+    set_common(router, listener->message_size_max, &endpoint);
     set(router, ZMQ_ROUTER_MANDATORY, 1);
     set(router, ZMQ_BACKLOG, BACKLOG_COUNT);
-    status = set_door(router, *door, fault);
-    if (!status && *door == DOOR_CURVE)
-        status = set_curve(router, &options->keys, NULL, fault);
-    if (!status)
-        status = bind_masked(router, text, *door, fault);
+    status = set_domain(router, domain, fault);
+    if (!status && door->kind == DOOR_CURVE)
+        status = set_curve(router, keys, NULL, fault);
     if (status)
         zmq_close(router);
     else
@@ -218,18 +196,28 @@ enum status socket_listen(void *context, const struct net_options *options, cons
     return status;
 }
 
-// The monitor is a PAIR of our own, connected to one that the library binds.
-static void *open_monitor(void *context, void *socket, const char *name)
+enum status socket_bind(void *socket, const struct net_listener *listener, const struct door *door,
+                        struct fault *fault)
 {
-    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
-                 ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                 ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+    mode_t before = umask(door->role_local ? 0007 : 0077);
+    int failed = zmq_bind(socket, listener->endpoint);
+    umask(before);
+    if (failed)
+        return fault_set(fault, STATUS_UNREACHABLE, "%s: cannot listen: %s", listener->endpoint,
+                         zmq_strerror(errno));
+    return STATUS_OK;
+}
+
+// The PAIR is connected to one that the library binds.
+void *monitor_open(void *context, void *socket, const char *name, int events)
+{
     if (zmq_socket_monitor(socket, name, events))
         return NULL;
     void *monitor = zmq_socket(context, ZMQ_PAIR);
     if (!monitor)
         return NULL;
     set(monitor, ZMQ_LINGER, 0);
+    set(monitor, ZMQ_RCVHWM, 0);
     if (zmq_connect(monitor, name)) {
         zmq_close(monitor);
         return NULL;
@@ -245,23 +233,22 @@ enum status socket_connect(void *context, const struct net_options *options, con
     enum status status = endpoint_parse(text, &endpoint, fault);
     if (status)
         return status;
-    bool plain = !endpoint.ipc && options->plain;
-    if (plain && !endpoint.loopback)
-        return fault_set(fault, STATUS_REFUSED, "%s: net/plain is only for 127.0.0.0/8 and [::1]",
-                         text);
-    if (!endpoint.ipc && !plain && !server_key)
+    if (!endpoint.ipc && !endpoint.loopback && !server_key)
         return fault_set(fault, STATUS_REFUSED, "%s: tcp needs the key of the server", text);
     void *dealer = zmq_socket(context, ZMQ_DEALER);
     if (!dealer)
         return fault_set(fault, STATUS_IO, "%s: no socket: %s", text, zmq_strerror(errno));
-    set_common(dealer, options, &endpoint);
+    set_common(dealer, options->message_size_max, &endpoint);
     set(dealer, ZMQ_IMMEDIATE, 1);
     set(dealer, ZMQ_RECONNECT_IVL, endpoint.ipc ? 10 : 50);
     set(dealer, ZMQ_RECONNECT_IVL_MAX, endpoint.ipc ? 100 : 500);
     set(dealer, ZMQ_CONNECT_TIMEOUT, CONNECT_MS);
-    if (!endpoint.ipc && !plain)
+    if (!endpoint.ipc && server_key)
         status = set_curve(dealer, &options->keys, server_key, fault);
-    *monitor = status ? NULL : open_monitor(context, dealer, monitor_name);
+    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
+                 ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                 ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+    *monitor = status ? NULL : monitor_open(context, dealer, monitor_name, events);
     if (!status && (!*monitor || zmq_connect(dealer, text)))
         status =
             fault_set(fault, STATUS_INVALID, "%s: cannot connect: %s", text, zmq_strerror(errno));
@@ -277,7 +264,7 @@ enum status socket_connect(void *context, const struct net_options *options, con
 }
 
 // An event is two frames: u16 event and u32 value, then the address.
-int monitor_next(void *monitor)
+int monitor_next(void *monitor, uint32_t *value)
 {
     uint8_t frame[6];
     int size = zmq_recv(monitor, frame, sizeof frame, ZMQ_DONTWAIT);
@@ -285,6 +272,8 @@ int monitor_next(void *monitor)
         return 0;
     uint16_t event = 0;
     memcpy(&event, frame, sizeof event);
+    if (value)
+        memcpy(value, frame + sizeof event, sizeof *value);
     int more = 1;
     size_t more_size = sizeof more;
     while (!zmq_getsockopt(monitor, ZMQ_RCVMORE, &more, &more_size) && more)

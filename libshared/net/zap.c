@@ -1,6 +1,7 @@
 #include "net/zap.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ struct request {
 };
 
 enum status zap_open(struct zap *zap, void *context, struct net_directory directory,
-                     struct fault *fault)
+                     struct guard *guard, struct fault *fault)
 {
     void *socket = zmq_socket(context, ZMQ_REP);
     int linger_ms = 0;
@@ -37,7 +38,7 @@ enum status zap_open(struct zap *zap, void *context, struct net_directory direct
             zmq_close(socket);
         return fault_set(fault, STATUS_IO, "no authentication handler: %s", zmq_strerror(errno));
     }
-    *zap = (struct zap){.socket = socket, .directory = directory};
+    *zap = (struct zap){.socket = socket, .directory = directory, .guard = guard};
     return STATUS_OK;
 }
 
@@ -46,6 +47,13 @@ void zap_close(struct zap *zap)
     if (zap->socket)
         zmq_close(zap->socket);
     zap->socket = NULL;
+}
+
+void zap_add_door(struct zap *zap, const struct door *door, char domain[ZAP_DOMAIN_SIZE])
+{
+    assert(zap->door_count < ZAP_DOORS_MAX);
+    snprintf(domain, ZAP_DOMAIN_SIZE, "dkv.%u", (unsigned)zap->door_count);
+    zap->doors[zap->door_count++] = *door;
 }
 
 static bool read_request(void *socket, struct request *request)
@@ -75,14 +83,15 @@ static bool is_frame(const struct request *request, enum frame frame, const char
            request->sizes[frame] == strlen(text);
 }
 
-// libzmq gives "localhost:UID:GID:PID" for ipc, from the peer's credentials.
-static bool is_our_user(const char *address)
+// libzmq gives "localhost:UID:GID:PID" for ipc, from the peer's credentials. Root and our own
+// user are us; who else the permissions of the socket let through has the role of the group.
+static enum role role_of_user(const struct door *door, const char *address)
 {
     unsigned uid;
     char after;
     if (sscanf(address, "localhost:%u%c", &uid, &after) != 2 || after != ':')
-        return false;
-    return uid == 0 || uid == geteuid();
+        return ROLE_NONE;
+    return uid == 0 || uid == geteuid() ? ROLE_PEER : door->role_local;
 }
 
 static bool is_loopback_address(const char *address)
@@ -96,39 +105,64 @@ static bool is_loopback_address(const char *address)
     return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-static bool is_known_key(struct zap *zap, const struct request *request, char key[41])
+static const struct door *find_door(const struct zap *zap, const struct request *request)
+{
+    char domain[ZAP_DOMAIN_SIZE];
+    for (uint32_t i = 0; i < zap->door_count; i++) {
+        snprintf(domain, sizeof domain, "dkv.%u", (unsigned)i);
+        if (is_frame(request, FRAME_DOMAIN, domain))
+            return &zap->doors[i];
+    }
+    return NULL;
+}
+
+static enum role role_of_key(const struct zap *zap, const struct door *door, const char *key,
+                             uint64_t *node)
+{
+    enum role role = ROLE_NONE;
+    *node = 0;
+    if (!zap->directory.find || !zap->directory.find(zap->directory.context, key, &role, node) ||
+        role < door->role_least)
+        return ROLE_NONE;
+    return role;
+}
+
+enum role zap_role(const struct zap *zap, const struct door *door, const char *user, uint64_t *node)
+{
+    enum role role = ROLE_NONE;
+    *node = 0;
+    if (door->kind == DOOR_CURVE)
+        return role_of_key(zap, door, user, node);
+    if (user[0] != '@' || role_parse(bytes_of_text(user + 1), &role))
+        return ROLE_NONE;
+    return role;
+}
+
+// The User-Id of the peer, "" if it may not come in; and its key, if it has one.
+static void admit(const struct zap *zap, const struct request *request, char user[64], char key[41])
 {
     enum role role = ROLE_NONE;
     uint64_t node;
-    if (request->count != FRAME_COUNT || request->sizes[FRAME_CREDENTIALS] != 32 ||
-        !zmq_z85_encode(key, (const uint8_t *)request->frames[FRAME_CREDENTIALS], 32))
-        return false;
-    return zap->directory.find && zap->directory.find(zap->directory.context, key, &role, &node) &&
-           role != ROLE_NONE;
-}
-
-// The User-Id of the peer, or NULL if it may not come in.
-static const char *admit(struct zap *zap, const struct request *request, char key[41])
-{
+    user[0] = '\0';
+    const struct door *door = find_door(zap, request);
     if (!request->is_whole || !is_frame(request, FRAME_VERSION, "1.0") ||
-        request->count <= FRAME_MECHANISM)
-        return NULL;
+        request->count <= FRAME_MECHANISM || !door)
+        return;
     const char *address = request->frames[FRAME_ADDRESS];
-    if (is_frame(request, FRAME_MECHANISM, "CURVE"))
-        return is_frame(request, FRAME_DOMAIN, door_domain(DOOR_CURVE)) &&
-                       is_known_key(zap, request, key)
-                   ? key
-                   : NULL;
-    if (!is_frame(request, FRAME_MECHANISM, "NULL"))
-        return NULL;
-    if (is_frame(request, FRAME_DOMAIN, door_domain(DOOR_OWNER)) && is_our_user(address))
-        return door_domain(DOOR_OWNER);
-    if (is_frame(request, FRAME_DOMAIN, door_domain(DOOR_GROUP)) &&
-        !strncmp(address, "localhost:", 10))
-        return door_domain(DOOR_GROUP);
-    if (is_frame(request, FRAME_DOMAIN, door_domain(DOOR_PLAIN)) && is_loopback_address(address))
-        return door_domain(DOOR_PLAIN);
-    return NULL;
+    if (door->kind == DOOR_CURVE) {
+        if (is_frame(request, FRAME_MECHANISM, "CURVE") && request->count == FRAME_COUNT &&
+            request->sizes[FRAME_CREDENTIALS] == 32 &&
+            zmq_z85_encode(key, (const uint8_t *)request->frames[FRAME_CREDENTIALS], 32) &&
+            role_of_key(zap, door, key, &node))
+            snprintf(user, 64, "%s", key);
+        return;
+    }
+    if (is_frame(request, FRAME_MECHANISM, "NULL"))
+        role = door->kind == DOOR_LOCAL       ? role_of_user(door, address)
+               : is_loopback_address(address) ? door->role_local
+                                              : ROLE_NONE;
+    if (role != ROLE_NONE)
+        snprintf(user, 64, "@%s", role_text(role));
 }
 
 static void reply(void *socket, const struct request *request, const char *status, const char *user)
@@ -154,11 +188,13 @@ void zap_serve(struct zap *zap)
 {
     struct request request;
     while (zap->socket && read_request(zap->socket, &request)) {
-        char key[41] = "";
-        const char *user = admit(zap, &request, key);
-        if (!user)
+        char key[41] = "", user[64];
+        admit(zap, &request, user, key);
+        if (!user[0])
             note_refused(zap, &request, key);
-        const char *status = !user ? "400" : zap->is_shut ? "300" : "200";
-        reply(zap->socket, &request, status, user && !zap->is_shut ? user : "");
+        else if (key[0])
+            guard_admit(zap->guard, request.frames[FRAME_ADDRESS]);
+        const char *status = !user[0] ? "400" : zap->is_shut ? "300" : "200";
+        reply(zap->socket, &request, status, zap->is_shut ? "" : user);
     }
 }

@@ -193,6 +193,11 @@ static void log_refusals(struct daemon *daemon)
     if (now.unauthorised != then->unauthorised)
         log_line(LOG_LEVEL_WARNING, "dropped %llu messages of keys that are not allowed",
                  (unsigned long long)(now.unauthorised - then->unauthorised));
+    if (now.shut != then->shut)
+        log_line(LOG_LEVEL_WARNING,
+                 "shut %llu connections that took too much without a key or were too many, the "
+                 "last from %s",
+                 (unsigned long long)(now.shut - then->shut), now.crowder);
     if (now.malformed != then->malformed)
         log_line(LOG_LEVEL_WARNING, "dropped %llu messages of more than one frame",
                  (unsigned long long)(now.malformed - then->malformed));
@@ -344,7 +349,7 @@ static enum status listen_up_to(struct daemon *daemon, uint32_t count, struct fa
     if (daemon->listening == count)
         return STATUS_OK;
     while (!status && daemon->listening < count)
-        status = net_listen(daemon->net, daemon->options->listen[daemon->listening++], fault);
+        status = net_listen(daemon->net, &daemon->options->listeners[daemon->listening++], fault);
     return status ? status : net_self_test(daemon->net, fault);
 }
 
@@ -363,7 +368,7 @@ static int become_ready(struct daemon *daemon, struct moment now)
     if (daemon->is_ready || daemon->stop_by_ms ||
         (brain->is_ready && !brain->is_ready(brain->self, now)))
         return 0;
-    enum status status = listen_up_to(daemon, daemon->options->listen_count, &fault);
+    enum status status = listen_up_to(daemon, daemon->options->listener_count, &fault);
     if (status) {
         log_line(LOG_LEVEL_ERROR, "%s", fault.text);
         notify_status(fault.text);

@@ -52,10 +52,10 @@ struct daemon_brain {
 };
 
 struct daemon_options {
-    const char *name;          // "dkv-store"
-    unsigned tick_ms;          // on_tick is called at least this often
-    const char *const *listen; // endpoints to bind: the first ones at once, the others (and
-    uint32_t listen_count;     // READY=1) once the brain is ready
+    const char *name;                     // "dkv-store"
+    unsigned tick_ms;                     // on_tick is called at least this often
+    const struct net_listener *listeners; // to bind: the first ones at once, the others (and
+    uint32_t listener_count;              // READY=1) once the brain is ready
     uint32_t listen_at_once;
     struct key_directory *keys; // re-read about once a second and at SIGHUP; or NULL
 };

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RING_PATH "data/ring/ring"
@@ -254,11 +255,27 @@ void node_open(struct node *node)
     struct net_options options = {
         .keys = node->key.keys,
         .directory = {node, find_key},
-        .plain = node->settings.plain,
         .message_size_max = MESSAGE_SIZE_MAX,
     };
     if (net_open(&node->net, &options, &fault))
         die(EXIT_CONFIGURATION, "%s", fault.text);
+}
+
+const char *node_private_ipc(const struct node *node, const char *name,
+                             char endpoint[NODE_PATH_SIZE])
+{
+    char path[NODE_PATH_SIZE], rest[64];
+    struct stat facts;
+    node_path(node, "run/private", path);
+    if ((mkdir(path, 0700) && errno != EEXIST) || lstat(path, &facts))
+        die(EXIT_CONFIGURATION, "unable to make %s: %s", path, strerror(errno));
+    if (!S_ISDIR(facts.st_mode) || facts.st_uid != geteuid() || facts.st_mode & 077)
+        die(EXIT_CONFIGURATION,
+            "%s: must be a directory of our own user that nobody else may enter "
+            "(mode 0700)",
+            path);
+    snprintf(rest, sizeof rest, "run/private/%s", name);
+    return node_ipc(node, rest, endpoint);
 }
 
 void node_close(struct node *node)

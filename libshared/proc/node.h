@@ -5,6 +5,8 @@
 //     DIR/keys/node.key    the node's CURVE key
 //     DIR/keys/authorized  public keys of clients and operators
 //     DIR/keys/seals       what the router seals contexts with (proc/seal_file.h)
+//     DIR/run              the socket for users of this machine
+//     DIR/run/private      sockets between the node's own processes, mode 0700
 //
 // Keys of nodes are in the ring document itself: whoever holds one is a peer.
 #pragma once
@@ -45,3 +47,8 @@ const char *node_path(const struct node *node, const char *rest, char path[NODE_
 const char *node_ipc(const struct node *node, const char *rest, char endpoint[NODE_PATH_SIZE]);
 const char *node_tcp(const struct ring_node *ring_node, unsigned port_offset,
                      char endpoint[NODE_PATH_SIZE]);
+
+// "ipc://DIR/run/private/name": makes the directory if it is not there, and ends the process if it
+// is open to others.
+const char *node_private_ipc(const struct node *node, const char *name,
+                             char endpoint[NODE_PATH_SIZE]);

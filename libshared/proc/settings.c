@@ -4,6 +4,7 @@
 #include "base/zpl.h"
 #include "os/owner.h"
 #include "proc/log.h"
+#include "wire/role.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -41,6 +42,12 @@ static const struct choice levels[] = {{"error", LOG_LEVEL_ERROR},
                                        {"debug", LOG_LEVEL_DEBUG},
                                        {0}};
 
+static const struct choice roles[] = {{"none", ROLE_NONE},
+                                      {"reader", ROLE_READER},
+                                      {"client", ROLE_CLIENT},
+                                      {"admin", ROLE_ADMIN},
+                                      {0}};
+
 static const struct choice durabilities[] = {{"group", 0}, {"interval", 1}, {"none", 2}, {0}};
 
 // What a value must be and where it goes. min and max: the number; of a text its size.
@@ -60,7 +67,10 @@ struct rule {
     ROW("node/port", "7400", PORT, port, 1, 65530, NULL, "base port, with those above it")         \
     ROW("node/dc", "dc1", TEXT, dc, 1, 63, NULL, "datacenter")                                     \
     ROW("node/rack", "r1", TEXT, rack, 1, 63, NULL, "rack: what fails together")                   \
-    ROW("net/plain", "0", FLAG, plain, 0, 1, NULL, "no encryption; loopback addresses only")       \
+    ROW("net/plain", "0", FLAG, plain, 0, 1, NULL,                                                 \
+        "clients without encryption and keys; loopback addresses only")                            \
+    ROW("net/local_role", "client", CHOICE, local_role, 0, 0, roles,                               \
+        "of members of the group at run/router.sock: none, reader, client or admin")               \
     ROW("log/level", "info", CHOICE, log_level, 0, 0, levels, "error, warning, info or debug")     \
     ROW("ping/interval", "200ms", DURATION, ping_interval_ms, 10, 60 * SECOND, NULL,               \
         "how often other processes are asked whether they live")                                   \

@@ -25,8 +25,9 @@ struct settings {
     uint16_t port;     // base port
     char dc[64];
     char rack[64];
-    bool plain;    // net/plain: no CURVE, loopback only
-    int log_level; // log/level: enum log_level
+    bool plain;     // net/plain: clients need no CURVE, loopback only
+    int local_role; // net/local_role: enum role
+    int log_level;  // log/level: enum log_level
     uint64_t ping_interval_ms, ping_down_after_ms;
     uint64_t value_size_max, record_size_max;             // limits/...
     uint64_t request_memory_ms;                           // request/memory

@@ -50,27 +50,38 @@ static uint16_t free_port(void)
     return ntohs(address.sin_port);
 }
 
+static struct net_listener listener_at(const char *endpoint)
+{
+    return (struct net_listener){
+        .endpoint = endpoint, .message_size_max = SIZE_MAX_TEST, .role_local = ROLE_READER};
+}
+
+static enum status listen_at(struct net *net, const char *endpoint, bool plain, struct fault *fault)
+{
+    struct net_listener listener = listener_at(endpoint);
+    listener.plain = plain;
+    return net_listen(net, &listener, fault);
+}
+
 static void open_server(struct stage *stage, bool plain)
 {
     struct net_options options = {.keys = stage->server_keys,
                                   .directory = {&stage->list, find},
-                                  .plain = plain,
                                   .message_size_max = SIZE_MAX_TEST};
     struct fault fault = {0};
     assert_int_equal(net_open(&stage->server, &options, &fault), STATUS_OK);
-    if (net_listen(stage->server, stage->endpoint, &fault))
+    if (listen_at(stage->server, stage->endpoint, plain, &fault))
         fail_msg("%s", fault.text);
 }
 
 static void open_client(struct stage *stage, bool plain)
 {
-    struct net_options options = {
-        .keys = stage->client_keys, .plain = plain, .message_size_max = SIZE_MAX_TEST};
+    struct net_options options = {.keys = stage->client_keys, .message_size_max = SIZE_MAX_TEST};
     struct fault fault = {0};
     bool is_tcp = !strncmp(stage->endpoint, "tcp", 3);
     assert_int_equal(net_open(&stage->client, &options, &fault), STATUS_OK);
     if (net_connect(stage->client, 0, stage->endpoint,
-                    is_tcp ? stage->server_keys.public_key : NULL, &fault))
+                    is_tcp && !plain ? stage->server_keys.public_key : NULL, &fault))
         fail_msg("%s", fault.text);
 }
 
@@ -259,13 +270,13 @@ TEST(plain_is_for_loopback_alone)
     open_client(&stage, true);
     struct fault fault;
     for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(net_listen(stage.server, open[i], &fault), STATUS_REFUSED);
+        assert_int_equal(listen_at(stage.server, open[i], true, &fault), STATUS_REFUSED);
         assert_int_equal(net_connect(stage.client, 1, open[i], NULL, &fault), STATUS_REFUSED);
     }
     struct arrival arrival;
     assert_int_equal(send_soon(&stage, "plain", PATIENCE_MS), STATUS_OK);
     expect(&stage, stage.server, "plain", &arrival);
-    assert_int_equal(arrival.role, ROLE_PEER);
+    assert_int_equal(arrival.role, ROLE_READER); // as the listener says
     end(&stage);
 }
 
@@ -274,8 +285,8 @@ TEST(tcp_without_keys_is_refused)
     struct net_options options = {.message_size_max = SIZE_MAX_TEST};
     struct net *net;
     assert_int_equal(net_open(&net, &options, NULL), STATUS_OK);
-    assert_int_equal(net_listen(net, "tcp://127.0.0.1:17999", NULL), STATUS_INVALID);
-    assert_int_equal(net_connect(net, 0, "tcp://127.0.0.1:17999", NULL, NULL), STATUS_REFUSED);
+    assert_int_equal(listen_at(net, "tcp://127.0.0.1:17999", false, NULL), STATUS_INVALID);
+    assert_int_equal(net_connect(net, 0, "tcp://10.0.0.1:17999", NULL, NULL), STATUS_REFUSED);
     assert_int_equal(net_connect(net, 0, "tcp://127.0.0.1:17999", "key", NULL), STATUS_INVALID);
     net_close(net);
 }
@@ -290,12 +301,12 @@ TEST(an_endpoint_that_makes_no_sense_is_invalid)
     struct net *net;
     assert_int_equal(net_open(&net, &options, NULL), STATUS_OK);
     for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        assert_int_equal(net_listen(net, wrong[i], NULL), STATUS_INVALID);
+        assert_int_equal(listen_at(net, wrong[i], false, NULL), STATUS_INVALID);
         assert_int_equal(net_connect(net, 0, wrong[i], NULL, NULL), STATUS_INVALID);
     }
     char longer[200] = "ipc:///";
     memset(longer + 7, 'a', 150);
-    assert_int_equal(net_listen(net, longer, NULL), STATUS_INVALID);
+    assert_int_equal(listen_at(net, longer, false, NULL), STATUS_INVALID);
     net_close(net);
 }
 
@@ -332,6 +343,42 @@ TEST(a_socket_in_a_directory_of_our_group_is_open_to_the_group)
     end(&stage);
 }
 
+TEST(a_socket_for_a_group_without_a_role_is_private)
+{
+    struct stage stage;
+    prepare(&stage, false);
+    assert_int_equal(chmod(stage.directory, 0750), 0);
+    struct net_options options = {.keys = stage.server_keys};
+    struct net_listener listener = listener_at(stage.endpoint);
+    listener.role_local = ROLE_NONE;
+    assert_int_equal(net_open(&stage.server, &options, NULL), STATUS_OK);
+    assert_int_equal(net_listen(stage.server, &listener, NULL), STATUS_OK);
+    struct stat facts;
+    assert_int_equal(stat(stage.endpoint + 6, &facts), 0);
+    assert_int_equal(facts.st_mode & 0777, 0700);
+    end(&stage);
+}
+
+TEST(a_known_key_of_too_low_a_role_is_a_stranger)
+{
+    struct stage stage;
+    prepare(&stage, true);
+    struct net_options options = {.keys = stage.server_keys, .directory = {&stage.list, find}};
+    struct net_listener listener = listener_at(stage.endpoint);
+    listener.role_least = ROLE_PEER;
+    assert_int_equal(net_open(&stage.server, &options, NULL), STATUS_OK);
+    assert_int_equal(net_listen(stage.server, &listener, NULL), STATUS_OK);
+    open_client(&stage, false);
+    assert_true(is_lost_soon(&stage));
+    assert_int_equal(net_refusals(stage.server).connections, 1);
+    stage.list.role = ROLE_PEER;
+    assert_int_equal(net_reconnect(stage.client, 0, NULL), STATUS_OK);
+    assert_int_equal(send_soon(&stage, "peer", PATIENCE_MS), STATUS_OK);
+    struct arrival arrival;
+    expect(&stage, stage.server, "peer", &arrival);
+    end(&stage);
+}
+
 TEST(a_message_above_the_limit_never_arrives_and_others_still_do)
 {
     static char large[2 * SIZE_MAX_TEST];
@@ -360,6 +407,107 @@ static void *open_raw(void **context, const char *endpoint, const char *routing_
         zmq_setsockopt(socket, ZMQ_ROUTING_ID, routing_id, strlen(routing_id));
     assert_int_equal(zmq_connect(socket, endpoint), 0);
     return socket;
+}
+
+// A connection of somebody who says what he likes, to the stage's listener.
+static int dial(const struct stage *stage)
+{
+    const char *port = strrchr(stage->endpoint, ':') + 1;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    address.sin_port = htons((uint16_t)atoi(port));
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct timeval patience = {.tv_sec = 1};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    return connect(fd, (struct sockaddr *)&address, sizeof address) ? -1 : fd;
+}
+
+static void greet(int fd)
+{
+    static const uint8_t greeting[64] = {0xff, [9] = 0x7f, 3, 0, 'C', 'U', 'R', 'V', 'E'};
+    assert_int_equal(send(fd, greeting, sizeof greeting, MSG_NOSIGNAL), sizeof greeting);
+}
+
+// Bytes that are taken before the connection is closed, `max` at most.
+static size_t push(int fd, size_t max)
+{
+    static char bytes[4096];
+    size_t size = 0;
+    while (size < max) {
+        ssize_t sent = send(fd, bytes, sizeof bytes, MSG_NOSIGNAL);
+        if (sent <= 0)
+            break;
+        size += (size_t)sent;
+    }
+    return size;
+}
+
+TEST(who_has_proved_nothing_is_shut_after_a_few_kilobytes)
+{
+    enum { SIZE = 256 << 20 };
+    struct stage stage;
+    prepare(&stage, true);
+    struct net_options options = {.keys = stage.server_keys, .directory = {&stage.list, find}};
+    struct net_listener listener = listener_at(stage.endpoint);
+    listener.message_size_max = 2 * SIZE;
+    assert_int_equal(net_open(&stage.server, &options, NULL), STATUS_OK);
+    assert_int_equal(net_listen(stage.server, &listener, NULL), STATUS_OK);
+    int fd = dial(&stage);
+    greet(fd);
+    static const uint8_t frame[9] = {2, [5] = 0x1f}; // of 520 MiB
+    assert_int_equal(send(fd, frame, sizeof frame, MSG_NOSIGNAL), sizeof frame);
+    assert_true(push(fd, SIZE) < SIZE);
+    close(fd);
+    struct net_refusals refusals = net_refusals(stage.server);
+    assert_int_equal(refusals.shut, 1);
+    assert_string_equal(refusals.crowder, "127.0.0.1");
+    open_client(&stage, false); // who knows a key is not held to that
+    struct arrival arrival;
+    assert_int_equal(send_soon(&stage, "hello", PATIENCE_MS), STATUS_OK);
+    expect(&stage, stage.server, "hello", &arrival);
+    end(&stage);
+}
+
+TEST(a_client_may_send_a_large_message_at_once)
+{
+    static char large[1 << 20];
+    memset(large, 'x', sizeof large - 1);
+    struct stage stage;
+    struct arrival arrival;
+    prepare(&stage, true);
+    struct net_options options = {.keys = stage.server_keys, .directory = {&stage.list, find}};
+    struct net_listener listener = listener_at(stage.endpoint);
+    listener.message_size_max = sizeof large;
+    assert_int_equal(net_open(&stage.server, &options, NULL), STATUS_OK);
+    assert_int_equal(net_listen(stage.server, &listener, NULL), STATUS_OK);
+    for (int i = 0; i < 20; i++) {
+        open_client(&stage, false);
+        assert_int_equal(send_soon(&stage, large, PATIENCE_MS), STATUS_OK);
+        expect(&stage, stage.server, large, &arrival);
+        net_close(stage.client);
+    }
+    stage.client = NULL;
+    assert_int_equal(net_refusals(stage.server).shut, 0);
+    end(&stage);
+}
+
+TEST(who_comes_again_and_again_without_a_key_is_not_taken_any_more)
+{
+    struct stage stage;
+    prepare(&stage, true);
+    open_server(&stage, false);
+    int tried = 0, fd = 0;
+    for (; tried < 2000 && fd >= 0; tried++) {
+        fd = dial(&stage);
+        close(fd);
+        stage.client = NULL;
+    }
+    assert_true(tried < 2000); // its SYNs are dropped
+    open_client(&stage, false);
+    struct arrival arrival; // until it has credit again
+    assert_int_equal(send_soon(&stage, "patient", 4 * PATIENCE_MS), STATUS_OK);
+    expect(&stage, stage.server, "patient", &arrival);
+    end(&stage);
 }
 
 TEST(a_message_of_several_frames_is_dropped_whole)
@@ -532,7 +680,7 @@ TEST(an_address_in_use_is_an_error)
     open_server(&stage, false);
     struct net *server = stage.server;
     struct fault fault;
-    assert_int_equal(net_listen(server, stage.endpoint, &fault), STATUS_UNREACHABLE);
+    assert_int_equal(listen_at(server, stage.endpoint, false, &fault), STATUS_UNREACHABLE);
     assert_non_null(strstr(fault.text, stage.endpoint));
     end(&stage);
 }
@@ -556,7 +704,12 @@ TESTS(RUN(a_known_key_is_let_in_and_every_message_carries_its_role_and_node),
       RUN(a_stranger_that_became_known_gets_in_on_a_link_made_anew),
       RUN(a_server_with_another_key_is_not_talked_to), RUN(a_connection_without_curve_is_refused),
       RUN(a_revoked_key_is_not_heard_from_the_next_message_on), RUN(plain_is_for_loopback_alone),
-      RUN(tcp_without_keys_is_refused), RUN(an_endpoint_that_makes_no_sense_is_invalid),
+      RUN(who_has_proved_nothing_is_shut_after_a_few_kilobytes),
+      RUN(a_client_may_send_a_large_message_at_once),
+      RUN(who_comes_again_and_again_without_a_key_is_not_taken_any_more),
+      RUN(a_socket_for_a_group_without_a_role_is_private),
+      RUN(a_known_key_of_too_low_a_role_is_a_stranger), RUN(tcp_without_keys_is_refused),
+      RUN(an_endpoint_that_makes_no_sense_is_invalid),
       RUN(over_ipc_our_own_user_is_a_peer_and_the_socket_is_private),
       RUN(a_socket_in_a_directory_of_our_group_is_open_to_the_group),
       RUN(a_message_above_the_limit_never_arrives_and_others_still_do),

@@ -162,9 +162,9 @@ static void open_stage(struct stage *stage, void (*script)(struct stage *, struc
 
 static int run(struct stage *stage)
 {
-    const char *const listen[] = {stage->endpoint};
+    const struct net_listener listener = {.endpoint = stage->endpoint, .message_size_max = 4096};
     struct daemon_options options = {
-        .name = "test", .tick_ms = TICK_MS, .listen = listen, .listen_count = 1};
+        .name = "test", .tick_ms = TICK_MS, .listeners = &listener, .listener_count = 1};
     daemon_init();
     return daemon_run(&options, &stage->brain, stage->net);
 }
@@ -324,7 +324,8 @@ static void lose_a_link(struct stage *stage, struct outbox *outbox)
     if (stage->ticks == 1) {
         snprintf(endpoint, sizeof endpoint, "%s2", stage->endpoint);
         assert_int_equal(net_open(&server, &options, NULL), STATUS_OK);
-        assert_int_equal(net_listen(server, endpoint, NULL), STATUS_OK);
+        const struct net_listener listener = {.endpoint = endpoint, .message_size_max = 4096};
+        assert_int_equal(net_listen(server, &listener, NULL), STATUS_OK);
         assert_int_equal(net_connect(stage->net, 1, endpoint, NULL, NULL), STATUS_OK);
     }
     if (server)

@@ -3,6 +3,7 @@
 
 #include "proc/log.h"
 #include "proc/settings.h"
+#include "wire/role.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,7 @@ TEST(what_is_not_given_has_its_default)
     assert_string_equal(settings.dc, "dc1");
     assert_string_equal(settings.rack, "r1");
     assert_false(settings.plain);
+    assert_int_equal(settings.local_role, ROLE_CLIENT);
     assert_int_equal(settings.log_level, LOG_LEVEL_INFO);
     assert_int_equal(settings.ping_interval_ms, 200);
     assert_int_equal(settings.ping_down_after_ms, 600);
@@ -71,7 +73,7 @@ TEST(every_kind_of_value_is_read)
     struct settings settings;
     struct fault fault;
     if (load(NODE "    port = 9000\n    dc = \"east\"\n    rack = 'r#7'\n"
-                  "net\n    plain = \"1\"\n"
+                  "net\n    plain = \"1\"\n    local_role = \"none\"\n"
                   "log\n    level = \"debug\"\n"
                   "ping\n    interval = \"1s\"\n    down_after = \"1m\"\n"
                   "store\n    durability = \"interval\"\n    cache = \"8MiB\"\n",
@@ -81,6 +83,7 @@ TEST(every_kind_of_value_is_read)
     assert_string_equal(settings.dc, "east");
     assert_string_equal(settings.rack, "r#7");
     assert_true(settings.plain);
+    assert_int_equal(settings.local_role, ROLE_NONE);
     assert_int_equal(settings.log_level, LOG_LEVEL_DEBUG);
     assert_int_equal(settings.ping_interval_ms, 1000);
     assert_int_equal(settings.ping_down_after_ms, 60000);
