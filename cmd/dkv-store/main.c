@@ -3,6 +3,7 @@
 #include "dkv-store/offline.h"
 #include "dkv-store/store.h"
 #include "os/clock.h"
+#include "os/descriptors.h"
 #include "os/entropy.h"
 #include "os/huge_pages.h"
 #include "os/posix_vfs.h"
@@ -158,6 +159,8 @@ static struct store_options options_of(const struct node *node, struct posix_vfs
     options.lsm.pages = &huge_pages;
     options.lsm.dir = dir;
     options.lsm.seed = entropy_u64();
+    if (options.lsm.table_count_max > descriptors_max() / 8)
+        options.lsm.table_count_max = descriptors_max() / 8;
     options.lsm.memtable_size = settings->memtable_size;
     options.lsm.log_segment_size = settings->log_segment_size;
     options.lsm.cache_size = settings->cache_size;
@@ -173,6 +176,7 @@ static int exit_status_of(enum status status)
     switch (status) {
     case STATUS_LOCKED:
     case STATUS_DISK_FULL:
+    case STATUS_EXHAUSTED:
         return 10;
     case STATUS_INVALID:
         return 2;

@@ -41,7 +41,7 @@ static enum status locate_and_read(struct store *store, const struct message_hea
         parked_find(&store->parked, store->wait.key, &store->wait.position))
         return STATUS_BUSY;
     status = replica_read(store, place, &fault);
-    if (status && status != STATUS_BUSY)
+    if (status && status != STATUS_BUSY && status != STATUS_EXHAUSTED)
         store_note_damage(store, &store->counts.damaged_reads, &fault);
     return status;
 }
@@ -279,7 +279,7 @@ static enum status scan_page(struct store *store, const struct op_scan_local *sc
     struct fault fault = {0};
     enum status status = collect_page(store, scan, walk, scanned, last, &fault);
     store->wait.miss_count += status == STATUS_BUSY;
-    if (status && status != STATUS_BUSY)
+    if (status && status != STATUS_BUSY && status != STATUS_EXHAUSTED)
         store_note_damage(store, &store->counts.damaged_reads, &fault);
     lsm_scan_close(walk);
     buf_release(&from);

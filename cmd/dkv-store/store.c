@@ -34,7 +34,8 @@ static enum status take_job(struct store *store, struct lsm_job *job, struct fau
 {
     struct fault reason = {0};
     enum status status = lsm_on_done(store->lsm, job, &reason);
-    if (!status || status == STATUS_DISK_FULL || lsm_failed(store->lsm))
+    if (!status || status == STATUS_DISK_FULL || status == STATUS_EXHAUSTED ||
+        lsm_failed(store->lsm))
         return status ? fault_set(fault, status, "%s", reason.text) : STATUS_OK;
     if (status == STATUS_CORRUPT)
         store_note_damage(store, &store->counts.damaged_merges, &reason);

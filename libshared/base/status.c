@@ -32,6 +32,7 @@ static const struct {
     [STATUS_NOT_OWNER] = {"not an owner of this partition", 5},
     [STATUS_LATE] = {"came too late, nothing was written", 5},
     [STATUS_NOT_KEPT] = {"superseded everywhere", 5},
+    [STATUS_EXHAUSTED] = {"too many open files", 5},
 };
 
 const char *status_text(enum status status)

@@ -40,12 +40,13 @@ enum status {
     STATUS_NOT_OWNER = 25,     // this node does not own the partition
     STATUS_LATE = 26,          // it was under way for too long: nothing was done
     STATUS_NOT_KEPT = 27,      // known and superseded everywhere: no copy counts
+    STATUS_EXHAUSTED = 28,     // no descriptor is left: try again shortly; nothing was done
     STATUS_COUNT
 };
 
 // A short English phrase for people, such as "not found". Never NULL.
 const char *status_text(enum status status);
 
-// The exit status of dkv(1) for an outcome; see EXIT STATUS there. BUSY is
+// The exit status of dkv(1) for an outcome; see EXIT STATUS there. BUSY and EXHAUSTED are
 // UNAVAILABLE for a caller: nothing was done.
 int status_exit_code(enum status status);

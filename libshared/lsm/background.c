@@ -83,7 +83,7 @@ void flush_run(struct lsm_job *job)
 {
     if (!job->status)
         job->status = flush_step(&job->lsm->flush, STEP_SIZE, &job->fault);
-    job->is_final = job->status && job->status != STATUS_DISK_FULL;
+    job->is_final = job->status && !engine_may_pass(job->status);
 }
 
 void flush_on_done(struct lsm *lsm, struct lsm_job *job)
@@ -207,7 +207,7 @@ static bool is_where_failed(const struct lsm *lsm, const struct merge *merge)
 static bool may_pass(struct lsm *lsm, const struct merge *merge, enum status status)
 {
     if (status != STATUS_IO)
-        return status == STATUS_DISK_FULL;
+        return engine_may_pass(status);
     lsm->has_merge_failed = !is_where_failed(lsm, merge);
     buf_set(&lsm->merge_failed, buf_bytes(&merge->span.begin));
     return lsm->has_merge_failed;

@@ -153,7 +153,7 @@ enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
 void commit_run(struct lsm_job *job)
 {
     job->status = manifest_append(&job->lsm->manifest, buf_bytes(&job->edit), &job->fault);
-    job->is_final = job->status && job->status != STATUS_DISK_FULL;
+    job->is_final = job->status && !engine_may_pass(job->status);
 }
 
 // ---- In force ----------------------------------------------------------------------

@@ -192,6 +192,13 @@ static inline bool engine_is_idle(const struct lsm *lsm)
     return lsm->now_ms - lsm->write_ms >= IDLE_MS;
 }
 
+// Whether a job that failed so is tried again, and until then only what needs it waits: nothing is
+// damaged, and there may be room, or a descriptor, again.
+static inline bool engine_may_pass(enum status status)
+{
+    return status == STATUS_DISK_FULL || status == STATUS_EXHAUSTED;
+}
+
 // Gives back what a job holds.
 void engine_release_job(struct lsm_job *job);
 

@@ -108,7 +108,7 @@ static void run_rewrite(struct lsm_job *job)
         if (job->status)
             manifest_close(&job->manifest); // the file stays until the next open
     }
-    job->is_final = job->status && job->status != STATUS_DISK_FULL;
+    job->is_final = job->status && !engine_may_pass(job->status);
 }
 
 static void run_remove(struct lsm_job *job)
@@ -126,12 +126,12 @@ void lsm_job_run(struct lsm_job *job)
     switch (job->kind) {
     case JOB_LOG:
         job->status = log_write_run(&job->write, lsm->vfs, lsm->database, &job->fault);
-        job->is_final = job->status && job->status != STATUS_DISK_FULL;
+        job->is_final = job->status && !engine_may_pass(job->status);
         break;
     case JOB_PREPARE:
         job->status = segment_prepare(&job->segment, lsm->vfs, lsm->dir, lsm->database,
                                       job->recycled, &job->fault);
-        job->is_final = job->status && job->status != STATUS_DISK_FULL;
+        job->is_final = job->status && !engine_may_pass(job->status);
         break;
     case JOB_FLUSH:
         flush_run(job);
@@ -161,15 +161,15 @@ void lsm_job_run(struct lsm_job *job)
 
 // ---- Taking the result in --------------------------------------------------------------
 
-static void wait_for_space(struct lsm *lsm)
+static void wait_for_room(struct lsm *lsm, enum status status)
 {
-    lsm->is_disk_full = true;
+    lsm->is_disk_full |= status == STATUS_DISK_FULL;
     lsm->is_waiting = true;
     lsm->retry_ms = lsm->now_ms + RETRY_MS;
 }
 
 // Whether others have to wait for the room that this job did not find.
-static bool needs_space(const struct lsm *lsm, const struct lsm_job *job)
+static bool needs_room(const struct lsm *lsm, const struct lsm_job *job)
 {
     return job->kind != JOB_MERGE && (job->kind != JOB_PREPARE || log_is_short(&lsm->log));
 }
@@ -183,7 +183,7 @@ static void note_space(struct lsm *lsm)
 
 static void on_log_done(struct lsm *lsm, struct lsm_job *job)
 {
-    lsm->is_log_retry = job->status == STATUS_DISK_FULL;
+    lsm->is_log_retry = engine_may_pass(job->status);
     if (job->status)
         return;
     lsm->stats.disk_written_bytes += job->write.size_written;
@@ -246,8 +246,8 @@ enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *faul
         break;
     }
     lsm->is_failed |= job->is_final;
-    if (job->status == STATUS_DISK_FULL && needs_space(lsm, job))
-        wait_for_space(lsm);
+    if (engine_may_pass(job->status) && needs_room(lsm, job))
+        wait_for_room(lsm, job->status);
     if (job->status)
         fault_set(fault, job->status, "%s", job->fault.text);
     engine_release_job(job);

@@ -244,8 +244,8 @@ void lsm_job_run(struct lsm_job *job);
 
 // Takes the result in and frees the job. When it failed the fault says why, and lsm_failed() tells
 // whether writes must stop. If not, it was a merge or a checkpoint. CORRUPT: its range is left as
-// it is from now on. DISK_FULL, and IO where that may pass: it will be tried again after
-// lsm_tick().
+// it is from now on. DISK_FULL, EXHAUSTED, and IO where that may pass: it will be tried again
+// after lsm_tick().
 enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *fault) MUST_USE;
 
 // Call a few times a second: retries after a full disk, interval syncs.

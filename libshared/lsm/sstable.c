@@ -86,7 +86,8 @@ static void close_file(struct sstable *table)
     files->open[i] = files->open[--files->count];
 }
 
-static void close_oldest(struct sstable_files *files)
+// False if none may be closed.
+static bool close_oldest(struct sstable_files *files)
 {
     struct sstable *oldest = NULL;
     for (size_t i = 0; i < files->count; i++) {
@@ -96,6 +97,7 @@ static void close_oldest(struct sstable_files *files)
     }
     if (oldest)
         close_file(oldest);
+    return oldest != NULL;
 }
 
 static enum status open_file(struct sstable *table, struct fault *fault)
@@ -129,6 +131,8 @@ enum status sstable_use(struct sstable *table, struct fault *fault)
     if (table->file)
         return STATUS_OK;
     enum status status = open_file(table, fault);
+    while (status == STATUS_EXHAUSTED && close_oldest(table->files))
+        status = open_file(table, fault);
     if (!status)
         sstable_adopt(table, table->files);
     return status;

@@ -4,6 +4,7 @@
 #include "base/xalloc.h"
 #include "net/zap.h"
 #include "os/clock.h"
+#include "os/descriptors.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <zmq.h>
 
 enum {
@@ -137,11 +137,9 @@ void net_close(struct net *net)
 
 static struct crowd_limits find_limits(void)
 {
-    struct rlimit files = {.rlim_cur = 1024};
-    getrlimit(RLIMIT_NOFILE, &files);
-    uint32_t max = CONNECTIONS_MAX;
-    if (files.rlim_cur / 2 < max)
-        max = (uint32_t)files.rlim_cur / 2;
+    uint32_t max = descriptors_max() / 2;
+    if (max > CONNECTIONS_MAX)
+        max = CONNECTIONS_MAX;
     return (struct crowd_limits){
         .connections_max = max,
         .share_max = max / SHARES,

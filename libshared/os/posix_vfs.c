@@ -33,6 +33,9 @@ static enum status status_of_errno(void)
     case ENOSPC:
     case EDQUOT:
         return STATUS_DISK_FULL;
+    case EMFILE:
+    case ENFILE:
+        return STATUS_EXHAUSTED;
     default:
         return STATUS_IO;
     }

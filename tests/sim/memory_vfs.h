@@ -118,8 +118,8 @@ void memory_vfs_kill(struct memory_vfs *vfs);
 
 // ---- Faults --------------------------------------------------------------------
 
-// After `skip` further calls of these kinds the next fails with `status` (IO or
-// DISK_FULL), and with `for_ever` all that follow. A failed write has written a part.
+// After `skip` further calls of these kinds the next fails with `status` (IO,
+// DISK_FULL or EXHAUSTED), and with `for_ever` all that follow. A failed write has written a part.
 // A failed sync leaves an unknown part of the file durable, and no later sync will
 // make good for the rest. A new plan replaces the old; `kinds` 0 ends it.
 void memory_vfs_fail(struct memory_vfs *vfs, unsigned kinds, uint64_t skip, enum status status,

@@ -9,6 +9,7 @@ TEST(the_exit_status_tells_written_from_not_written_from_not_known)
 {
     assert_int_equal(status_exit_code(STATUS_OK), 0);
     assert_int_equal(status_exit_code(STATUS_UNAVAILABLE), 5);
+    assert_int_equal(status_exit_code(STATUS_EXHAUSTED), 5);
     assert_int_equal(status_exit_code(STATUS_INDETERMINATE), 6);
 }
 

@@ -158,6 +158,29 @@ TEST(a_full_disk_is_told_from_a_broken_one)
     vfs->close(vfs, file);
 }
 
+TEST(a_process_without_descriptors_is_told_from_a_broken_disk)
+{
+    enum { MANY = 64, FLAGS = VFS_WRITE | VFS_CREATE };
+    struct vfs_file *files[MANY];
+    struct fault fault;
+    struct rlimit before;
+    unsigned count = 0;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){MANY, before.rlim_max}), 0);
+    enum status status = STATUS_OK;
+    while (count < MANY && !status) {
+        status = vfs->open(vfs, path_of("many"), FLAGS, &files[count], &fault);
+        count += !status;
+    }
+    assert_int_equal(status, STATUS_EXHAUSTED);
+    assert_non_null(strstr(fault.text, "many: unable to open"));
+    assert_int_equal(vfs->sync_dir(vfs, dir, &fault), STATUS_EXHAUSTED);
+    while (count)
+        vfs->close(vfs, files[--count]);
+    assert_int_equal(vfs->sync_dir(vfs, dir, &fault), STATUS_OK);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 TEST(a_lock_excludes_until_it_is_closed)
 {
     struct fault fault = {0};
@@ -218,6 +241,7 @@ int main(void)
         RUN(a_missing_file_is_not_found_and_the_fault_says_so),
         RUN(exclusive_creation_happens_once),
         RUN(a_full_disk_is_told_from_a_broken_one),
+        RUN(a_process_without_descriptors_is_told_from_a_broken_disk),
         RUN(a_lock_excludes_until_it_is_closed),
         RUN(names_are_created_linked_renamed_listed_and_removed),
         RUN(a_directory_that_is_there_is_fine_but_a_file_of_that_name_is_not),
