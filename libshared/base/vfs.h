@@ -12,9 +12,9 @@
 //  - Writes are whole: `write` either writes all bytes or fails.
 //  - A failed `sync` means that nothing is known about the file: never repeat it.
 //
-// Errors: NOT_FOUND, EXISTS, LOCKED, DISK_FULL, EXHAUSTED (of what opens a file), IO. On failure the fault names the
-// path and what the system said. A file may be read by several threads at once;
-// all else is one thread per file.
+// Errors: NOT_FOUND, EXISTS, LOCKED, DISK_FULL, EXHAUSTED (of what opens a file), IO. On
+// failure the fault names the path and what the system said. A file may be read by several
+// threads at once; all else is one thread per file.
 #pragma once
 
 #include "base/bytes.h"

@@ -2,6 +2,7 @@
 
 #include "base/endian.h"
 #include "base/xalloc.h"
+#include "net/accept.h"
 #include "net/zap.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
@@ -155,8 +156,9 @@ static enum status open_doorkeepers(struct net *net, struct fault *fault)
     struct crowd_limits limits = find_limits();
     if (!net->guard)
         net->guard = guard_open(net->context, &limits);
-    if (net->zap.socket)
-        return STATUS_OK;
+    enum status status = accept_prepare(fault);
+    if (status || net->zap.socket)
+        return status;
     return zap_open(&net->zap, net->context, net->options.directory, net->guard, fault);
 }
 

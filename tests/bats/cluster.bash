@@ -10,6 +10,7 @@
 #     node kill n2            dkv local kill n2 --dir $CLUSTER
 #     eventually COMMAND...   until it succeeds, at most EVENTUALLY (10) seconds; no stdout
 #     fails_with CODE COMMAND...
+#     port_of n1, pid_of n1 store, stranger mode=flood PORT
 
 bats_require_minimum_version 1.5.0
 load /usr/lib/bats/bats-support/load
@@ -49,6 +50,20 @@ cluster_down() {
     done
     rm -rf "$SANDBOX"
     unset SANDBOX
+}
+
+# The base port of a node, and the process of one of its daemons.
+port_of() {
+    sed -n 's/.*port = "\([0-9]*\)".*/\1/p' "$CLUSTER/$1/dkv.conf"
+}
+
+pid_of() {
+    grep -oE '^[0-9]+' "$CLUSTER/$1/run/dkv-$2.pid"
+}
+
+# stranger OPTION... PORT...: see stranger.pl
+stranger() {
+    perl "$BATS_TEST_DIRNAME/stranger.pl" "$@"
 }
 
 node() {

@@ -9,6 +9,7 @@
 #     count=       connections to each port at a time (500); one that was closed is made anew
 #     seconds=     how long (5)
 #     host= from=  the address to connect to and the one to come from (127.0.0.1)
+#     local=       the path of a unix socket instead of ports
 #
 # Says at the end how many connections it made and how many bytes were taken from it.
 use strict;
@@ -19,7 +20,7 @@ use Time::HiRes qw(time sleep);
 
 my %option = (
     mode => 'flood', count => 500, seconds => 5, rate => 2000, size => 30 << 20,
-    host => '127.0.0.1', from => '127.0.0.1',
+    host => '127.0.0.1', from => '127.0.0.1', local => '',
 );
 my @ports;
 for (@ARGV) {
@@ -27,6 +28,7 @@ for (@ARGV) {
     elsif (/^\d+$/) { push @ports, $_ }
     else { die "stranger.pl: $_ makes no sense\n" }
 }
+@ports = (0) if $option{local};
 $SIG{PIPE} = 'IGNORE';
 
 # ZMTP 3.0: signature, version, mechanism, as-server, filler.
@@ -39,10 +41,12 @@ my ($made, $taken) = (0, 0);
 
 sub dial {
     my ($port) = @_;
-    socket(my $socket, PF_INET, SOCK_STREAM, 0) or return;
-    bind($socket, sockaddr_in(0, inet_aton($option{from})));
+    my $where = $option{local} ? sockaddr_un($option{local})
+                               : sockaddr_in($port, inet_aton($option{host}));
+    socket(my $socket, $option{local} ? PF_UNIX : PF_INET, SOCK_STREAM, 0) or return;
+    bind($socket, sockaddr_in(0, inet_aton($option{from}))) unless $option{local};
     $socket->blocking(0);
-    connect($socket, sockaddr_in($port, inet_aton($option{host}))) or $!{EINPROGRESS} or return;
+    connect($socket, $where) or $!{EINPROGRESS} or return;
     $made++;
     return {socket => $socket, port => $port, sent => 0, born => time};
 }
@@ -93,12 +97,21 @@ if ($option{mode} eq 'churn') {
 } else {
     my @peers = map { my $port = $_; map { dial($port) } 1 .. $option{count} } @ports;
     while (time < $end) {
+        my $readable = my $writable = '';
         for my $peer (@peers) {
-            next if push_on($peer);
-            close $peer->{socket};
-            $peer = dial($peer->{port}) // $peer;
+            vec($readable, fileno $peer->{socket}, 1) = 1;
+            vec($writable, fileno $peer->{socket}, 1) = 1 if next_bytes($peer) ne '';
         }
-        sleep 0.001;
+        select($readable, $writable, undef, 0.5);
+        for my $peer (@peers) {
+            my $number = fileno $peer->{socket};
+            next unless vec($readable, $number, 1) || vec($writable, $number, 1);
+            next if push_on($peer);
+            my $port = $peer->{port};
+            close $peer->{socket};
+            until ($peer = dial($port)) { sleep 0.1 }
+        }
+        sleep 0.005; # or it would measure us
     }
 }
 printf "%s: %d connections, %.1f MiB taken\n", $option{mode}, $made, $taken / 1048576;
