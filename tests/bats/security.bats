@@ -89,3 +89,29 @@ rss_kib() {
     grep -q 'ready' "$CLUSTER/n1/log/dkv-store.log"
     grep -qi 'stranger' "$CLUSTER/n1/log/dkv-store.log"
 }
+
+@test "--plain: clients need no keys, the ports for nodes do" {
+    local dir=$SANDBOX/plain port
+    DKV_CLUSTER='' dkv local up --dir "$dir" --plain --nodes 3 >/dev/null
+    port=$(sed -n 's/.*port = "\([0-9]*\)".*/\1/p' "$dir/n1/dkv.conf")
+    dkv --cluster "tcp://127.0.0.1:$port" put plain v
+    assert_equal "$(dkv --cluster "tcp://127.0.0.1:$port" get plain)" v
+    run ! dkv --cluster "tcp://127.0.0.1:$((port + 1))" --timeout 500 get plain
+    run ! dkv --cluster "tcp://127.0.0.1:$((port + 2))" --timeout 500 get plain
+    dkv local down --dir "$dir" --wipe --yes
+}
+
+@test "the key of a client opens no port for nodes" {
+    local keys=$BATS_TEST_TMPDIR/keys name port=$PORT key log
+    cp -r "$CLUSTER/n1/keys" "$keys"
+    key=$(sed -n "s/.* port=$PORT .* key=\(.*\)/\1/p" "$CLUSTER/n1/keys/cluster.pub")
+    printf 'metadata\n    name = "n1"\n    role = "peer"\ncurve\n    public-key = "%s"\n' "$key" \
+        >"$keys/cluster.pub"
+    dkv --cluster "tcp://127.0.0.1:$PORT" --key-dir "$keys" put by-key v
+    for name in router store; do
+        port=$((port + 1))
+        log=$CLUSTER/n1/log/dkv-$name.log
+        run ! dkv --cluster "tcp://127.0.0.1:$port" --key-dir "$keys" --timeout 500 get k
+        eventually grep -q 'refused .* connections, the last from key' "$log"
+    done
+}
