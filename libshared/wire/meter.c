@@ -1,0 +1,138 @@
+#include "wire/meter.h"
+
+#include "base/xalloc.h"
+
+#include <stdlib.h>
+
+enum { KIB = 1024, NONE = METERS_MAX };
+
+void meters_init(struct meters *meters, uint64_t seed)
+{
+    *meters = (struct meters){.oldest = NONE, .newest = NONE};
+    table_init(&meters->places, seed);
+}
+
+void meters_release(struct meters *meters)
+{
+    table_release(&meters->places);
+    free(meters->meters);
+    *meters = (struct meters){.oldest = NONE, .newest = NONE};
+}
+
+static struct meter *find(const struct meters *meters, link_id link)
+{
+    const union table_value *place = table_find(&meters->places, table_key(&link));
+    return place ? &meters->meters[place->number] : NULL;
+}
+
+// Whole KiB that the other side did not confirm. Bytes of the last one that it cannot
+// confirm yet are none.
+static uint64_t unread(const struct meter *meter)
+{
+    return (uint64_t)(uint32_t)((uint32_t)(meter->sent_bytes / KIB) - meter->confirmed_kib) * KIB;
+}
+
+static void unlink_meter(struct meters *meters, const struct meter *meter)
+{
+    if (meter->older != NONE)
+        meters->meters[meter->older].newer = meter->newer;
+    else
+        meters->oldest = meter->newer;
+    if (meter->newer != NONE)
+        meters->meters[meter->newer].older = meter->older;
+    else
+        meters->newest = meter->older;
+}
+
+static void link_newest(struct meters *meters, uint32_t place)
+{
+    struct meter *meter = &meters->meters[place];
+    meter->older = meters->newest;
+    meter->newer = NONE;
+    if (meters->newest != NONE)
+        meters->meters[meters->newest].newer = place;
+    else
+        meters->oldest = place;
+    meters->newest = place;
+}
+
+void meters_forget(struct meters *meters, link_id link)
+{
+    struct meter *meter = find(meters, link);
+    if (!meter)
+        return;
+    uint32_t place = (uint32_t)(meter - meters->meters), last = meters->count - 1;
+    meters->unread_bytes -= unread(meter);
+    unlink_meter(meters, meter);
+    table_remove(&meters->places, table_key(&link));
+    meters->count--;
+    if (place == last)
+        return;
+    *meter = meters->meters[last]; // the last one moves to its place
+    table_find(&meters->places, table_key(&meter->link))->number = place;
+    if (meter->older != NONE)
+        meters->meters[meter->older].newer = place;
+    else
+        meters->oldest = place;
+    if (meter->newer != NONE)
+        meters->meters[meter->newer].older = place;
+    else
+        meters->newest = place;
+}
+
+static struct meter *add(struct meters *meters, link_id link)
+{
+    if (meters->count == METERS_MAX)
+        meters_forget(meters, meters->meters[meters->oldest].link);
+    if (meters->count == meters->capacity) {
+        meters->capacity = meters->capacity ? 2 * meters->capacity : 16;
+        meters->meters = xrealloc(meters->meters, meters->capacity * sizeof *meters->meters);
+    }
+    uint32_t place = meters->count++;
+    table_add(&meters->places, table_key(&link))->number = place;
+    meters->meters[place] = (struct meter){.link = link};
+    link_newest(meters, place);
+    return &meters->meters[place];
+}
+
+static struct meter *use(struct meters *meters, link_id link)
+{
+    struct meter *meter = find(meters, link);
+    if (!meter)
+        return add(meters, link);
+    unlink_meter(meters, meter);
+    link_newest(meters, (uint32_t)(meter - meters->meters));
+    return meter;
+}
+
+void meters_sent(struct meters *meters, link_id link, size_t size)
+{
+    struct meter *meter = use(meters, link);
+    meters->unread_bytes -= unread(meter);
+    meter->sent_bytes += size;
+    meters->unread_bytes += unread(meter);
+}
+
+void meters_taken(struct meters *meters, link_id link, const struct message_header *header,
+                  size_t size)
+{
+    struct meter *meter = use(meters, link);
+    meters->unread_bytes -= unread(meter);
+    meter->taken_bytes += size;
+    meter->confirmed_kib = header->received_kib;
+    if (unread(meter) / KIB > UINT32_MAX / 2) // it cannot have taken more than was sent
+        meter->sent_bytes = (uint64_t)meter->confirmed_kib * KIB;
+    meters->unread_bytes += unread(meter);
+}
+
+uint64_t meters_unread(const struct meters *meters, link_id link)
+{
+    const struct meter *meter = find(meters, link);
+    return meter ? unread(meter) : 0;
+}
+
+uint32_t meters_received_kib(const struct meters *meters, link_id link)
+{
+    const struct meter *meter = find(meters, link);
+    return meter ? (uint32_t)(meter->taken_bytes / KIB) : 0;
+}

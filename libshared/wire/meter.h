@@ -1,0 +1,51 @@
+// meter.h - how much of what was sent on each link the other side has not taken yet.
+//
+// Success of a send means queued, nothing more: who asks and never reads its answers makes them
+// pile up here. So each message says how many KiB its sender took from this link so far,
+// and who sent more than that knows what is still under way, in queues of either side and
+// between them:
+//
+//     asker                               answerer
+//       │──── GET, received_kib = 0 ────────►│ sent 0
+//       │◄──── GOT, 1000 KiB ────────────────│ sent 1000
+//       │──── GET, received_kib = 0 ────────►│ 1000 KiB unread
+//       │──── GET, received_kib = 1000 ─────►│ 0 unread
+//
+// Sizes are those of whole messages; KiB are counted modulo 2^32. A count that cannot be, above
+// what was sent, is of an asker that knows more than we do: we forgot the link, and begin
+// anew with nothing unread. Links that were silent for longest are forgotten when there are too
+// many, which is what happens to those that ended.
+#pragma once
+
+#include "base/table.h"
+#include "wire/outbox.h"
+
+enum { METERS_MAX = 16384 };
+
+struct meter {
+    link_id link;
+    uint64_t sent_bytes;
+    uint64_t taken_bytes;
+    uint32_t confirmed_kib;
+    uint32_t older, newer; // by use; METERS_MAX at the ends
+};
+
+struct meters {
+    struct table places; // of links in `meters`
+    struct meter *meters;
+    uint32_t count, capacity;
+    uint32_t oldest, newest;
+    uint64_t unread_bytes; // of all
+};
+
+void meters_init(struct meters *meters, uint64_t seed);
+void meters_release(struct meters *meters);
+
+// A message was handed over for the link, or taken from it.
+void meters_sent(struct meters *meters, link_id link, size_t size);
+void meters_taken(struct meters *meters, link_id link, const struct message_header *header,
+                  size_t size);
+void meters_forget(struct meters *meters, link_id link); // it is lost
+
+uint64_t meters_unread(const struct meters *meters, link_id link); // bytes, less 1 KiB at most
+uint32_t meters_received_kib(const struct meters *meters, link_id link); // for the header

@@ -1,0 +1,86 @@
+// What is unread on a link, and what the other side is told.
+#include "unit/unit.h"
+
+#include "wire/meter.h"
+
+enum { KIB = 1024, MIB = 1024 * KIB };
+
+static void hear(struct meters *meters, link_id link, uint32_t received_kib, size_t size)
+{
+    meters_taken(meters, link, &(struct message_header){.received_kib = received_kib}, size);
+}
+
+TEST(what_was_sent_and_not_taken_is_unread)
+{
+    struct meters meters;
+    meters_init(&meters, 1);
+    meters_sent(&meters, 7, 1000 * KIB);
+    meters_sent(&meters, 8, 10 * KIB);
+    assert_true(meters_unread(&meters, 7) == 1000 * KIB);
+    hear(&meters, 7, 400, 100);
+    assert_true(meters_unread(&meters, 7) == 600 * KIB);
+    assert_true(meters.unread_bytes == 610 * KIB);
+    hear(&meters, 7, 1000, 100);
+    assert_true(meters_unread(&meters, 7) == 0);
+    assert_true(meters_unread(&meters, 9) == 0);
+    meters_forget(&meters, 8);
+    assert_true(meters.unread_bytes == 0);
+    meters_release(&meters);
+}
+
+TEST(two_sides_agree_through_any_traffic_and_past_the_end_of_the_count)
+{
+    struct meters asker, answerer;
+    uint64_t under_way = 0;
+    meters_init(&asker, 1);
+    meters_init(&answerer, 2);
+    for (unsigned i = 0; i < 20000; i++) {
+        size_t size = 1 + (size_t)(i * 7919u) % 700 * MIB; // of no whole KiB, 6.8 TiB in all
+        meters_sent(&answerer, 1, size);
+        under_way += size;
+        if (i % 3)
+            continue;
+        hear(&asker, 1, 0, under_way);
+        under_way = 0;
+        assert_true(meters_unread(&answerer, 1) > 0 || size < KIB);
+        hear(&answerer, 1, meters_received_kib(&asker, 1), 40);
+        assert_true(meters_unread(&answerer, 1) == 0);
+    }
+    meters_release(&asker);
+    meters_release(&answerer);
+}
+
+TEST(a_count_above_what_was_sent_begins_anew)
+{
+    struct meters meters;
+    meters_init(&meters, 1);
+    hear(&meters, 7, 5000, 100); // we forgot it, it did not
+    assert_true(meters_unread(&meters, 7) == 0);
+    meters_sent(&meters, 7, 30 * KIB);
+    assert_true(meters_unread(&meters, 7) == 30 * KIB);
+    hear(&meters, 7, 5030, 100);
+    assert_true(meters_unread(&meters, 7) == 0);
+    meters_release(&meters);
+}
+
+TEST(of_too_many_links_those_silent_for_longest_are_forgotten)
+{
+    struct meters meters;
+    meters_init(&meters, 1);
+    for (link_id link = 1; link <= 3 * METERS_MAX; link++) {
+        meters_sent(&meters, link, KIB);
+        meters_sent(&meters, 1, KIB); // is always in use
+    }
+    assert_int_equal(meters.count, METERS_MAX);
+    assert_true(meters_unread(&meters, 1) == (3 * METERS_MAX + 1) * (uint64_t)KIB);
+    assert_true(meters_unread(&meters, 2) == 0);
+    assert_true(meters_unread(&meters, 3 * METERS_MAX) == KIB);
+    assert_true(meters.unread_bytes ==
+                meters_unread(&meters, 1) + (METERS_MAX - 1) * (uint64_t)KIB);
+    meters_release(&meters);
+}
+
+TESTS(RUN(what_was_sent_and_not_taken_is_unread),
+      RUN(two_sides_agree_through_any_traffic_and_past_the_end_of_the_count),
+      RUN(a_count_above_what_was_sent_begins_anew),
+      RUN(of_too_many_links_those_silent_for_longest_are_forgotten))
