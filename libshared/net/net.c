@@ -23,12 +23,12 @@ enum {
     NUMBER_BITS = 40,    // of a link_id; the listener is above
 };
 
-// Connections of others. An honest client is a stranger for some milliseconds; 128 may be at a
-// time from one address, and 16 a second there may fail.
+// Connections of others, of about 40 KiB each. An honest client is a stranger for some
+// milliseconds; 128 may be at a time from one address, and 16 a second there may fail.
 enum {
-    CONNECTIONS_MAX = 8192, // and no more than half of the descriptors
+    CONNECTIONS_MAX = 4096, // and no more than half of the descriptors
     SHARES = 4,             // one address has at most so much of them
-    STRANGERS_MAX = 256,
+    STRANGERS_MAX = 384,
     CREDIT_MAX = 128,
     CREDIT_PER_S = 16,
 };

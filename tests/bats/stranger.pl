@@ -9,6 +9,7 @@
 #     count=       connections to each port at a time (500); one that was closed is made anew
 #     seconds=     how long (5)
 #     host= from=  the address to connect to and the one to come from (127.0.0.1)
+#     spread=      so many addresses to come from, that one and those behind it (1)
 #     local=       the path of a unix socket instead of ports
 #
 # Says at the end how many connections it made and how many bytes were taken from it.
@@ -20,7 +21,7 @@ use Time::HiRes qw(time sleep);
 
 my %option = (
     mode => 'flood', count => 500, seconds => 5, rate => 2000, size => 30 << 20,
-    host => '127.0.0.1', from => '127.0.0.1', local => '',
+    host => '127.0.0.1', from => '127.0.0.1', local => '', spread => 1,
 );
 my @ports;
 for (@ARGV) {
@@ -44,7 +45,8 @@ sub dial {
     my $where = $option{local} ? sockaddr_un($option{local})
                                : sockaddr_in($port, inet_aton($option{host}));
     socket(my $socket, $option{local} ? PF_UNIX : PF_INET, SOCK_STREAM, 0) or return;
-    bind($socket, sockaddr_in(0, inet_aton($option{from}))) unless $option{local};
+    my $from = pack('N', unpack('N', inet_aton($option{from})) + $made % $option{spread});
+    bind($socket, sockaddr_in(0, $from)) unless $option{local};
     $socket->blocking(0);
     connect($socket, $where) or $!{EINPROGRESS} or return;
     $made++;

@@ -67,6 +67,10 @@ withstand() {
     withstand flood size=1000000
 }
 
+@test "frames of 30 MiB, from many addresses" {
+    withstand flood spread=50
+}
+
 @test "handshakes that the server has to work on" {
     withstand hello
 }
