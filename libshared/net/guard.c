@@ -21,7 +21,7 @@
 enum {
     DOORS_MAX = 16,
     LOOK_MS = 2,          // between looks at strangers
-    BAR_MS = 50,          // and at bars that may fall
+    BAR_MS = 100,         // and changes of bars, which cost the whole machine a moment
     STRANGER_SIZE = 4096, // what a handshake may take, several times over
     // Greeting 64, WELCOME 170, and an ERROR of 12: the most that a stranger is told. With a
     // READY it is 301 at least.
@@ -49,6 +49,7 @@ struct guard {
     struct crowd crowd;
     union address *addresses; // of the guests, by descriptor
     uint32_t capacity;
+    uint64_t bars_ms; // when they may change again
 
     pthread_t thread; // while it runs, what is above is its own
     bool is_running;
@@ -242,8 +243,9 @@ static void look_at_strangers(struct guard *guard)
 static void set_bars(struct guard *guard, uint64_t now_ms)
 {
     struct crowd_address barred[BAR_ADDRESSES_MAX];
-    if (!crowd_refresh(&guard->crowd, now_ms))
+    if (now_ms < guard->bars_ms || !crowd_refresh(&guard->crowd, now_ms))
         return;
+    guard->bars_ms = now_ms + BAR_MS;
     uint32_t count = crowd_barred(&guard->crowd, barred, BAR_ADDRESSES_MAX);
     for (uint32_t i = 0; i < guard->watch_count; i++) {
         const struct watch *watch = &guard->watches[i];

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # stranger.pl [option=value ...] PORT... - what somebody without a key can do to a tcp port.
 #
-#     mode=flood   a greeting, then a frame that claims size= bytes (30 MiB), as fast as it goes
+#     mode=flood   a greeting, then a frame that claims size= bytes (30 MiB); all together at
+#                  speed= MiB a second (125, a gigabit network; more measures this machine)
 #     mode=drip    a greeting, one byte a second
 #     mode=idle    nothing at all
 #     mode=hello   a greeting and a CURVE HELLO that the server has to open
@@ -20,7 +21,7 @@ use Socket;
 use Time::HiRes qw(time sleep);
 
 my %option = (
-    mode => 'flood', count => 500, seconds => 5, rate => 2000, size => 30 << 20,
+    mode => 'flood', count => 500, seconds => 5, rate => 2000, speed => 125, size => 30 << 20,
     host => '127.0.0.1', from => '127.0.0.1', local => '', spread => 1,
 );
 my @ports;
@@ -70,7 +71,7 @@ sub next_bytes {
 # False once the other side has closed.
 sub push_on {
     my ($peer) = @_;
-    for (1 .. 16) {
+    for (1 .. 4) {
         my $bytes = next_bytes($peer);
         last if $bytes eq '';
         my $sent = syswrite($peer->{socket}, $bytes);
@@ -84,9 +85,9 @@ sub push_on {
     return $got || (!defined $got && ($!{EAGAIN} || $!{ENOTCONN}));
 }
 
-my $end = time + $option{seconds};
+my $begin = time;
+my $end = $begin + $option{seconds};
 if ($option{mode} eq 'churn') {
-    my $begin = time;
     while ((my $now = time) < $end) {
         for (1 .. ($now - $begin) * $option{rate} - $made) {
             my $peer = dial($ports[$made % @ports]) or next;
@@ -104,6 +105,7 @@ if ($option{mode} eq 'churn') {
             vec($readable, fileno $peer->{socket}, 1) = 1;
             vec($writable, fileno $peer->{socket}, 1) = 1 if next_bytes($peer) ne '';
         }
+        sleep 0.001 while $taken > (time - $begin) * $option{speed} * 1048576 && time < $end;
         select($readable, $writable, undef, 0.5);
         for my $peer (@peers) {
             my $number = fileno $peer->{socket};
