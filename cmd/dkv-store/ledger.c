@@ -61,7 +61,7 @@ void ledger_note(const struct ledger_entry *entry, struct buf *note)
     buf_append_varint(note, entry->partition);
     buf_append_u64(note, entry->root_delta);
     buf_append_u8(note, entry->is_new_key);
-    buf_append_u64(note, entry->wall_ms);
+    buf_append_u64(note, 0);
     buf_append_varint(note, entry->dot_count);
     for (uint32_t i = 0; i < entry->dot_count; i++)
         append_dot(entry->dots[i], note);
@@ -83,7 +83,7 @@ void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry)
         seen_add(&partition->seen, entry->dots[i]);
     for (uint32_t i = 0; i < entry->superseded_count; i++)
         requests_add(&ledger->requests, &entry->superseded[i].request, entry->superseded[i].dot,
-                     entry->wall_ms);
+                     entry->now_ms);
 }
 
 // The lists of an entry, in memory of the caller's entry until ledger_replay() frees it.
@@ -116,7 +116,8 @@ static enum status replay_entry(struct ledger *ledger, struct reader *reader)
     struct ledger_entry entry = {.partition = (uint32_t)reader_varint(reader)};
     entry.root_delta = reader_u64(reader);
     entry.is_new_key = reader_u8(reader);
-    entry.wall_ms = reader_u64(reader);
+    reader_u64(reader);
+    entry.now_ms = ledger->begin_ms;
     if (reader->bad || entry.partition >= ledger->partition_count)
         return STATUS_CORRUPT;
     struct dot *dots = NULL;
@@ -157,7 +158,7 @@ void ledger_snapshot(const struct ledger *ledger, struct buf *out)
         buf_append_varint(out, partition->entries);
         seen_encode(&partition->seen, out);
     }
-    requests_encode(&ledger->requests, LEDGER_SNAPSHOT_REQUESTS_MAX, out);
+    requests_encode(&ledger->requests, out);
 }
 
 enum status ledger_restore(struct ledger *ledger, struct bytes snapshot)
@@ -178,7 +179,7 @@ enum status ledger_restore(struct ledger *ledger, struct bytes snapshot)
         if (status)
             return status;
     }
-    enum status status = requests_decode(&ledger->requests, &reader);
+    enum status status = requests_decode(&ledger->requests, &reader, ledger->begin_ms);
     if (status)
         return status;
     return reader_done(&reader) ? STATUS_OK : STATUS_CORRUPT;

@@ -16,10 +16,6 @@
 #include "causal/seen.h"
 #include "dkv-store/requests.h"
 
-enum {
-    LEDGER_SNAPSHOT_REQUESTS_MAX = 1 << 16,
-};
-
 struct ledger_partition {
     struct seen seen;
     uint64_t root;    // sum modulo 2^64 of record_leaf_hash
@@ -31,7 +27,8 @@ struct ledger {
     uint32_t partition_count;
     struct ledger_partition *partitions;
     uint64_t actor;
-    uint64_t entries; // over all partitions
+    uint64_t entries;  // over all partitions
+    uint64_t begin_ms; // monotonic, of this life: from then on what it was left with counts
     struct requests requests;
 };
 
@@ -50,7 +47,7 @@ struct ledger_entry {
     uint32_t partition;
     uint64_t root_delta; // new leaf hash minus old, modulo 2^64
     bool is_new_key;
-    uint64_t wall_ms;
+    uint64_t now_ms;        // monotonic
     const struct dot *dots; // new to the seen-clock
     uint32_t dot_count;
     const struct ledger_superseded *superseded;

@@ -379,7 +379,7 @@ static enum status mint(struct store *store, const struct place *place,
     struct ledger_entry entry = {
         .root_delta = record_leaf_hash(record, place->engine_key) - leaf,
         .is_new_key = !held,
-        .wall_ms = now.wall_ms,
+        .now_ms = now.mono_ms,
         .dot_count = 1,
     };
     status = write(store, place, buf_bytes(&store->encoded), &entry);
@@ -515,7 +515,7 @@ enum status replica_merge(struct store *store, const struct place *place,
     add_candidates(store, local);
     bool has_dropped = take_requests(store, merge->requests);
     // Even what is superseded already adds its dots to the seen-clock.
-    struct ledger_entry entry = {.wall_ms = now.wall_ms};
+    struct ledger_entry entry = {.now_ms = now.mono_ms};
     entry.dot_count = collect_new_dots(store, place, incoming);
     add_candidates(store, incoming);
     if (!has_dropped && record_includes(local, incoming)) {

@@ -6,7 +6,13 @@
 
 #include <stdlib.h>
 
-enum { CAPACITY_FIRST = 1024 };
+enum {
+    CAPACITY_FIRST = 1024,
+    ID_SIZE = sizeof(struct request_id),
+    ENCODED_SIZE_MIN = ID_SIZE + 8 + 1 + 8,
+};
+
+_Static_assert(sizeof(struct request_entry) == 40, "the published bound counts 40 bytes an id");
 
 void requests_init(struct requests *requests, uint64_t memory_ms)
 {
@@ -23,12 +29,18 @@ void requests_release(struct requests *requests)
 static uint32_t home(const struct requests *requests, const struct request_id *request)
 {
     uint64_t hash = hash_mix(load_u64(request->bytes), load_u64(request->bytes + 8));
-    return (uint32_t)hash & (2 * requests->capacity - 1);
+    return (uint32_t)hash & (requests->index_size - 1);
 }
 
 static uint32_t next_slot(const struct requests *requests, uint32_t slot)
 {
-    return (slot + 1) & (2 * requests->capacity - 1);
+    return (slot + 1) & (requests->index_size - 1);
+}
+
+static uint32_t position_of(const struct requests *requests, uint32_t nth)
+{
+    uint32_t position = requests->first + nth;
+    return position < requests->capacity ? position : position - requests->capacity;
 }
 
 static void index_add(struct requests *requests, uint32_t position)
@@ -42,7 +54,7 @@ static void index_add(struct requests *requests, uint32_t position)
 // Removes by shifting back what probed past the hole (Knuth 6.4, algorithm R).
 static void index_remove(struct requests *requests, uint32_t position)
 {
-    uint32_t mask = 2 * requests->capacity - 1;
+    uint32_t mask = requests->index_size - 1;
     uint32_t hole = home(requests, &requests->entries[position].request);
     while (requests->index[hole] != position + 1)
         hole = next_slot(requests, hole);
@@ -60,21 +72,25 @@ static void index_remove(struct requests *requests, uint32_t position)
 static void forget_first(struct requests *requests)
 {
     index_remove(requests, requests->first);
-    requests->first = (requests->first + 1) & (requests->capacity - 1);
+    requests->first = position_of(requests, 1);
     requests->count--;
 }
 
 static void grow(struct requests *requests)
 {
-    uint32_t capacity = requests->capacity ? 2 * requests->capacity : CAPACITY_FIRST;
+    uint64_t capacity = requests->capacity ? 2 * (uint64_t)requests->capacity : CAPACITY_FIRST;
+    if (capacity > REQUESTS_COUNT_MAX)
+        capacity = REQUESTS_COUNT_MAX;
     struct request_entry *entries = xmalloc(capacity * sizeof *entries);
     for (uint32_t i = 0; i < requests->count; i++)
-        entries[i] = requests->entries[(requests->first + i) & (requests->capacity - 1)];
+        entries[i] = requests->entries[position_of(requests, i)];
     free(requests->entries);
     free(requests->index);
+    while (3 * (uint64_t)requests->index_size < 4 * capacity)
+        requests->index_size = requests->index_size ? 2 * requests->index_size : CAPACITY_FIRST;
     requests->entries = entries;
-    requests->index = xcalloc(2 * (size_t)capacity, sizeof *requests->index);
-    requests->capacity = capacity;
+    requests->index = xcalloc(requests->index_size, sizeof *requests->index);
+    requests->capacity = (uint32_t)capacity;
     requests->first = 0;
     for (uint32_t i = 0; i < requests->count; i++)
         index_add(requests, i);
@@ -94,17 +110,24 @@ const struct request_entry *requests_find(const struct requests *requests,
     return NULL;
 }
 
+static bool is_old(const struct requests *requests, const struct request_entry *entry,
+                   uint64_t now_ms)
+{
+    return now_ms > entry->at_ms && now_ms - entry->at_ms > requests->memory_ms;
+}
+
 void requests_add(struct requests *requests, const struct request_id *request, struct dot dot,
                   uint64_t now_ms)
 {
-    static const struct request_id none;
-    if (request_id_equal(request, &none) || requests_find(requests, request))
+    if (request_id_is_none(request) || requests_find(requests, request))
         return;
-    if (requests->count == REQUESTS_COUNT_MAX)
+    if (requests->count == REQUESTS_COUNT_MAX) {
+        requests->dropped_count += !is_old(requests, &requests->entries[requests->first], now_ms);
         forget_first(requests);
+    }
     if (requests->count == requests->capacity)
         grow(requests);
-    uint32_t position = (requests->first + requests->count) & (requests->capacity - 1);
+    uint32_t position = position_of(requests, requests->count);
     requests->entries[position] = (struct request_entry){*request, dot, now_ms};
     requests->count++;
     index_add(requests, position);
@@ -112,40 +135,50 @@ void requests_add(struct requests *requests, const struct request_id *request, s
 
 void requests_forget_old(struct requests *requests, uint64_t now_ms)
 {
-    while (requests->count &&
-           requests->entries[requests->first].at_ms + requests->memory_ms < now_ms)
+    while (requests->count && is_old(requests, &requests->entries[requests->first], now_ms))
         forget_first(requests);
 }
 
-void requests_encode(const struct requests *requests, uint32_t max, struct buf *out)
+uint64_t requests_bytes(const struct requests *requests)
 {
-    uint32_t count = requests->count < max ? requests->count : max;
-    buf_append_varint(out, count);
-    for (uint32_t i = requests->count - count; i < requests->count; i++) {
-        const struct request_entry *entry =
-            &requests->entries[(requests->first + i) & (requests->capacity - 1)];
-        buf_append(out, bytes_of(entry->request.bytes, sizeof entry->request.bytes));
+    return requests->capacity * sizeof *requests->entries +
+           requests->index_size * sizeof *requests->index;
+}
+
+uint64_t requests_oldest_ms(const struct requests *requests, uint64_t now_ms)
+{
+    uint64_t at_ms = requests->count ? requests->entries[requests->first].at_ms : now_ms;
+    return now_ms > at_ms ? now_ms - at_ms : 0;
+}
+
+void requests_encode(const struct requests *requests, struct buf *out)
+{
+    buf_append_varint(out, requests->count);
+    buf_reserve(out, (size_t)requests->count * ENCODED_SIZE_MIN);
+    for (uint32_t i = 0; i < requests->count; i++) {
+        const struct request_entry *entry = &requests->entries[position_of(requests, i)];
+        buf_append(out, bytes_of(entry->request.bytes, ID_SIZE));
         buf_append_u64(out, entry->dot.actor);
         buf_append_varint(out, entry->dot.counter);
-        buf_append_u64(out, entry->at_ms);
+        buf_append_u64(out, 0);
     }
 }
 
-enum status requests_decode(struct requests *requests, struct reader *reader)
+enum status requests_decode(struct requests *requests, struct reader *reader, uint64_t now_ms)
 {
     uint64_t count = reader_varint(reader);
-    if (count > reader_left(reader))
+    if (count > reader_left(reader) / ENCODED_SIZE_MIN)
         return STATUS_CORRUPT;
     for (uint64_t i = 0; i < count && !reader->bad; i++) {
-        struct request_id request = {{0}};
-        struct bytes id = reader_bytes(reader, sizeof request.bytes);
+        struct request_id request;
+        struct bytes id = reader_bytes(reader, ID_SIZE);
         uint64_t actor = reader_u64(reader);
         uint64_t counter = reader_varint(reader);
-        uint64_t at_ms = reader_u64(reader);
+        reader_u64(reader);
         if (reader->bad)
             break;
-        memcpy(request.bytes, id.data, sizeof request.bytes);
-        requests_add(requests, &request, (struct dot){actor, counter}, at_ms);
+        memcpy(request.bytes, id.data, ID_SIZE);
+        requests_add(requests, &request, (struct dot){actor, counter}, now_ms);
     }
     return reader->bad ? STATUS_CORRUPT : STATUS_OK;
 }

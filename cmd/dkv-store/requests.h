@@ -2,27 +2,40 @@
 //
 // A client that does not know how its write ended sends it again with the same id. Every
 // owner remembers the ids that it minted or merged, so that the second try finds the
-// first. The memory is bounded by age and by count; what it forgot is still found as long
-// as the write is a live sibling, since siblings carry their request ids.
+// first; what it forgot is still found as long as the write is a live sibling, since
+// siblings carry their request ids.
+//
+// An id is remembered for `memory_ms` by the monotonic clock of this process: no step of the
+// wall clock shortens that. What a restart finds in log and snapshot counts from the start,
+// so it is remembered for longer than that, never for less.
+//
+// The memory is bounded: REQUESTS_BYTES_MAX, which is REQUESTS_COUNT_MAX ids. When it is full
+// the oldest goes and is counted; `oldest_ms` then says how long an id is remembered.
 #pragma once
 
 #include "causal/record.h"
 
-enum { REQUESTS_COUNT_MAX = 1 << 18 };
+enum {
+    REQUESTS_BYTES_MAX = 64 << 20,
+    REQUESTS_INDEX_MAX = 1 << 21, // slots of 4 bytes
+    REQUESTS_COUNT_MAX = (REQUESTS_BYTES_MAX - 4 * REQUESTS_INDEX_MAX) / 40,
+};
 
 struct request_entry {
     struct request_id request;
     struct dot dot;
-    uint64_t at_ms; // wall clock
+    uint64_t at_ms; // monotonic
 };
 
 struct requests {
     struct request_entry *entries; // a circle, oldest at `first`
     uint32_t *index;               // open addressing: position in entries + 1, 0 = free
-    uint32_t capacity;             // of entries, a power of two; the index has twice as many
+    uint32_t capacity;             // of entries
+    uint32_t index_size;           // a power of two, a third more at least
     uint32_t first;
     uint32_t count;
     uint64_t memory_ms;
+    uint64_t dropped_count; // ids that went before their time
 };
 
 void requests_init(struct requests *requests, uint64_t memory_ms);
@@ -35,6 +48,10 @@ const struct request_entry *requests_find(const struct requests *requests,
                                           const struct request_id *request);
 void requests_forget_old(struct requests *requests, uint64_t now_ms);
 
-// The newest `max` entries, for a snapshot; decode adds what it reads.
-void requests_encode(const struct requests *requests, uint32_t max, struct buf *out);
-enum status requests_decode(struct requests *requests, struct reader *reader) MUST_USE;
+uint64_t requests_bytes(const struct requests *requests);                      // of memory
+uint64_t requests_oldest_ms(const struct requests *requests, uint64_t now_ms); // 0 if there is none
+
+// All of them, for a snapshot, without their times; decode adds what it reads as of `now_ms`.
+void requests_encode(const struct requests *requests, struct buf *out);
+enum status requests_decode(struct requests *requests, struct reader *reader,
+                            uint64_t now_ms) MUST_USE;

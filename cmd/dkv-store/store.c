@@ -90,6 +90,7 @@ enum status store_open(struct store *store, const struct store_options *options,
     if (store->node_index < 0)
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
     ledger_init(&store->ledger, options->ring->partition_count, options->request_memory_ms);
+    store->ledger.begin_ms = now.mono_ms;
     store->options.lsm.owner = (struct lsm_owner){
         .context = store,
         .snapshot = on_snapshot,
@@ -230,7 +231,7 @@ void store_on_tick(struct store *store, struct moment now, struct outbox *outbox
     (void)outbox;
     lsm_tick(store->lsm, now.mono_ms);
     store->tick_mark = lsm_written(store->lsm);
-    requests_forget_old(&store->ledger.requests, now.wall_ms);
+    requests_forget_old(&store->ledger.requests, now.mono_ms);
     fences_forget_old(&store->fences, now.mono_ms);
 }
 

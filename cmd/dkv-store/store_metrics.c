@@ -7,6 +7,9 @@ static void add_store(const struct store *store, struct moment now, uint64_t *va
     values[METRIC_KEYS] = store->ledger.entries;
     values[METRIC_UNSYNCED_MS] = since && now.mono_ms > since ? now.mono_ms - since : 0;
     values[METRIC_REQUESTS] = store->ledger.requests.count;
+    values[METRIC_REQUESTS_BYTES] = requests_bytes(&store->ledger.requests);
+    values[METRIC_REQUESTS_OLDEST_MS] = requests_oldest_ms(&store->ledger.requests, now.mono_ms);
+    values[METRIC_REQUESTS_DROPPED] = store->ledger.requests.dropped_count;
     values[METRIC_UPDATES] = counts->updates;
     values[METRIC_MERGES] = counts->merges;
     values[METRIC_FETCHES] = counts->fetches;

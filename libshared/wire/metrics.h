@@ -60,7 +60,10 @@
     M(PARKED_NOW, GAUGE, "store_parked_now", "of these, operations that wait now")                 \
     M(LATE, COUNTER, "store_late", "writes not obeyed: too old, or of a try that was given up")    \
     M(TOLD, COUNTER, "store_told", "merges that met what a blind write had not seen")              \
-    M(FORGED, COUNTER, "store_forged", "clocks that name writes which this store has not made")
+    M(FORGED, COUNTER, "store_forged", "clocks that name writes which this store has not made")    \
+    M(REQUESTS_BYTES, GAUGE, "store_requests_bytes", "memory of the request ids")                  \
+    M(REQUESTS_OLDEST_MS, GAUGE, "store_requests_oldest_ms", "age of the oldest of them")          \
+    M(REQUESTS_DROPPED, COUNTER, "store_requests_dropped", "ids forgotten too early: it was full")
 // clang-format on
 
 #define METRIC_MEMBER(member, kind, name, meaning) METRIC_##member,

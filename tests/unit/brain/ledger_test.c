@@ -10,7 +10,7 @@ static struct ledger_entry entry_of(uint32_t partition, uint64_t root_delta)
     return (struct ledger_entry){.partition = partition,
                                  .root_delta = root_delta,
                                  .is_new_key = true,
-                                 .wall_ms = 100,
+                                 .now_ms = 100,
                                  .dots = dots,
                                  .dot_count = 2,
                                  .superseded = superseded,

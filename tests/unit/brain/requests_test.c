@@ -71,35 +71,73 @@ TEST(what_is_older_than_the_memory_is_forgotten)
     requests_release(&requests);
 }
 
-TEST(beyond_the_limit_the_oldest_goes)
+TEST(beyond_the_limit_the_oldest_goes_and_is_counted)
 {
     struct requests requests;
     requests_init(&requests, UINT32_MAX);
-    for (uint64_t i = 1; i <= REQUESTS_COUNT_MAX + 10u; i++)
+    for (uint64_t i = 1; i <= REQUESTS_COUNT_MAX; i++)
+        add(&requests, i, i);
+    assert_int_equal(requests.dropped_count, 0);
+    for (uint64_t i = REQUESTS_COUNT_MAX + 1; i <= REQUESTS_COUNT_MAX + 10u; i++)
         add(&requests, i, i);
     assert_int_equal(requests.count, REQUESTS_COUNT_MAX);
+    assert_int_equal(requests.dropped_count, 10);
+    assert_true(requests_bytes(&requests) <= REQUESTS_BYTES_MAX);
+    assert_int_equal(requests_oldest_ms(&requests, REQUESTS_COUNT_MAX + 11), REQUESTS_COUNT_MAX);
     assert_false(has(&requests, 10));
     for (uint64_t i = 11; i < REQUESTS_COUNT_MAX + 10u; i += 997)
         assert_true(has(&requests, i));
     requests_release(&requests);
 }
 
-TEST(a_snapshot_keeps_the_newest)
+TEST(what_goes_because_it_is_old_is_not_counted)
+{
+    struct requests requests;
+    requests_init(&requests, 1000);
+    for (uint64_t i = 1; i <= REQUESTS_COUNT_MAX; i++)
+        add(&requests, i, 0);
+    add(&requests, UINT32_MAX, 2000);
+    assert_int_equal(requests.dropped_count, 0);
+    assert_false(has(&requests, 1));
+    requests_release(&requests);
+}
+
+TEST(the_circle_stays_whole_while_it_grows)
+{
+    struct requests requests;
+    uint64_t now_ms = 0;
+    requests_init(&requests, 70000);
+    for (uint64_t i = 1; i <= 20000; i++) { // more and more in the time of the memory
+        now_ms += 1000 / (1 + i / 100);
+        add(&requests, i, now_ms);
+        requests_forget_old(&requests, now_ms);
+        assert_true(has(&requests, i));
+        assert_true(has(&requests, i - requests.count + 1));
+        assert_false(has(&requests, i - requests.count));
+    }
+    requests_release(&requests);
+}
+
+TEST(a_snapshot_keeps_all_and_their_time_begins_anew)
 {
     struct requests requests, again;
     struct buf snapshot = {0};
     requests_init(&requests, 1000);
     requests_init(&again, 1000);
-    for (uint64_t i = 1; i <= 100; i++)
-        add(&requests, i, i);
-    requests_encode(&requests, 40, &snapshot);
+    for (uint64_t i = 1; i <= 100000; i++)
+        add(&requests, i, 5000000);
+    requests_encode(&requests, &snapshot);
     struct reader reader = reader_of(buf_bytes(&snapshot));
-    assert_int_equal(requests_decode(&again, &reader), STATUS_OK);
+    assert_int_equal(requests_decode(&again, &reader, 70), STATUS_OK);
     assert_true(reader_done(&reader));
-    assert_false(has(&again, 60));
-    assert_true(has(&again, 61));
+    assert_int_equal(again.count, 100000);
+    assert_true(has(&again, 1) && has(&again, 100000));
+    requests_forget_old(&again, 1070);
+    assert_int_equal(again.count, 100000);
+    requests_forget_old(&again, 1071);
+    assert_int_equal(again.count, 0);
     reader = reader_of(bytes_of(snapshot.data, snapshot.size - 1));
-    assert_int_equal(requests_decode(&again, &reader), STATUS_CORRUPT);
+    assert_int_equal(requests_decode(&again, &reader, 70), STATUS_CORRUPT);
     buf_release(&snapshot);
     requests_release(&requests);
     requests_release(&again);
@@ -107,4 +145,6 @@ TEST(a_snapshot_keeps_the_newest)
 
 TESTS(RUN(a_request_that_was_applied_is_found_with_its_dot), RUN(the_first_dot_of_a_request_stays),
       RUN(no_request_id_is_not_remembered), RUN(what_is_older_than_the_memory_is_forgotten),
-      RUN(beyond_the_limit_the_oldest_goes), RUN(a_snapshot_keeps_the_newest))
+      RUN(beyond_the_limit_the_oldest_goes_and_is_counted),
+      RUN(what_goes_because_it_is_old_is_not_counted), RUN(the_circle_stays_whole_while_it_grows),
+      RUN(a_snapshot_keeps_all_and_their_time_begins_anew))

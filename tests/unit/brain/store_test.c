@@ -86,6 +86,60 @@ TEST(a_new_life_gives_dots_of_a_new_actor)
     bench_release(&bench);
 }
 
+// Whether a second try of the first request is known as such: it was superseded.
+static bool is_remembered(struct bench *bench)
+{
+    uint64_t repeated = bench->store.counts.repeated;
+    struct op_update again = bench_update_of(bench, 1, "first");
+    store_on_tick(&bench->store, bench->now, &bench->outbox);
+    assert_int_equal(bench_update(bench, &again).status, STATUS_OK);
+    return bench->store.counts.repeated == repeated + 1;
+}
+
+static void supersede_a_request(struct bench *bench)
+{
+    bench_init(bench);
+    struct op_update first = bench_update_of(bench, 1, "first");
+    struct op_update second = bench_update_of(bench, 2, "second");
+    bench_update(bench, &first);
+    bench_update(bench, &second);
+    bench_sync_log(bench);
+}
+
+TEST(a_step_of_the_wall_clock_forgets_no_request)
+{
+    struct bench bench;
+    supersede_a_request(&bench);
+    bench.now.mono_ms += 1000;
+    bench.now.wall_ms += 11 * 60 * 1000;
+    assert_true(is_remembered(&bench));
+    bench.now.wall_ms -= 30 * 60 * 1000;
+    assert_true(is_remembered(&bench));
+    bench.now.mono_ms += bench.options.request_memory_ms - 1000;
+    assert_true(is_remembered(&bench));
+    bench.now.mono_ms++;
+    assert_false(is_remembered(&bench));
+    bench_release(&bench);
+}
+
+TEST(after_a_restart_a_request_is_remembered_for_the_whole_time_again)
+{
+    for (unsigned is_flushed = 0; is_flushed < 2; is_flushed++) {
+        struct bench bench;
+        supersede_a_request(&bench);
+        if (is_flushed) // from a snapshot, not from the log
+            bench_flush(&bench);
+        bench.now.wall_ms += 3600 * 1000; // a machine that was off, and begins to count anew
+        bench.now.mono_ms = 10;
+        bench_lose_power(&bench, 101);
+        bench.now.mono_ms += bench.options.request_memory_ms;
+        assert_true(is_remembered(&bench));
+        bench.now.mono_ms++;
+        assert_false(is_remembered(&bench));
+        bench_release(&bench);
+    }
+}
+
 TEST(a_repeated_request_is_applied_once_even_when_superseded_and_after_a_restart)
 {
     struct bench bench;
@@ -314,7 +368,8 @@ TESTS(RUN(updated_leaves_at_once_and_durable_waits_for_the_log),
       RUN(a_disk_that_keeps_up_with_steady_writes_is_never_called_hanging),
       RUN(merged_waits_for_the_log_even_if_nothing_changed),
       RUN(what_was_synced_survives_a_power_loss_and_the_rest_is_not_promised),
-      RUN(a_new_life_gives_dots_of_a_new_actor),
+      RUN(a_new_life_gives_dots_of_a_new_actor), RUN(a_step_of_the_wall_clock_forgets_no_request),
+      RUN(after_a_restart_a_request_is_remembered_for_the_whole_time_again),
       RUN(a_repeated_request_is_applied_once_even_when_superseded_and_after_a_restart),
       RUN(a_merge_keeps_concurrent_values_and_repeats_do_nothing),
       RUN(a_context_that_names_dots_not_given_yet_is_refused),
