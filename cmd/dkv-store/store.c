@@ -16,15 +16,17 @@ static void on_snapshot(void *context, struct buf *out)
     ledger_snapshot(&store->ledger, out);
 }
 
-static enum status on_restore(void *context, struct bytes snapshot)
+static enum status on_restore(void *context, struct bytes snapshot, struct fault *fault)
 {
     struct store *store = context;
+    (void)fault;
     return ledger_restore(&store->ledger, snapshot);
 }
 
-static enum status on_replay(void *context, struct bytes note)
+static enum status on_replay(void *context, struct bytes note, struct fault *fault)
 {
     struct store *store = context;
+    (void)fault;
     return ledger_replay(&store->ledger, note);
 }
 

@@ -72,6 +72,8 @@ enum job_kind flush_next(struct lsm *lsm, struct lsm_job *job)
         flush->segment_size = lsm->options.log_segment_size;
         flush->first_kept = lsm->log.first_own;
         flush->is_oldest = !has_tables(lsm);
+        flush->content = buf_bytes(&lsm->sealed_snapshot);
+        flush->snapshot.number = lsm->sealed_snapshot_number;
         flush->writer = engine_writer(lsm, lsm->sealed_run, false, 2 * lsm->options.range_size);
     }
     reserve_files(lsm, &flush->writer, job);
@@ -95,6 +97,8 @@ void flush_on_done(struct lsm *lsm, struct lsm_job *job)
     struct flush *flush = &lsm->flush;
     lsm->stats.disk_written_bytes += run_writer_size(&flush->writer) - job->size_before;
     flush->is_done = flush->has_ended;
+    if (flush->is_done)
+        lsm->stats.disk_written_bytes += flush->snapshot.size;
     flush->far = (unsigned)(flush->at * FAR_MAX / (flush->order->count + 1));
 }
 

@@ -36,10 +36,7 @@ enum job_kind checkpoint_next(struct lsm *lsm, struct lsm_job *job)
     checkpoint->version = version_retain(lsm->version);
     checkpoint->segment = frame_number(lsm->log.stored) + 1;
     checkpoint->first_shared = lsm->log.segments[0].number;
-    edit_encode_flushed(&job->edit, frame_address(checkpoint->segment, FRAME_START),
-                        lsm->has_snapshot ? &lsm->snapshot : NULL);
-    edit_encode_next_file(&job->edit, lsm->next_file);
-    edit_encode_version(&job->edit, lsm->version);
+    engine_encode_state(lsm, frame_address(checkpoint->segment, FRAME_START), &job->edit);
     return JOB_CHECKPOINT;
 }
 
@@ -107,6 +104,10 @@ static enum status take_files(struct lsm *lsm, const struct checkpoint *checkpoi
         status = (is_shared ? copy_file : lsm->vfs->link)(lsm->vfs, value_path(&from, lsm->dir, id),
                                                           value_path(&to, dir, id), fault);
     }
+    uint64_t snapshot = lsm->snapshot.number; // it stays as long as this job runs
+    if (!status && snapshot)
+        status = lsm->vfs->link(lsm->vfs, file_path(&from, lsm->dir, FILE_SNAPSHOT, snapshot),
+                                file_path(&to, dir, FILE_SNAPSHOT, snapshot), fault);
     free(tables);
     buf_release(&from);
     buf_release(&to);
@@ -131,7 +132,7 @@ void checkpoint_run(struct lsm_job *job)
         status = segment_prepare(&segment, lsm->vfs, dir, lsm->database, 0, fault);
     if (!status)
         status = manifest_create(&manifest, lsm->vfs, dir, lsm->database, lsm->manifest.number,
-                                 buf_bytes(&job->edit), fault);
+                                 &lsm->manifest.features, buf_bytes(&job->edit), fault);
     if (!status)
         status = manifest_switch(&manifest, fault);
     segment_close(&segment, lsm->vfs);

@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+enum { SNAPSHOT_SIZE_KEPT = 1 << 20 }; // a bigger buffer is given back
+
 // ---- The draft ---------------------------------------------------------------------
 
 bool engine_is_merging(const struct lsm *lsm, struct bytes begin, struct bytes end)
@@ -143,8 +145,7 @@ enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
     version_finish(commit->draft);
 
     if (commit->has_flush)
-        edit_encode_flushed(&job->edit, lsm->sealed_end,
-                            lsm->options.owner.snapshot ? &lsm->sealed_snapshot : NULL);
+        edit_encode_flushed(&job->edit, lsm->sealed_end, &lsm->flush.snapshot);
     edit_encode_next_file(&job->edit, lsm->next_file);
     edit_encode_change(&job->edit, lsm->version, commit->draft);
     return JOB_COMMIT;
@@ -167,6 +168,11 @@ static void adopt(struct lsm *lsm, struct run_writer *writer)
 static void finish_flush(struct lsm *lsm)
 {
     adopt(lsm, &lsm->flush.writer);
+    if (lsm->snapshot.number)
+        engine_add_garbage(lsm, FILE_SNAPSHOT, lsm->snapshot.number);
+    lsm->snapshot = lsm->flush.snapshot;
+    if (lsm->sealed_snapshot.capacity > SNAPSHOT_SIZE_KEPT)
+        buf_release(&lsm->sealed_snapshot);
     flush_release(&lsm->flush);
     lsm->stats.flush_count++;
     orders_release(&lsm->sealed_orders); // they refer to the memtable
@@ -176,10 +182,6 @@ static void finish_flush(struct lsm *lsm)
         memtable_release(lsm->sealed);
     lsm->sealed = NULL;
     lsm->flushed = lsm->sealed_end;
-    lsm->has_snapshot = lsm->options.owner.snapshot;
-    struct buf snapshot = lsm->snapshot;
-    lsm->snapshot = lsm->sealed_snapshot;
-    lsm->sealed_snapshot = snapshot;
     log_drop(&lsm->log, lsm->flushed, engine_keeps_segment, lsm);
     if (lsm->is_flush_wanted)
         engine_seal(lsm);

@@ -2,6 +2,7 @@
 
 #include "base/endian.h"
 #include "base/search.h"
+#include "base/section.h"
 #include "base/xalloc.h"
 #include "lsm/file_name.h"
 
@@ -18,18 +19,21 @@ enum fact {
 
 // ---- Writing -----------------------------------------------------------------------
 
-void edit_encode_flushed(struct buf *out, uint64_t address, const struct buf *snapshot)
+void edit_encode_flushed(struct buf *out, uint64_t address, const struct snapshot *snapshot)
 {
-    buf_append_u8(out, FACT_FLUSHED);
+    size_t begin = section_begin(out, FACT_FLUSHED);
     buf_append_u64(out, address);
-    buf_append_u8(out, snapshot != NULL);
-    buf_append_sized(out, snapshot ? buf_bytes(snapshot) : (struct bytes){0});
+    buf_append_u64(out, snapshot->number);
+    buf_append_u64(out, snapshot->size);
+    buf_append_u64(out, snapshot->checksum);
+    section_end(out, begin);
 }
 
 void edit_encode_next_file(struct buf *out, uint64_t next_file)
 {
-    buf_append_u8(out, FACT_NEXT_FILE);
+    size_t begin = section_begin(out, FACT_NEXT_FILE);
     buf_append_u64(out, next_file);
+    section_end(out, begin);
 }
 
 // Those of `after` that `before` has not.
@@ -44,8 +48,9 @@ static void encode_new_tables(struct buf *out, const struct version *before,
             o++;
         if (o < old_count && old[o] == new[n])
             continue;
-        buf_append_u8(out, FACT_ADD);
+        size_t begin = section_begin(out, FACT_ADD);
         sstable_info_encode(out, &new[n]->info);
+        section_end(out, begin);
     }
     free(old);
     free(new);
@@ -61,19 +66,21 @@ static bool has_same_slices(const struct range *a, const struct range *b)
 
 static void encode_range(struct buf *out, const struct range *range)
 {
-    buf_append_u8(out, FACT_RANGE);
+    size_t begin = section_begin(out, FACT_RANGE);
     buf_append_short(out, buf_bytes(&range->begin));
     buf_append_u32(out, (uint32_t)range->count);
     for (size_t s = 0; s < range->count; s++)
         buf_append_u64(out, range->slices[s].table->info.number);
+    section_end(out, begin);
 }
 
 static void encode_values(struct buf *out, const struct value_file *file, uint64_t live)
 {
-    buf_append_u8(out, FACT_VALUES);
+    size_t begin = section_begin(out, FACT_VALUES);
     buf_append_u64(out, file->id);
     buf_append_u64(out, file->size);
     buf_append_u64(out, live);
+    section_end(out, begin);
 }
 
 static void encode_changed_values(struct buf *out, const struct version *before,
@@ -112,8 +119,9 @@ void edit_encode_change(struct buf *out, const struct version *before, const str
         if (old && new)
             order = bytes_compare(buf_bytes(&old->begin), buf_bytes(&new->begin));
         if (order < 0) {
-            buf_append_u8(out, FACT_JOIN);
+            size_t begin = section_begin(out, FACT_JOIN);
             buf_append_short(out, buf_bytes(&old->begin));
+            section_end(out, begin);
         } else if (order > 0 || !has_same_slices(old, new)) {
             encode_range(out, new);
         }
@@ -234,38 +242,80 @@ static bool set_values(struct edit_state *state, struct reader *reader)
     return true;
 }
 
-static bool apply_fact(struct edit_state *state, struct reader *reader)
+static bool set_flushed(struct edit_state *state, struct reader *reader)
 {
-    switch (reader_u8(reader)) {
-    case FACT_FLUSHED:
-        state->flushed = reader_u64(reader);
-        state->has_snapshot = reader_u8(reader);
-        buf_set(&state->snapshot, reader_sized(reader));
-        return true;
-    case FACT_NEXT_FILE:
-        state->next_file = reader_u64(reader);
-        return state->next_file <= FILE_NUMBER_END;
-    case FACT_ADD:
-        return add_table(state, reader);
-    case FACT_RANGE:
-        return set_range(state, reader);
-    case FACT_JOIN:
-        return join_range(state, reader_short(reader));
-    case FACT_VALUES:
-        return set_values(state, reader);
-    default:
-        return false;
-    }
+    state->flushed = reader_u64(reader);
+    state->snapshot.number = reader_u64(reader);
+    state->snapshot.size = reader_u64(reader);
+    state->snapshot.checksum = reader_u64(reader);
+    return state->snapshot.number < FILE_NUMBER_END;
 }
 
-bool edit_apply(struct edit_state *state, struct bytes edit)
+static void set_flushed_inline(struct edit_state *state, struct reader *reader)
+{
+    state->flushed = reader_u64(reader);
+    state->has_inline = reader_u8(reader);
+    buf_set(&state->inline_snapshot, reader_sized(reader));
+}
+
+// INVALID: the fact is not known.
+static enum status apply_fact(struct edit_state *state, uint8_t kind, struct reader *reader)
+{
+    bool fits = false;
+    switch (kind) {
+    case FACT_FLUSHED:
+        fits = set_flushed(state, reader);
+        break;
+    case FACT_NEXT_FILE:
+        state->next_file = reader_u64(reader);
+        fits = state->next_file <= FILE_NUMBER_END;
+        break;
+    case FACT_ADD:
+        fits = add_table(state, reader);
+        break;
+    case FACT_RANGE:
+        fits = set_range(state, reader);
+        break;
+    case FACT_JOIN:
+        fits = join_range(state, reader_short(reader));
+        break;
+    case FACT_VALUES:
+        fits = set_values(state, reader);
+        break;
+    default:
+        return kind & SECTION_MAY_BE_SKIPPED ? STATUS_OK : STATUS_INVALID;
+    }
+    return fits ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static enum status apply_version_1(struct edit_state *state, struct bytes edit)
 {
     struct reader reader = reader_of(edit);
-    while (reader_left(&reader) && !reader.bad) {
-        if (!apply_fact(state, &reader))
-            return false;
+    enum status status = STATUS_OK;
+    while (reader_left(&reader) && !reader.bad && !status) {
+        uint8_t kind = reader_u8(&reader);
+        if (kind == FACT_FLUSHED)
+            set_flushed_inline(state, &reader);
+        else if (kind > FACT_VALUES || apply_fact(state, kind, &reader))
+            status = STATUS_CORRUPT; // there was nothing that might be passed over
     }
-    return !reader.bad;
+    return reader.bad ? STATUS_CORRUPT : status;
+}
+
+enum status edit_apply(struct edit_state *state, struct bytes edit, uint32_t version)
+{
+    if (version == 1)
+        return apply_version_1(state, edit);
+    struct reader reader = reader_of(edit);
+    struct section section;
+    enum status status = STATUS_OK;
+    while (!status && section_next(&reader, &section)) {
+        struct reader body = reader_of(section.body);
+        status = apply_fact(state, section.kind, &body);
+        if (!status && !(section.kind & SECTION_MAY_BE_SKIPPED) && !reader_done(&body))
+            status = STATUS_CORRUPT;
+    }
+    return reader.bad ? STATUS_CORRUPT : status;
 }
 
 void edit_state_release(struct edit_state *state)
@@ -279,6 +329,6 @@ void edit_state_release(struct edit_state *state)
     free(state->tables);
     free(state->ranges);
     free(state->values);
-    buf_release(&state->snapshot);
+    buf_release(&state->inline_snapshot);
     *state = (struct edit_state){0};
 }

@@ -1,7 +1,7 @@
 // edit.h - one change of what a database consists of, and the sum of all of them.
 //
 // A version edit is a list of facts. The first edit of a manifest describes the whole
-// state; each further one takes effect as a whole.
+// state; each further one takes effect as a whole. A fact is a section (section.h).
 //
 //     flushed  a replay of the log begins at this address, with this snapshot
 //     next     the next number of a file
@@ -11,8 +11,11 @@
 //     values   how many bytes of a file with large values (value.h) are pointed to; 0: it is gone
 //
 // A table that no range names is gone. Every byte: dkv-store(5), THE MANIFEST.
+//
+// In version 1 facts had no sizes, and the snapshot itself was in `flushed`; that is still read.
 #pragma once
 
+#include "lsm/snapshot.h"
 #include "lsm/version.h"
 
 struct edit_range {
@@ -21,9 +24,10 @@ struct edit_range {
 };
 
 struct edit_state {
-    uint64_t flushed; // the log before this address is in tables
-    bool has_snapshot;
-    struct buf snapshot; // of the owner, at that address
+    uint64_t flushed;         // the log before this address is in tables
+    struct snapshot snapshot; // of the owner, at that address
+    bool has_inline;          // version 1: this is it
+    struct buf inline_snapshot;
     uint64_t next_file;
     struct sstable_info *tables; // by number
     size_t table_count;
@@ -35,7 +39,7 @@ struct edit_state {
     size_t value_count;
 };
 
-void edit_encode_flushed(struct buf *out, uint64_t address, const struct buf *snapshot); // or NULL
+void edit_encode_flushed(struct buf *out, uint64_t address, const struct snapshot *snapshot);
 void edit_encode_next_file(struct buf *out, uint64_t next_file);
 
 void edit_encode_version(struct buf *out, const struct version *version); // all of it
@@ -43,8 +47,10 @@ void edit_encode_version(struct buf *out, const struct version *version); // all
 // What makes `after` out of `before`.
 void edit_encode_change(struct buf *out, const struct version *before, const struct version *after);
 
-// Applies an edit. False if it is malformed or does not fit the state.
-bool edit_apply(struct edit_state *state, struct bytes edit);
+// Applies an edit of a manifest of this version.
+//   CORRUPT  it is malformed or does not fit the state
+//   INVALID  it has a fact that this program does not know and must not pass over
+enum status edit_apply(struct edit_state *state, struct bytes edit, uint32_t version) MUST_USE;
 
 // The table with this number, or NULL.
 const struct sstable_info *edit_find_table(const struct edit_state *state, uint64_t number);

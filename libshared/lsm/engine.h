@@ -5,7 +5,7 @@
 //     job.c                    what the workers do, and in which order
 //     background.c commit.c    flushes and merges; what they made comes into force
 //     ingest.c drop.c checkpoint.c verify.c stats.c
-//     files.c                  what is referenced stays, the rest goes
+//     files.c owner.c          what is referenced stays, the rest goes; what the owner gets back
 //
 // What they stand on knows nothing of it:
 //
@@ -13,7 +13,7 @@
 //     memtable   entry, key, order
 //     sstable    block, filter, cache, blocks; sstable_writer, run_writer
 //     value      pack, reads
-//     version    sstable_info, edit, manifest; compaction
+//     version    sstable_info, snapshot, edit, feature, manifest; compaction
 //     iterator, walk, flush, merge     over all of these
 //
 //     lsm_write ──> log.pending ──LOG job──> segments
@@ -103,6 +103,16 @@ struct lsm_ingest {
     uint64_t address; // of the log, before which the writes lie that it hides
 };
 
+// A note that no segment could hold. All its parts belong to one memtable: if that is sealed in
+// between, the note begins anew.
+struct note_parts {
+    struct buf bytes; // while the log is read: what was there so far ...
+    bool is_begun;    // ... if anything was
+    uint64_t hash;    // while it is written: of the whole note ...
+    size_t done;      // ... and how much of it is in the log ...
+    uint64_t begin;   // ... with this memtable, known by where it begins
+};
+
 struct checkpoint {
     bool is_wanted;
     uint64_t address; // of the log, before which the writes lie that it is to have
@@ -123,6 +133,7 @@ struct lsm {
 
     struct log log;
     struct buf packed; // a batch, by write.c
+    struct note_parts parts;
     uint64_t written;
     struct memtable *active;
     struct orders active_orders;
@@ -133,12 +144,12 @@ struct lsm {
     uint64_t sealed_end;
     uint64_t sealed_run; // number of the run that it will be
     struct buf sealed_snapshot;
+    uint64_t sealed_snapshot_number; // of the file that it will be, 0: none
     bool is_flush_wanted;
 
     struct manifest manifest;
     uint64_t flushed; // what the manifest says, as in struct edit_state
-    bool has_snapshot;
-    struct buf snapshot;
+    struct snapshot snapshot;
     uint64_t next_file;
 
     struct version *version;
@@ -199,6 +210,9 @@ static inline bool engine_may_pass(enum status status)
     return status == STATUS_DISK_FULL || status == STATUS_EXHAUSTED;
 }
 
+// Appends everything that is true now, as one edit; but a replay is to begin at `address`.
+void engine_encode_state(const struct lsm *lsm, uint64_t address, struct buf *out);
+
 // Gives back what a job holds.
 void engine_release_job(struct lsm_job *job);
 
@@ -228,6 +242,15 @@ void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number);
 
 // Makes the active memtable the sealed one. There must be none.
 void engine_seal(struct lsm *lsm);
+
+// ---- owner.c -------------------------------------------------------------------------
+
+// The snapshot that the manifest has or names; only an owner that wants it is told of damage.
+enum status owner_restore(struct lsm *lsm, const struct edit_state *state,
+                          struct fault *fault) MUST_USE;
+// A note of the log, or a part of one. CORRUPT: the fault is the caller's to make.
+struct log_op;
+enum status owner_replay(struct lsm *lsm, const struct log_op *op, struct fault *fault) MUST_USE;
 
 // ---- read.c --------------------------------------------------------------------------
 

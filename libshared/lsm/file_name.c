@@ -27,6 +27,9 @@ void file_name_format(struct buf *out, enum file_kind kind, uint64_t number)
     case FILE_VALUES:
         buf_printf(out, "%06" PRIu64 ".val", number);
         return;
+    case FILE_SNAPSHOT:
+        buf_printf(out, "%06" PRIu64 ".snp", number);
+        return;
     case FILE_TEMPORARY:
         buf_printf(out, "%06" PRIu64 ".tmp", number);
         return;
@@ -37,8 +40,9 @@ void file_name_format(struct buf *out, enum file_kind kind, uint64_t number)
 
 enum file_kind file_name_parse(const char *name, uint64_t *number)
 {
-    static const enum file_kind kinds[] = {FILE_CURRENT, FILE_LOCK,   FILE_MANIFEST, FILE_LOG,
-                                           FILE_TABLE,   FILE_VALUES, FILE_TEMPORARY};
+    static const enum file_kind kinds[] = {FILE_CURRENT,  FILE_LOCK,     FILE_MANIFEST,
+                                           FILE_LOG,      FILE_TABLE,    FILE_VALUES,
+                                           FILE_SNAPSHOT, FILE_TEMPORARY};
     const char *digits = name;
     if (bytes_has_prefix(bytes_of_text(name), bytes_of_text(MANIFEST_PREFIX)))
         digits += strlen(MANIFEST_PREFIX);

@@ -6,6 +6,7 @@
 //     000012.log        a log segment; numbers of segments are their own
 //     000009.tbl        a table
 //     000010.val        large values
+//     000011.snp        a snapshot of the owner
 //     *.tmp             not finished: removed at the next open
 #pragma once
 
@@ -19,6 +20,7 @@ enum file_kind {
     FILE_LOG,
     FILE_TABLE,
     FILE_VALUES,
+    FILE_SNAPSHOT,
     FILE_TEMPORARY,
 };
 

@@ -66,6 +66,22 @@ static enum status sync_segments(const struct flush *flush, struct fault *fault)
     return status;
 }
 
+// Everything is synced then, names included.
+static enum status finish(struct flush *flush, struct fault *fault)
+{
+    const struct run_writer *writer = &flush->writer;
+    uint64_t number = flush->snapshot.number;
+    enum status status = sync_segments(flush, fault);
+    if (!status && number)
+        status = snapshot_write(&flush->snapshot, writer->vfs, writer->dir, writer->database,
+                                number, flush->content, fault);
+    if (!status)
+        status = run_writer_finish(&flush->writer, fault);
+    if (!status && number && !writer->count) // or the tables have had it done
+        status = writer->vfs->sync_dir(writer->vfs, writer->dir, fault);
+    return status;
+}
+
 enum status flush_step(struct flush *flush, uint64_t size, struct fault *fault)
 {
     if (!flush->order) {
@@ -80,12 +96,12 @@ enum status flush_step(struct flush *flush, uint64_t size, struct fault *fault)
     }
     if (!status && flush->at == flush->order->count) {
         flush->has_ended = true;
-        status = sync_segments(flush, fault);
-        if (!status)
-            status = run_writer_finish(&flush->writer, fault);
+        status = finish(flush, fault);
     }
-    if (status)
+    if (status) {
+        snapshot_remove(&flush->snapshot, flush->writer.vfs, flush->writer.dir);
         run_writer_abort(&flush->writer);
+    }
     return status;
 }
 

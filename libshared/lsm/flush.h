@@ -3,11 +3,14 @@
 // Large values stay in the log where they fill most of a segment, which is kept then; else
 // they are copied into a value file.
 //
+// The snapshot of the owner that belongs to the memtable becomes a file beside it.
+//
 // In steps, so that the owner sees how far it is and can pace the writers by it.
 #pragma once
 
 #include "lsm/order.h"
 #include "lsm/run_writer.h"
+#include "lsm/snapshot.h"
 
 struct flush {
     const struct memtable *memtable; // NULL: no flush
@@ -18,6 +21,8 @@ struct flush {
     uint64_t segment_size;
     uint64_t first_kept;      // number of the first segment of the log that may stay
     struct value_counts kept; // segments of the log that stay, since large values fill them
+    struct bytes content;     // of the snapshot, borrowed from the owner of the memtable
+    struct snapshot snapshot; // its number is given, 0: none; the rest is filled in at the end
     struct run_writer writer;
     bool has_ended; // all was written and synced; the worker's
     bool is_done;   // the same, as the owner knows it ...

@@ -5,14 +5,19 @@
 
 #include <assert.h>
 
-enum {
-    FRAME_VERSION = 1,
-};
-
 static const char frame_magics[][8] = {
     [FRAME_FILE_LOG] = "dkv-log",
     [FRAME_FILE_MANIFEST] = "dkv-man",
     [FRAME_FILE_VALUES] = "dkv-val",
+    [FRAME_FILE_SNAPSHOT] = "dkv-snp",
+};
+
+// What is written; older ones are read.
+static const uint32_t frame_versions[] = {
+    [FRAME_FILE_LOG] = 1,
+    [FRAME_FILE_MANIFEST] = 2,
+    [FRAME_FILE_VALUES] = 1,
+    [FRAME_FILE_SNAPSHOT] = 1,
 };
 
 static uint64_t checksum_of(const uint8_t *frame, size_t size, uint64_t address, uint64_t database)
@@ -71,7 +76,7 @@ void frame_file_encode(uint8_t *header, const struct frame_file *file)
 {
     memset(header, 0, FRAME_FILE_HEADER_SIZE);
     memcpy(header, frame_magics[file->kind], 8);
-    store_u32(header + 8, FRAME_VERSION);
+    store_u32(header + 8, frame_versions[file->kind]);
     store_u64(header + 16, file->database);
     store_u64(header + 24, file->number);
     store_u64(header + 32, file->size);
@@ -87,14 +92,16 @@ enum status frame_file_decode(struct frame_file *file, struct bytes bytes,
                          bytes.size);
     if (memcmp(at, frame_magics[kind], 8) || load_u64(at + 56) != hash64(bytes_of(at, 56)))
         return fault_set(fault, STATUS_CORRUPT, "%s: damaged header at offset 0", path);
-    if (load_u32(at + 8) != FRAME_VERSION)
-        return fault_set(fault, STATUS_CORRUPT, "%s: format version %u at offset 8 is not known",
-                         path, load_u32(at + 8));
+    uint32_t version = load_u32(at + 8);
+    if (!version || version > frame_versions[kind])
+        return fault_set(fault, STATUS_INVALID,
+                         "%s: written by a newer dkv (needs format version %u)", path, version);
     *file = (struct frame_file){
         .kind = kind,
         .database = load_u64(at + 16),
         .number = load_u64(at + 24),
         .size = load_u64(at + 32),
+        .version = version,
     };
     return STATUS_OK;
 }

@@ -29,9 +29,10 @@ enum {
 };
 
 enum frame_kind {
-    FRAME_BATCHES = 1, // log: batches of operations
-    FRAME_SEAL = 2,    // log: the last frame of a segment; u64 number of the next one
-    FRAME_EDIT = 3,    // manifest: one version edit
+    FRAME_BATCHES = 1,  // log: batches of operations
+    FRAME_SEAL = 2,     // log: the last frame of a segment; u64 number of the next one
+    FRAME_EDIT = 3,     // manifest: one version edit
+    FRAME_FEATURES = 4, // manifest: its first frame (feature.h)
 };
 
 struct frame {
@@ -82,20 +83,23 @@ bool frame_decode(struct frame *frame, struct bytes bytes, uint64_t number, uint
 enum frame_file_kind {
     FRAME_FILE_LOG,
     FRAME_FILE_MANIFEST,
-    FRAME_FILE_VALUES, // no frames, but the header (value.h)
+    FRAME_FILE_VALUES,   // no frames, but the header (value.h)
+    FRAME_FILE_SNAPSHOT, // the same (snapshot.h)
 };
 
 struct frame_file {
     enum frame_file_kind kind;
     uint64_t database;
     uint64_t number;
-    uint64_t size; // of a log segment, 0 for a manifest
+    uint64_t size;    // of a log segment or of the content of a snapshot, else 0
+    uint32_t version; // when read: one of those that this program knows
 };
 
 // The file header, FRAME_FILE_HEADER_SIZE bytes.
 void frame_file_encode(uint8_t *header, const struct frame_file *file);
 
-// CORRUPT when the bytes are no header of this kind and version; `path` is for the fault.
+// CORRUPT when the bytes are no header of this kind, INVALID when a newer program has written
+// them; `path` is for the fault.
 enum status frame_file_decode(struct frame_file *file, struct bytes bytes,
                               enum frame_file_kind kind, const char *path,
                               struct fault *fault) MUST_USE;

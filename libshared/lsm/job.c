@@ -9,6 +9,13 @@ enum {
     BUFFER_SIZE_KEPT = 4 << 20,
 };
 
+void engine_encode_state(const struct lsm *lsm, uint64_t address, struct buf *out)
+{
+    edit_encode_flushed(out, address, &lsm->snapshot);
+    edit_encode_next_file(out, lsm->next_file);
+    edit_encode_version(out, lsm->version);
+}
+
 // ---- What to do next -------------------------------------------------------------------
 
 static enum job_kind next_prepare(struct lsm *lsm, struct lsm_job *job)
@@ -24,9 +31,7 @@ static enum job_kind next_rewrite(struct lsm *lsm, struct lsm_job *job)
     if (!manifest_wants_rewrite(&lsm->manifest))
         return JOB_NONE;
     job->manifest = (struct manifest){.number = lsm->next_file++};
-    edit_encode_flushed(&job->edit, lsm->flushed, lsm->has_snapshot ? &lsm->snapshot : NULL);
-    edit_encode_next_file(&job->edit, lsm->next_file);
-    edit_encode_version(&job->edit, lsm->version);
+    engine_encode_state(lsm, lsm->flushed, &job->edit);
     return JOB_REWRITE;
 }
 
@@ -101,8 +106,9 @@ struct lsm_job *lsm_next_job(struct lsm *lsm, enum lsm_worker worker)
 static void run_rewrite(struct lsm_job *job)
 {
     struct lsm *lsm = job->lsm;
-    job->status = manifest_create(&job->manifest, lsm->vfs, lsm->dir, lsm->database,
-                                  job->manifest.number, buf_bytes(&job->edit), &job->fault);
+    job->status =
+        manifest_create(&job->manifest, lsm->vfs, lsm->dir, lsm->database, job->manifest.number,
+                        &lsm->manifest.features, buf_bytes(&job->edit), &job->fault);
     if (!job->status) {
         job->status = manifest_switch(&job->manifest, &job->fault);
         if (job->status)

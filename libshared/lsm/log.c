@@ -188,10 +188,16 @@ void log_release(struct log *log)
     *log = (struct log){0};
 }
 
+size_t log_batch_size_max(const struct log *log)
+{
+    return (size_t)log->segment_size - LOG_SEAL_SIZE - FRAME_START - FRAME_HEADER_SIZE -
+           BATCH_HEADER_SIZE;
+}
+
 enum status log_append(struct log *log, struct bytes ops, uint64_t *position)
 {
     size_t size = BATCH_HEADER_SIZE + ops.size;
-    if (FRAME_START + frame_size(size) + LOG_SEAL_SIZE > log->segment_size)
+    if (ops.size > log_batch_size_max(log))
         return STATUS_TOO_LARGE;
     while (!fits(log, size)) {
         if (log->current + 1 == log->segment_count) {

@@ -105,6 +105,9 @@ void log_release(struct log *log); // closes the files; may be repeated
 // the segments that are ready; TOO_LARGE if it can never fit.
 enum status log_append(struct log *log, struct bytes ops, uint64_t *position) MUST_USE;
 
+// The most bytes of operations that a batch may have.
+size_t log_batch_size_max(const struct log *log);
+
 // Ends the open frame: what follows begins at the returned address.
 uint64_t log_cut(struct log *log);
 

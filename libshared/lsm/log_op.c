@@ -33,6 +33,11 @@ void log_op_encode_delete(struct buf *out, struct bytes key)
 
 void log_op_encode_note(struct buf *out, struct bytes note)
 {
-    buf_append_u8(out, OP_NOTE);
-    buf_append_sized(out, note);
+    log_op_encode_part(out, OP_NOTE, note);
+}
+
+void log_op_encode_part(struct buf *out, enum op_kind kind, struct bytes part)
+{
+    buf_append_u8(out, (uint8_t)kind);
+    buf_append_sized(out, part);
 }

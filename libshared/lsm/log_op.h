@@ -1,7 +1,8 @@
 // log_op.h - one operation in a batch and in the log.
 //
-// A put, of a value that may be packed (value.h), a delete, or a note. Keys are not empty. Every
-// byte: dkv-store(5), THE LOG.
+// A put, of a value that may be packed (value.h), a delete, or a note. Keys are not empty. A note
+// that no segment could hold is cut: its parts are in several batches, which may have others
+// between them. Every byte: dkv-store(5), THE LOG.
 #pragma once
 
 #include "base/buf.h"
@@ -14,12 +15,15 @@ enum op_kind {
     OP_DELETE = 2,
     OP_NOTE = 3,
     OP_PUT_PACKED = 4,
+    OP_NOTE_BEGIN = 5, // the parts of a note: the first ...
+    OP_NOTE_MORE = 6,
+    OP_NOTE_END = 7, // ... and the last: it counts from here
 };
 
 struct log_op {
     enum op_kind kind;
     struct bytes key;
-    struct bytes value; // of a put, as it is stored; the bytes of a note
+    struct bytes value; // of a put, as it is stored; the bytes of a note or of a part
 };
 
 // Sizes are within the limits of lsm.h.
@@ -30,6 +34,12 @@ size_t log_op_begin_packed(struct buf *out, struct bytes key);
 void log_op_end_packed(struct buf *out, size_t begin);
 void log_op_encode_delete(struct buf *out, struct bytes key);
 void log_op_encode_note(struct buf *out, struct bytes note);
+void log_op_encode_part(struct buf *out, enum op_kind kind, struct bytes part);
+
+static inline bool log_op_is_note(enum op_kind kind)
+{
+    return kind == OP_NOTE || kind >= OP_NOTE_BEGIN;
+}
 
 // Bytes behind a size that has `width` bytes itself.
 static inline struct bytes log_op_part(struct reader *reader, size_t width)
@@ -56,8 +66,8 @@ static inline bool log_op_decode(struct reader *reader, struct log_op *op)
         return false;
     op->kind = (enum op_kind) * reader->at++;
     op->key = op->value = (struct bytes){0};
-    reader->bad = op->kind < OP_PUT || op->kind > OP_PUT_PACKED;
-    if (op->kind != OP_NOTE) {
+    reader->bad = op->kind < OP_PUT || op->kind > OP_NOTE_END;
+    if (!log_op_is_note(op->kind)) {
         op->key = log_op_part(reader, 2);
         reader->bad |= !op->key.size;
     }

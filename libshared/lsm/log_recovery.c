@@ -31,7 +31,11 @@ static enum status apply_batches(struct recovering *recovering, const struct fra
             return log_reader_corrupt(&recovering->reader, "malformed batch", fault);
         uint64_t address =
             frame->address + FRAME_HEADER_SIZE + (uint64_t)(ops.data - frame->payload.data);
-        if (recovery && recovery->apply(recovery->context, ops, address))
+        enum status status =
+            recovery ? recovery->apply(recovery->context, ops, address, fault) : STATUS_OK;
+        if (status == STATUS_INVALID)
+            return status;
+        if (status)
             return log_reader_corrupt(&recovering->reader, "batch that makes no sense", fault);
     }
     return STATUS_OK;

@@ -22,8 +22,8 @@ struct log_recovery {
     size_t count;
     void *context;
     // `address` is that of the first byte of the operations in the log. Any status but OK
-    // stops the recovery: as corruption of the log at that place.
-    enum status (*apply)(void *context, struct bytes ops, uint64_t address);
+    // stops the recovery: INVALID with its fault, else as corruption of the log at that place.
+    enum status (*apply)(void *context, struct bytes ops, uint64_t address, struct fault *fault);
 };
 
 // Fills `log`, whose files, database, segment size and durability are set. Returns CORRUPT (file

@@ -88,10 +88,10 @@ void lsm_close(struct lsm *lsm)
     memtable_release(lsm->spare);
     log_release(&lsm->log);
     manifest_close(&lsm->manifest);
-    buf_release(&lsm->snapshot);
     buf_release(&lsm->sealed_snapshot);
     buf_release(&lsm->garbage);
     buf_release(&lsm->packed);
+    buf_release(&lsm->parts.bytes);
     buf_release(&lsm->merge_failed);
     if (lsm->lock)
         lsm->vfs->close(lsm->vfs, lsm->lock);

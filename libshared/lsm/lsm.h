@@ -20,8 +20,8 @@
 // next open the snapshot and the later notes come back in order, so that whatever
 // the owner keeps in memory is a function of the log too.
 //
-// Limits: key 1 to 65535 bytes, value up to 2^30 bytes, batch up to half a memtable and, with its
-// notes, to a segment of the log.
+// Limits: key 1 to 65535 bytes, value and note up to 2^30 bytes, batch up to half a memtable and,
+// with its notes, to a segment of the log; but a note that is alone in its batch may be larger.
 #pragma once
 
 #include "base/buf.h"
@@ -46,10 +46,14 @@ struct lsm_owner {
     // sealed: the snapshot belongs to exactly that position in the log.
     void (*snapshot)(void *context, struct buf *out);
     // During lsm_open(): once, with the newest flushed snapshot, if there is one ...
-    enum status (*restore)(void *context, struct bytes snapshot);
-    // ... then every later note, in the order written. A status other than OK
-    // stops the open, as corruption of the log at that place.
-    enum status (*replay)(void *context, struct bytes note);
+    enum status (*restore)(void *context, struct bytes snapshot, struct fault *fault);
+    // ... then every later note, in the order written. A status other than OK stops the
+    // open: INVALID, with a fault that says what it needs, if a newer program has written it,
+    // else as corruption at that place.
+    enum status (*replay)(void *context, struct bytes note, struct fault *fault);
+    // Names of what its snapshots and notes have that not every program knows, up to a NULL
+    // (feature.h). A database with others is not opened (INVALID).
+    const char *const *features;
     // Which pairs may go when a merge meets the oldest that is known of them: tombstones of
     // the owner's own. `purge_rule` is asked when such a merge begins and appends what
     // `purges` needs to know; that is called on the worker and may look at nothing else. It is
@@ -88,6 +92,7 @@ struct lsm;
 // never written. Blocks; before any job.
 //   LOCKED   another process has it open
 //   CORRUPT  the fault names file and offset; nothing was changed on disk
+//   INVALID  a newer program has written there; nothing was changed
 //   IO, DISK_FULL
 enum status lsm_open(struct lsm **lsm, const struct lsm_options *options,
                      struct fault *fault) MUST_USE;
@@ -117,7 +122,10 @@ void lsm_batch_note(struct lsm_batch *batch, struct bytes note); // for lsm_owne
 // Applies the batch in memory, where every later read sees it, and queues it for
 // the log. `position` grows with every write; the write is durable once
 // lsm_durable() >= position. Never blocks. On failure nothing was applied:
-//   BUSY       both memtables are full: flush first (lsm_next_job)
+//   BUSY       both memtables are full: flush first (lsm_next_job). With a note that is larger
+//              than a segment: a part of it is in the log. Again with the same batch, until it
+//              is OK, when jobs are done; other writes may come in between. It counts from the
+//              last part on, and unless that comes it never was.
 //   DISK_FULL  no room for the log; taken up again when there is
 //   TOO_LARGE  over a limit above
 //   INVALID    a key without bytes

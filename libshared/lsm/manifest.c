@@ -6,7 +6,8 @@
 #include <inttypes.h>
 
 enum {
-    HISTORY_SIZE_MAX = 1 << 20,
+    MANIFEST_VERSION = 2,
+    HISTORY_SIZE_MAX = 1 << 10,
     CURRENT_SIZE_MAX = 64,
 };
 
@@ -59,17 +60,52 @@ static bool frame_at(const struct manifest *manifest, struct bytes file, uint64_
                         offset, manifest->database);
 }
 
-// Decodes the edits of the file in `bytes`; NULL state: only checks them.
+// The frame at the head. One that is not valid is left to read_edits().
+static enum status read_features(struct manifest *manifest, struct bytes bytes, const char *path,
+                                 const struct features *known, struct fault *fault)
+{
+    struct frame frame;
+    manifest->size = FRAME_START;
+    manifest->features = (struct features){0};
+    if (manifest->version == 1 || !frame_at(manifest, bytes, FRAME_START, &frame))
+        return STATUS_OK;
+    if (frame.kind != FRAME_FEATURES || !features_decode(&manifest->features, frame.payload))
+        return fault_set(fault, STATUS_CORRUPT, "%s: malformed features at offset %d", path,
+                         FRAME_START);
+    const char *unknown = known ? features_unknown(&manifest->features, known) : NULL;
+    if (unknown)
+        return fault_set(fault, STATUS_INVALID, "%s: written by a newer dkv (needs feature %s)",
+                         manifest->dir, unknown);
+    manifest->size += frame.size;
+    return STATUS_OK;
+}
+
+static enum status read_edit(const struct manifest *manifest, const struct frame *frame,
+                             const char *path, struct edit_state *state, struct fault *fault)
+{
+    enum status status = frame->kind == FRAME_EDIT ? STATUS_OK : STATUS_CORRUPT;
+    if (!status && state)
+        status = edit_apply(state, frame->payload, manifest->version);
+    if (status == STATUS_INVALID)
+        return fault_set(fault, status,
+                         "%s: written by a newer dkv (needs the edit at offset %" PRIu64 ")", path,
+                         manifest->size);
+    if (status)
+        return fault_set(fault, status, "%s: malformed edit at offset %" PRIu64, path,
+                         manifest->size);
+    return STATUS_OK;
+}
+
+// Decodes the edits of the file in `bytes`, from `size` on; NULL state: only checks them.
 static enum status read_edits(struct manifest *manifest, struct bytes bytes, const char *path,
                               struct edit_state *state, struct fault *fault)
 {
     struct frame frame;
-    manifest->size = FRAME_START;
     manifest->first_size = 0;
     while (frame_at(manifest, bytes, manifest->size, &frame)) {
-        if (frame.kind != FRAME_EDIT || (state && !edit_apply(state, frame.payload)))
-            return fault_set(fault, STATUS_CORRUPT, "%s: malformed edit at offset %" PRIu64, path,
-                             manifest->size);
+        enum status status = read_edit(manifest, &frame, path, state, fault);
+        if (status)
+            return status;
         manifest->settled = manifest->size;
         manifest->size += frame.size;
         if (!manifest->first_size)
@@ -86,8 +122,8 @@ static enum status read_edits(struct manifest *manifest, struct bytes bytes, con
     return STATUS_OK;
 }
 
-static enum status load(struct manifest *manifest, const char *path, struct edit_state *state,
-                        struct fault *fault)
+static enum status load(struct manifest *manifest, const char *path, const struct features *known,
+                        struct edit_state *state, struct fault *fault)
 {
     struct buf content = {0};
     struct frame_file file = {0};
@@ -104,8 +140,11 @@ static enum status load(struct manifest *manifest, const char *path, struct edit
                            file.number);
     if (!status) {
         manifest->database = file.database;
-        status = read_edits(manifest, buf_bytes(&content), path, state, fault);
+        manifest->version = file.version;
+        status = read_features(manifest, buf_bytes(&content), path, known, fault);
     }
+    if (!status)
+        status = read_edits(manifest, buf_bytes(&content), path, state, fault);
     // The last edit may be in the memory of the kernel alone (see log_recovery.c): once more.
     if (!status) {
         uint64_t begin = manifest->settled;
@@ -119,14 +158,16 @@ static enum status load(struct manifest *manifest, const char *path, struct edit
 }
 
 enum status manifest_open(struct manifest *manifest, struct vfs *vfs, const char *dir,
-                          struct edit_state *state, struct fault *fault)
+                          const struct features *known, struct edit_state *state,
+                          struct fault *fault)
 {
     *manifest = (struct manifest){.vfs = vfs, .dir = dir};
     enum status status = read_current(vfs, dir, &manifest->number, fault);
     if (status)
         return status;
     struct buf path = {0};
-    status = load(manifest, file_path(&path, dir, FILE_MANIFEST, manifest->number), state, fault);
+    status =
+        load(manifest, file_path(&path, dir, FILE_MANIFEST, manifest->number), known, state, fault);
     if (status)
         manifest_close(manifest);
     buf_release(&path);
@@ -140,12 +181,60 @@ void manifest_close(struct manifest *manifest)
     manifest->file = NULL;
 }
 
+// Writes a frame behind all others; it is not synced yet.
+static enum status append(struct manifest *manifest, enum frame_kind kind, struct bytes payload,
+                          struct fault *fault)
+{
+    struct buf frame = {0};
+    uint64_t address = frame_address(manifest->number, manifest->size);
+    buf_grow(&frame, frame_size(payload.size));
+    memcpy(frame.data + FRAME_HEADER_SIZE, payload.data, payload.size);
+    frame_finish(frame.data, payload.size, kind, address);
+    frame_sign(frame.data, address, manifest->database);
+    enum status status = manifest->vfs->write(manifest->vfs, manifest->file, manifest->size,
+                                              buf_bytes(&frame), fault);
+    if (!status)
+        manifest->size += frame.size;
+    buf_release(&frame);
+    return status;
+}
+
+static enum status append_features(struct manifest *manifest, struct fault *fault)
+{
+    struct buf payload = {0};
+    features_encode(&manifest->features, &payload);
+    enum status status = append(manifest, FRAME_FEATURES, buf_bytes(&payload), fault);
+    buf_release(&payload);
+    return status;
+}
+
+enum status manifest_append(struct manifest *manifest, struct bytes edit, struct fault *fault)
+{
+    uint64_t size = manifest->size;
+    enum status status = append(manifest, FRAME_EDIT, edit, fault);
+    if (!status) {
+        status = manifest->vfs->sync(manifest->vfs, manifest->file, fault);
+        if (status == STATUS_DISK_FULL)
+            status = STATUS_IO; // a failed sync is never repeated
+    }
+    if (status)
+        manifest->size = size;
+    return status;
+}
+
 enum status manifest_create(struct manifest *manifest, struct vfs *vfs, const char *dir,
-                            uint64_t database, uint64_t number, struct bytes edit,
-                            struct fault *fault)
+                            uint64_t database, uint64_t number, const struct features *features,
+                            struct bytes edit, struct fault *fault)
 {
     *manifest = (struct manifest){
-        .vfs = vfs, .dir = dir, .database = database, .number = number, .size = FRAME_START};
+        .vfs = vfs,
+        .dir = dir,
+        .database = database,
+        .number = number,
+        .version = MANIFEST_VERSION,
+        .features = *features,
+        .size = FRAME_START,
+    };
     struct buf path = {0};
     uint8_t header[FRAME_START] = {0};
     frame_file_encode(header, &(struct frame_file){
@@ -159,6 +248,8 @@ enum status manifest_create(struct manifest *manifest, struct vfs *vfs, const ch
         vfs->open(vfs, buf_text(&path), VFS_WRITE | VFS_CREATE, &manifest->file, fault);
     if (!status)
         status = vfs->write(vfs, manifest->file, 0, bytes_of(header, sizeof header), fault);
+    if (!status)
+        status = append_features(manifest, fault);
     if (!status)
         status = manifest_append(manifest, edit, fault);
     manifest->first_size = manifest->size;
@@ -199,27 +290,6 @@ enum status manifest_switch(const struct manifest *manifest, struct fault *fault
     return status;
 }
 
-enum status manifest_append(struct manifest *manifest, struct bytes edit, struct fault *fault)
-{
-    struct buf frame = {0};
-    uint64_t address = frame_address(manifest->number, manifest->size);
-    buf_grow(&frame, frame_size(edit.size));
-    memcpy(frame.data + FRAME_HEADER_SIZE, edit.data, edit.size);
-    frame_finish(frame.data, edit.size, FRAME_EDIT, address);
-    frame_sign(frame.data, address, manifest->database);
-    struct vfs *vfs = manifest->vfs;
-    enum status status = vfs->write(vfs, manifest->file, manifest->size, buf_bytes(&frame), fault);
-    if (!status) {
-        status = vfs->sync(vfs, manifest->file, fault);
-        if (status == STATUS_DISK_FULL)
-            status = STATUS_IO; // a failed sync is never repeated
-    }
-    if (!status)
-        manifest->size += frame.size;
-    buf_release(&frame);
-    return status;
-}
-
 bool manifest_wants_rewrite(const struct manifest *manifest)
 {
     return manifest->is_torn ||
@@ -232,6 +302,8 @@ enum status manifest_verify(const struct manifest *manifest, struct fault *fault
     struct manifest copy = *manifest;
     file_path(&path, manifest->dir, FILE_MANIFEST, manifest->number);
     enum status status = read_file(manifest->vfs, buf_text(&path), manifest->file, &content, fault);
+    if (!status)
+        status = read_features(&copy, buf_bytes(&content), buf_text(&path), NULL, fault);
     if (!status)
         status = read_edits(&copy, buf_bytes(&content), buf_text(&path), NULL, fault);
     if (!status && copy.size != manifest->size)

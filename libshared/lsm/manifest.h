@@ -1,9 +1,10 @@
 // manifest.h - the log of version edits, and which one is in force.
 //
-// MANIFEST-NNNNNN is a file of frames (frame.h), one edit each, every one synced before
-// it takes effect. CURRENT holds the name of the manifest in force. A new manifest
-// begins with the whole state and comes into force by renaming a new CURRENT over
-// the old one, after everything it speaks of was synced, names included.
+// MANIFEST-NNNNNN is a file of frames (frame.h): first what a program must know to read the
+// database (feature.h), then one edit each, every one synced before it takes effect. CURRENT holds
+// the name of the manifest in force. A new manifest begins with the whole state and comes into
+// force by renaming a new CURRENT over the old one, after everything it speaks of was synced, names
+// included.
 //
 // The last frame may be torn by a power loss; then the edit never took effect, and the
 // manifest is written anew before the next edit.
@@ -11,12 +12,15 @@
 
 #include "base/vfs.h"
 #include "lsm/edit.h"
+#include "lsm/feature.h"
 
 struct manifest {
     struct vfs *vfs;
     const char *dir;
     uint64_t database;
     uint64_t number;
+    uint32_t version; // of its format: 1 is read, no more written
+    struct features features;
     struct vfs_file *file;
     uint64_t size;       // end of the last edit
     uint64_t settled;    // when read: the last edit begins here, all before is synced
@@ -24,15 +28,17 @@ struct manifest {
     bool is_torn;        // something invalid follows: append nothing
 };
 
-// Reads CURRENT and the manifest it names. NOT_FOUND if there is no CURRENT.
+// Reads CURRENT and the manifest it names. NOT_FOUND if there is no CURRENT; INVALID if a newer
+// program has written it, with something that is not among what is `known`.
 enum status manifest_open(struct manifest *manifest, struct vfs *vfs, const char *dir,
-                          struct edit_state *state, struct fault *fault) MUST_USE;
+                          const struct features *known, struct edit_state *state,
+                          struct fault *fault) MUST_USE;
 void manifest_close(struct manifest *manifest); // may be repeated
 
 // Writes a new manifest file with one edit, the whole state. It is not yet in force.
 enum status manifest_create(struct manifest *manifest, struct vfs *vfs, const char *dir,
-                            uint64_t database, uint64_t number, struct bytes edit,
-                            struct fault *fault) MUST_USE;
+                            uint64_t database, uint64_t number, const struct features *features,
+                            struct bytes edit, struct fault *fault) MUST_USE;
 
 // Puts the manifest in force.
 enum status manifest_switch(const struct manifest *manifest, struct fault *fault) MUST_USE;

@@ -81,6 +81,7 @@ static enum status check_is_new(struct lsm *lsm, const struct listing *listing, 
     for (size_t i = 0; i < listing->count && !status; i++) {
         const struct listed *file = &listing->files[i];
         is_used |= file->kind == FILE_TABLE || file->kind == FILE_VALUES ||
+                   file->kind == FILE_SNAPSHOT ||
                    (file->kind != FILE_TEMPORARY && file->number > 1);
         if (file->kind != FILE_LOG)
             continue;
@@ -103,7 +104,8 @@ static enum status check_is_new(struct lsm *lsm, const struct listing *listing, 
     return status;
 }
 
-static enum status create(struct lsm *lsm, const struct listing *listing, struct fault *fault)
+static enum status create(struct lsm *lsm, const struct listing *listing,
+                          const struct features *features, struct fault *fault)
 {
     enum status status = check_is_new(lsm, listing, fault);
     if (status)
@@ -116,9 +118,10 @@ static enum status create(struct lsm *lsm, const struct listing *listing, struct
         .is_prewritten = lsm->options.durability == LSM_DURABILITY_GROUP,
     };
     struct buf edit = {0};
-    edit_encode_flushed(&edit, frame_address(1, FRAME_START), NULL);
+    edit_encode_flushed(&edit, frame_address(1, FRAME_START), &(struct snapshot){0});
     edit_encode_next_file(&edit, 2);
-    status = manifest_create(&manifest, lsm->vfs, lsm->dir, database, 1, buf_bytes(&edit), fault);
+    status = manifest_create(&manifest, lsm->vfs, lsm->dir, database, 1, features, buf_bytes(&edit),
+                             fault);
     if (!status)
         status = segment_prepare(&segment, lsm->vfs, lsm->dir, database, 0, fault);
     if (!status)
@@ -132,27 +135,27 @@ static enum status create(struct lsm *lsm, const struct listing *listing, struct
 // ---- Reading ---------------------------------------------------------------------------
 
 static enum status open_manifest(struct lsm *lsm, const struct listing *listing,
-                                 struct edit_state *state, struct fault *fault)
+                                 const struct features *known, struct edit_state *state,
+                                 struct fault *fault)
 {
-    enum status status = manifest_open(&lsm->manifest, lsm->vfs, lsm->dir, state, fault);
+    enum status status = manifest_open(&lsm->manifest, lsm->vfs, lsm->dir, known, state, fault);
     if (status == STATUS_NOT_FOUND) {
-        status = create(lsm, listing, fault);
+        status = create(lsm, listing, known, fault);
         if (!status)
-            status = manifest_open(&lsm->manifest, lsm->vfs, lsm->dir, state, fault);
+            status = manifest_open(&lsm->manifest, lsm->vfs, lsm->dir, known, state, fault);
     }
     if (status)
         return status;
     lsm->database = lsm->manifest.database;
     lsm->flushed = state->flushed;
-    lsm->has_snapshot = state->has_snapshot;
-    buf_set(&lsm->snapshot, buf_bytes(&state->snapshot));
+    lsm->snapshot = state->snapshot;
     lsm->next_file = state->next_file;
     lsm->values =
         (struct value_reader){.vfs = lsm->vfs, .dir = lsm->dir, .database = lsm->database};
     for (size_t i = 0; i < listing->count; i++) {
         const struct listed *file = &listing->files[i];
-        bool is_counted =
-            file->kind == FILE_TABLE || file->kind == FILE_MANIFEST || file->kind == FILE_VALUES;
+        bool is_counted = file->kind == FILE_TABLE || file->kind == FILE_MANIFEST ||
+                          file->kind == FILE_VALUES || file->kind == FILE_SNAPSHOT;
         if (is_counted && lsm->next_file <= file->number)
             lsm->next_file = file->number + 1; // of an edit that never came
     }
@@ -225,16 +228,14 @@ static enum status open_tables(struct lsm *lsm, const struct edit_state *state, 
     return status;
 }
 
-static enum status replay(void *context, struct bytes ops, uint64_t address)
+static enum status replay(void *context, struct bytes ops, uint64_t address, struct fault *fault)
 {
     struct lsm *lsm = context;
-    const struct lsm_owner *owner = &lsm->options.owner;
     struct reader reader = reader_of(ops);
     struct log_op op;
     while (log_op_decode(&reader, &op)) {
-        if (op.kind == OP_NOTE) {
-            enum status status =
-                owner->replay ? owner->replay(owner->context, op.value) : STATUS_OK;
+        if (log_op_is_note(op.kind)) {
+            enum status status = owner_replay(lsm, &op, fault);
             if (status)
                 return status;
             continue;
@@ -255,7 +256,6 @@ static int compare_numbers(const void *a, const void *b)
 static enum status read_log(struct lsm *lsm, const struct listing *listing, struct fault *fault)
 {
     const struct lsm_options *options = &lsm->options;
-    const struct lsm_owner *owner = &options->owner;
     lsm->log = (struct log){
         .vfs = lsm->vfs,
         .dir = lsm->dir,
@@ -267,10 +267,6 @@ static enum status read_log(struct lsm *lsm, const struct listing *listing, stru
     lsm->active =
         memtable_new(options->memtable_size, lsm->database, options->separate_size, options->pages);
     lsm->active_begin = lsm->flushed;
-    if (lsm->has_snapshot && owner->restore &&
-        owner->restore(owner->context, buf_bytes(&lsm->snapshot)))
-        return fault_set(fault, STATUS_CORRUPT, "%s: snapshot that makes no sense", lsm->dir);
-
     uint64_t *numbers = xmalloc((listing->count + 1) * sizeof *numbers);
     size_t count = 0;
     for (size_t i = 0; i < listing->count; i++) {
@@ -289,6 +285,8 @@ static enum status read_log(struct lsm *lsm, const struct listing *listing, stru
                                      fault);
     free(numbers);
     lsm->written = lsm->log.stored;
+    buf_release(&lsm->parts.bytes);
+    lsm->parts = (struct note_parts){0};
     memtable_load_end(lsm->active);
     memtable_limit(lsm->active, options->memtable_size);
     return status;
@@ -325,6 +323,8 @@ static bool is_needed(const struct lsm *lsm, struct sstable *const *tables, size
         return false;
     case FILE_VALUES:
         return version_find_values(lsm->version, file->number) != SIZE_MAX;
+    case FILE_SNAPSHOT:
+        return file->number == lsm->snapshot.number;
     case FILE_TABLE:
         return has_table(tables, table_count, file->number);
     case FILE_TEMPORARY:
@@ -346,6 +346,30 @@ static void remove_unneeded(struct lsm *lsm, const struct listing *listing)
     }
     free(tables);
     buf_release(&path);
+}
+
+// Before anything is written that an older program would not understand, a manifest says so.
+static enum status upgrade(struct lsm *lsm, const struct features *features,
+                           const struct edit_state *state, struct fault *fault)
+{
+    struct manifest manifest = {0};
+    struct buf edit = {0};
+    enum status status = STATUS_OK;
+    uint64_t number = lsm->next_file++;
+    if (state->has_inline)
+        status = snapshot_write(&lsm->snapshot, lsm->vfs, lsm->dir, lsm->database, lsm->next_file++,
+                                buf_bytes(&state->inline_snapshot), fault);
+    engine_encode_state(lsm, lsm->flushed, &edit);
+    if (!status)
+        status = manifest_create(&manifest, lsm->vfs, lsm->dir, lsm->database, number, features,
+                                 buf_bytes(&edit), fault);
+    if (!status) {
+        status = manifest_switch(&manifest, fault);
+        manifest_close(&lsm->manifest); // which goes with what is not needed
+        lsm->manifest = manifest;
+    }
+    buf_release(&edit);
+    return status;
 }
 
 // So that the first write finds room. A full disk is no reason not to open.
@@ -387,19 +411,26 @@ enum status opening_run(struct lsm *lsm, struct fault *fault)
 {
     struct listing listing = {0};
     struct edit_state state = {0};
+    struct features known;
+    features_init(&known, lsm->options.owner.features);
     enum status status = lock(lsm, fault);
     if (!status)
         status = lsm->vfs->list(lsm->vfs, lsm->dir, list_file, &listing, fault);
     if (!status)
-        status = open_manifest(lsm, &listing, &state, fault);
+        status = open_manifest(lsm, &listing, &known, &state, fault);
     if (!status)
         status = open_tables(lsm, &state, fault);
+    if (!status)
+        status = owner_restore(lsm, &state, fault);
     if (!status)
         status = read_log(lsm, &listing, fault);
     if (status == STATUS_CORRUPT && lsm->manifest.is_torn)
         blame_manifest(lsm, fault);
     if (!status)
         status = lsm->vfs->sync_dir(lsm->vfs, lsm->dir, fault); // names as well
+    if (!status &&
+        (lsm->manifest.version == 1 || !features_include(&lsm->manifest.features, &known)))
+        status = upgrade(lsm, &known, &state, fault);
     if (!status) {
         remove_unneeded(lsm, &listing);
         status = prepare_segment(lsm, fault);

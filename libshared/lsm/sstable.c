@@ -177,8 +177,14 @@ static enum status read_footer(struct sstable *table, struct footer *footer, str
     if (size_read != sizeof bytes || memcmp(bytes + 96, SSTABLE_MAGIC, 8) ||
         load_u64(bytes + 88) != hash64(bytes_of(bytes, 88)))
         return corrupt(table, "damaged footer", offset, fault);
-    if (load_u32(bytes + 80) != SSTABLE_VERSION)
-        return corrupt(table, "unknown format version", offset + 80, fault);
+    if (load_u32(bytes + 80) != SSTABLE_VERSION) {
+        struct buf path = {0};
+        fault_set(fault, STATUS_INVALID, "%s: written by a newer dkv (needs format version %u)",
+                  file_path(&path, table->dir, FILE_TABLE, table->info.number),
+                  load_u32(bytes + 80));
+        buf_release(&path);
+        return STATUS_INVALID;
+    }
     if (load_u64(bytes) != table->database || load_u64(bytes + 8) != table->info.number ||
         load_u64(bytes + 16) != table->info.entry_count ||
         load_u64(bytes + 24) != table->info.deleted_count)

@@ -105,11 +105,22 @@ static enum status verify_tables(struct lsm *lsm, struct fault *fault)
     return status;
 }
 
+static enum status verify_snapshot(struct lsm *lsm, struct fault *fault)
+{
+    struct buf content = {0};
+    enum status status =
+        snapshot_read(&lsm->snapshot, lsm->vfs, lsm->dir, lsm->database, &content, fault);
+    buf_release(&content);
+    return status;
+}
+
 enum status lsm_verify(struct lsm *lsm, struct fault *fault)
 {
     enum status status = STATUS_OK;
     if (!lsm->jobs[LSM_WORKER_BACKGROUND].kind) // which may be writing it
         status = manifest_verify(&lsm->manifest, fault);
+    if (!status && lsm->snapshot.number)
+        status = verify_snapshot(lsm, fault);
     if (!status)
         status = verify_tables(lsm, fault);
     if (!status && lsm->version->value_count)

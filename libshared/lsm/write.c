@@ -10,6 +10,7 @@
 enum {
     STAGE_COUNT = 32, // operations whose memory is fetched at once
     PACKED_SIZE_KEPT = 1 << 20,
+    PARTS_OF_SEGMENT = 4,
     DELAY_STEP_US = 500,
     DELAY_MAX_US = 20000,
     DEBT_FREE = 250, // permille
@@ -74,6 +75,7 @@ void engine_seal(struct lsm *lsm)
     lsm->sealed_end = log_cut(&lsm->log);
     buf_clear(&lsm->sealed_snapshot);
     const struct lsm_owner *owner = &lsm->options.owner;
+    lsm->sealed_snapshot_number = owner->snapshot ? lsm->next_file++ : 0;
     if (owner->snapshot)
         owner->snapshot(owner->context, &lsm->sealed_snapshot);
     lsm->active = lsm->spare ? lsm->spare
@@ -88,13 +90,14 @@ void engine_seal(struct lsm *lsm)
 }
 
 // Whether what was written since the last seal is enough for a flush: memory is full, or
-// notes alone have made the log long.
+// notes alone have made the log long; but not while one of them is under way.
 static bool is_full(const struct lsm *lsm, size_t more)
 {
+    bool is_cut = lsm->parts.done && lsm->parts.begin == lsm->active_begin;
     uint64_t segment_size = lsm->options.log_segment_size;
     uint64_t segments = frame_number(lsm->written) - frame_number(lsm->active_begin);
     return memtable_free_size(lsm->active) < more ||
-           segments * segment_size > 2 * (lsm->options.memtable_size + segment_size);
+           (!is_cut && segments * segment_size > 2 * (lsm->options.memtable_size + segment_size));
 }
 
 // Some operations of a batch on their way into the memtable.
@@ -115,7 +118,7 @@ static bool stage_next(struct stage *stage, const struct lsm *lsm)
         struct staged *staged = &stage->staged[stage->count];
         if (!log_op_decode(&stage->reader, &staged->op))
             break;
-        if (staged->op.kind == OP_NOTE)
+        if (log_op_is_note(staged->op.kind))
             continue;
         staged->hash = hash64_seeded(staged->op.key, lsm->database);
         memtable_prefetch(lsm->active, staged->hash);
@@ -174,12 +177,56 @@ static void forget_packed(struct lsm *lsm)
         buf_release(&lsm->packed);
 }
 
+// Writes as much of the note as there is room for. BUSY: not all of it yet.
+static enum status write_parts(struct lsm *lsm, struct bytes note, uint64_t *position)
+{
+    struct note_parts *parts = &lsm->parts;
+    uint64_t hash = hash64(note);
+    size_t size_max = lsm->options.log_segment_size / PARTS_OF_SEGMENT;
+    if (parts->hash != hash || parts->begin != lsm->active_begin)
+        parts->done = 0;
+    parts->hash = hash;
+    parts->begin = lsm->active_begin;
+    enum status status = STATUS_OK;
+    while (!status && parts->done < note.size) {
+        size_t left = note.size - parts->done, size = left < size_max ? left : size_max;
+        enum op_kind kind = parts->done ? OP_NOTE_MORE : OP_NOTE_BEGIN;
+        buf_clear(&lsm->packed);
+        log_op_encode_part(&lsm->packed, size == left ? OP_NOTE_END : kind,
+                           bytes_of(note.data + parts->done, size));
+        status = log_append(&lsm->log, buf_bytes(&lsm->packed), &lsm->written);
+        parts->done += status ? 0 : size;
+    }
+    if (!status) {
+        *position = lsm->written;
+        *parts = (struct note_parts){.bytes = parts->bytes};
+    }
+    return status;
+}
+
+// Whether the batch is a note alone that no segment could hold.
+static bool needs_parts(const struct lsm *lsm, const struct lsm_batch *batch, struct bytes *note)
+{
+    struct reader reader = reader_of(buf_bytes(&batch->ops));
+    struct log_op op;
+    bool is_large = batch->count == 1 && batch->ops.size > log_batch_size_max(&lsm->log) &&
+                    log_op_decode(&reader, &op) && op.kind == OP_NOTE;
+    *note = is_large ? op.value : (struct bytes){0};
+    return is_large;
+}
+
 enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *position)
 {
+    struct bytes note;
     if (lsm->is_failed)
         return STATUS_IO;
     if (batch->refusal)
         return batch->refusal;
+    if (needs_parts(lsm, batch, &note)) {
+        enum status status = write_parts(lsm, note, position);
+        forget_packed(lsm);
+        return status == STATUS_BUSY && lsm->is_disk_full ? STATUS_DISK_FULL : status;
+    }
     if (batch->entries_size > lsm->options.memtable_size / 2)
         return STATUS_TOO_LARGE;
     if (is_full(lsm, batch->entries_size)) {

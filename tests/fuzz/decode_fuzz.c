@@ -71,12 +71,14 @@ static void check_state(const struct edit_state *state)
     }
 }
 
-// A list of edits, each with its size.
+// A version, then a list of edits, each with its size.
 static void decode_edits(struct bytes input)
 {
     struct edit_state state = {0};
     struct reader reader = reader_of(input);
-    while (reader_left(&reader) && !reader.bad && edit_apply(&state, reader_short(&reader)))
+    uint32_t version = 1 + reader_u8(&reader) % 2;
+    while (reader_left(&reader) && !reader.bad &&
+           !edit_apply(&state, reader_short(&reader), version))
         check_state(&state);
     check_state(&state); // what was refused did no harm either
     edit_state_release(&state);
@@ -177,7 +179,7 @@ static void decode_header(struct bytes input)
     struct frame_file file;
     memcpy(header, input.data, input.size < 56 ? input.size : 56);
     store_u64(header + 56, hash64(bytes_of(header, 56)));
-    for (unsigned kind = FRAME_FILE_LOG; kind <= FRAME_FILE_VALUES; kind++) {
+    for (unsigned kind = FRAME_FILE_LOG; kind <= FRAME_FILE_SNAPSHOT; kind++) {
         enum status status = frame_file_decode(&file, bytes_of(header, sizeof header),
                                                (enum frame_file_kind)kind, "file", NULL);
         assert(frame_file_decode(&file, input, (enum frame_file_kind)kind, "file", NULL) ||

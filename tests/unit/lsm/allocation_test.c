@@ -9,6 +9,8 @@
 // STRIDE-th n.
 #include "unit/lsm/script.h"
 
+#include "lsm/engine.h"
+
 // The tests of this layer are linked without files; these are real, for they must outlive a
 // process.
 #include "os/posix_vfs.c"
@@ -40,6 +42,7 @@ static const struct script {
     {"6qlfm6Plfmr9bLfmbl", LSM_DURABILITY_GROUP, 1},
     {"9bli9blfmdblfmC2bl", LSM_DURABILITY_GROUP, 1},
     {"9bl9bfGLglPlfmrbl", LSM_DURABILITY_NONE, 1},
+    {"plNlbfmNlr", LSM_DURABILITY_GROUP, 1},
     {"40bl20bl20blfm40blm", LSM_DURABILITY_GROUP, 5}, // segments of the log are used again
 };
 
@@ -112,7 +115,7 @@ static void remove_all(void)
 }
 
 struct census {
-    uint64_t tables, values, manifests, log_bytes, others;
+    uint64_t tables, values, snapshots, manifests, log_bytes, others;
 };
 
 static void count_file(void *context, const char *name)
@@ -130,6 +133,8 @@ static void count_file(void *context, const char *name)
         census->tables++;
     else if (suffix && !strcmp(suffix, ".val"))
         census->values++;
+    else if (suffix && !strcmp(suffix, ".snp"))
+        census->snapshots++;
     else if (suffix && !strcmp(suffix, ".log"))
         census->log_bytes += (uint64_t)facts.st_size;
     else
@@ -146,8 +151,8 @@ static void check_files(const struct trial *trial)
     if (disk.vfs.list(&disk.vfs, "db", count_file, &census, &fault))
         fail_msg("%s: %s", trial->name, fault.text);
     if (census.tables != stats.table_count || census.values > stats.value_file_count ||
-        census.manifests != 1 || census.others != 2 ||
-        census.log_bytes > stats.disk_bytes - stats.table_bytes)
+        census.snapshots != (trial->lsm->snapshot.number != 0) || census.manifests != 1 ||
+        census.others != 2 || census.log_bytes > stats.disk_bytes - stats.table_bytes)
         fail_msg("%s: stray files: of %llu tables %zu are known, of %llu value files at most %llu, "
                  "%llu manifests, %llu others",
                  trial->name, (unsigned long long)census.tables, stats.table_count,

@@ -36,7 +36,9 @@ static const char *const scripts[] = {
     "9bfm9bfm9bfm9bfm", "9Pm9Pm9Pm", "30bfm30bfm30bfm30bfm", "9bfm9bfm9bfG9blgm",
     "20Pm20bm20Pm",
     // A manifest that grows until it is written anew.
-    "s9blfm9blfm9blfm9blfm9blfmbl",
+    "9blfm9blfm9blfm9blfm9blfmbl", "s9blfm9blfm9blc9blfmk9blfm",
+    // Notes that are larger than a segment.
+    "Nl", "plNLplgNm", "9blNfGlgbNlgm", "NcNlkNrbl",
     // Opened again.
     "r", "plr", "9bfrblr", "9blc", "9bLc9bLc", "blcblcblcblc", "12Pc12Pc12Pr", "9bfGc9bm",
     "fr9bfrfr", "blkblkblkbl", "12Pk12Pk12Pk", "9bfmk9bfmk9bfmk",

@@ -1,6 +1,7 @@
 // Edits add up to the version that wrote them.
 #include "unit/lsm/paper.h"
 
+#include "base/section.h"
 #include "lsm/edit.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@ static struct edit_state sum;
 
 static void apply(const struct buf *edit)
 {
-    assert_true(edit_apply(&sum, buf_bytes(edit)));
+    assert_int_equal(edit_apply(&sum, buf_bytes(edit), 2), STATUS_OK);
 }
 
 static void assert_bytes(const struct buf *a, const struct buf *b)
@@ -158,51 +159,89 @@ TEST(the_difference_of_two_versions_makes_one_out_of_the_other)
 
 TEST(flushed_and_next_file_are_replaced_by_what_is_said_later)
 {
-    struct buf edit = {0}, snapshot = {0};
-    buf_append_text(&snapshot, "snapshot");
+    struct buf edit = {0};
+    struct snapshot snapshot = {5, 1000, 0x1234567812345678}, none = {0};
     edit_encode_flushed(&edit, 1234567890123, &snapshot);
     edit_encode_next_file(&edit, 17);
     apply(&edit);
-    assert_true(sum.flushed == 1234567890123 && sum.next_file == 17 && sum.has_snapshot);
-    assert_bytes(&sum.snapshot, &snapshot);
+    assert_true(sum.flushed == 1234567890123 && sum.next_file == 17);
+    assert_memory_equal(&sum.snapshot, &snapshot, sizeof snapshot);
     buf_clear(&edit);
-    buf_clear(&snapshot);
-    edit_encode_flushed(&edit, 2000000000000, &snapshot);
-    apply(&edit);
-    assert_true(sum.has_snapshot && !sum.snapshot.size); // an empty one
-    buf_clear(&edit);
-    edit_encode_flushed(&edit, 2000000000000, NULL);
+    edit_encode_flushed(&edit, 2000000000000, &none);
     edit_encode_next_file(&edit, (uint64_t)1 << 31);
-    assert_true(edit_apply(&sum, buf_bytes(&edit)));
+    apply(&edit);
+    assert_true(sum.flushed == 2000000000000 && !sum.snapshot.number);
     buf_clear(&edit);
     edit_encode_next_file(&edit, ((uint64_t)1 << 31) + 1);
-    assert_false(edit_apply(&sum, buf_bytes(&edit)));
+    assert_int_equal(edit_apply(&sum, buf_bytes(&edit), 2), STATUS_CORRUPT);
     buf_clear(&edit);
     edit_encode_next_file(&edit, 18);
     apply(&edit);
-    assert_true(!sum.has_snapshot && sum.next_file == 18);
+    assert_true(sum.next_file == 18);
     edit_state_release(&sum);
     edit_state_release(&sum);
     buf_release(&edit);
-    buf_release(&snapshot);
 }
 
-// An edit of bytes and numbers, for what the engine would not write.
-static bool applies(uint8_t fact, struct bytes rest)
+// A fact of bytes and numbers, for what the engine would not write.
+static enum status apply_fact(uint8_t fact, struct bytes rest)
 {
     struct buf edit = {0};
-    buf_append_u8(&edit, fact);
+    size_t begin = section_begin(&edit, fact);
     buf_append(&edit, rest);
-    bool is_applied = edit_apply(&sum, buf_bytes(&edit));
+    section_end(&edit, begin);
+    enum status status = edit_apply(&sum, buf_bytes(&edit), 2);
     buf_release(&edit);
-    return is_applied;
+    return status;
+}
+
+static bool applies(uint8_t fact, struct bytes rest)
+{
+    return !apply_fact(fact, rest);
+}
+
+TEST(a_fact_that_is_not_known_is_passed_over_or_refused_as_it_says)
+{
+    struct buf edit = {0};
+    edit_encode_next_file(&edit, 17);
+    size_t begin = section_begin(&edit, 0x80 | 99);
+    buf_append_text(&edit, "of later days");
+    section_end(&edit, begin);
+    edit_encode_next_file(&edit, 18);
+    apply(&edit);
+    assert_int_equal(sum.next_file, 18);
+    assert_int_equal(apply_fact(99, bytes_of_text("of later days")), STATUS_INVALID);
+    assert_int_equal(apply_fact(2, bytes_of_text("8 bytes and more")), STATUS_CORRUPT);
+    edit_state_release(&sum);
+    buf_release(&edit);
+}
+
+TEST(an_edit_of_version_1_has_the_snapshot_in_it)
+{
+    struct buf edit = {0};
+    buf_append_u8(&edit, 1); // flushed
+    buf_append_u64(&edit, 1234567890123);
+    buf_append_u8(&edit, 1);
+    buf_append_sized(&edit, bytes_of_text("snapshot"));
+    buf_append_u8(&edit, 2); // next
+    buf_append_u64(&edit, 17);
+    assert_int_equal(edit_apply(&sum, buf_bytes(&edit), 1), STATUS_OK);
+    assert_true(sum.flushed == 1234567890123 && sum.next_file == 17 && sum.has_inline);
+    assert_true(bytes_equal(buf_bytes(&sum.inline_snapshot), bytes_of_text("snapshot")));
+    for (size_t size = 1; size < edit.size; size++) {
+        if (size != 22) // where the first fact ends
+            assert_int_equal(edit_apply(&sum, bytes_of(edit.data, size), 1), STATUS_CORRUPT);
+    }
+    buf_append_u8(&edit, 7); // there was no such fact
+    assert_int_equal(edit_apply(&sum, buf_bytes(&edit), 1), STATUS_CORRUPT);
+    edit_state_release(&sum);
+    buf_release(&edit);
 }
 
 TEST(facts_that_make_no_sense_are_refused)
 {
     struct buf rest = {0};
-    assert_false(applies(0, bytes_of_text("")));
-    assert_false(applies(7, bytes_of_text("")));
+    assert_int_equal(apply_fact(0, bytes_of_text("")), STATUS_INVALID);
     assert_false(applies(1, bytes_of_text("short")));
     assert_false(applies(2, bytes_of_text("7 bytes")));
 
@@ -227,4 +266,5 @@ TEST(facts_that_make_no_sense_are_refused)
 
 TESTS(RUN(the_difference_of_two_versions_makes_one_out_of_the_other),
       RUN(flushed_and_next_file_are_replaced_by_what_is_said_later),
-      RUN(facts_that_make_no_sense_are_refused))
+      RUN(a_fact_that_is_not_known_is_passed_over_or_refused_as_it_says),
+      RUN(an_edit_of_version_1_has_the_snapshot_in_it), RUN(facts_that_make_no_sense_are_refused))

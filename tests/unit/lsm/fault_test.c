@@ -9,6 +9,7 @@ static const char *const scripts[] = {
     "bl9bfm9bfm9bfm9bfmr9blc9bm",
     "40blf20bl20blm12Pmr3bl",
     "blPlbLPlfgbl6Pfgm",
+    "blNlbfmNlbfm",
 };
 
 enum { SCRIPT_COUNT = sizeof scripts / sizeof scripts[0] };

@@ -5,10 +5,11 @@
 
 TEST(a_name_is_parsed_to_what_it_was_made_from)
 {
-    static const enum file_kind kinds[] = {FILE_MANIFEST, FILE_LOG, FILE_TABLE, FILE_TEMPORARY};
+    static const enum file_kind kinds[] = {FILE_MANIFEST, FILE_LOG,      FILE_TABLE,
+                                           FILE_VALUES,   FILE_SNAPSHOT, FILE_TEMPORARY};
     static const uint64_t numbers[] = {0, 1, 999999, 1000000, 2147483647};
     struct buf name = {0};
-    for (size_t k = 0; k < 4; k++) {
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         for (size_t n = 0; n < 5; n++) {
             uint64_t number;
             buf_clear(&name);

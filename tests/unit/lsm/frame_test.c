@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/endian.h"
+#include "base/hash.h"
 #include "lsm/frame.h"
 
 enum { DATABASE = 77, NUMBER = 3, OFFSET = 512, SIZE = 48 };
@@ -63,7 +64,7 @@ TEST(a_frame_that_is_cut_off_is_invalid)
 TEST(a_file_header_says_what_the_file_is)
 {
     uint8_t header[FRAME_FILE_HEADER_SIZE];
-    struct frame_file file = {FRAME_FILE_LOG, DATABASE, NUMBER, 65536}, back;
+    struct frame_file file = {FRAME_FILE_LOG, DATABASE, NUMBER, 65536, 0}, back;
     struct fault fault;
     frame_file_encode(header, &file);
     struct bytes bytes = bytes_of(header, sizeof header);
@@ -71,6 +72,11 @@ TEST(a_file_header_says_what_the_file_is)
     assert_true(back.database == DATABASE && back.number == NUMBER && back.size == 65536);
     assert_int_equal(frame_file_decode(&back, bytes, FRAME_FILE_MANIFEST, "f", &fault),
                      STATUS_CORRUPT);
+    assert_int_equal(back.version, 1);
+    store_u32(header + 8, 77);
+    store_u64(header + 56, hash64(bytes_of(header, 56)));
+    assert_int_equal(frame_file_decode(&back, bytes, FRAME_FILE_LOG, "f", &fault), STATUS_INVALID);
+    assert_string_equal(fault.text, "f: written by a newer dkv (needs format version 77)");
     header[30] ^= 1;
     assert_int_equal(frame_file_decode(&back, bytes, FRAME_FILE_LOG, "f", &fault), STATUS_CORRUPT);
     assert_string_equal(fault.text, "f: damaged header at offset 0");

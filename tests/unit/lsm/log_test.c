@@ -27,8 +27,9 @@ static void prepare(uint64_t number, uint64_t recycled)
     log_add_segment(&log_now, &segment);
 }
 
-static enum status apply(void *context, struct bytes ops, uint64_t address)
+static enum status apply(void *context, struct bytes ops, uint64_t address, struct fault *why)
 {
+    (void)why;
     (void)context;
     replayed_address = address;
     buf_append(&replayed, ops);

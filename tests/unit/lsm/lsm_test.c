@@ -18,16 +18,18 @@ static void snapshot(void *context, struct buf *out)
     buf_append(out, buf_bytes(&notes));
 }
 
-static enum status restore(void *context, struct bytes bytes)
+static enum status restore(void *context, struct bytes bytes, struct fault *why)
 {
+    (void)why;
     (void)context;
     buf_set(&notes, bytes);
     buf_set(&snapshot_seen, bytes);
     return STATUS_OK;
 }
 
-static enum status replay(void *context, struct bytes note)
+static enum status replay(void *context, struct bytes note, struct fault *why)
 {
+    (void)why;
     (void)context;
     buf_append(&notes, note);
     return STATUS_OK;
@@ -184,6 +186,85 @@ TEST(when_nothing_is_flushed_writes_are_refused_as_busy)
     assert_int_equal(status, STATUS_BUSY);
     work_all();
     assert_int_equal(put("key", bytes_of(value, sizeof value), NULL), STATUS_OK);
+    stop();
+}
+
+// A note of so many bytes, each batch of a key with it or alone. Jobs make room when there is none.
+static void write_note(size_t size, bool is_flushed_between)
+{
+    struct lsm_batch batch = {0};
+    struct buf note = {0};
+    uint64_t position, durable = lsm_durable(lsm);
+    uint8_t *at = buf_grow(&note, size);
+    for (size_t i = 0; i < size; i++)
+        at[i] = (uint8_t)(i * i >> 8 ^ i);
+    lsm_batch_note(&batch, buf_bytes(&note));
+    enum status status;
+    unsigned busy_count = 0;
+    while ((status = lsm_write(lsm, &batch, &position)) == STATUS_BUSY) {
+        must_put("between", "1", "small ");
+        if (is_flushed_between && busy_count == 2)
+            lsm_flush(lsm);
+        work_all();
+        assert_true(++busy_count < 1000);
+    }
+    assert_int_equal(status, STATUS_OK);
+    assert_true(position == lsm_written(lsm) && lsm_durable(lsm) < position);
+    assert_true(!busy_count || lsm_durable(lsm) > durable);
+    buf_append(&notes, buf_bytes(&note));
+    lsm_batch_release(&batch);
+    buf_release(&note);
+}
+
+static void note_of_any_size(size_t size, bool is_flushed_between)
+{
+    struct buf written = {0};
+    start();
+    must_put("a", "1", "one ");
+    write_note(size, is_flushed_between);
+    must_put("a", "2", "two ");
+    work_all();
+    buf_set(&written, buf_bytes(&notes));
+    open_again();
+    assert_true(bytes_equal(buf_bytes(&notes), buf_bytes(&written)));
+    check("a", "2");
+    buf_release(&written);
+    stop();
+}
+
+TEST(a_note_larger_than_a_segment_comes_back)
+{
+    note_of_any_size(60000, false);
+    note_of_any_size(64 << 10, false);
+    note_of_any_size(100000, false);
+    note_of_any_size(10 << 20, false);
+}
+
+TEST(a_flush_between_the_parts_of_a_note_loses_none)
+{
+    note_of_any_size(400000, true);
+}
+
+TEST(a_note_that_was_not_finished_never_was)
+{
+    struct lsm_batch batch = {0};
+    struct buf note = {0};
+    uint64_t position;
+    start();
+    must_put("a", "1", "one ");
+    memset(buf_grow(&note, 200000), 7, 200000);
+    lsm_batch_note(&batch, buf_bytes(&note));
+    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_BUSY);
+    must_put("a", "2", "two ");
+    work_all();
+    open_again();
+    assert_string_equal(buf_text(&notes), "one two ");
+    write_note(300000, false); // another one does not go on with it
+    work_all();
+    open_again();
+    assert_true(notes.size >= 300008);
+    lsm_batch_release(&batch);
+    buf_release(&note);
     stop();
 }
 
@@ -473,6 +554,9 @@ TESTS(RUN(a_write_is_visible_at_once_and_durable_after_a_job),
       RUN(there_is_one_job_of_a_kind_at_a_time), RUN(a_database_is_open_once),
       RUN(limits_are_refused_and_leave_nothing),
       RUN(when_nothing_is_flushed_writes_are_refused_as_busy),
+      RUN(a_note_larger_than_a_segment_comes_back),
+      RUN(a_flush_between_the_parts_of_a_note_loses_none),
+      RUN(a_note_that_was_not_finished_never_was),
       RUN(notes_and_snapshots_make_up_the_whole_history),
       RUN(notes_alone_do_not_make_the_log_grow_for_ever),
       RUN(a_scan_sees_what_was_there_when_it_was_opened), RUN(a_scan_keeps_its_bounds),

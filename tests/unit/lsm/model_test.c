@@ -161,7 +161,7 @@ static void check_copy(struct trial *trial)
     trial_checkpoint(trial);
     if (trial->failure)
         fail_msg("%s: checkpoint: %s", trial->name, trial->fault.text);
-    trial_write(trial, 3, 0, false); // not for the copy
+    trial_write(trial, 3, 0, 0); // not for the copy
     trial_check_copy(trial);
     trial->copy[0] = '\0';
 }
@@ -186,10 +186,10 @@ static void work(struct trial *trial)
     case 0:
     case 1:
     case 2:
-        trial_write(trial, 1 + (unsigned)random_below(random, 12), 0, random_below(random, 2));
+        trial_write(trial, 1 + (unsigned)random_below(random, 12), 0, 8 * random_below(random, 2));
         break;
     case 3:
-        trial_write(trial, 1, 1 + random_below(random, trial->options.memtable_size / 3), false);
+        trial_write(trial, 1, 1 + random_below(random, trial->options.memtable_size / 3), 0);
         break;
     case 4:
     case 5:

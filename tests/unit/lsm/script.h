@@ -3,7 +3,7 @@
 // A letter is a step, a number before it repeats it:
 //
 //     p  a write of one operation       b  of nine, with a note
-//     n  a note alone                   P  a put of 12 KiB, q of 1000 bytes
+//     n  a note alone, N of 150 KB      P  a put of 12 KiB, q of 1000 bytes
 //     l  a LOG job                      L  one run but not yet handed back
 //     g  a BACKGROUND job               G  one taken but not yet run
 //     h  a MERGE job                    H  one taken but not yet run
@@ -64,8 +64,9 @@ static inline enum status trial_submit(struct trial *trial, struct lsm_batch *ba
     return STATUS_OK;
 }
 
-// One write of `count` operations, a fourth of them deletes, and maybe a note.
-static inline enum status trial_write(struct trial *trial, unsigned count, size_t size, bool note)
+// One write of `count` operations, a fourth of them deletes, and a note of this size, if any.
+static inline enum status trial_write(struct trial *trial, unsigned count, size_t size,
+                                      size_t note_size)
 {
     struct lsm_batch batch = {0};
     uint64_t chain = trial->chain;
@@ -73,11 +74,14 @@ static inline enum status trial_write(struct trial *trial, unsigned count, size_
         bool put = size || random_below(&trial->random, 4) != 0;
         trial_batch_op(trial, &batch, put, size ? size : trial_size(&trial->random));
     }
-    if (note) {
-        uint64_t number = ++trial->value_id;
-        lsm_batch_note(&batch, bytes_of(&number, sizeof number));
-        chain = trial_chain(chain, bytes_of(&number, sizeof number));
+    struct buf note = {0};
+    if (note_size) {
+        buf_append_u64(&note, ++trial->value_id);
+        memset(buf_grow(&note, note_size - 8), 'n', note_size - 8);
+        lsm_batch_note(&batch, buf_bytes(&note));
+        chain = trial_chain(chain, buf_bytes(&note));
     }
+    buf_release(&note);
     enum status status = trial_submit(trial, &batch, chain);
     // The limit is half a memtable; what the engine adds to each operation counts too.
     bool large = batch.ops.size > trial->options.memtable_size / 3;
@@ -201,19 +205,19 @@ struct script_write {
     char letter;
     unsigned count;
     size_t size; // 0: any
-    bool note;
+    size_t note_size;
 };
 
 static inline bool script_write(struct trial *trial, char step)
 {
     static const struct script_write writes[] = {
-        {'p', 1, 0, false},        {'b', 9, 0, true},     {'n', 0, 0, true},
-        {'P', 1, 12 << 10, false}, {'q', 1, 1000, false},
+        {'p', 1, 0, 0},        {'b', 9, 0, 8},    {'n', 0, 0, 8},
+        {'P', 1, 12 << 10, 0}, {'q', 1, 1000, 0}, {'N', 0, 0, 150000},
     };
     for (size_t i = 0; i < sizeof writes / sizeof writes[0]; i++)
         if (writes[i].letter == step) {
             // A refusal is in trial->failure.
-            (void)!trial_write(trial, writes[i].count, writes[i].size, writes[i].note);
+            (void)!trial_write(trial, writes[i].count, writes[i].size, writes[i].note_size);
             return true;
         }
     return false;

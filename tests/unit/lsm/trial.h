@@ -131,16 +131,18 @@ static inline void trial_snapshot(void *context, struct buf *out)
     memset(buf_grow(out, trial->snapshot_more), 's', trial->snapshot_more);
 }
 
-static inline enum status trial_restore(void *context, struct bytes snapshot)
+static inline enum status trial_restore(void *context, struct bytes snapshot, struct fault *why)
 {
+    (void)why;
     struct trial *trial = context;
     struct reader reader = reader_of(snapshot);
     trial->chain = reader_u64(&reader);
     return reader.bad ? STATUS_CORRUPT : STATUS_OK;
 }
 
-static inline enum status trial_replay(void *context, struct bytes note)
+static inline enum status trial_replay(void *context, struct bytes note, struct fault *why)
 {
+    (void)why;
     struct trial *trial = context;
     trial->chain = trial_chain(trial->chain, note);
     return STATUS_OK;
