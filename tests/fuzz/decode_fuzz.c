@@ -41,7 +41,7 @@ static void decode_ops(struct bytes input)
     struct log_op op;
     struct buf again = {0};
     while (log_op_decode(&reader, &op)) {
-        assert(op.kind == OP_NOTE || op.key.size);
+        assert(log_op_is_note(op.kind) == !op.key.size);
         unpack(op.value);
         if (op.kind == OP_PUT)
             log_op_encode_put(&again, op.key, op.value);
@@ -50,7 +50,7 @@ static void decode_ops(struct bytes input)
         else if (op.kind == OP_DELETE)
             log_op_encode_delete(&again, op.key);
         else
-            log_op_encode_note(&again, op.value);
+            log_op_encode_part(&again, op.kind, op.value);
     }
     assert(reader.bad || bytes_equal(buf_bytes(&again), input));
     assert(bytes_has_prefix(input, buf_bytes(&again)));

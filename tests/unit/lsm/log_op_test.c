@@ -10,6 +10,7 @@ TEST(operations_come_back_in_order)
     log_op_encode_put(&ops, bytes_of_text("empty"), (struct bytes){0});
     log_op_encode_delete(&ops, bytes_of_text("gone"));
     log_op_encode_note(&ops, bytes_of_text("note"));
+    log_op_encode_part(&ops, OP_NOTE_END, bytes_of_text("part"));
     size_t begin = log_op_begin_packed(&ops, bytes_of_text("key"));
     buf_append_text(&ops, "packed");
     log_op_end_packed(&ops, begin);
@@ -27,6 +28,9 @@ TEST(operations_come_back_in_order)
     assert_true(log_op_decode(&reader, &op));
     assert_int_equal(op.kind, OP_NOTE);
     assert_true(bytes_equal(op.value, bytes_of_text("note")));
+    assert_true(log_op_decode(&reader, &op));
+    assert_int_equal(op.kind, OP_NOTE_END);
+    assert_true(bytes_equal(op.value, bytes_of_text("part")));
     assert_true(log_op_decode(&reader, &op));
     assert_int_equal(op.kind, OP_PUT_PACKED);
     assert_true(bytes_equal(op.key, bytes_of_text("key")));
@@ -51,7 +55,7 @@ TEST(a_cut_operation_is_bad)
 
 TEST(an_operation_that_is_none_is_bad)
 {
-    static const uint8_t kinds[] = {0, 5, 255};
+    static const uint8_t kinds[] = {0, 8, 255};
     struct log_op op;
     for (size_t i = 0; i < sizeof kinds; i++) {
         struct reader reader = reader_of(bytes_of(&kinds[i], 1));
