@@ -88,6 +88,28 @@ static enum status check_node(const struct ring_node *node, struct fault *fault)
     return STATUS_OK;
 }
 
+// Numbers name the actors of a node for ever: two nodes must never have had the same.
+static enum status check_numbers(const struct ring *ring, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    if (ring->number_max > RING_NUMBER_MAX)
+        return fault_set(fault, STATUS_INVALID, "no number above %d is for nodes", RING_NUMBER_MAX);
+    const struct ring_node **owners = xcalloc(ring->number_max + 1, sizeof *owners);
+    for (uint32_t i = 0; i < ring->node_count && !status; i++) {
+        const struct ring_node *node = &ring->nodes[i];
+        if (!node->number || node->number > ring->number_max)
+            status = fault_set(fault, STATUS_INVALID, "node %s: number %u was never given",
+                               node->name, node->number);
+        else if (owners[node->number])
+            status = fault_set(fault, STATUS_INVALID, "nodes %s and %s have the same number",
+                               owners[node->number]->name, node->name);
+        else
+            owners[node->number] = node;
+    }
+    free(owners);
+    return status;
+}
+
 static enum status check_keyspace(const struct ring_keyspace *keyspace, struct fault *fault)
 {
     const char *name = keyspace->name;
@@ -165,6 +187,8 @@ enum status ring_check(const struct ring *ring, struct fault *fault)
                                  ring->keyspaces[i].name);
     }
     enum status status = check_unique(ring, fault);
+    if (!status)
+        status = check_numbers(ring, fault);
     return status ? status : check_owners(ring, fault);
 }
 

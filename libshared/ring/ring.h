@@ -19,6 +19,7 @@
 
 enum {
     RING_NODES_MAX = 1024,
+    RING_NUMBER_MAX = UINT16_MAX,
     RING_PARTITIONS_MIN = 64,
     RING_PARTITIONS_MAX = 65536,
     RING_PARTITIONS_DEFAULT = 256,
@@ -36,7 +37,8 @@ enum ring_node_state {
 };
 
 struct ring_node {
-    uint64_t id; // random, never reused
+    uint64_t id;     // random, never reused
+    uint16_t number; // in a document from 1, never reused; 0 as long as there is none
     char name[RING_NAME_SIZE_MAX + 1];
     char address[256]; // host name or address
     uint16_t port;     // base port; see dkv-wire(7) for what listens where
@@ -83,6 +85,8 @@ struct ring {
     uint32_t partition_count; // Q, a power of two
     struct ring_node *nodes;  // sorted by id
     uint32_t node_count;
+    uint32_t number_max; // the greatest number that a node of this cluster ever had
+    bool is_version_1;   // read from a document without numbers: they are 1, 2, ... in this order
     struct ring_keyspace *keyspaces; // sorted by id
     uint32_t keyspace_count;
     uint8_t owner_count; // owners listed per partition

@@ -326,6 +326,9 @@ enum status ring_create(struct ring *ring, uint64_t cluster, uint32_t partition_
     made.nodes = xcalloc(node_count, sizeof *made.nodes);
     memcpy(made.nodes, nodes, node_count * sizeof *made.nodes);
     qsort(made.nodes, node_count, sizeof *made.nodes, compare_ids);
+    for (uint32_t i = 0; i < node_count; i++)
+        made.nodes[i].number = (uint16_t)(i + 1);
+    made.number_max = node_count;
     made.keyspaces = xcalloc(1, sizeof *made.keyspaces);
     enum status status = make_default_keyspace(&made, made.keyspaces, fault);
     if (status == STATUS_OK)
@@ -352,23 +355,31 @@ enum status ring_add_node(struct ring *ring, const struct ring_node *node, struc
 {
     if (ring->node_count == RING_NODES_MAX)
         return fault_set(fault, STATUS_INVALID, "a ring has 1 to %d nodes", RING_NODES_MAX);
+    if (ring->number_max == RING_NUMBER_MAX)
+        return fault_set(fault, STATUS_INVALID, "all %d numbers were given to nodes already",
+                         RING_NUMBER_MAX);
     uint32_t at = 0;
     while (at < ring->node_count && ring->nodes[at].id < node->id)
         at++;
     ring->nodes = xrealloc(ring->nodes, (ring->node_count + 1) * sizeof *ring->nodes);
     memmove(&ring->nodes[at + 1], &ring->nodes[at], (ring->node_count - at) * sizeof *ring->nodes);
     ring->nodes[at] = *node;
+    ring->nodes[at].number = (uint16_t)++ring->number_max;
+    ring->is_version_1 = false;
     ring->node_count++;
     move_indexes(ring, at, 1);
     enum status status = ring_check(ring, fault);
-    if (status)
+    if (status) {
         ring_remove_node(ring, at);
+        ring->number_max--;
+    }
     return status;
 }
 
 void ring_remove_node(struct ring *ring, uint32_t index)
 {
     assert(index < ring->node_count);
+    ring->is_version_1 = false;
     ring->node_count--;
     memmove(&ring->nodes[index], &ring->nodes[index + 1],
             (ring->node_count - index) * sizeof *ring->nodes);

@@ -31,13 +31,14 @@ void ring_balance(const struct ring *ring, struct ring_balance *balance);
 
 // A new first document: nodes as given, keyspace "default" with n = min(3, nodes)
 // (per datacenter if there are several), versions, r = w = quorum (local-quorum with
-// several datacenters), planned. With more than three datacenters n is what 9 owners allow.
-// INVALID: duplicate names, ids or addresses, limits.
+// several datacenters), planned; numbered in the order of ids. With more than three datacenters n
+// is what 9 owners allow. INVALID: duplicate names, ids or addresses, limits.
 enum status ring_create(struct ring *ring, uint64_t cluster, uint32_t partition_count,
                         const struct ring_node *nodes, uint32_t node_count,
                         struct fault *fault) MUST_USE;
 
-// Adds a node that owns nothing yet. INVALID: as for ring_create.
+// Adds a node that owns nothing yet, with a number that none ever had. INVALID: as for
+// ring_create, or there is no number left.
 enum status ring_add_node(struct ring *ring, const struct ring_node *node,
                           struct fault *fault) MUST_USE;
 

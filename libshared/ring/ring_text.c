@@ -14,10 +14,13 @@ enum { CONFLICTS_COUNT = 2, STATES_COUNT = 1 };
 
 // ---- format ------------------------------------------------------------------------
 
-static void format_node(const struct ring_node *node, struct buf *out)
+static void format_node(const struct ring_node *node, bool has_number, struct buf *out)
 {
-    buf_printf(out, "node %016" PRIx64 " %s address=%s port=%u dc=%s rack=%s", node->id, node->name,
-               node->address, node->port, node->dc, node->rack);
+    buf_printf(out, "node %016" PRIx64 " %s ", node->id, node->name);
+    if (has_number)
+        buf_printf(out, "number=%u ", node->number);
+    buf_printf(out, "address=%s port=%u dc=%s rack=%s", node->address, node->port, node->dc,
+               node->rack);
     buf_printf(out, " weight=%" PRIu32 " state=%s key=%s\n", node->weight, state_names[node->state],
                node->public_key);
 }
@@ -38,13 +41,15 @@ static void format_keyspace(const struct ring_keyspace *keyspace, struct buf *ou
 static void format_body(const struct ring *ring, struct buf *out)
 {
     assert(ring->owners);
-    buf_append_text(out, "dkv-ring 1\n");
+    buf_printf(out, "dkv-ring %d\n", ring->is_version_1 ? 1 : 2);
     buf_printf(out, "cluster %016" PRIx64 "\nepoch %" PRIu64 "\nparent %016" PRIx64 "\n",
                ring->cluster, ring->epoch, ring->parent);
     buf_printf(out, "partitions %" PRIu32 "\nowners %u\n", ring->partition_count,
                ring->owner_count);
+    if (!ring->is_version_1)
+        buf_printf(out, "numbers %" PRIu32 "\n", ring->number_max);
     for (uint32_t i = 0; i < ring->node_count; i++)
-        format_node(&ring->nodes[i], out);
+        format_node(&ring->nodes[i], !ring->is_version_1, out);
     for (uint32_t i = 0; i < ring->keyspace_count; i++)
         format_keyspace(&ring->keyspaces[i], out);
     for (uint32_t p = 0; p < ring->partition_count; p++) {
@@ -79,7 +84,7 @@ uint64_t ring_text_hash(const struct ring *ring)
 void ring_node_format(const struct ring_node *node, struct buf *out)
 {
     buf_append_text(out, "dkv-node 1\n");
-    format_node(node, out);
+    format_node(node, false, out);
 }
 
 // ---- parse -------------------------------------------------------------------------
@@ -235,11 +240,13 @@ static void parse_key(struct lines *lines, struct bytes text, struct ring_node *
         fail(lines, "bad key");
 }
 
-static void parse_node(struct lines *lines, struct ring_node *node)
+static void parse_node(struct lines *lines, bool has_number, struct ring_node *node)
 {
     expect(lines, "node");
     node->id = parse_hex(lines, next_word(lines));
     parse_name(lines, next_word(lines), node->name);
+    if (has_number)
+        node->number = (uint16_t)parse_number(lines, next_value(lines, "number="), RING_NUMBER_MAX);
     struct bytes text = next_value(lines, "address=");
     if (ring_is_address(text))
         memcpy(node->address, text.data, text.size);
@@ -316,7 +323,10 @@ static void parse_head(struct lines *lines, struct ring *ring)
 {
     next_line(lines);
     expect(lines, "dkv-ring");
-    expect(lines, "1");
+    struct bytes version = next_word(lines);
+    ring->is_version_1 = bytes_equal(version, bytes_of_text("1"));
+    if (!ring->is_version_1 && !bytes_equal(version, bytes_of_text("2")))
+        fail(lines, "written by a newer dkv, or no ring document");
     end_line(lines);
     next_line(lines);
     expect(lines, "cluster");
@@ -343,6 +353,12 @@ static void parse_head(struct lines *lines, struct ring *ring)
         fail(lines, "bad number");
     end_line(lines);
     next_line(lines);
+    if (ring->is_version_1)
+        return;
+    expect(lines, "numbers");
+    ring->number_max = (uint32_t)parse_number(lines, next_word(lines), RING_NUMBER_MAX);
+    end_line(lines);
+    next_line(lines);
 }
 
 // The line is read; leaves the line behind the last one of the kind.
@@ -355,7 +371,10 @@ static void parse_nodes(struct lines *lines, struct ring *ring)
         }
         ring->nodes = xrealloc(ring->nodes, (ring->node_count + 1) * sizeof *ring->nodes);
         ring->nodes[ring->node_count] = (struct ring_node){0};
-        parse_node(lines, &ring->nodes[ring->node_count++]);
+        struct ring_node *node = &ring->nodes[ring->node_count++];
+        parse_node(lines, !ring->is_version_1, node);
+        if (ring->is_version_1) // which never lost one
+            ring->number_max = node->number = (uint16_t)ring->node_count;
     }
 }
 
@@ -465,7 +484,7 @@ enum status ring_node_parse(struct ring_node *node, struct bytes text, struct fa
     expect(&lines, "1");
     end_line(&lines);
     next_line(&lines);
-    parse_node(&lines, &parsed);
+    parse_node(&lines, false, &parsed);
     if (parsed.port == 0)
         fail(&lines, "bad port");
     if (lines.at != lines.end)

@@ -22,7 +22,7 @@ make_nodes() {
 @test "ring init prints the document, or puts it into the directories of nodes" {
     make_nodes 3
     dkv ring init d?/*.node >ring
-    assert_equal "$(head -n 1 ring)" 'dkv-ring 1'
+    assert_equal "$(head -n 1 ring)" 'dkv-ring 2'
     fails_with 0 dkv ring init d?/*.node --into d1 --into d2 --into d3
     assert_equal "$output" ''
     cmp d1/data/ring/ring d2/data/ring/ring

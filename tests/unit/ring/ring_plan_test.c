@@ -274,6 +274,29 @@ TEST(a_first_document_needs_distinct_nodes)
     ring_release(&ring);
 }
 
+TEST(a_number_is_never_given_twice)
+{
+    struct ring ring = make_ring(3, 64, 0, 0);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(ring.nodes[i].number, i + 1);
+    struct ring_node node = make_node(7, 0, 0), other = make_node(8, 0, 0);
+    assert_int_equal(ring_add_node(&ring, &node, NULL), STATUS_OK);
+    assert_int_equal(ring.nodes[ring_find_node(&ring, node.id)].number, 4);
+    ring_remove_node(&ring, (uint32_t)ring_find_node(&ring, node.id));
+    assert_int_equal(ring_add_node(&ring, &other, NULL), STATUS_OK);
+    assert_int_equal(ring.nodes[ring_find_node(&ring, other.id)].number, 5);
+    assert_int_equal(ring_add_node(&ring, &other, NULL), STATUS_INVALID); // it is there
+    assert_int_equal(ring.number_max, 5);
+    ring.number_max = RING_NUMBER_MAX;
+    struct fault fault;
+    assert_int_equal(ring_add_node(&ring, &node, &fault), STATUS_INVALID);
+    assert_string_equal(fault.text, "all 65535 numbers were given to nodes already");
+    ring.nodes[0].number = ring.nodes[1].number;
+    assert_int_equal(ring_check(&ring, &fault), STATUS_INVALID);
+    assert_non_null(strstr(fault.text, "have the same number"));
+    ring_release(&ring);
+}
+
 TEST(a_thousand_nodes_are_planned_in_seconds)
 {
     struct ring ring = make_ring(1000, 65536, 10, 0);
@@ -301,4 +324,5 @@ TESTS(RUN(every_prefix_of_the_lists_is_balanced), RUN(a_plan_of_a_planned_ring_c
       RUN(the_lists_serve_the_keyspace_that_asks_for_most),
       RUN(a_small_cluster_has_as_many_copies_as_nodes),
       RUN(what_cannot_be_planned_is_refused_with_a_reason),
-      RUN(a_first_document_needs_distinct_nodes), RUN(a_thousand_nodes_are_planned_in_seconds))
+      RUN(a_first_document_needs_distinct_nodes), RUN(a_number_is_never_given_twice),
+      RUN(a_thousand_nodes_are_planned_in_seconds))

@@ -2,10 +2,12 @@
 #include "unit/unit.h"
 
 #include "base/hash.h"
+#include "ring/ring_plan.h"
 #include "ring/ring_text.h"
 #include "unit/ring/nodes.h"
 
 static const char golden[] = "tests/unit/ring/golden/two-datacenters.ring";
+static const char golden_2[] = "tests/unit/ring/golden/two-datacenters-2.ring";
 
 static void read_file(const char *path, struct buf *text)
 {
@@ -67,15 +69,24 @@ TEST(a_document_is_read_back_and_written_the_same)
     }
 }
 
-TEST(a_document_of_version_1_stays_readable)
+// The document of a file, which is written the same again.
+static struct ring read_golden(const char *path)
 {
     struct buf text = {0};
     struct ring ring = {0};
     struct fault fault = {0};
-    read_file(golden, &text);
+    read_file(path, &text);
     assert_int_equal(ring_text_parse(&ring, buf_bytes(&text), &fault), STATUS_OK);
     struct buf again = text_of(&ring);
     assert_true(bytes_equal(buf_bytes(&text), buf_bytes(&again)));
+    buf_release(&text);
+    buf_release(&again);
+    return ring;
+}
+
+static void check_golden(const struct ring *read)
+{
+    struct ring ring = *read;
     assert_int_equal(ring.epoch, 3);
     assert_int_equal(ring.node_count, 4);
     assert_string_equal(ring.nodes[0].dc, "east");
@@ -84,8 +95,56 @@ TEST(a_document_of_version_1_stays_readable)
     assert_int_equal(ring.keyspaces[1].w, RING_LEVEL_EACH_QUORUM);
     assert_int_equal(ring.keyspaces[2].conflict, RING_CONFLICT_LWW);
     assert_int_equal(ring.keyspaces[2].ttl_s, 86400);
+}
+
+TEST(a_document_of_version_1_stays_readable)
+{
+    struct ring ring = read_golden(golden);
+    check_golden(&ring);
+    assert_true(ring.is_version_1);
+    for (uint16_t i = 0; i < ring.node_count; i++)
+        assert_int_equal(ring.nodes[i].number, i + 1);
+    assert_int_equal(ring.number_max, 4);
+    ring_release(&ring);
+}
+
+TEST(a_document_of_version_2_stays_readable)
+{
+    struct ring ring = read_golden(golden_2);
+    check_golden(&ring);
+    assert_false(ring.is_version_1);
+    static const uint16_t numbers[] = {2, 1, 7, 5};
+    for (uint32_t i = 0; i < ring.node_count; i++)
+        assert_int_equal(ring.nodes[i].number, numbers[i]);
+    assert_int_equal(ring.number_max, 9);
+    ring_release(&ring);
+}
+
+TEST(a_document_of_version_1_that_gets_a_node_has_numbers)
+{
+    struct ring ring = read_golden(golden), back = {0};
+    struct ring_node node = make_node(9, 2, 2);
+    struct fault fault;
+    assert_int_equal(ring_add_node(&ring, &node, &fault), STATUS_OK);
+    int at = ring_find_node(&ring, node.id);
+    assert_int_equal(ring.nodes[at].number, 5);
+    struct buf text = text_of(&ring);
+    assert_true(bytes_has_prefix(buf_bytes(&text), bytes_of_text("dkv-ring 2\n")));
+    assert_int_equal(ring_text_parse(&back, buf_bytes(&text), &fault), STATUS_OK);
+    assert_memory_equal(back.nodes, ring.nodes, ring.node_count * sizeof *ring.nodes);
     buf_release(&text);
-    buf_release(&again);
+    ring_release(&back);
+    ring_release(&ring);
+}
+
+TEST(a_document_of_later_days_is_no_damage)
+{
+    struct ring ring = make_ring(3, 64, 0, 0), back = {0};
+    struct buf text = changed(&ring, "dkv-ring 2", "dkv-ring 3");
+    struct fault fault;
+    assert_int_equal(ring_text_parse(&back, buf_bytes(&text), &fault), STATUS_CORRUPT);
+    assert_string_equal(fault.text, "line 1: written by a newer dkv, or no ring document");
+    buf_release(&text);
     ring_release(&ring);
 }
 
@@ -122,6 +181,12 @@ TEST(only_the_canonical_text_is_accepted)
         {"partitions 64", "partitions 65"},
         {"owners 3", "owners 2"},
         {"owners 3", "owners 10"},
+        {"numbers 3", "numbers 2"},
+        {"numbers 3", "numbers 65536"},
+        {"numbers 3\n", ""},
+        {"number=2", "number=1"},
+        {"number=2", "number=0"},
+        {"number=2 ", ""},
         {" n1 ", " -n1 "},
         {" n1 ", " n2 "},
         {" n1 ", " n/1 "},
@@ -180,7 +245,7 @@ TEST(a_fault_names_the_line)
     struct fault fault;
     struct buf text = changed(&ring, "port=7400 ", "port=x ");
     assert_int_equal(ring_text_parse(&back, buf_bytes(&text), &fault), STATUS_CORRUPT);
-    assert_string_equal(fault.text, "line 7: bad number");
+    assert_string_equal(fault.text, "line 8: bad number");
     buf_release(&text);
     text = changed(&ring, "owners 3", "copies 3");
     assert_int_equal(ring_text_parse(&back, buf_bytes(&text), &fault), STATUS_CORRUPT);
@@ -216,7 +281,9 @@ TEST(the_public_part_of_a_node_is_read_back)
 }
 
 TESTS(RUN(a_document_is_read_back_and_written_the_same),
-      RUN(a_document_of_version_1_stays_readable), RUN(a_damaged_document_is_refused),
+      RUN(a_document_of_version_1_stays_readable), RUN(a_document_of_version_2_stays_readable),
+      RUN(a_document_of_version_1_that_gets_a_node_has_numbers),
+      RUN(a_document_of_later_days_is_no_damage), RUN(a_damaged_document_is_refused),
       RUN(only_the_canonical_text_is_accepted), RUN(a_partition_has_distinct_owners_that_exist),
       RUN(a_fault_names_the_line), RUN(the_hash_is_that_of_the_last_line),
       RUN(the_public_part_of_a_node_is_read_back))
