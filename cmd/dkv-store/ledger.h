@@ -1,39 +1,56 @@
-// ledger.h - what a store knows of each partition besides the records themselves.
+// ledger.h - what a store knows of each shard besides the records themselves.
 //
-// For every partition: the seen-clock, the root of the hash tree (a sum of leaf hashes,
-// so that it moves with each write), how many keys there are, and the counter of this
-// life's actor. Besides: the request ids applied lately.
+// A shard is one keyspace in one partition. Its owners are one set, so it has what they tell
+// each other: the seen-clock, how many keys there are, the roots of two hash trees, one of
+// values and one of deletions (sums of leaf hashes, so that they move with each write), and
+// the counter of this life's actor. Shards are made when they are first spoken of. Besides: the
+// request ids applied lately.
 //
-// The ledger is a function of the log. Every change is an entry that rides as a note in
-// the same frame as the record it belongs to; every flush carries a snapshot of the whole.
-// After a restart the snapshot and the later notes give the same ledger.
+// The ledger is a function of the log. Every change is a note that rides in the same frame as the
+// record it belongs to; every flush carries a snapshot of the whole. After a restart the
+// snapshot and the later notes give the same ledger. Both are lists of sections (section.h),
+// with room for what is to come; dkv-record(5) gives the bytes.
 //
 // The actor is minted anew at every start, and registered by a note that is durable before
 // the store serves. So an actor never forgets a dot that it gave out: it lives no longer
 // than the memory that gave it.
 #pragma once
 
+#include "base/fault.h"
+#include "base/table.h"
 #include "causal/seen.h"
 #include "dkv-store/requests.h"
 
-struct ledger_partition {
+struct ledger_shard {
+    uint32_t keyspace, partition;
     struct seen seen;
-    uint64_t root;    // sum modulo 2^64 of record_leaf_hash
-    uint64_t entries; // keys with a record, tombstones included
-    uint64_t counter; // of `actor`, the last one given out
+    uint64_t counter;      // of `actor`, the last one given out
+    uint64_t live_count;   // keys that have a value
+    uint64_t gone_count;   // keys with a record that has none: deleted
+    uint64_t live_root;    // sum modulo 2^64 of the leaf hashes of values ...
+    uint64_t deleted_root; // ... and of deletions
 };
 
 struct ledger {
-    uint32_t partition_count;
-    struct ledger_partition *partitions;
+    uint32_t partition_count; // 0: the first snapshot or note that has it says so
+    struct table shards;      // by keyspace and partition: struct ledger_shard, owned
     uint64_t actor;
-    uint64_t entries;  // over all partitions
+    uint64_t entries;  // keys over all shards
     uint64_t begin_ms; // monotonic, of this life: from then on what it was left with counts
+    bool is_old;       // of version 1: counts and roots are not known, see ledger_recount_begin()
     struct requests requests;
 };
 
+// What its notes and snapshots need that not every program knows, for the engine.
+extern const char *const ledger_features[];
+
 void ledger_init(struct ledger *ledger, uint32_t partition_count, uint64_t request_memory_ms);
 void ledger_release(struct ledger *ledger);
+
+// The shard, made if it is not there; it stays where it is. The other gives NULL then.
+struct ledger_shard *ledger_shard(struct ledger *ledger, uint32_t keyspace, uint32_t partition);
+const struct ledger_shard *ledger_find(const struct ledger *ledger, uint32_t keyspace,
+                                       uint32_t partition);
 
 // A write that the record no longer shows, and the request that it came from. (What the
 // record shows carries its request id itself.)
@@ -44,26 +61,46 @@ struct ledger_superseded {
 
 // What one applied record changes.
 struct ledger_entry {
-    uint32_t partition;
-    uint64_t root_delta; // new leaf hash minus old, modulo 2^64
-    bool is_new_key;
-    uint64_t now_ms;        // monotonic
-    const struct dot *dots; // new to the seen-clock
+    uint32_t keyspace;
+    uint64_t token;                   // of the key
+    int64_t live_count, gone_count;   // more or less
+    uint64_t live_root, deleted_root; // to be added
+    uint64_t now_ms;                  // monotonic
+    const struct dot *dots;           // new to the seen-clock
     uint32_t dot_count;
     const struct ledger_superseded *superseded;
     uint32_t superseded_count;
 };
 
+// Lets an entry count the record that was there (-1), or the one that is there now (1). Empty
+// ones count for nothing.
+void ledger_count(struct ledger_entry *entry, const struct record *record, struct bytes engine_key,
+                  int sign);
+
+// The greatest start of this process that is known here; 0 if none is.
+uint32_t ledger_last_start(const struct ledger *ledger, uint32_t process);
+
 // Begins this life: the note to write before anything else.
-void ledger_start_actor(struct ledger *ledger, uint64_t actor, uint64_t wall_ms, struct buf *note);
+void ledger_start_actor(struct ledger *ledger, uint64_t actor, struct buf *note);
 
 // Encodes an entry as a note, to be written in one batch with its record ...
 void ledger_note(const struct ledger_entry *entry, struct buf *note);
 // ... and applies it, once that write was accepted.
 void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry);
 
-// The same from a note, at restart. CORRUPT if it is none.
-enum status ledger_replay(struct ledger *ledger, struct bytes note) MUST_USE;
+// The same from a note, at restart. CORRUPT if it is none; INVALID if a newer program has written
+// it: the fault says what is needed.
+enum status ledger_replay(struct ledger *ledger, struct bytes note, struct fault *fault) MUST_USE;
 
 void ledger_snapshot(const struct ledger *ledger, struct buf *out);
-enum status ledger_restore(struct ledger *ledger, struct bytes snapshot) MUST_USE;
+enum status ledger_restore(struct ledger *ledger, struct bytes snapshot,
+                           struct fault *fault) MUST_USE;
+
+// Counts everything anew, record by record: what version 1 has no counts and roots of, and what a
+// verification compares with.
+void ledger_recount_begin(struct ledger *ledger);
+void ledger_recount_add(struct ledger *ledger, struct bytes engine_key,
+                        const struct record *record);
+
+// The first shard in which counts or roots differ; NULL: there is none.
+const struct ledger_shard *ledger_difference(const struct ledger *a, const struct ledger *b);

@@ -2,7 +2,7 @@
 
 #include "base/endian.h"
 #include "base/text.h"
-#include "causal/record.h"
+#include "dkv-store/pair.h"
 #include "lsm/file_name.h"
 #include "ring/ring.h"
 
@@ -40,38 +40,21 @@ static enum status check_exists(const struct offline *offline, struct fault *fau
     return status;
 }
 
-static enum status open_database(const struct offline *offline, struct lsm **lsm,
-                                 struct fault *fault)
+static enum status open_database(const struct offline *offline, const struct lsm_owner *owner,
+                                 struct lsm **lsm, struct fault *fault)
 {
     struct lsm_options options = lsm_options_default();
     options.vfs = offline->vfs;
     options.dir = offline->dir;
     options.seed = offline->seed;
+    options.owner = *owner;
+    *lsm = NULL;
     enum status status = check_exists(offline, fault);
     if (!status)
         status = lsm_open(lsm, &options, fault);
     if (status == STATUS_LOCKED)
         fault_set(fault, status, "%s: in use; stop the store first", offline->dir);
     return status;
-}
-
-// A pair of the engine as what the store had put there. CORRUPT if it is none.
-static enum status read_record(struct record *record, struct bytes engine_key, struct bytes value,
-                               struct bytes *key, struct fault *fault)
-{
-    enum status status = STATUS_CORRUPT;
-    if (engine_key.size > RING_ENGINE_PREFIX_SIZE) {
-        *key = bytes_of(engine_key.data + RING_ENGINE_PREFIX_SIZE,
-                        engine_key.size - RING_ENGINE_PREFIX_SIZE);
-        status = record_decode(record, *key, value);
-    }
-    if (!status)
-        return STATUS_OK;
-    struct buf hex = {0};
-    text_format_hex(engine_key, &hex);
-    fault_set(fault, STATUS_CORRUPT, "the record of key %.200s fails its checksum", buf_text(&hex));
-    buf_release(&hex);
-    return STATUS_CORRUPT;
 }
 
 // ---- dump ----------------------------------------------------------------------------
@@ -123,7 +106,7 @@ static enum status add_pair(const struct offline *offline, struct record *record
         buf_append_u8(out, '\t');
         text_format_hex(value, out);
     } else {
-        enum status status = read_record(record, engine_key, value, &key, fault);
+        enum status status = pair_decode(record, engine_key, value, &key, fault);
         if (status)
             return status;
         add_record(record, engine_key, key, value, out);
@@ -158,7 +141,8 @@ static enum status dump(const struct offline *offline, struct lsm *lsm, struct f
 enum status offline_dump(const struct offline *offline, struct fault *fault)
 {
     struct lsm *lsm;
-    enum status status = open_database(offline, &lsm, fault);
+    struct lsm_owner owner = {.features = ledger_features}; // the rest of it is not needed
+    enum status status = open_database(offline, &owner, &lsm, fault);
     if (status)
         return status;
     status = dump(offline, lsm, fault);
@@ -167,22 +151,6 @@ enum status offline_dump(const struct offline *offline, struct fault *fault)
 }
 
 // ---- verify --------------------------------------------------------------------------
-
-static enum status count_records(struct lsm *lsm, uint64_t *count, struct fault *fault)
-{
-    struct lsm_scan *scan = lsm_scan_open(lsm, (struct bytes){0}, (struct bytes){0});
-    struct record record = {0};
-    struct bytes engine_key, value, key;
-    enum status status = STATUS_OK;
-    *count = 0;
-    while (!status && !(status = lsm_scan_next(scan, &engine_key, &value, fault))) {
-        status = read_record(&record, engine_key, value, &key, fault);
-        ++*count;
-    }
-    lsm_scan_close(scan);
-    record_release(&record);
-    return status == STATUS_END ? STATUS_OK : status;
-}
 
 static void print_stats(const struct offline *offline, const struct lsm *lsm, uint64_t record_count)
 {
@@ -200,18 +168,51 @@ static void print_stats(const struct offline *offline, const struct lsm *lsm, ui
     buf_release(&out);
 }
 
+static enum status restore(void *context, struct bytes snapshot, struct fault *fault)
+{
+    return ledger_restore(context, snapshot, fault);
+}
+
+static enum status replay(void *context, struct bytes note, struct fault *fault)
+{
+    return ledger_replay(context, note, fault);
+}
+
+// All records, and whether the ledger says of them what they are. One of version 1 does not.
+static enum status check_records(struct lsm *lsm, const struct ledger *ledger, uint64_t *count,
+                                 struct fault *fault)
+{
+    struct ledger counted;
+    bool is_told = ledger->partition_count && !ledger->is_old;
+    ledger_init(&counted, ledger->partition_count ? ledger->partition_count : 1 << 8, UINT64_MAX);
+    enum status status = pair_recount(lsm, &counted, count, fault);
+    const struct ledger_shard *shard = is_told ? ledger_difference(ledger, &counted) : NULL;
+    if (!status && shard)
+        status = fault_set(fault, STATUS_CORRUPT,
+                           "the ledger is not that of the records: keyspace %" PRIu32
+                           ", partition %" PRIu32,
+                           shard->keyspace, shard->partition);
+    ledger_release(&counted);
+    return status;
+}
+
 enum status offline_verify(const struct offline *offline, struct fault *fault)
 {
+    struct ledger ledger;
     struct lsm *lsm;
     uint64_t record_count;
-    enum status status = open_database(offline, &lsm, fault);
-    if (status)
-        return status;
-    status = lsm_verify(lsm, fault);
+    ledger_init(&ledger, 0, UINT64_MAX);
+    struct lsm_owner owner = {
+        .context = &ledger, .features = ledger_features, .restore = restore, .replay = replay};
+    enum status status = open_database(offline, &owner, &lsm, fault);
     if (!status)
-        status = count_records(lsm, &record_count, fault);
+        status = lsm_verify(lsm, fault);
+    if (!status)
+        status = check_records(lsm, &ledger, &record_count, fault);
     if (!status)
         print_stats(offline, lsm, record_count);
-    lsm_close(lsm);
+    if (lsm)
+        lsm_close(lsm);
+    ledger_release(&ledger);
     return status;
 }

@@ -73,12 +73,12 @@ static struct request_id bind_request(const struct place *place, const struct re
     return bound;
 }
 
-static struct ledger_partition *ledger_of(struct store *store, const struct place *place)
+static struct ledger_shard *ledger_of(struct store *store, const struct place *place)
 {
-    return &store->ledger.partitions[place->partition];
+    return ledger_shard(&store->ledger, place->keyspace, place->partition);
 }
 
-// The dots of `record` that the seen-clock of the partition does not have yet.
+// The dots of `record` that the seen-clock of the shard does not have yet.
 static uint32_t collect_new_dots(struct store *store, const struct place *place,
                                  const struct record *record)
 {
@@ -148,7 +148,8 @@ static void bind_superseded(struct store *store, const struct place *place,
 static enum status write(struct store *store, const struct place *place, struct bytes encoded,
                          struct ledger_entry *entry)
 {
-    entry->partition = place->partition;
+    entry->keyspace = place->keyspace;
+    entry->token = load_u64_be(place->engine_key.data);
     entry->dots = store->dots;
     entry->superseded = store->superseded;
     entry->superseded_count = store->superseded_count;
@@ -349,9 +350,10 @@ static enum status mint(struct store *store, const struct place *place,
                         struct op_updated *updated)
 {
     struct record *record = &store->local;
-    struct ledger_partition *ledger = ledger_of(store, place);
+    struct ledger_shard *ledger = ledger_of(store, place);
     bool held = !record_is_empty(record);
-    uint64_t leaf = record_leaf_hash(record, place->engine_key);
+    struct ledger_entry entry = {.now_ms = now.mono_ms, .dot_count = 1};
+    ledger_count(&entry, record, place->engine_key, -1);
     struct record_write write_of = {
         .dot = {store->ledger.actor, ledger->counter + 1},
         .hlc = stamp(store, update->hlc_floor, now),
@@ -376,12 +378,7 @@ static enum status mint(struct store *store, const struct place *place,
     if (!store->dots)
         store->dots = xcalloc(store->dot_capacity = 8, sizeof *store->dots);
     store->dots[0] = write_of.dot;
-    struct ledger_entry entry = {
-        .root_delta = record_leaf_hash(record, place->engine_key) - leaf,
-        .is_new_key = !held,
-        .now_ms = now.mono_ms,
-        .dot_count = 1,
-    };
+    ledger_count(&entry, record, place->engine_key, 1);
     status = write(store, place, buf_bytes(&store->encoded), &entry);
     if (status)
         return status;
@@ -509,13 +506,12 @@ enum status replica_merge(struct store *store, const struct place *place,
     if (is_forged(store, place, &incoming->clock))
         return STATUS_INVALID;
     tell(store, place, merge->dot, merged);
-    uint64_t leaf = record_leaf_hash(local, place->engine_key);
-    bool is_new = record_is_empty(local);
+    struct ledger_entry entry = {.now_ms = now.mono_ms};
+    ledger_count(&entry, local, place->engine_key, -1);
     store->superseded_count = 0;
     add_candidates(store, local);
     bool has_dropped = take_requests(store, merge->requests);
     // Even what is superseded already adds its dots to the seen-clock.
-    struct ledger_entry entry = {.now_ms = now.mono_ms};
     entry.dot_count = collect_new_dots(store, place, incoming);
     add_candidates(store, incoming);
     if (!has_dropped && record_includes(local, incoming)) {
@@ -523,16 +519,16 @@ enum status replica_merge(struct store *store, const struct place *place,
         bind_superseded(store, place, local);
         if (!entry.dot_count && !store->superseded_count)
             return STATUS_OK;
+        ledger_count(&entry, local, place->engine_key, 1); // as it was
         return write(store, place, (struct bytes){0}, &entry);
     }
     count_lost_again(store, place);
-    entry.is_new_key = is_new;
     struct bytes encoded = merge->record;
     const struct record *result = join(store, place, now, &encoded);
     if (encoded.size > record_joined_size_max(store->options.record_size_max))
         return STATUS_TOO_LARGE;
     bind_superseded(store, place, result);
-    entry.root_delta = record_leaf_hash(result, place->engine_key) - leaf;
+    ledger_count(&entry, result, place->engine_key, 1);
     learn_hlc(store, record_hlc_max(incoming), now);
     return write(store, place, encoded, &entry);
 }

@@ -9,7 +9,7 @@
 enum {
     CAPACITY_FIRST = 1024,
     ID_SIZE = sizeof(struct request_id),
-    ENCODED_SIZE_MIN = ID_SIZE + 8 + 1 + 8,
+    ENCODED_SIZE_MIN = ID_SIZE + 8 + 1,
 };
 
 _Static_assert(sizeof(struct request_entry) == 40, "the published bound counts 40 bytes an id");
@@ -157,14 +157,15 @@ void requests_encode(const struct requests *requests, struct buf *out)
     buf_reserve(out, (size_t)requests->count * ENCODED_SIZE_MIN);
     for (uint32_t i = 0; i < requests->count; i++) {
         const struct request_entry *entry = &requests->entries[position_of(requests, i)];
-        buf_append(out, bytes_of(entry->request.bytes, ID_SIZE));
-        buf_append_u64(out, entry->dot.actor);
+        uint8_t *at = buf_grow(out, ID_SIZE + 8);
+        memcpy(at, entry->request.bytes, ID_SIZE);
+        store_u64(at + ID_SIZE, entry->dot.actor);
         buf_append_varint(out, entry->dot.counter);
-        buf_append_u64(out, 0);
     }
 }
 
-enum status requests_decode(struct requests *requests, struct reader *reader, uint64_t now_ms)
+static enum status decode(struct requests *requests, struct reader *reader, bool has_times,
+                          uint64_t now_ms)
 {
     uint64_t count = reader_varint(reader);
     if (count > reader_left(reader) / ENCODED_SIZE_MIN)
@@ -174,11 +175,22 @@ enum status requests_decode(struct requests *requests, struct reader *reader, ui
         struct bytes id = reader_bytes(reader, ID_SIZE);
         uint64_t actor = reader_u64(reader);
         uint64_t counter = reader_varint(reader);
-        reader_u64(reader);
+        if (has_times)
+            reader_u64(reader);
         if (reader->bad)
             break;
         memcpy(request.bytes, id.data, ID_SIZE);
         requests_add(requests, &request, (struct dot){actor, counter}, now_ms);
     }
     return reader->bad ? STATUS_CORRUPT : STATUS_OK;
+}
+
+enum status requests_decode(struct requests *requests, struct reader *reader, uint64_t now_ms)
+{
+    return decode(requests, reader, false, now_ms);
+}
+
+enum status requests_decode_1(struct requests *requests, struct reader *reader, uint64_t now_ms)
+{
+    return decode(requests, reader, true, now_ms);
 }

@@ -52,6 +52,9 @@ uint64_t requests_bytes(const struct requests *requests);                      /
 uint64_t requests_oldest_ms(const struct requests *requests, uint64_t now_ms); // 0 if there is none
 
 // All of them, for a snapshot, without their times; decode adds what it reads as of `now_ms`.
+// (In version 1 each had a wall clock, which is passed over.)
 void requests_encode(const struct requests *requests, struct buf *out);
 enum status requests_decode(struct requests *requests, struct reader *reader,
                             uint64_t now_ms) MUST_USE;
+enum status requests_decode_1(struct requests *requests, struct reader *reader,
+                              uint64_t now_ms) MUST_USE;

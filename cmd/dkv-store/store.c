@@ -3,6 +3,7 @@
 #include "base/endian.h"
 #include "base/xalloc.h"
 #include "causal/hlc.h"
+#include "dkv-store/pair.h"
 #include "dkv-store/serve.h"
 #include "ring/ring_text.h"
 #include "wire/age.h"
@@ -19,15 +20,13 @@ static void on_snapshot(void *context, struct buf *out)
 static enum status on_restore(void *context, struct bytes snapshot, struct fault *fault)
 {
     struct store *store = context;
-    (void)fault;
-    return ledger_restore(&store->ledger, snapshot);
+    return ledger_restore(&store->ledger, snapshot, fault);
 }
 
 static enum status on_replay(void *context, struct bytes note, struct fault *fault)
 {
     struct store *store = context;
-    (void)fault;
-    return ledger_replay(&store->ledger, note);
+    return ledger_replay(&store->ledger, note, fault);
 }
 
 // A merge that met damage has left its range as it was: all else goes on. What may pass is tried
@@ -57,15 +56,32 @@ static enum status run_job(struct store *store, struct fault *fault)
     return take_job(store, job, fault);
 }
 
+// 0: no start is left.
+static uint64_t new_actor(const struct store *store, uint64_t random, struct moment now)
+{
+    struct actor actor = {
+        .node = store->ring->nodes[store->node_index].number,
+        .kind = ACTOR_STORE,
+        .random = (uint16_t)random,
+    };
+    uint32_t process = actor_process(actor_make(actor));
+    actor.start = actor_start_after(now.wall_ms, ledger_last_start(&store->ledger, process));
+    return actor.start ? actor_make(actor) : 0;
+}
+
 // Registers this life. A log that filled memory has to be flushed before (BUSY).
-static enum status start_actor(struct store *store, uint64_t actor, struct moment now,
+static enum status start_actor(struct store *store, uint64_t random, struct moment now,
                                struct fault *fault)
 {
+    uint64_t actor = new_actor(store, random, now);
+    if (!actor)
+        return fault_set(fault, STATUS_INVALID, "%s: it was started in a year that is none",
+                         store->options.lsm.dir);
     buf_clear(&store->note);
 #if DKV_MUTANT == 3
     actor = store->ledger.actor ? store->ledger.actor : actor;
 #endif
-    ledger_start_actor(&store->ledger, actor, now.wall_ms, &store->note);
+    ledger_start_actor(&store->ledger, actor, &store->note);
     lsm_batch_clear(&store->batch);
     lsm_batch_note(&store->batch, buf_bytes(&store->note));
     uint64_t position;
@@ -83,7 +99,18 @@ static enum status start_actor(struct store *store, uint64_t actor, struct momen
     return status;
 }
 
-enum status store_open(struct store *store, const struct store_options *options, uint64_t actor,
+// Version 1 had other counts and roots. They are in the next snapshot, and until that is durable
+// in no log: a start before counts again. Damage costs what is counted behind it.
+static void upgrade(struct store *store)
+{
+    struct fault fault;
+    uint64_t count;
+    if (pair_recount(store->lsm, &store->ledger, &count, &fault))
+        store_note_damage(store, &store->counts.damaged_reads, &fault);
+    lsm_flush(store->lsm);
+}
+
+enum status store_open(struct store *store, const struct store_options *options, uint64_t random,
                        struct moment now, struct fault *fault)
 {
     *store = (struct store){.options = *options, .ring = options->ring};
@@ -95,13 +122,16 @@ enum status store_open(struct store *store, const struct store_options *options,
     store->ledger.begin_ms = now.mono_ms;
     store->options.lsm.owner = (struct lsm_owner){
         .context = store,
+        .features = ledger_features,
         .snapshot = on_snapshot,
         .restore = on_restore,
         .replay = on_replay,
     };
     enum status status = lsm_open(&store->lsm, &store->options.lsm, fault);
+    if (!status && store->ledger.is_old)
+        upgrade(store);
     if (!status)
-        status = start_actor(store, actor, now, fault);
+        status = start_actor(store, random, now, fault);
     if (status)
         store_close(store);
     store->turn_ms = now.mono_ms;

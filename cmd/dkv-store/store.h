@@ -95,10 +95,11 @@ struct store {
     struct buf requests, clock_bytes; // for answers
 };
 
-// Opens the engine, recovers the ledger, starts a new actor and makes it durable by
-// running the engine's jobs itself. Nothing is served before this returned OK.
-//   LOCKED, CORRUPT, IO, DISK_FULL as lsm_open(); INVALID: the node is not in the ring.
-enum status store_open(struct store *store, const struct store_options *options, uint64_t actor,
+// Opens the engine, recovers the ledger, starts a new actor (with some of the random bits) and
+// makes it durable by running the engine's jobs itself. Nothing is served before this returned OK.
+//   LOCKED, CORRUPT, IO, DISK_FULL as lsm_open(); INVALID: the node is not in the ring, or a newer
+//   program has written there.
+enum status store_open(struct store *store, const struct store_options *options, uint64_t random,
                        struct moment now, struct fault *fault) MUST_USE;
 void store_close(struct store *store);
 

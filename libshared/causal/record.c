@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-_Static_assert(sizeof(struct interval) == 24, "intervals are hashed as they lie in memory");
 _Static_assert(sizeof(struct dot) == 16, "dots are hashed as they lie in memory");
 
 enum {
@@ -361,15 +360,26 @@ uint32_t record_visible(const struct record *record, uint64_t now_ms,
     return count;
 }
 
-// The hash of each part is the seed of the next.
-uint64_t record_leaf_hash(const struct record *record, struct bytes engine_key)
+bool record_has_value(const struct record *record)
 {
-    if (record_is_empty(record))
-        return 0;
-    const struct clock *clock = &record->clock;
-    uint64_t hash = hash64(engine_key);
-    hash = hash64_seeded(bytes_of(clock->intervals, clock->count * sizeof *clock->intervals), hash);
-    for (uint32_t i = 0; i < record->count; i++)
-        hash = hash64_seeded(bytes_of(&record->siblings[i].dot, sizeof(struct dot)), hash);
-    return hash;
+    uint32_t i = 0;
+    while (i < record->count && record->siblings[i].flags & SIBLING_TOMBSTONE)
+        i++;
+    return i < record->count;
+}
+
+// The hash of each part is the seed of the next.
+struct record_leaf record_leaf(const struct record *record, struct bytes engine_key)
+{
+    struct record_leaf leaf = {0};
+    if (!record->count)
+        return leaf;
+    uint64_t key_hash = hash64(engine_key);
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct sibling *sibling = &record->siblings[i];
+        uint64_t *hash = sibling->flags & SIBLING_TOMBSTONE ? &leaf.tombstones : &leaf.values;
+        *hash =
+            hash64_seeded(bytes_of(&sibling->dot, sizeof sibling->dot), *hash ? *hash : key_hash);
+    }
+    return leaf;
 }

@@ -142,7 +142,13 @@ const struct sibling *record_find_request(const struct record *record,
 uint32_t record_visible(const struct record *record, uint64_t now_ms,
                         const struct sibling **visible, uint32_t max);
 
-// The contribution of this record to its leaf in the hash tree: a hash of the engine
-// key, the clock and the dots; 0 for an empty record. Equal on all replicas, and for a
-// record and its head.
-uint64_t record_leaf_hash(const struct record *record, struct bytes engine_key);
+// What this record adds to its leaves in the two hash trees, that of values and that of
+// deletions: a hash of the engine key and of the dots of its values, or of its tombstones; 0 if
+// it has none. Equal on all replicas, and for a record and its head. What only the clock knows
+// is not in it.
+struct record_leaf {
+    uint64_t values, tombstones;
+};
+
+struct record_leaf record_leaf(const struct record *record, struct bytes engine_key);
+bool record_has_value(const struct record *record); // expired ones count, too

@@ -4,6 +4,7 @@
 // The input is a list of events, one byte for the kind and a few for its details.
 #include "base/endian.h"
 #include "base/xalloc.h"
+#include "dkv-store/pair.h"
 #include "dkv-store/store.h"
 #include "ring/ring_plan.h"
 #include "sim/memory_vfs.h"
@@ -234,21 +235,13 @@ static void restart(struct bench *bench, uint8_t how)
 
 static void check(struct bench *bench)
 {
-    uint64_t roots[RING_PARTITIONS_MIN] = {0};
-    struct bytes key, value;
-    struct record record = {0};
-    struct lsm_scan *scan = lsm_scan_open(bench->store.lsm, (struct bytes){0}, (struct bytes){0});
-    while (!lsm_scan_next(scan, &key, &value, NULL)) {
-        struct bytes name =
-            bytes_of(key.data + RING_ENGINE_PREFIX_SIZE, key.size - RING_ENGINE_PREFIX_SIZE);
-        must(!record_decode(&record, name, value), "a record is damaged");
-        roots[ring_partition(&bench->ring, load_u64_be(key.data))] +=
-            record_leaf_hash(&record, key);
-    }
-    lsm_scan_close(scan);
-    record_release(&record);
-    for (unsigned i = 0; i < RING_PARTITIONS_MIN; i++)
-        must(bench->store.ledger.partitions[i].root == roots[i], "a root of other records");
+    const struct ledger *ledger = &bench->store.ledger;
+    struct ledger counted;
+    uint64_t count;
+    ledger_init(&counted, ledger->partition_count, 0);
+    must(!pair_recount(bench->store.lsm, &counted, &count, NULL), "a record is damaged");
+    must(!ledger_difference(ledger, &counted), "a ledger of other records");
+    ledger_release(&counted);
 }
 
 static void happen(struct bench *bench, struct reader *input)

@@ -1,6 +1,7 @@
 #include "sim/node.h"
 
 #include "base/endian.h"
+#include "dkv-store/pair.h"
 #include "lsm/frame.h"
 #include "sim/witness.h"
 
@@ -498,37 +499,21 @@ void node_release(struct node *node)
 
 // ---- checks --------------------------------------------------------------------------
 
-static void check_roots(struct node *node, const uint64_t *roots, const uint64_t *entries)
-{
-    const struct ledger *ledger = &node->store.ledger;
-    for (uint32_t i = 0; i < ledger->partition_count; i++) {
-        if (ledger->partitions[i].root != roots[i] || ledger->partitions[i].entries != entries[i])
-            world_fail(world_of(node), "n%u: the ledger of partition %u is not that of its records",
-                       node->index, i);
-    }
-}
-
 void node_check(struct node *node)
 {
     struct world *world = world_of(node);
-    const struct ring *ring = node->settings->ring;
-    uint64_t roots[RING_PARTITIONS_MIN] = {0}, entries[RING_PARTITIONS_MIN] = {0};
-    struct bytes key, value;
-    struct record record = {0};
+    const struct ledger *ledger = &node->store.ledger;
+    struct ledger counted;
     struct fault fault = {0};
+    uint64_t count;
+    ledger_init(&counted, ledger->partition_count, 0);
     if (lsm_verify(node->store.lsm, &fault))
         world_fail(world, "n%u: %s", node->index, fault.text);
-    struct lsm_scan *scan = lsm_scan_open(node->store.lsm, (struct bytes){0}, (struct bytes){0});
-    while (!lsm_scan_next(scan, &key, &value, &fault)) {
-        uint32_t partition = ring_partition(ring, load_u64_be(key.data));
-        struct bytes name =
-            bytes_of(key.data + RING_ENGINE_PREFIX_SIZE, key.size - RING_ENGINE_PREFIX_SIZE);
-        if (record_decode(&record, name, value))
-            world_fail(world, "n%u: a record fails its checksum", node->index);
-        roots[partition] += record_leaf_hash(&record, key);
-        entries[partition]++;
-    }
-    lsm_scan_close(scan);
-    record_release(&record);
-    check_roots(node, roots, entries);
+    if (pair_recount(node->store.lsm, &counted, &count, &fault))
+        world_fail(world, "n%u: %s", node->index, fault.text);
+    const struct ledger_shard *shard = ledger_difference(ledger, &counted);
+    if (shard)
+        world_fail(world, "n%u: the ledger of keyspace %u, partition %u is not that of its records",
+                   node->index, shard->keyspace, shard->partition);
+    ledger_release(&counted);
 }

@@ -2,7 +2,7 @@
 #include "dkv-store/offline.h"
 
 #include "base/endian.h"
-#include "causal/record.h"
+#include "dkv-store/ledger.h"
 #include "ring/ring.h"
 #include "sim/memory_vfs.h"
 #include "unit/unit.h"
@@ -27,6 +27,7 @@ static struct lsm *open_engine(struct bench *bench)
     options.vfs = &bench->disk.vfs;
     options.dir = "store";
     options.seed = 1;
+    options.owner.features = ledger_features;
     assert_int_equal(lsm_open(&lsm, &options, NULL), STATUS_OK);
     return lsm;
 }
@@ -151,6 +152,52 @@ TEST(verify_ends_with_ok_or_finds_a_record_that_is_none)
     release(&bench);
 }
 
+// A ledger that says nothing of the record that is there.
+TEST(verify_compares_what_was_counted_with_what_is_there)
+{
+    struct bench bench;
+    struct fault fault;
+    init(&bench);
+    struct lsm *lsm = open_engine(&bench);
+    struct lsm_batch batch = {0};
+    struct buf note = {0};
+    struct ledger ledger;
+    uint64_t position;
+    ledger_init(&ledger, 64, 1000);
+    ledger_start_actor(&ledger, 77, &note);
+    lsm_batch_note(&batch, buf_bytes(&note));
+    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK);
+    sync_log(lsm);
+    lsm_close(lsm);
+    assert_int_equal(offline_verify(&bench.offline, &fault), STATUS_CORRUPT);
+    assert_non_null(strstr(fault.text, "the ledger is not that of the records: keyspace 1"));
+    assert_int_equal(offline_dump(&bench.offline, &fault), STATUS_OK);
+    ledger_release(&ledger);
+    lsm_batch_release(&batch);
+    buf_release(&note);
+    release(&bench);
+}
+
+TEST(what_a_newer_store_has_written_is_no_damage)
+{
+    struct bench bench;
+    struct fault fault;
+    init(&bench);
+    struct lsm *lsm = open_engine(&bench);
+    struct lsm_batch batch = {0};
+    uint64_t position;
+    lsm_batch_note(&batch, bytes_of("\x28\x00", 2));
+    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK);
+    sync_log(lsm);
+    lsm_close(lsm);
+    assert_int_equal(offline_verify(&bench.offline, &fault), STATUS_INVALID);
+    assert_string_equal(fault.text, "store: written by a newer dkv (needs notes of kind 40)");
+    lsm_batch_release(&batch);
+    release(&bench);
+}
+
 TESTS(RUN(a_dump_has_a_line_of_json_for_each_record),
       RUN(a_raw_dump_has_a_line_of_hex_for_each_pair), RUN(a_directory_without_a_database_stays_so),
-      RUN(a_store_that_runs_is_left_alone), RUN(verify_ends_with_ok_or_finds_a_record_that_is_none))
+      RUN(a_store_that_runs_is_left_alone), RUN(verify_ends_with_ok_or_finds_a_record_that_is_none),
+      RUN(verify_compares_what_was_counted_with_what_is_there),
+      RUN(what_a_newer_store_has_written_is_no_damage))

@@ -106,6 +106,106 @@ TEST(a_seen_clock_comes_back_however_many_gaps_it_has)
     buf_release(&buf);
 }
 
+// ---- Closed starts -----------------------------------------------------------------------
+
+static uint64_t life(uint16_t node, uint32_t start)
+{
+    return actor_make((struct actor){.node = node, .start = start, .random = 7});
+}
+
+TEST(every_dot_of_a_closed_start_counts_as_known)
+{
+    struct seen seen = {0};
+    struct clock clock = {0};
+    seen_add(&seen, dot_of(life(1, 10), 3));
+    seen_add(&seen, dot_of(life(1, 20), 1));
+    seen_add(&seen, dot_of(life(2, 10), 5));
+    assert_int_equal(seen_last_start(&seen, actor_process(life(1, 1))), 20);
+    seen_close(&seen, actor_process(life(1, 1)), 15);
+    assert_int_equal(seen.dots.count, 2); // nothing else is kept of it
+    assert_true(seen_has(&seen, dot_of(life(1, 10), 999)));
+    assert_true(seen_has(&seen, dot_of(life(1, 15), 1)));
+    assert_false(seen_add(&seen, dot_of(life(1, 3), 1)));
+    assert_false(seen_has(&seen, dot_of(life(1, 16), 1)));
+    assert_false(seen_has(&seen, dot_of(life(2, 10), 1)));
+    assert_true(seen_base(&seen, life(1, 10)) == UINT64_MAX);
+    assert_true(seen_high(&seen, life(1, 10)) == UINT64_MAX);
+    clock_add(&clock, (struct interval){life(1, 12), 5, 9});
+    assert_true(seen_base_covers(&seen, &clock));
+    clock_add(&clock, (struct interval){life(2, 12), 5, 9});
+    assert_false(seen_base_covers(&seen, &clock));
+    seen_close(&seen, actor_process(life(1, 1)), 12); // it does not open again
+    assert_int_equal(seen_closed(&seen, actor_process(life(1, 1))), 15);
+    assert_int_equal(seen_closed(&seen, actor_process(life(2, 1))), 0);
+    assert_int_equal(seen_last_start(&seen, actor_process(life(1, 1))), 20);
+    assert_int_equal(seen_last_start(&seen, actor_process(life(3, 1))), 0);
+    seen_close(&seen, actor_process(life(3, 1)), 9);
+    assert_int_equal(seen_last_start(&seen, actor_process(life(3, 1))), 9);
+    clock_release(&clock);
+    seen_release(&seen);
+}
+
+TEST(adoption_joins_what_is_closed)
+{
+    struct seen ours = {0}, theirs = {0};
+    seen_add(&ours, dot_of(life(1, 10), 3));
+    seen_close(&ours, actor_process(life(2, 1)), 8);
+    seen_close(&theirs, actor_process(life(1, 1)), 10);
+    seen_close(&theirs, actor_process(life(2, 1)), 7);
+    seen_add(&theirs, dot_of(life(2, 8), 4));
+    seen_join(&ours, &theirs);
+    assert_int_equal(ours.dots.count, 0);
+    assert_int_equal(seen_closed(&ours, actor_process(life(1, 1))), 10);
+    assert_int_equal(seen_closed(&ours, actor_process(life(2, 1))), 8);
+    seen_join(&theirs, &ours);
+    assert_true(seen_hash(&ours) == seen_hash(&theirs));
+    seen_release(&ours);
+    seen_release(&theirs);
+}
+
+TEST(what_is_closed_comes_back_in_one_form_alone)
+{
+    struct seen seen = {0}, back = {0};
+    struct buf buf = {0};
+    for (uint16_t node = 40; node > 0; node--)
+        seen_close(&seen, actor_process(life(node, 1)), 100u + node);
+    seen_add(&seen, dot_of(life(7, 108), 1));
+    seen_encode(&seen, &buf);
+    struct reader reader = reader_of(buf_bytes(&buf));
+    assert_int_equal(seen_decode(&back, &reader), STATUS_OK);
+    assert_true(reader_done(&reader) && seen_hash(&seen) == seen_hash(&back));
+    for (size_t size = 0; size < buf.size; size++) {
+        reader = reader_of(bytes_of(buf.data, size));
+        assert_int_equal(seen_decode(&back, &reader), STATUS_CORRUPT);
+    }
+    buf_clear(&buf);
+    buf_append_varint(&buf, 1);
+    buf_append_varint(&buf, actor_process(life(7, 1)));
+    buf_append_u32(&buf, 108);
+    clock_encode(&seen.dots, &buf); // which has a dot of that start
+    reader = reader_of(buf_bytes(&buf));
+    assert_int_equal(seen_decode(&back, &reader), STATUS_CORRUPT);
+    seen_release(&seen);
+    buf_release(&buf);
+}
+
+TEST(in_version_1_it_was_a_clock)
+{
+    struct seen back = {0};
+    struct clock clock = {0};
+    struct buf buf = {0};
+    clock_add(&clock, (struct interval){9, 1, 4});
+    clock_encode(&clock, &buf);
+    struct reader reader = reader_of(buf_bytes(&buf));
+    assert_int_equal(seen_decode_1(&back, &reader), STATUS_OK);
+    assert_int_equal(seen_base(&back, 9), 4);
+    clock_release(&clock);
+    seen_release(&back);
+    buf_release(&buf);
+}
+
 TESTS(RUN(the_base_ends_before_the_first_missing_counter), RUN(a_dot_is_new_once),
       RUN(dots_in_any_order_give_one_seen_clock), RUN(only_the_contiguous_part_covers_a_clock),
-      RUN(adoption_closes_the_gaps), RUN(a_seen_clock_comes_back_however_many_gaps_it_has))
+      RUN(adoption_closes_the_gaps), RUN(a_seen_clock_comes_back_however_many_gaps_it_has),
+      RUN(every_dot_of_a_closed_start_counts_as_known), RUN(adoption_joins_what_is_closed),
+      RUN(what_is_closed_comes_back_in_one_form_alone), RUN(in_version_1_it_was_a_clock))

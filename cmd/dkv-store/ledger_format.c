@@ -1,0 +1,283 @@
+#include "dkv-store/ledger_format.h"
+
+#include "base/section.h"
+#include "base/xalloc.h"
+#include "dkv-store/ledger_version_1.h"
+
+#include <stdlib.h>
+
+const char *const ledger_features[] = {"shards", NULL};
+
+// Sections of notes. Those of version 1 had smaller kinds and no sizes.
+enum note_section {
+    NOTE_START = 16, // u64 actor, u32 number of partitions
+    NOTE_WRITE = 17, // u64 token, varint keyspace, u8 enum write_part, those parts;
+                     // varint count of dots, for each: u64 actor, varint counter;
+                     // varint count of superseded, for each: dot, 16 bytes request
+};
+
+enum write_part {
+    WRITE_LIVE_ROOT = 1,    // u64 to add
+    WRITE_DELETED_ROOT = 2, // the same
+    WRITE_LIVE_COUNT = 4,   // varint, zigzag
+    WRITE_GONE_COUNT = 8,   // the same
+    WRITE_PARTS = 15,
+};
+
+// Sections of a snapshot, behind a byte with its version.
+enum {
+    SNAPSHOT_VERSION = 2,
+    SNAPSHOT_HEAD = 1,  // u64 actor, u32 number of partitions
+    SNAPSHOT_SHARD = 2, // varint keyspace, varint partition, varint live, varint gone,
+                        // u64 live root, u64 deleted root, seen-clock
+    SNAPSHOT_REQUESTS = 3,
+};
+
+// ---- Writing ---------------------------------------------------------------------------
+
+// Small numbers of either sign have few bytes.
+static void append_signed(struct buf *out, int64_t number)
+{
+    buf_append_varint(out, (uint64_t)number << 1 ^ (number < 0 ? UINT64_MAX : 0));
+}
+
+static int64_t read_signed(struct reader *reader)
+{
+    uint64_t bits = reader_varint(reader);
+    return (int64_t)(bits >> 1 ^ (bits & 1 ? UINT64_MAX : 0));
+}
+
+static void append_dot(struct dot dot, struct buf *out)
+{
+    buf_append_u64(out, dot.actor);
+    buf_append_varint(out, dot.counter);
+}
+
+static void append_start(const struct ledger *ledger, uint8_t kind, struct buf *out)
+{
+    size_t begin = section_begin(out, kind);
+    buf_append_u64(out, ledger->actor);
+    buf_append_u32(out, ledger->partition_count);
+    section_end(out, begin);
+}
+
+void ledger_encode_start(const struct ledger *ledger, struct buf *note)
+{
+    append_start(ledger, NOTE_START, note);
+}
+
+static void append_parts(const struct ledger_entry *entry, struct buf *note)
+{
+    buf_append_u8(note, (uint8_t)((entry->live_root ? WRITE_LIVE_ROOT : 0) |
+                                  (entry->deleted_root ? WRITE_DELETED_ROOT : 0) |
+                                  (entry->live_count ? WRITE_LIVE_COUNT : 0) |
+                                  (entry->gone_count ? WRITE_GONE_COUNT : 0)));
+    if (entry->live_root)
+        buf_append_u64(note, entry->live_root);
+    if (entry->deleted_root)
+        buf_append_u64(note, entry->deleted_root);
+    if (entry->live_count)
+        append_signed(note, entry->live_count);
+    if (entry->gone_count)
+        append_signed(note, entry->gone_count);
+}
+
+void ledger_note(const struct ledger_entry *entry, struct buf *note)
+{
+    size_t begin = section_begin(note, NOTE_WRITE);
+    buf_append_u64(note, entry->token);
+    buf_append_varint(note, entry->keyspace);
+    append_parts(entry, note);
+    buf_append_varint(note, entry->dot_count);
+    for (uint32_t i = 0; i < entry->dot_count; i++)
+        append_dot(entry->dots[i], note);
+    buf_append_varint(note, entry->superseded_count);
+    for (uint32_t i = 0; i < entry->superseded_count; i++) {
+        const struct ledger_superseded *superseded = &entry->superseded[i];
+        append_dot(superseded->dot, note);
+        buf_append(note, bytes_of(superseded->request.bytes, sizeof superseded->request.bytes));
+    }
+    section_end(note, begin);
+}
+
+void ledger_encode_head(const struct ledger *ledger, struct buf *out)
+{
+    buf_append_u8(out, SNAPSHOT_VERSION);
+    append_start(ledger, SNAPSHOT_HEAD, out);
+}
+
+void ledger_encode_shard(const struct ledger_shard *shard, struct buf *out)
+{
+    size_t begin = section_begin(out, SNAPSHOT_SHARD);
+    buf_append_varint(out, shard->keyspace);
+    buf_append_varint(out, shard->partition);
+    buf_append_varint(out, shard->live_count);
+    buf_append_varint(out, shard->gone_count);
+    buf_append_u64(out, shard->live_root);
+    buf_append_u64(out, shard->deleted_root);
+    seen_encode(&shard->seen, out);
+    section_end(out, begin);
+}
+
+void ledger_encode_requests(const struct ledger *ledger, struct buf *out)
+{
+    size_t begin = section_begin(out, SNAPSHOT_REQUESTS);
+    requests_encode(&ledger->requests, out);
+    section_end(out, begin);
+}
+
+// ---- Reading ---------------------------------------------------------------------------
+
+// The same in a note and in a snapshot.
+static enum status read_start(struct ledger *ledger, struct reader *reader)
+{
+    uint64_t actor = reader_u64(reader);
+    uint32_t partition_count = reader_u32(reader);
+    bool is_power = partition_count && !(partition_count & (partition_count - 1));
+    if (!ledger->partition_count && is_power)
+        ledger->partition_count = partition_count;
+    if (!reader_done(reader) || partition_count != ledger->partition_count)
+        return STATUS_CORRUPT;
+    ledger->actor = actor;
+    return STATUS_OK;
+}
+
+static struct dot read_dot(struct reader *reader)
+{
+    uint64_t actor = reader_u64(reader);
+    return (struct dot){actor, reader_varint(reader)};
+}
+
+static void read_parts(struct ledger_entry *entry, struct reader *reader)
+{
+    uint8_t parts = reader_u8(reader);
+    entry->live_root = parts & WRITE_LIVE_ROOT ? reader_u64(reader) : 0;
+    entry->deleted_root = parts & WRITE_DELETED_ROOT ? reader_u64(reader) : 0;
+    entry->live_count = parts & WRITE_LIVE_COUNT ? read_signed(reader) : 0;
+    entry->gone_count = parts & WRITE_GONE_COUNT ? read_signed(reader) : 0;
+    reader->bad |= (parts & ~WRITE_PARTS) != 0;
+}
+
+// The lists of an entry, in memory that the caller frees.
+static bool read_lists(struct reader *reader, struct dot **dots, uint32_t *dot_count,
+                       struct ledger_superseded **superseded, uint32_t *superseded_count)
+{
+    uint64_t count = reader_varint(reader);
+    if (count > reader_left(reader))
+        return false;
+    *dots = xmalloc((count + 1) * sizeof **dots);
+    *dot_count = (uint32_t)count;
+    for (uint64_t i = 0; i < count; i++)
+        (*dots)[i] = read_dot(reader);
+    count = reader_varint(reader);
+    if (count > reader_left(reader))
+        return false;
+    *superseded = xcalloc(count + 1, sizeof **superseded);
+    *superseded_count = (uint32_t)count;
+    for (uint64_t i = 0; i < count; i++) {
+        (*superseded)[i].dot = read_dot(reader);
+        struct bytes request = reader_bytes(reader, sizeof(*superseded)[i].request.bytes);
+        if (request.size)
+            memcpy((*superseded)[i].request.bytes, request.data, request.size);
+    }
+    return reader_done(reader);
+}
+
+enum status ledger_apply_lists(struct ledger *ledger, struct ledger_entry *entry,
+                               struct reader *reader)
+{
+    struct dot *dots = NULL;
+    struct ledger_superseded *superseded = NULL;
+    bool is_whole =
+        read_lists(reader, &dots, &entry->dot_count, &superseded, &entry->superseded_count);
+    entry->dots = dots;
+    entry->superseded = superseded;
+    if (is_whole)
+        ledger_apply(ledger, entry);
+    free(dots);
+    free(superseded);
+    return is_whole ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static enum status read_write(struct ledger *ledger, struct reader *reader)
+{
+    struct ledger_entry entry = {.token = reader_u64(reader), .now_ms = ledger->begin_ms};
+    uint64_t keyspace = reader_varint(reader);
+    entry.keyspace = (uint32_t)keyspace;
+    read_parts(&entry, reader);
+    if (reader->bad || keyspace > UINT32_MAX || !ledger->partition_count)
+        return STATUS_CORRUPT;
+    return ledger_apply_lists(ledger, &entry, reader);
+}
+
+static enum status refuse(const struct section *section, const char *what, struct fault *fault)
+{
+    if (section->kind & SECTION_MAY_BE_SKIPPED)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_INVALID, "%s of kind %u", what, section->kind);
+}
+
+enum status ledger_replay(struct ledger *ledger, struct bytes note, struct fault *fault)
+{
+    struct reader reader = reader_of(note);
+    struct section section;
+    enum status status = STATUS_OK;
+    if (ledger_is_note_1(note))
+        return ledger_replay_1(ledger, note);
+    while (!status && section_next(&reader, &section)) {
+        struct reader body = reader_of(section.body);
+        if (section.kind == NOTE_START)
+            status = read_start(ledger, &body);
+        else if (section.kind == NOTE_WRITE)
+            status = read_write(ledger, &body);
+        else
+            status = refuse(&section, "notes", fault);
+    }
+    return reader.bad || !note.size ? STATUS_CORRUPT : status;
+}
+
+static enum status read_shard(struct ledger *ledger, struct reader *reader)
+{
+    uint64_t keyspace = reader_varint(reader), partition = reader_varint(reader);
+    if (reader->bad || keyspace > UINT32_MAX || partition >= ledger->partition_count ||
+        ledger_find(ledger, (uint32_t)keyspace, (uint32_t)partition))
+        return STATUS_CORRUPT;
+    struct ledger_shard *shard = ledger_shard(ledger, (uint32_t)keyspace, (uint32_t)partition);
+    shard->live_count = reader_varint(reader);
+    shard->gone_count = reader_varint(reader);
+    shard->live_root = reader_u64(reader);
+    shard->deleted_root = reader_u64(reader);
+    ledger->entries += shard->live_count + shard->gone_count;
+    enum status status = seen_decode(&shard->seen, reader);
+    return status || reader_done(reader) ? status : STATUS_CORRUPT;
+}
+
+static enum status read_requests(struct ledger *ledger, struct reader *reader)
+{
+    enum status status = requests_decode(&ledger->requests, reader, ledger->begin_ms);
+    return status || reader_done(reader) ? status : STATUS_CORRUPT;
+}
+
+enum status ledger_restore(struct ledger *ledger, struct bytes snapshot, struct fault *fault)
+{
+    struct reader reader = reader_of(snapshot);
+    struct section section;
+    uint8_t version = reader_u8(&reader);
+    enum status status = STATUS_OK;
+    if (version == 1)
+        return ledger_restore_1(ledger, snapshot);
+    if (version > SNAPSHOT_VERSION)
+        return fault_set(fault, STATUS_INVALID, "snapshots of version %u", version);
+    while (!status && section_next(&reader, &section)) {
+        struct reader body = reader_of(section.body);
+        if (section.kind == SNAPSHOT_HEAD)
+            status = read_start(ledger, &body);
+        else if (section.kind == SNAPSHOT_SHARD)
+            status = read_shard(ledger, &body);
+        else if (section.kind == SNAPSHOT_REQUESTS)
+            status = read_requests(ledger, &body);
+        else
+            status = refuse(&section, "snapshots with sections", fault);
+    }
+    return reader.bad || !version ? STATUS_CORRUPT : status;
+}
