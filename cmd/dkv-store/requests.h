@@ -17,8 +17,10 @@
 
 enum {
     REQUESTS_BYTES_MAX = 64 << 20,
-    REQUESTS_INDEX_MAX = 1 << 21, // slots of 4 bytes
-    REQUESTS_COUNT_MAX = (REQUESTS_BYTES_MAX - 4 * REQUESTS_INDEX_MAX) / 40,
+    REQUESTS_BLOCK = 4096, // ids, each of 40 bytes; 4 to 8 more are its share of the index
+    REQUESTS_BLOCKS = 512, // in the circle; not all at once
+    REQUESTS_PARTS = 16,   // of the index: growing one takes no longer than a write may
+    REQUESTS_COUNT_MAX = 357 * REQUESTS_BLOCK,
 };
 
 struct request_entry {
@@ -27,14 +29,20 @@ struct request_entry {
     uint64_t at_ms; // monotonic
 };
 
+// By open addressing: positions in the circle + 1, 0 = free.
+struct requests_part {
+    uint32_t *slots;
+    uint32_t size; // a power of two, a third more than there are ids at least
+    uint32_t count;
+};
+
 struct requests {
-    struct request_entry *entries; // a circle, oldest at `first`
-    uint32_t *index;               // open addressing: position in entries + 1, 0 = free
-    uint32_t capacity;             // of entries
-    uint32_t index_size;           // a power of two, a third more at least
-    uint32_t first;
+    struct request_entry *blocks[REQUESTS_BLOCKS]; // a circle; those without ids are NULL
+    struct requests_part parts[REQUESTS_PARTS];    // by hash
+    uint32_t first;                                // position of the oldest
     uint32_t count;
     uint64_t memory_ms;
+    uint64_t seed;          // keeps clients from choosing ids that collide; set while it is empty
     uint64_t dropped_count; // ids that went before their time
 };
 

@@ -120,6 +120,7 @@ enum status store_open(struct store *store, const struct store_options *options,
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
     ledger_init(&store->ledger, options->ring->partition_count, options->request_memory_ms);
     store->ledger.begin_ms = now.mono_ms;
+    store->ledger.requests.seed = options->boot;
     store->options.lsm.owner = (struct lsm_owner){
         .context = store,
         .features = ledger_features,

@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-enum { SNAPSHOT_SIZE_KEPT = 1 << 20 }; // a bigger buffer is given back
-
 // ---- The draft ---------------------------------------------------------------------
 
 bool engine_is_merging(const struct lsm *lsm, struct bytes begin, struct bytes end)
@@ -171,8 +169,6 @@ static void finish_flush(struct lsm *lsm)
     if (lsm->snapshot.number)
         engine_add_garbage(lsm, FILE_SNAPSHOT, lsm->snapshot.number);
     lsm->snapshot = lsm->flush.snapshot;
-    if (lsm->sealed_snapshot.capacity > SNAPSHOT_SIZE_KEPT)
-        buf_release(&lsm->sealed_snapshot);
     flush_release(&lsm->flush);
     lsm->stats.flush_count++;
     orders_release(&lsm->sealed_orders); // they refer to the memtable
