@@ -1,7 +1,7 @@
 // golden.h - encodings that were written once and must stay readable.
 //
-// A file of tests/unit/causal/golden holds hexadecimal digits; a line that begins with #
-// explains them. Tests run in the root of the source tree.
+// A file of tests/unit/causal/golden, or of GOLDEN_DIR, holds hexadecimal digits; a line that
+// begins with # explains them. Tests run in the root of the source tree.
 #pragma once
 
 #include "base/buf.h"
@@ -9,11 +9,15 @@
 
 #include <stdio.h>
 
+#ifndef GOLDEN_DIR
+#define GOLDEN_DIR "tests/unit/causal/golden"
+#endif
+
 static inline void golden_read(const char *name, struct buf *out)
 {
     char path[128], line[512];
     uint8_t bytes[256];
-    snprintf(path, sizeof path, "tests/unit/causal/golden/%s.hex", name);
+    snprintf(path, sizeof path, GOLDEN_DIR "/%s.hex", name);
     FILE *file = fopen(path, "r");
     if (!file)
         fail_msg("%s: cannot be opened", path);
