@@ -45,9 +45,10 @@ struct link {
     void *monitor;
     char *endpoint;
     char server_key[41];
-    bool is_connected; // as far as the monitor said
-    bool is_lost;      // not yet told to the caller
-    bool is_unsure;    // see struct source
+    bool is_connected;        // as far as the monitor said
+    bool is_lost;             // not yet told to the caller
+    bool is_unsure;           // see struct source
+    enum net_failure failure; // of the last attempt, not yet told to the caller
 };
 
 // What one poll item is: a listener, a link, or the monitor of a link.
@@ -292,10 +293,31 @@ static bool *unsure_of(struct net *net, const struct source *source)
                                            : &net->links[source->index].is_unsure;
 }
 
+static enum net_failure failure_of(int event)
+{
+    switch (event) {
+    case ZMQ_EVENT_CLOSED:
+        return NET_FAILURE_NOBODY;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        return NET_FAILURE_REFUSED;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: // the peer was the first to find out
+        return NET_FAILURE_MISMATCH;
+    default:
+        return NET_FAILURE_NONE;
+    }
+}
+
 static void read_monitor(struct net *net, struct link *link)
 {
     int event;
     while ((event = monitor_next(link->monitor, NULL))) {
+        // What comes behind a reason, such as the end of the connection, does not replace it.
+        enum net_failure failure = failure_of(event);
+        if (failure || event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+            link->failure = failure;
+        if (event == ZMQ_EVENT_CLOSED) // before there was anything to lose
+            continue;
         link->is_connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
         if (!link->is_connected)
             set_lost(net, link, true); // stays so if it is connected again by now
@@ -488,6 +510,15 @@ bool net_next_lost(struct net *net, uint32_t *number)
         return true;
     }
     return false;
+}
+
+enum net_failure net_take_failure(struct net *net, uint32_t number)
+{
+    struct link *link = find_link(net, number);
+    enum net_failure failure = link ? link->failure : NET_FAILURE_NONE;
+    if (link)
+        link->failure = NET_FAILURE_NONE;
+    return failure;
 }
 
 static enum status send_on_link(struct net *net, uint32_t number, struct bytes message)

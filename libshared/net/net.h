@@ -112,6 +112,16 @@ bool net_receive(struct net *net, struct arrival *arrival, struct bytes *message
 // net_reconnect() is right.
 bool net_next_lost(struct net *net, uint32_t *number);
 
+// Why the last attempt to connect a link failed, told once. The library goes on trying but after
+// a refusal.
+enum net_failure {
+    NET_FAILURE_NONE,
+    NET_FAILURE_NOBODY,   // nobody took the connection
+    NET_FAILURE_REFUSED,  // the peer does not know our key
+    NET_FAILURE_MISMATCH, // the peer speaks otherwise: with keys and we without, or the reverse
+};
+enum net_failure net_take_failure(struct net *net, uint32_t number);
+
 // UNREACHABLE: not connected, or the peer is gone. BUSY: its queue is full. The message
 // is copied.
 enum status net_send(struct net *net, link_id to, struct bytes message) MUST_USE;

@@ -245,7 +245,7 @@ enum status socket_connect(void *context, const struct net_options *options, con
     set(dealer, ZMQ_CONNECT_TIMEOUT, CONNECT_MS);
     if (!endpoint.ipc && server_key)
         status = set_curve(dealer, &options->keys, server_key, fault);
-    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED |
+    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED |
                  ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                  ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
     *monitor = status ? NULL : monitor_open(context, dealer, monitor_name, events);

@@ -197,11 +197,32 @@ TEST(a_stranger_is_refused_and_told_so)
     net_keys_generate(&stage.client_keys);
     open_client(&stage, false);
     assert_true(is_lost_soon(&stage));
+    assert_int_equal(net_take_failure(stage.client, 0), NET_FAILURE_REFUSED);
+    assert_int_equal(net_take_failure(stage.client, 0), NET_FAILURE_NONE); // told once
     expect_silence(&stage, stage.server);
     struct net_refusals refusals = net_refusals(stage.server);
     assert_int_equal(refusals.connections, 1);
     assert_non_null(strstr(refusals.stranger, stage.client_keys.public_key));
     end(&stage);
+}
+
+TEST(where_nobody_listens_the_connection_fails_at_once)
+{
+    struct stage stage;
+    for (int is_tcp = 0; is_tcp < 2; is_tcp++) {
+        enum net_failure failure = NET_FAILURE_NONE;
+        prepare(&stage, is_tcp);
+        open_client(&stage, false);
+        uint64_t end_ms = clock_mono_ms() + PATIENCE_MS;
+        while (!failure && clock_mono_ms() < end_ms) {
+            assert_int_equal(net_wait(stage.client, NULL, 0, 10), STATUS_OK);
+            failure = net_take_failure(stage.client, 0);
+        }
+        assert_int_equal(failure, NET_FAILURE_NOBODY);
+        uint32_t number;
+        assert_false(net_next_lost(stage.client, &number)); // there was nothing to lose
+        end(&stage);
+    }
 }
 
 TEST(a_stranger_that_became_known_gets_in_on_a_link_made_anew)
@@ -701,6 +722,7 @@ TEST(the_self_test_finds_a_door_that_lets_strangers_in)
 
 TESTS(RUN(a_known_key_is_let_in_and_every_message_carries_its_role_and_node),
       RUN(a_stranger_is_refused_and_told_so),
+      RUN(where_nobody_listens_the_connection_fails_at_once),
       RUN(a_stranger_that_became_known_gets_in_on_a_link_made_anew),
       RUN(a_server_with_another_key_is_not_talked_to), RUN(a_connection_without_curve_is_refused),
       RUN(a_revoked_key_is_not_heard_from_the_next_message_on), RUN(plain_is_for_loopback_alone),
