@@ -32,7 +32,7 @@ LINK    = @mkdir -p $(@D) && $(CC) $(CFLAGS) -pie -Wl,-z,relro,-z,noexecstack,--
 VERSION = 0.1.0
 
 # Sources are found, not listed: a new file needs no edit here.
-PURE     = base causal ring lsm wire quorum
+PURE     = base causal ring lsm wire quorum client
 WORLD    = os net proc
 PROGRAMS = $(patsubst cmd/%/main.c,%,$(wildcard cmd/*/main.c))
 BRAIN   := $(filter-out %/main.c cmd/dkv/%,$(wildcard cmd/*/*.c))
@@ -47,7 +47,7 @@ object  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 program = $(patsubst %.c,$(BUILD)/%,$(1))
 layer   = $(BUILD)/lib$(1).a
 
-PURE_LIBS  = $(foreach l,quorum wire lsm ring causal base,$(call layer,$(l)))
+PURE_LIBS  = $(foreach l,client quorum wire lsm ring causal base,$(call layer,$(l)))
 WORLD_LIBS = $(foreach l,proc net os,$(call layer,$(l)))
 PURE_LINK  = -llz4 -lsodium
 WORLD_LINK = -lzmq -pthread
@@ -65,9 +65,9 @@ $(BUILD)/libbrain.a: $(call object,$(BRAIN))
 	@mkdir -p $(@D)
 	@rm -f $@ && $(AR) rcs $@ $^
 
-# The part of the client that can be tested without a cluster.
-CLIENT_PURE = format journal jsonl histogram window
-$(BUILD)/libclient.a: $(call object,$(CLIENT_PURE:%=cmd/dkv/%.c))
+# The part of the program dkv that can be tested without a cluster.
+DKV_PARTS = arguments client_conf command file format histogram journal jsonl options report window
+$(BUILD)/libdkv.a: $(call object,$(DKV_PARTS:%=cmd/dkv/%.c))
 	@mkdir -p $(@D)
 	@rm -f $@ && $(AR) rcs $@ $^
 
@@ -95,10 +95,11 @@ below_os     = os base
 below_net    = net os wire causal base
 below_proc   = proc net os wire ring causal base
 below_sim    = lsm base
-below_client = client os causal base
+below_client = client wire causal base
+below_dkv    = dkv client os wire ring causal base
 link_net     = $(WORLD_LINK)
 link_proc    = $(WORLD_LINK) -lczmq
-link_client  = -ljansson -pthread
+link_dkv     = -ljansson -pthread
 link_os      = -pthread
 
 layer_of = $(word 1,$(subst /, ,$(patsubst $(BUILD)/tests/unit/%,%,$(1))))
@@ -121,7 +122,7 @@ mutants:
 # A node under load, killed, and without power: tests/torture/torture.
 TORTURE = $(call program,$(addprefix tests/torture/,load.c check.c shutdown.c))
 TORTURE_PARTS = tests/torture/ledger.c tests/torture/value.c \
-	$(addprefix cmd/dkv/,client.c file.c pending.c routers.c)
+	$(addprefix cmd/dkv/,client.c file.c routers.c)
 $(TORTURE): %: %.o $(call object,$(TORTURE_PARTS)) $(WORLD_LIBS) $(PURE_LIBS)
 	$(LINK) $^ $(PURE_LINK) $(WORLD_LINK)
 
@@ -134,7 +135,7 @@ torture: deps $(BIN) $(TORTURE)
 # A fuzz target is one object; libFuzzer drives it, or replay.c with a stored corpus.
 REPLAY = $(FUZZ:%_fuzz.c=$(BUILD)/%_replay)
 fuzz_parts = $(call object,$(wildcard tests/sim/*_vfs.c)) $(BUILD)/libbrain.a \
-	$(BUILD)/libclient.a $(PURE_LIBS)
+	$(BUILD)/libdkv.a $(PURE_LIBS)
 $(REPLAY): %_replay: %_fuzz.o $(BUILD)/tests/fuzz/replay.o $(fuzz_parts)
 	$(LINK) $^ $(PURE_LINK) -ljansson
 

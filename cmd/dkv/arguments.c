@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+static const uint64_t TTL_SECONDS_MAX = (uint64_t)100 * 366 * 24 * 3600;
+
 enum status argument_key(const char *key_file, struct operands *operands, struct buf *key,
                          struct fault *fault)
 {
@@ -41,6 +43,29 @@ enum status argument_level(const char *text, uint8_t *level, struct fault *fault
     return fault_set(fault, STATUS_INVALID,
                      "'%s' is no quorum; use 1..%d, one, quorum, all, local-quorum or each-quorum",
                      text, RING_OWNERS_MAX);
+}
+
+enum status argument_ttl(const char *text, uint64_t *ttl_ms, struct fault *fault)
+{
+    uint64_t seconds = 0;
+    if (text && (text_parse_number(bytes_of_text(text), &seconds, NULL) || !seconds ||
+                 seconds > TTL_SECONDS_MAX))
+        return fault_set(fault, STATUS_INVALID,
+                         "'%s' is no time to live; use whole seconds, from 1 to %" PRIu64, text,
+                         TTL_SECONDS_MAX);
+    *ttl_ms = seconds * 1000;
+    return STATUS_OK;
+}
+
+enum status argument_request_id(const char *text, struct request_id *request, struct fault *fault)
+{
+    static const struct request_id nobodys;
+    if (text_parse_hex(bytes_of_text(text), request->bytes, sizeof request->bytes, NULL))
+        return fault_set(fault, STATUS_INVALID, "'%s' is no request id; use 32 hex digits", text);
+    if (!memcmp(request, &nobodys, sizeof nobodys))
+        return fault_set(fault, STATUS_INVALID,
+                         "a request id of zeros names no request; use 32 random hex digits");
+    return STATUS_OK;
 }
 
 enum status argument_context(const char *text, struct buf *binary, struct fault *fault)
@@ -108,20 +133,23 @@ void argument_explain_write(enum status status, struct bytes text, struct buf *o
             text, out);
 }
 
-static int report_unreachable(const struct globals *globals, const char *verb)
+static int report_unreachable(const struct globals *globals, const char *verb, struct bytes text)
 {
-    bool lacks_keys = !globals->key_dir && strstr(globals->cluster, "tcp://");
-    return report(globals, verb, STATUS_UNREACHABLE,
-                  "no router reached at %s; is the cluster running? "
-                  "('dkv local up' starts one, 'systemctl start dkv.target' a node%s)",
-                  globals->cluster, lacks_keys ? "; tcp needs --key-dir" : "");
+    struct buf reasons = {0};
+    text_escape_log(text.size ? text : bytes_of_text(globals->cluster), &reasons);
+    int exit_status = report(globals, verb, STATUS_UNREACHABLE,
+                             "no router reached: %s; is the cluster running? "
+                             "('dkv local up' starts one, 'systemctl start dkv.target' a node)",
+                             buf_text(&reasons));
+    buf_release(&reasons);
+    return exit_status;
 }
 
 int argument_report(const struct globals *globals, const char *verb, enum status status,
                     struct bytes text)
 {
     if (status == STATUS_UNREACHABLE)
-        return report_unreachable(globals, verb);
+        return report_unreachable(globals, verb, text);
     if (status == STATUS_TIMEOUT && !text.size)
         return report(globals, verb, status, "%s after %" PRIu64 " ms", status_text(status),
                       globals->timeout_ms);

@@ -4,6 +4,7 @@
 // Failures are INVALID or TOO_LARGE with the reason in the fault.
 #pragma once
 
+#include "causal/record.h"
 #include "dkv/options.h"
 
 // The key: the content of key_file if that is not NULL, else the first operand, which is
@@ -13,6 +14,13 @@ enum status argument_key(const char *key_file, struct operands *operands, struct
 
 // "2", "quorum" ... (ring_level_parse); NULL is the keyspace's own level.
 enum status argument_level(const char *text, uint8_t *level, struct fault *fault) MUST_USE;
+
+// Seconds until a value expires, from 1; NULL is never.
+enum status argument_ttl(const char *text, uint64_t *ttl_ms, struct fault *fault) MUST_USE;
+
+// 32 hexadecimal digits, not all of them 0.
+enum status argument_request_id(const char *text, struct request_id *request,
+                                struct fault *fault) MUST_USE;
 
 // A context: TOKEN, or @FILE which holds one. Appends its binary form.
 enum status argument_context(const char *text, struct buf *binary, struct fault *fault) MUST_USE;

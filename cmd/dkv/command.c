@@ -18,9 +18,13 @@ static const char *const verb_names[] = {[COMMAND_NONE] = "",
                                          [COMMAND_DEL] = "del",
                                          [COMMAND_QUIT] = "quit"};
 
-enum { GET = 1u << COMMAND_GET, WRITES = 1u << COMMAND_PUT | 1u << COMMAND_DEL };
+enum {
+    GET = 1u << COMMAND_GET,
+    PUT = 1u << COMMAND_PUT,
+    WRITES = 1u << COMMAND_PUT | 1u << COMMAND_DEL
+};
 
-enum kind { KIND_FLAG, KIND_LEVEL, KIND_CONTEXT };
+enum kind { KIND_FLAG, KIND_LEVEL, KIND_CONTEXT, KIND_TTL };
 
 // An option of a line: a word, or a member with '_' for '-'.
 static const struct option {
@@ -35,6 +39,7 @@ static const struct option {
     {0, "strict", KIND_FLAG, GET | WRITES, offsetof(struct command, strict)},
     {0, "local", KIND_FLAG, GET, offsetof(struct command, local)},
     {0, "sibling", KIND_FLAG, WRITES, offsetof(struct command, sibling)},
+    {0, "ttl", KIND_TTL, PUT, offsetof(struct command, ttl_ms)},
     {0, "context", KIND_CONTEXT, WRITES, offsetof(struct command, context)},
 };
 
@@ -60,6 +65,8 @@ static enum status set_text(struct command *command, const struct option *option
                             struct fault *fault)
 {
     void *value = (char *)command + option->offset;
+    if (option->kind == KIND_TTL)
+        return argument_ttl(text, value, fault);
     return option->kind == KIND_LEVEL ? argument_level(text, value, fault)
                                       : argument_context(text, value, fault);
 }
@@ -223,8 +230,8 @@ static enum status read_option_member(struct command *command, const struct opti
         status = fault_set(fault, STATUS_INVALID, "\"%s\" is not a string", name);
     else if (member_text(value, &text))
         status = fault_set(fault, STATUS_INVALID, "\"%s\" is not a string%s", name,
-                           option->kind == KIND_LEVEL ? " or a number" : "");
-    else if (option->kind == KIND_LEVEL || text.size) // "" is no context
+                           option->kind == KIND_CONTEXT ? "" : " or a number");
+    else if (option->kind != KIND_CONTEXT || text.size) // "" is no context
         status = set_text(command, option, buf_text(&text), fault);
     buf_release(&text);
     return status;

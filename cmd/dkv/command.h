@@ -4,10 +4,10 @@
 //     {"id":7,"op":"put","key":"k","value":{"b64":"AAE="},"context":"TOKEN"}
 //
 // Options as words, with the same meaning as in dkv(1): --strict everywhere; --context TOKEN,
-// --sibling, -W or --write-quorum LEVEL of put and del; --local, -R or --read-quorum LEVEL
-// of get. Words that begin with - are options up to --. In JSON they are the members
-// strict, context, sibling, write_quorum, local and read_quorum. Nothing is ignored: what
-// is unknown or of a wrong type is INVALID.
+// --sibling, -W or --write-quorum LEVEL of put and del; --ttl SECONDS of put; --local, -R or
+// --read-quorum LEVEL of get. Words that begin with - are options up to --. In JSON they are
+// the members strict, context, sibling, write_quorum, ttl, local and read_quorum. Nothing is
+// ignored: what is unknown or of a wrong type is INVALID.
 #pragma once
 
 #include "base/buf.h"
@@ -23,6 +23,7 @@ struct command {
     struct buf key, value, context;
     bool sibling, strict, local;
     uint8_t read_level, write_level;
+    uint64_t ttl_ms; // 0 = for ever
 };
 
 void command_release(struct command *command);

@@ -15,7 +15,6 @@ enum {
     CLUSTER_FILE_SIZE_MAX = 64 * 1024 * 1024,
     CONNECT_IPC_MS = 250,
     CONNECT_TCP_MS = 1500, // four round trips with CURVE
-    GIVE_UP_MS_MIN = 1000,
 };
 
 static bool is_loopback(const char *tcp)
@@ -129,30 +128,63 @@ enum status routers_parse(struct routers *routers, const struct globals *globals
     return needs_keys ? file_status(find_keys(routers, globals->key_dir, fault)) : STATUS_OK;
 }
 
-bool router_is_dead(const struct router *router)
+// Why a connection to the socket fails; 0 if it does not, or may not the next time.
+static int failure_to_connect(const struct router *router)
 {
-    if (!router->is_ipc)
-        return false;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     memcpy(address.sun_path, router->text + 6, strlen(router->text + 6));
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return false;
-    bool is_dead = connect(fd, (struct sockaddr *)&address, sizeof address) != 0 &&
-                   errno != EAGAIN && errno != EINTR;
+        return 0;
+    int failure = connect(fd, (struct sockaddr *)&address, sizeof address) ? errno : 0;
     close(fd);
-    return is_dead;
+    return failure == EAGAIN || failure == EINTR ? 0 : failure;
 }
 
-uint64_t router_connect_ms(const struct router *router)
+static enum status explain_nobody(const struct router *router, struct fault *fault)
+{
+    if (!router->is_ipc)
+        return fault_set(fault, STATUS_UNREACHABLE, "%s: nobody takes the connection",
+                         router->text);
+    int failure = failure_to_connect(router);
+    if (!failure)
+        return STATUS_OK;
+    if (failure == EACCES || failure == EPERM)
+        return fault_set(fault, STATUS_NOT_AUTHORISED,
+                         "%s: no permission to connect; the socket is for the user and the group "
+                         "of the node",
+                         router->text);
+    return fault_set(fault, STATUS_UNREACHABLE, "%s: nobody listens there (%s)", router->text,
+                     strerror(failure));
+}
+
+enum status router_explain(const struct router *router, enum net_failure failure,
+                           struct fault *fault)
+{
+    switch (failure) {
+    case NET_FAILURE_NONE:
+        break;
+    case NET_FAILURE_NOBODY:
+        return explain_nobody(router, fault);
+    case NET_FAILURE_REFUSED:
+        return fault_set(fault, STATUS_NOT_AUTHORISED,
+                         "%s: the node does not know the key in client.key, or no longer; "
+                         "'dkv authorize' on the node lets it in",
+                         router->text);
+    case NET_FAILURE_MISMATCH:
+        if (!router->is_ipc && !*router->server_key)
+            return fault_set(fault, STATUS_INVALID,
+                             "%s: the node takes nobody without keys; give their directory with "
+                             "--key-dir",
+                             router->text);
+        return fault_set(fault, STATUS_UNREACHABLE,
+                         "%s: who listens there does not speak as a node of the cluster",
+                         router->text);
+    }
+    return STATUS_OK;
+}
+
+uint32_t router_connect_ms(const struct router *router)
 {
     return router->is_ipc ? CONNECT_IPC_MS : CONNECT_TCP_MS;
-}
-
-uint64_t routers_give_up_ms(const struct routers *routers)
-{
-    uint64_t limit_ms = 0;
-    for (uint32_t i = 0; i < routers->count; i++)
-        limit_ms += router_connect_ms(&routers->items[i]);
-    return limit_ms < GIVE_UP_MS_MIN ? GIVE_UP_MS_MIN : limit_ms;
 }

@@ -29,11 +29,11 @@ struct routers {
 enum status routers_parse(struct routers *routers, const struct globals *globals,
                           struct fault *fault) MUST_USE;
 
-// True if it is certain that nobody listens there: an ipc path that does not exist or
-// refuses the connection. Does not wait.
-bool router_is_dead(const struct router *router);
+// What a failed attempt to connect means, with a sentence that names the endpoint:
+// UNREACHABLE: nobody listens there; NOT_AUTHORISED: our key or our user is refused; INVALID: we
+// came without keys. OK: it means nothing yet. Does not wait.
+enum status router_explain(const struct router *router, enum net_failure failure,
+                           struct fault *fault);
 
-// How long a connection to it may take before the next endpoint is tried, and how long all of
-// them may before nobody is called reachable.
-uint64_t router_connect_ms(const struct router *router);
-uint64_t routers_give_up_ms(const struct routers *routers);
+// How long a connection to it may take before the next endpoint is tried.
+uint32_t router_connect_ms(const struct router *router);

@@ -1,0 +1,430 @@
+#include "client/conversation_inside.h"
+
+#include <stdlib.h>
+
+enum {
+    PAUSE_FIRST_MS = 5,
+    PAUSE_MAX_MS = 200,
+    PATIENT_MS = 10 * 1000, // a write with that much time is of a bulk verb
+};
+
+void conversation_init(struct conversation *conversation, uint64_t seed)
+{
+    *conversation = (struct conversation){.check_ms = UINT64_MAX};
+    random_init(&conversation->random, seed);
+    conversation->boot = random_u64(&conversation->random);
+}
+
+void conversation_release(struct conversation *conversation)
+{
+    pending_release(&conversation->pending);
+    for (uint32_t i = 0; i < conversation->router_count; i++)
+        route_release(&conversation->routes[i]);
+    buf_release(&conversation->message);
+}
+
+void conversation_add_router(struct conversation *conversation, uint32_t connect_max_ms)
+{
+    struct route *route = &conversation->routes[conversation->router_count++];
+    *route = (struct route){.connect_max_ms = connect_max_ms};
+    if (conversation->router_count == 1)
+        route->state = ROUTE_WANTED;
+}
+
+void conversation_use(struct conversation *conversation, uint32_t router)
+{
+    conversation->current = router;
+}
+
+struct request_id conversation_request_id(struct conversation *conversation)
+{
+    struct request_id id;
+    uint64_t words[2] = {random_u64(&conversation->random), random_u64(&conversation->random)};
+    memcpy(id.bytes, words, sizeof id.bytes);
+    return id;
+}
+
+// ---- where a request goes ---------------------------------------------------------
+
+// It waits for no answer any more.
+static void leave(struct conversation *conversation, const struct request *request)
+{
+    if (request->state != REQUEST_SENT)
+        return;
+    struct route *route = &conversation->routes[request->router];
+    route->sent_count--;
+    route->sent_size -= request->bytes.size;
+}
+
+static void fail(struct conversation *conversation, struct request *request, enum status status,
+                 struct bytes text)
+{
+    leave(conversation, request);
+    pending_fail(&conversation->pending, request, status, text);
+}
+
+static void queue(struct conversation *conversation, struct request *request, uint32_t router,
+                  uint64_t now_ms)
+{
+    leave(conversation, request);
+    request->router = (uint8_t)router;
+    route_want(&conversation->routes[router], now_ms);
+    pending_queue(&conversation->pending, request, &conversation->routes[router].queue);
+}
+
+static void pause_request(struct conversation *conversation, struct request *request,
+                          uint64_t now_ms)
+{
+    leave(conversation, request);
+    request->pause_ms = request->pause_ms ? request->pause_ms * 2 : PAUSE_FIRST_MS;
+    if (request->pause_ms > PAUSE_MAX_MS)
+        request->pause_ms = PAUSE_MAX_MS;
+    pending_pause(&conversation->pending, request, now_ms + request->pause_ms);
+    conversation->check_ms = least_ms(conversation->check_ms, request->retry_at_ms);
+}
+
+// The router that it was for is not able. False if every other one was asked, too.
+static bool ask_next(struct conversation *conversation, struct request *request, uint64_t now_ms)
+{
+    request->asked |= (uint64_t)1 << request->router;
+    for (uint32_t i = 1; i < conversation->router_count; i++) {
+        uint32_t router = (request->router + i) % conversation->router_count;
+        const struct route *route = &conversation->routes[router];
+        bool is_failing = route->why && now_ms < route->again_ms;
+        if (request->asked >> router & 1 || is_failing)
+            continue;
+        queue(conversation, request, router, now_ms);
+        return true;
+    }
+    return false;
+}
+
+// Its router is lost. One that was on its way around goes on there.
+static void ask_elsewhere(struct conversation *conversation, struct request *request,
+                          uint64_t now_ms)
+{
+    if (!request->asked || request->is_maybe_applied) {
+        request->asked = 0;
+        queue(conversation, request, conversation->current, now_ms);
+    } else if (!ask_next(conversation, request, now_ms)) {
+        fail(conversation, request, STATUS_UNAVAILABLE, buf_bytes(&request->refusal));
+    }
+}
+
+// True if the request goes on in spite of this reply.
+static bool goes_on(struct conversation *conversation, struct request *request, enum status status,
+                    struct bytes text, uint64_t now_ms)
+{
+    if (request->type == MESSAGE_ASK && status != STATUS_BUSY)
+        return false;
+    if (request->deadline_ms && now_ms + PAUSE_FIRST_MS >= request->deadline_ms)
+        return false;
+    if (status == STATUS_UNAVAILABLE && !request->is_local) {
+        if (!request->asked)
+            buf_set(&request->refusal, text);
+        if (ask_next(conversation, request, now_ms))
+            return true;
+    }
+    if (!request_goes_on(request, status))
+        return false;
+    if (status == STATUS_UNAVAILABLE)
+        request->asked = 0;
+    pause_request(conversation, request, now_ms);
+    return true;
+}
+
+// ---- what a router is lost for ----------------------------------------------------
+
+// Every router failed since it was connected last.
+static bool is_alone(const struct conversation *conversation, enum status *why)
+{
+    bool is_refused = true;
+    *why = STATUS_UNREACHABLE;
+    for (uint32_t i = 0; i < conversation->router_count; i++) {
+        enum status failure = conversation->routes[i].why;
+        if (!failure)
+            return false;
+        is_refused &= failure == STATUS_NOT_AUTHORISED;
+        if (failure != STATUS_UNREACHABLE && *why != STATUS_NOT_AUTHORISED)
+            *why = failure;
+    }
+    return is_refused || !conversation->is_known;
+}
+
+// What all of them were lost for, as one text.
+static void say_failures(const struct conversation *conversation, struct buf *text)
+{
+    for (uint32_t i = 0; i < conversation->router_count; i++) {
+        struct bytes said = buf_bytes(&conversation->routes[i].said);
+        if (said.size && text->size)
+            buf_append_text(text, "; ");
+        buf_append(text, said);
+    }
+}
+
+static void fail_all(struct conversation *conversation, enum status status)
+{
+    struct buf text = {0};
+    say_failures(conversation, &text);
+    for (uint32_t i = 0; i < conversation->pending.slot_count; i++) {
+        struct request *request = &conversation->pending.requests[i];
+        if (request->state != REQUEST_FREE)
+            fail(conversation, request, status, buf_bytes(&text));
+    }
+    buf_release(&text);
+}
+
+void conversation_lose(struct conversation *conversation, uint32_t router, enum status why,
+                       struct bytes said, uint64_t now_ms)
+{
+    struct pending *pending = &conversation->pending;
+    struct route *route = &conversation->routes[router];
+    struct request_queue queued = route->queue;
+    route->queue = (struct request_queue){0};
+    route_on_lost(route, why, said, now_ms);
+    if (router == conversation->current)
+        conversation->current = (router + 1) % conversation->router_count;
+    for (uint32_t i = 0; i < pending->slot_count; i++) {
+        struct request *request = &pending->requests[i];
+        if (request->state != REQUEST_SENT || request->router != router)
+            continue;
+        request->is_maybe_applied |= request->type == MESSAGE_PUT;
+        ask_elsewhere(conversation, request, now_ms);
+    }
+    for (uint32_t i = 0; i < queued.count; i++) {
+        struct request *request = pending_queued(pending, &queued, i);
+        if (request)
+            ask_elsewhere(conversation, request, now_ms);
+    }
+    free(queued.ids);
+    enum status status;
+    if (is_alone(conversation, &status))
+        fail_all(conversation, status);
+}
+
+void conversation_on_lost(struct conversation *conversation, uint32_t router, enum status why,
+                          struct bytes said, uint64_t now_ms)
+{
+    if (router < conversation->router_count &&
+        conversation->routes[router].state >= ROUTE_CONNECTING)
+        conversation_lose(conversation, router, why, said, now_ms);
+}
+
+// ---- replies ----------------------------------------------------------------------
+
+// The message of `id` could not be served as a whole; id 0: nobody knows which.
+static void on_error(struct conversation *conversation, uint32_t router,
+                     const struct op_error *error, uint64_t now_ms)
+{
+    struct pending *pending = &conversation->pending;
+    const struct request *first = pending_find(pending, error->id);
+    if (error->id && !first)
+        return;
+    uint32_t batch = first ? first->batch : 0;
+    for (uint32_t i = 0; i < pending->slot_count; i++) {
+        struct request *request = &pending->requests[i];
+        if (request->state != REQUEST_SENT || request->router != router ||
+            (error->id && request->batch != batch))
+            continue;
+        // Which operations it speaks of is not sure: some may have begun.
+        if (!error->id || error->status == STATUS_INVALID)
+            request->is_maybe_applied |= request->type == MESSAGE_PUT;
+        if (!goes_on(conversation, request, error->status, error->text, now_ms))
+            fail(conversation, request, error->status, error->text);
+    }
+}
+
+// The request that a reply ends; NULL if it is not waited for, or the request goes on.
+static struct request *answered(struct conversation *conversation, uint32_t router,
+                                enum message_type type, uint64_t id, enum status status,
+                                struct bytes text, uint64_t now_ms)
+{
+    struct request *request = pending_find(&conversation->pending, id);
+    if (!request || request->state != REQUEST_SENT || request->type != type ||
+        request->router != router)
+        return NULL;
+    if (status == STATUS_INDETERMINATE || status == STATUS_TIMEOUT)
+        request->is_maybe_applied |= type == MESSAGE_PUT;
+    if (goes_on(conversation, request, status, text, now_ms))
+        return NULL;
+    if (request->asked && !status) // it is able to do what the other was not
+        conversation->current = router;
+    leave(conversation, request);
+    return request;
+}
+
+#define ON_REPLY(name, TYPE, member, said)                                                         \
+    static void on_##name(struct conversation *conversation, uint32_t router,                      \
+                          struct op_##name *op, uint64_t now_ms)                                   \
+    {                                                                                              \
+        struct request *request =                                                                  \
+            answered(conversation, router, TYPE, op->id, op->status, said, now_ms);                \
+        if (!request)                                                                              \
+            return;                                                                                \
+        client_on_##member *on_done = request->on_done.member;                                     \
+        void *context = request->context;                                                          \
+        op->status = (uint8_t)request_outcome(request, op->status);                                \
+        pending_end(&conversation->pending, request);                                              \
+        on_done(context, op);                                                                      \
+    }
+ON_REPLY(put_done, MESSAGE_PUT, put, op->text)
+ON_REPLY(got, MESSAGE_GET, get, op->text)
+ON_REPLY(scanned, MESSAGE_SCAN, scan, op->text)
+ON_REPLY(answer, MESSAGE_ASK, answer, (struct bytes){0})
+#undef ON_REPLY
+
+static void on_welcome(struct conversation *conversation, const struct op_welcome *op)
+{
+    conversation->welcome = *op;
+    conversation->welcome.software = (struct bytes){0}; // it was borrowed
+    conversation->is_welcome = true;
+}
+
+#define READ(name, take)                                                                           \
+    {                                                                                              \
+        struct op_##name op;                                                                       \
+        if (op_decode_##name(&op, &body))                                                          \
+            return;                                                                                \
+        take;                                                                                      \
+        break;                                                                                     \
+    }
+
+void conversation_on_message(struct conversation *conversation, uint32_t router,
+                             struct bytes message, uint64_t now_ms)
+{
+    struct message_header header;
+    struct reader body;
+    if (router >= conversation->router_count || conversation->routes[router].state != ROUTE_OPEN ||
+        message_header_decode(&header, message, &body))
+        return;
+    route_on_message(&conversation->routes[router], &header, now_ms);
+    for (uint32_t i = 0; i < header.count; i++)
+        switch (header.type) {
+        case MESSAGE_ERROR:
+            READ(error, on_error(conversation, router, &op, now_ms))
+        case MESSAGE_WELCOME:
+            READ(welcome, on_welcome(conversation, &op))
+        case MESSAGE_PUT_DONE:
+            READ(put_done, on_put_done(conversation, router, &op, now_ms))
+        case MESSAGE_GOT:
+            READ(got, on_got(conversation, router, &op, now_ms))
+        case MESSAGE_SCANNED:
+            READ(scanned, on_scanned(conversation, router, &op, now_ms))
+        case MESSAGE_ANSWER:
+            READ(answer, on_answer(conversation, router, &op, now_ms))
+        default:
+            return;
+        }
+}
+#undef READ
+
+// ---- time -------------------------------------------------------------------------
+
+// Ends a request whose time is over.
+static void expire(struct conversation *conversation, struct request *request)
+{
+    struct buf text = {0};
+    enum status status = request->type == MESSAGE_PUT ? STATUS_BUSY : STATUS_TIMEOUT;
+    if (request->state == REQUEST_SENT) {
+        request->is_maybe_applied |= request->type == MESSAGE_PUT;
+    } else if (request->refusal.size) {
+        status = STATUS_UNAVAILABLE;
+        buf_append(&text, buf_bytes(&request->refusal));
+    } else if (!request->was_sent) {
+        say_failures(conversation, &text);
+        status = text.size ? STATUS_UNREACHABLE : STATUS_TIMEOUT; // no time even to connect
+    }
+    fail(conversation, request, status, buf_bytes(&text));
+    buf_release(&text);
+}
+
+static void check_requests(struct conversation *conversation, uint64_t now_ms)
+{
+    if (now_ms < conversation->check_ms)
+        return;
+    conversation->check_ms = UINT64_MAX; // callbacks may bring it nearer
+    for (uint32_t i = 0; i < conversation->pending.slot_count; i++) {
+        struct request *request = &conversation->pending.requests[i];
+        if (request->state == REQUEST_FREE)
+            continue;
+        if (request->deadline_ms && request->deadline_ms <= now_ms) {
+            expire(conversation, request);
+            continue;
+        }
+        if (request->state == REQUEST_PAUSED && request->retry_at_ms <= now_ms)
+            queue(conversation, request, request->asked ? request->router : conversation->current,
+                  now_ms);
+        if (request->deadline_ms)
+            conversation->check_ms = least_ms(conversation->check_ms, request->deadline_ms);
+        if (request->state == REQUEST_PAUSED)
+            conversation->check_ms = least_ms(conversation->check_ms, request->retry_at_ms);
+    }
+}
+
+static void check_routes(struct conversation *conversation, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < conversation->router_count; i++) {
+        struct route *route = &conversation->routes[i];
+        if (!route_is_silent(route, now_ms))
+            continue;
+        struct buf said = {0};
+        buf_append(&said, buf_bytes(&route->said)); // what an earlier attempt met says more
+        conversation_lose(conversation, i, route->why ? route->why : STATUS_UNREACHABLE,
+                          buf_bytes(&said), now_ms);
+        buf_release(&said);
+    }
+}
+
+void conversation_check(struct conversation *conversation, uint64_t now_ms)
+{
+    check_requests(conversation, now_ms);
+    check_routes(conversation, now_ms);
+}
+
+// ---- requests ---------------------------------------------------------------------
+
+// The caller appends its operation and calls start().
+static struct request *add(struct conversation *conversation, enum message_type type,
+                           uint64_t deadline_ms, union callback on_done, void *context)
+{
+    struct request *request = pending_add(&conversation->pending, type);
+    request->deadline_ms = deadline_ms;
+    request->on_done = on_done;
+    request->context = context;
+    return request;
+}
+
+static void start(struct conversation *conversation, struct request *request, uint64_t now_ms)
+{
+    if (request->deadline_ms)
+        conversation->check_ms = least_ms(conversation->check_ms, request->deadline_ms);
+    queue(conversation, request, conversation->current, now_ms);
+}
+
+#define BEGIN_put(request, op)                                                                     \
+    tries_init(&(request)->tries,                                                                  \
+               deadline_ms &&deadline_ms < now_ms + PATIENT_MS ? TRIES_BUDGET_MS                   \
+                                                               : TRIES_BUDGET_BULK_MS,             \
+               (request)->bytes.size, (op)->flags & PUT_RETRY)
+#define BEGIN_get(request, op)  (request)->is_local = (op)->flags & GET_LOCAL
+#define BEGIN_scan(request, op) (request)->is_local = (op)->flags & SCAN_LOCAL
+#define BEGIN_ask(request, op)  (request)->is_local = true
+
+#define CONVERSATION_START(name, TYPE, member)                                                     \
+    void conversation_##name(struct conversation *conversation, const struct op_##name *op,        \
+                             uint64_t deadline_ms, uint64_t now_ms, client_on_##member *on_done,   \
+                             void *context)                                                        \
+    {                                                                                              \
+        struct request *request =                                                                  \
+            add(conversation, TYPE, deadline_ms, (union callback){.member = on_done}, context);    \
+        struct op_##name copy = *op;                                                               \
+        copy.id = pending_id(&conversation->pending, request);                                     \
+        op_encode_##name(&copy, &request->bytes);                                                  \
+        BEGIN_##name(request, op);                                                                 \
+        start(conversation, request, now_ms);                                                      \
+    }
+CONVERSATION_START(put, MESSAGE_PUT, put)
+CONVERSATION_START(get, MESSAGE_GET, get)
+CONVERSATION_START(scan, MESSAGE_SCAN, scan)
+CONVERSATION_START(ask, MESSAGE_ASK, answer)
+#undef CONVERSATION_START

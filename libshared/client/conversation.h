@@ -1,0 +1,126 @@
+// conversation.h - a client and its routers, as a pure state machine.
+//
+// The caller owns the connections and the clock. It tells what happens, and takes steps until
+// there is none:
+//
+//     conversation_put(), _get() ...                conversation_next() ─► CONNECT router
+//     conversation_on_message(router, bytes)                               CLOSE router
+//     conversation_on_lost(router, why)                                    SEND bytes to router
+//     conversation_on_sent(status)                                         WAIT until
+//
+// Times are monotonic milliseconds, the same clock in every call. Callbacks run inside of
+// conversation_next() and _on_message(); they may begin new requests.
+//
+// Requests go to one router; when it is lost, to the next of the list.
+//
+//                 sent                       reply
+//     QUEUED ──────────────────► SENT ─────────────────────► callback
+//        ▲                        │  busy, late, indeterminate    ▲
+//        │        pause over      ▼                               │
+//        ├───────────────────── PAUSED ───────────────────────────┤
+//        │                        router lost                  deadline
+//        └─────────────────────── SENT
+//
+// A put is sent again with the same request id and PUT_RETRY once an earlier try may have been
+// applied; the router then looks for that first. From then on its outcome is OK or
+// INDETERMINATE, never "not written". A router that is not able (UNAVAILABLE) is not the last
+// word: each other router is asked once, unless the request is of that router alone.
+//
+// When no connection to any router can be made, and none was before, all requests fail at once;
+// as they do when every router refuses our key.
+#pragma once
+
+#include "base/random.h"
+#include "client/route.h"
+
+enum {
+    CONVERSATION_ROUTERS_MAX = 64,
+    CONVERSATION_WINDOW_COUNT = 4096,
+    CONVERSATION_WINDOW_SIZE = 8 * 1024 * 1024,
+};
+
+enum conversation_sending { SENDING_NONE, SENDING_HELLO, SENDING_PING, SENDING_BATCH };
+
+struct conversation {
+    struct random random;
+    uint64_t boot;
+    struct pending pending;
+    struct route routes[CONVERSATION_ROUTERS_MAX];
+    uint32_t router_count;
+    uint32_t current; // where new requests go
+    bool is_known;    // a router was connected once
+    bool is_welcome;  // and said so
+    struct op_welcome welcome;
+    uint64_t check_ms; // no deadline or pause ends before
+
+    // The message that is to be sent.
+    enum conversation_sending sending;
+    uint32_t sending_to;
+    uint32_t sending_taken; // entries of the queue of that router
+    uint32_t batch;
+    struct buf message;
+};
+
+void conversation_init(struct conversation *conversation, uint64_t seed);
+void conversation_release(struct conversation *conversation); // calls nobody back
+
+// Before anything else. The first one is connected at once, the others when they are needed.
+void conversation_add_router(struct conversation *conversation, uint32_t connect_max_ms);
+
+// Requests. Everything in the op is copied; ids are given here. deadline_ms 0 = none.
+void conversation_put(struct conversation *conversation, const struct op_put *op,
+                      uint64_t deadline_ms, uint64_t now_ms, client_on_put *on_done, void *context);
+void conversation_get(struct conversation *conversation, const struct op_get *op,
+                      uint64_t deadline_ms, uint64_t now_ms, client_on_get *on_done, void *context);
+void conversation_scan(struct conversation *conversation, const struct op_scan *op,
+                       uint64_t deadline_ms, uint64_t now_ms, client_on_scan *on_done,
+                       void *context);
+void conversation_ask(struct conversation *conversation, const struct op_ask *op,
+                      uint64_t deadline_ms, uint64_t now_ms, client_on_answer *on_done,
+                      void *context);
+
+struct request_id conversation_request_id(struct conversation *conversation); // a new one
+
+static inline uint32_t conversation_in_flight(const struct conversation *conversation)
+{
+    return conversation->pending.count;
+}
+
+// False when the window is full: what is added now waits here and takes memory.
+static inline bool conversation_has_room(const struct conversation *conversation)
+{
+    return conversation->pending.count < CONVERSATION_WINDOW_COUNT &&
+           conversation->pending.size < CONVERSATION_WINDOW_SIZE;
+}
+
+// Requests that begin from now on go to this router.
+void conversation_use(struct conversation *conversation, uint32_t router);
+
+enum conversation_step_kind {
+    CONVERSATION_WAIT, // nothing to do before until_ms (UINT64_MAX: before an event)
+    CONVERSATION_CONNECT,
+    CONVERSATION_CLOSE,
+    CONVERSATION_SEND, // and tell with conversation_on_sent()
+};
+
+struct conversation_step {
+    enum conversation_step_kind kind;
+    uint32_t router;
+    struct bytes message; // valid until the next call
+    uint64_t until_ms;
+};
+
+struct conversation_step conversation_next(struct conversation *conversation, uint64_t now_ms);
+
+// What became of the last SEND. OK: it is on its way. BUSY: the connection takes no more for
+// now. UNREACHABLE: there is none, or not yet.
+void conversation_on_sent(struct conversation *conversation, enum status status, uint64_t now_ms);
+
+// A message that does not decode is dropped: its requests are sent again, or run out of time.
+void conversation_on_message(struct conversation *conversation, uint32_t router,
+                             struct bytes message, uint64_t now_ms);
+
+// The connection, or the attempt, came to an end. `why`: UNREACHABLE; NOT_AUTHORISED: our key or
+// user is refused; INVALID: we came without keys. `said` is a sentence for people.
+void conversation_on_lost(struct conversation *conversation, uint32_t router, enum status why,
+                          struct bytes said, uint64_t now_ms);

@@ -1,0 +1,18 @@
+// conversation_inside.h - what the two halves of a conversation share; for its own files.
+//
+// conversation.c knows what a request is waiting for, conversation_step.c what leaves next.
+#pragma once
+
+#include "client/conversation.h"
+
+static inline uint64_t least_ms(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+// The connection is of no use any more: its requests go to other routers.
+void conversation_lose(struct conversation *conversation, uint32_t router, enum status why,
+                       struct bytes said, uint64_t now_ms);
+
+// Ends what has run out of time; loses routers that are silent.
+void conversation_check(struct conversation *conversation, uint64_t now_ms);

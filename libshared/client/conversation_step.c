@@ -1,0 +1,188 @@
+// The steps of a conversation: what to connect, and what to send.
+#include "client/conversation_inside.h"
+
+// ---- sending ----------------------------------------------------------------------
+
+// The time left to all of a message, less what the answer needs to come back.
+static uint32_t budget_ms(uint64_t deadline_ms, uint64_t now_ms)
+{
+    if (deadline_ms == UINT64_MAX)
+        return 0;
+    uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 1;
+    left_ms -= least_ms(left_ms / 10, 50);
+    return (uint32_t)least_ms(left_ms, UINT32_MAX);
+}
+
+static struct conversation_step send(struct conversation *conversation, uint32_t router,
+                                     enum message_type type, uint32_t count, uint32_t budget,
+                                     struct buf *message, uint64_t now_ms)
+{
+    const struct route *route = &conversation->routes[router];
+    struct message_header header = {.type = (uint8_t)type,
+                                    .count = (uint16_t)count,
+                                    .body_size = (uint32_t)(message->size - MESSAGE_HEADER_SIZE),
+                                    .credit_ops = CONVERSATION_WINDOW_COUNT,
+                                    .boot = conversation->boot,
+                                    .budget_ms = budget,
+                                    .sent_ms = link_clock(conversation->boot, now_ms),
+                                    .your_ms = peer_clock_now(&route->clock, now_ms),
+                                    .received_kib = (uint32_t)(route->received_size / 1024)};
+    message_header_encode(&header, message->data);
+    conversation->sending_to = router;
+    return (struct conversation_step){
+        .kind = CONVERSATION_SEND, .router = router, .message = buf_bytes(message)};
+}
+
+static struct buf *begin_message(struct conversation *conversation)
+{
+    buf_clear(&conversation->message);
+    buf_grow(&conversation->message, MESSAGE_HEADER_SIZE);
+    return &conversation->message;
+}
+
+static struct conversation_step say_hello(struct conversation *conversation, uint32_t router,
+                                          uint64_t now_ms)
+{
+    struct op_hello hello = {.version_min = MESSAGE_VERSION, .version_max = MESSAGE_VERSION};
+    struct buf *message = begin_message(conversation);
+    op_encode_hello(&hello, message);
+    conversation->sending = SENDING_HELLO;
+    return send(conversation, router, MESSAGE_HELLO, 1, 0, message, now_ms);
+}
+
+static struct conversation_step ping(struct conversation *conversation, uint32_t router,
+                                     uint64_t now_ms)
+{
+    struct buf *message = begin_message(conversation);
+    op_encode_ping(&(struct op_ping){.id = now_ms}, message);
+    conversation->routes[router].pinged_ms = now_ms;
+    conversation->sending = SENDING_PING;
+    return send(conversation, router, MESSAGE_PING, 1, 0, message, now_ms);
+}
+
+static bool has_window(const struct route *route, uint32_t count, size_t size)
+{
+    return route->sent_count + count < CONVERSATION_WINDOW_COUNT &&
+           (route->sent_count + count == 0 || route->sent_size + size <= CONVERSATION_WINDOW_SIZE);
+}
+
+// The requests at the head of the queue that fit one message. False if there is none, or the
+// window is full.
+static bool send_batch(struct conversation *conversation, uint32_t router, uint64_t now_ms,
+                       struct conversation_step *step)
+{
+    struct route *route = &conversation->routes[router];
+    struct buf *message = begin_message(conversation);
+    struct request *first = NULL, *great = NULL;
+    uint64_t deadline_ms = UINT64_MAX;
+    uint32_t taken = 0, count = 0;
+    for (; taken < route->queue.count && count < MESSAGE_OPS_MAX && !great; taken++) {
+        struct request *request = pending_queued(&conversation->pending, &route->queue, taken);
+        if (!request)
+            continue;
+        size_t size = request_op(request).size;
+        bool fits = !first ||
+                    (request->type == first->type && message->size + size <= MESSAGE_SIZE_SOFT_MAX);
+        if (!fits || !route_takes(route, request->type, now_ms) ||
+            !has_window(route, count, message->size + size))
+            break;
+        first = first ? first : request;
+        request_begin_try(request, random_u64(&conversation->random), now_ms);
+        if (size < MESSAGE_SIZE_SOFT_MAX)
+            buf_append(message, request_op(request));
+        else
+            great = request; // it travels alone, from its own buffer
+        if (request->deadline_ms)
+            deadline_ms = least_ms(deadline_ms, request->deadline_ms);
+        count++;
+    }
+    if (!count) {
+        request_queue_take(&route->queue, taken);
+        return false;
+    }
+    conversation->sending = SENDING_BATCH;
+    conversation->sending_taken = taken;
+    *step = send(conversation, router, first->type, count, budget_ms(deadline_ms, now_ms),
+                 great ? &great->bytes : message, now_ms);
+    return true;
+}
+
+static void on_batch_sent(struct conversation *conversation, uint64_t now_ms)
+{
+    struct route *route = &conversation->routes[conversation->sending_to];
+    if (!route->sent_count)
+        route->asked_ms = now_ms;
+    conversation->batch++;
+    for (uint32_t i = 0; i < conversation->sending_taken; i++) {
+        struct request *request = pending_queued(&conversation->pending, &route->queue, i);
+        if (!request)
+            continue;
+        request->state = REQUEST_SENT;
+        request->was_sent = true;
+        request->batch = conversation->batch;
+        route->sent_count++;
+        route->sent_size += request->bytes.size;
+    }
+    request_queue_take(&route->queue, conversation->sending_taken);
+}
+
+void conversation_on_sent(struct conversation *conversation, enum status status, uint64_t now_ms)
+{
+    struct route *route = &conversation->routes[conversation->sending_to];
+    enum conversation_sending sending = conversation->sending;
+    conversation->sending = SENDING_NONE;
+    if (status == STATUS_BUSY) {
+        route->again_ms = now_ms + ROUTE_BLOCKED_MS;
+    } else if (sending == SENDING_HELLO && status) {
+        route->again_ms = route_wake_ms(route, now_ms);
+    } else if (sending == SENDING_HELLO) {
+        route_on_open(route, now_ms);
+        conversation->is_known = true;
+    } else if (status) {
+        conversation_lose(conversation, conversation->sending_to, STATUS_UNREACHABLE,
+                          (struct bytes){0}, now_ms);
+    } else if (sending == SENDING_BATCH) {
+        on_batch_sent(conversation, now_ms);
+    }
+}
+
+// ---- steps ------------------------------------------------------------------------
+
+static bool step_of(struct conversation *conversation, uint32_t router, uint64_t now_ms,
+                    struct conversation_step *step)
+{
+    struct route *route = &conversation->routes[router];
+    *step = (struct conversation_step){.router = router};
+    if (route->is_to_close) {
+        route->is_to_close = false;
+        step->kind = CONVERSATION_CLOSE;
+        return true;
+    }
+    if (route->state == ROUTE_WANTED && now_ms >= route->again_ms) {
+        route_begin(route, now_ms);
+        step->kind = CONVERSATION_CONNECT;
+        return true;
+    }
+    if (route->state == ROUTE_CONNECTING && now_ms >= route->again_ms && route->queue.count) {
+        *step = say_hello(conversation, router, now_ms);
+        return true;
+    }
+    if (route_wants_ping(route, now_ms)) {
+        *step = ping(conversation, router, now_ms);
+        return true;
+    }
+    return route->queue.count && send_batch(conversation, router, now_ms, step);
+}
+
+struct conversation_step conversation_next(struct conversation *conversation, uint64_t now_ms)
+{
+    conversation_check(conversation, now_ms);
+    struct conversation_step step;
+    uint64_t until_ms = conversation->pending.count ? conversation->check_ms : UINT64_MAX;
+    for (uint32_t i = 0; i < conversation->router_count; i++) {
+        if (step_of(conversation, i, now_ms, &step))
+            return step;
+        until_ms = least_ms(until_ms, route_wake_ms(&conversation->routes[i], now_ms));
+    }
+    return (struct conversation_step){.kind = CONVERSATION_WAIT, .until_ms = until_ms};
+}

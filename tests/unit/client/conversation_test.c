@@ -1,0 +1,503 @@
+// A client's side of a conversation: events in, steps and outcomes out.
+#include "unit/unit.h"
+
+#include "client/conversation.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CONNECT_MS = 250, TIMEOUT_MS = 5000, ENDED_MAX = 64 };
+
+static struct conversation talk;
+static uint64_t now_ms;
+static char said[4096]; // what the steps were: "connect 0, hello 0, put 0"
+static struct op_put last_put;
+static uint64_t last_ids[MESSAGE_OPS_MAX]; // of the last message
+static unsigned ended_count;
+static enum status ended[ENDED_MAX];
+static char ended_text[256];
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *format, ...)
+{
+    va_list arguments;
+    size_t size = strlen(said);
+    size += (size_t)snprintf(said + size, sizeof said - size, "%s", size ? ", " : "");
+    va_start(arguments, format);
+    vsnprintf(said + size, sizeof said - size, format, arguments);
+    va_end(arguments);
+}
+
+static void end(enum status status, struct bytes text)
+{
+    ended[ended_count++ % ENDED_MAX] = status;
+    snprintf(ended_text, sizeof ended_text, "%.*s", (int)text.size, (const char *)text.data);
+}
+
+static void on_put(void *context, const struct op_put_done *done)
+{
+    (void)context;
+    end(done->status, done->text);
+}
+
+static void on_got(void *context, const struct op_got *got)
+{
+    (void)context;
+    end(got->status, got->text);
+}
+
+static void begin(uint32_t router_count)
+{
+    conversation_release(&talk);
+    conversation_init(&talk, 1);
+    for (uint32_t i = 0; i < router_count; i++)
+        conversation_add_router(&talk, CONNECT_MS);
+    now_ms = 1000;
+    ended_count = 0;
+    *said = 0;
+}
+
+static void put(uint8_t flags)
+{
+    struct op_put op = {.request = {"request"},
+                        .flags = flags,
+                        .keyspace = bytes_of_text("default"),
+                        .key = bytes_of_text("k"),
+                        .value = bytes_of_text("v")};
+    conversation_put(&talk, &op, now_ms + TIMEOUT_MS, now_ms, on_put, NULL);
+}
+
+static void get(uint8_t flags)
+{
+    struct op_get op = {
+        .flags = flags, .keyspace = bytes_of_text("default"), .key = bytes_of_text("k")};
+    conversation_get(&talk, &op, now_ms + TIMEOUT_MS, now_ms, on_got, NULL);
+}
+
+// Takes the steps that there are; `sent` is what becomes of every message. What it waits for.
+static uint64_t steps(enum status sent)
+{
+    static const char *const names[] = {
+        [MESSAGE_HELLO] = "hello", [MESSAGE_PING] = "ping", [MESSAGE_PUT] = "put",
+        [MESSAGE_GET] = "get",     [MESSAGE_ASK] = "ask",
+    };
+    for (;;) {
+        struct conversation_step step = conversation_next(&talk, now_ms);
+        struct message_header header;
+        struct reader body;
+        switch (step.kind) {
+        case CONVERSATION_WAIT:
+            return step.until_ms;
+        case CONVERSATION_CONNECT:
+            say("connect %u", step.router);
+            break;
+        case CONVERSATION_CLOSE:
+            say("close %u", step.router);
+            break;
+        case CONVERSATION_SEND:
+            assert_int_equal(message_header_decode(&header, step.message, &body), STATUS_OK);
+            say("%s %u", names[header.type], step.router);
+            if (header.count > 1)
+                say("(%u)", header.count);
+            for (unsigned i = 0; i < header.count; i++) {
+                struct op_get op_got;
+                if (header.type == MESSAGE_PUT) {
+                    assert_int_equal(op_decode_put(&last_put, &body), STATUS_OK);
+                    last_ids[i] = last_put.id;
+                } else if (header.type == MESSAGE_GET) {
+                    assert_int_equal(op_decode_get(&op_got, &body), STATUS_OK);
+                    last_ids[i] = op_got.id;
+                }
+            }
+            conversation_on_sent(&talk, sent, now_ms);
+            break;
+        }
+    }
+}
+
+#define assert_steps(expected)                                                                     \
+    {                                                                                              \
+        assert_string_equal(said, expected);                                                       \
+        *said = 0;                                                                                 \
+    }
+
+static struct buf message;
+
+static struct buf *begin_message(void)
+{
+    buf_clear(&message);
+    buf_grow(&message, MESSAGE_HEADER_SIZE);
+    return &message;
+}
+
+static void answer(uint32_t router, enum message_type type)
+{
+    struct message_header header = {.type = (uint8_t)type,
+                                    .count = 1,
+                                    .body_size = (uint32_t)(message.size - MESSAGE_HEADER_SIZE),
+                                    .boot = 7 + router,
+                                    .sent_ms = 1000000 + now_ms};
+    message_header_encode(&header, message.data);
+    conversation_on_message(&talk, router, buf_bytes(&message), now_ms);
+}
+
+static void welcome(uint32_t router)
+{
+    op_encode_welcome(&(struct op_welcome){.version = MESSAGE_VERSION}, begin_message());
+    answer(router, MESSAGE_WELCOME);
+}
+
+static void put_done(uint32_t router, uint64_t id, enum status status)
+{
+    struct op_put_done done = {
+        .id = id, .status = (uint8_t)status, .text = bytes_of_text("because")};
+    op_encode_put_done(&done, begin_message());
+    answer(router, MESSAGE_PUT_DONE);
+}
+
+static void got(uint32_t router, uint64_t id, enum status status)
+{
+    struct op_got op = {.id = id, .status = (uint8_t)status, .text = bytes_of_text("because")};
+    op_encode_got(&op, begin_message());
+    answer(router, MESSAGE_GOT);
+}
+
+// A put is with router 0.
+static void begin_put(uint32_t router_count, uint8_t flags)
+{
+    begin(router_count);
+    put(flags);
+    steps(STATUS_OK);
+    welcome(0);
+    steps(STATUS_OK);
+    assert_steps("connect 0, hello 0, put 0");
+}
+
+TEST(a_put_waits_for_the_clock_of_its_router_and_a_get_does_not)
+{
+    begin(1);
+    put(0);
+    get(0);
+    steps(STATUS_OK);
+    assert_steps("connect 0, hello 0");
+    welcome(0);
+    steps(STATUS_OK);
+    assert_steps("put 0, get 0");
+    begin(1);
+    get(0);
+    steps(STATUS_OK);
+    assert_steps("connect 0, hello 0, get 0");
+}
+
+TEST(operations_of_one_type_share_a_message)
+{
+    begin(1);
+    get(0);
+    get(0);
+    get(0);
+    steps(STATUS_OK);
+    assert_steps("connect 0, hello 0, get 0, (3)");
+}
+
+TEST(a_try_may_mint_for_its_budget_and_a_later_one_says_what_is_left_of_that)
+{
+    begin_put(1, 0);
+    assert_false(last_put.flags & PUT_RETRY);
+    assert_int_equal(last_put.budget_ms, TRIES_BUDGET_MS);
+    assert_int_equal(last_put.wait_ms, 0);
+    uint64_t first_try = last_put.try;
+    put_done(0, last_put.id, STATUS_INDETERMINATE);
+    now_ms += 5;
+    steps(STATUS_OK);
+    assert_steps("put 0");
+    assert_true(last_put.flags & PUT_RETRY);
+    assert_int_equal(last_put.wait_ms, TRIES_BUDGET_MS + TRIES_BUDGET_MS / 2 - 5);
+    assert_int_not_equal(last_put.try, first_try);
+}
+
+TEST(busy_late_and_stale_are_asked_again_after_a_pause_and_are_no_tries)
+{
+    static const enum status statuses[] = {STATUS_BUSY, STATUS_LATE, STATUS_STALE};
+    begin_put(1, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        put_done(0, last_put.id, statuses[i]);
+        steps(STATUS_OK);
+        assert_steps("");
+        now_ms += 5u << i;
+        steps(STATUS_OK);
+        assert_steps("put 0");
+        assert_false(last_put.flags & PUT_RETRY);
+    }
+    now_ms += TIMEOUT_MS;
+    put_done(0, last_put.id, STATUS_BUSY);
+    steps(STATUS_OK);
+    assert_int_equal(ended_count, 1);
+    assert_int_equal(ended[0], STATUS_BUSY);
+}
+
+TEST(an_answer_to_an_earlier_try_is_none)
+{
+    begin_put(1, 0);
+    uint64_t first_id = last_put.id;
+    put_done(0, first_id, STATUS_BUSY);
+    now_ms += 5;
+    steps(STATUS_OK);
+    put_done(0, first_id, STATUS_UNAVAILABLE); // it came twice
+    assert_int_equal(ended_count, 0);
+    put_done(0, last_put.id, STATUS_OK);
+    assert_int_equal(ended_count, 1);
+    assert_int_equal(ended[0], STATUS_OK);
+}
+
+TEST(after_a_try_that_may_be_applied_the_outcome_is_never_not_written)
+{
+    static const enum status statuses[] = {STATUS_UNAVAILABLE, STATUS_BUSY, STATUS_DISK_FULL,
+                                           STATUS_REFUSED, STATUS_INVALID};
+    for (unsigned i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        begin_put(1, 0);
+        put_done(0, last_put.id, STATUS_INDETERMINATE);
+        now_ms += 5;
+        steps(STATUS_OK);
+        put_done(0, last_put.id, statuses[i]);
+        now_ms += TIMEOUT_MS;
+        steps(STATUS_OK);
+        assert_int_equal(ended_count, 1);
+        assert_int_equal(ended[0], STATUS_INDETERMINATE);
+    }
+}
+
+TEST(a_put_whose_router_is_lost_goes_to_the_next_one_as_a_retry)
+{
+    begin_put(2, 0);
+    conversation_on_lost(&talk, 0, STATUS_UNREACHABLE, (struct bytes){0}, now_ms);
+    steps(STATUS_OK);
+    welcome(1);
+    steps(STATUS_OK);
+    assert_steps("close 0, connect 1, hello 1, put 1");
+    assert_true(last_put.flags & PUT_RETRY);
+    put_done(0, last_put.id, STATUS_OK); // it is not with that one any more
+    assert_int_equal(ended_count, 0);
+    put_done(1, last_put.id, STATUS_OK);
+    assert_int_equal(ended_count, 1);
+}
+
+TEST(a_put_that_is_sent_at_its_deadline_is_indeterminate_and_one_that_is_not_is_not)
+{
+    begin_put(1, 0);
+    now_ms += TIMEOUT_MS;
+    steps(STATUS_OK);
+    assert_int_equal(ended[0], STATUS_INDETERMINATE);
+    begin(1);
+    put(0);
+    steps(STATUS_OK);
+    now_ms += TIMEOUT_MS;
+    steps(STATUS_OK);
+    assert_int_equal(ended_count, 1);
+    assert_int_equal(ended[0], STATUS_TIMEOUT);
+}
+
+TEST(an_id_that_was_used_before_is_not_called_not_written)
+{
+    begin_put(1, PUT_RETRY);
+    put_done(0, last_put.id, STATUS_UNAVAILABLE);
+    assert_int_equal(ended[0], STATUS_INDETERMINATE);
+    begin_put(1, PUT_RETRY);
+    put_done(0, last_put.id, STATUS_INVALID);
+    assert_int_equal(ended[0], STATUS_INVALID);
+}
+
+TEST(a_router_that_is_not_able_is_followed_by_each_other_one_once)
+{
+    begin_put(3, 0);
+    put_done(0, last_put.id, STATUS_UNAVAILABLE);
+    steps(STATUS_OK);
+    welcome(1);
+    steps(STATUS_OK);
+    assert_steps("connect 1, hello 1, put 1");
+    assert_false(last_put.flags & PUT_RETRY);
+    put_done(1, last_put.id, STATUS_UNAVAILABLE);
+    steps(STATUS_OK);
+    welcome(2);
+    steps(STATUS_OK);
+    assert_steps("connect 2, hello 2, put 2");
+    put_done(2, last_put.id, STATUS_UNAVAILABLE);
+    assert_int_equal(ended_count, 1);
+    assert_int_equal(ended[0], STATUS_UNAVAILABLE);
+    assert_string_equal(ended_text, "because");
+    assert_int_equal(talk.current, 0);
+}
+
+TEST(the_router_that_was_able_is_asked_from_then_on)
+{
+    begin(2);
+    get(0);
+    steps(STATUS_OK);
+    welcome(0);
+    got(0, last_ids[0], STATUS_UNAVAILABLE);
+    steps(STATUS_OK);
+    welcome(1);
+    got(1, last_ids[0], STATUS_OK);
+    assert_int_equal(ended_count, 1);
+    assert_int_equal(ended[0], STATUS_OK);
+    *said = 0;
+    get(0);
+    steps(STATUS_OK);
+    assert_steps("get 1");
+}
+
+TEST(what_one_router_alone_is_asked_no_other_one_is)
+{
+    begin(2);
+    get(GET_LOCAL);
+    steps(STATUS_OK);
+    got(0, last_ids[0], STATUS_UNAVAILABLE);
+    assert_int_equal(ended_count, 1);
+    assert_int_equal(ended[0], STATUS_UNAVAILABLE);
+}
+
+TEST(unavailable_stands_when_no_other_router_can_be_reached)
+{
+    begin_put(2, 0);
+    put_done(0, last_put.id, STATUS_UNAVAILABLE);
+    steps(STATUS_UNREACHABLE);
+    assert_steps("connect 1, hello 1");
+    conversation_on_lost(&talk, 1, STATUS_UNREACHABLE, bytes_of_text("gone"), now_ms);
+    assert_int_equal(ended_count, 1);
+    assert_int_equal(ended[0], STATUS_UNAVAILABLE);
+    assert_string_equal(ended_text, "because");
+}
+
+TEST(when_nobody_is_there_all_fail_at_once_and_say_why)
+{
+    begin(2);
+    get(0);
+    put(0);
+    steps(STATUS_UNREACHABLE);
+    conversation_on_lost(&talk, 0, STATUS_UNREACHABLE, bytes_of_text("A"), now_ms);
+    steps(STATUS_UNREACHABLE);
+    assert_int_equal(ended_count, 0);
+    conversation_on_lost(&talk, 1, STATUS_UNREACHABLE, bytes_of_text("B"), now_ms);
+    assert_int_equal(ended_count, 2);
+    assert_int_equal(ended[0], STATUS_UNREACHABLE);
+    assert_int_equal(ended[1], STATUS_UNREACHABLE);
+    assert_string_equal(ended_text, "A; B");
+}
+
+TEST(a_key_that_is_refused_everywhere_is_not_authorised)
+{
+    begin(2);
+    get(0);
+    steps(STATUS_UNREACHABLE);
+    conversation_on_lost(&talk, 0, STATUS_NOT_AUTHORISED, bytes_of_text("A"), now_ms);
+    steps(STATUS_UNREACHABLE);
+    conversation_on_lost(&talk, 1, STATUS_UNREACHABLE, bytes_of_text("B"), now_ms);
+    assert_int_equal(ended[0], STATUS_NOT_AUTHORISED);
+    // Revoked while it was used.
+    begin(1);
+    get(0);
+    steps(STATUS_OK);
+    conversation_on_lost(&talk, 0, STATUS_UNREACHABLE, (struct bytes){0}, now_ms);
+    now_ms += ROUTE_RECONNECT_MS;
+    steps(STATUS_UNREACHABLE);
+    assert_int_equal(ended_count, 0);
+    conversation_on_lost(&talk, 0, STATUS_NOT_AUTHORISED, bytes_of_text("A"), now_ms);
+    assert_int_equal(ended[0], STATUS_NOT_AUTHORISED);
+}
+
+TEST(a_cluster_that_was_there_is_waited_for)
+{
+    begin(1);
+    get(0);
+    steps(STATUS_OK);
+    *said = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        conversation_on_lost(&talk, 0, STATUS_UNREACHABLE, (struct bytes){0}, now_ms);
+        now_ms += ROUTE_RECONNECT_MS;
+        steps(STATUS_UNREACHABLE);
+    }
+    assert_int_equal(ended_count, 0);
+    now_ms += 10;
+    *said = 0;
+    steps(STATUS_OK);
+    assert_steps("hello 0, get 0");
+}
+
+TEST(a_silent_router_is_pinged_and_then_left)
+{
+    begin(2);
+    get(0);
+    steps(STATUS_OK);
+    *said = 0;
+    now_ms += ROUTE_PING_AFTER_MS;
+    steps(STATUS_OK);
+    assert_steps("ping 0");
+    now_ms += ROUTE_SILENCE_MS - ROUTE_PING_AFTER_MS - 1;
+    steps(STATUS_OK);
+    assert_steps("ping 0");
+    now_ms += 1;
+    steps(STATUS_OK);
+    assert_steps("close 0, connect 1, hello 1, get 1");
+}
+
+TEST(a_connection_that_is_not_made_in_time_is_left_for_the_next_router)
+{
+    begin(2);
+    get(0);
+    steps(STATUS_UNREACHABLE);
+    now_ms += CONNECT_MS;
+    *said = 0;
+    steps(STATUS_OK);
+    assert_steps("close 0, connect 1, hello 1, get 1");
+}
+
+TEST(after_a_long_silence_the_clock_is_asked_for_before_anything_is_sent)
+{
+    begin(1);
+    get(0);
+    steps(STATUS_OK);
+    welcome(0);
+    got(0, last_ids[0], STATUS_OK);
+    now_ms += 60 * 1000;
+    *said = 0;
+    get(0);
+    steps(STATUS_OK);
+    assert_steps("ping 0");
+    op_encode_pong(&(struct op_pong){.id = 1}, begin_message());
+    answer(0, MESSAGE_PONG);
+    steps(STATUS_OK);
+    assert_steps("get 0");
+}
+
+TEST(a_connection_that_takes_nothing_for_now_is_offered_the_same_again)
+{
+    begin(1);
+    get(0);
+    steps(STATUS_OK);
+    *said = 0;
+    get(0);
+    assert_true(steps(STATUS_BUSY) <= now_ms + ROUTE_BLOCKED_MS);
+    assert_steps("get 0");
+    now_ms += ROUTE_BLOCKED_MS;
+    steps(STATUS_OK);
+    assert_steps("get 0");
+}
+
+TESTS(RUN(a_put_waits_for_the_clock_of_its_router_and_a_get_does_not),
+      RUN(operations_of_one_type_share_a_message),
+      RUN(a_try_may_mint_for_its_budget_and_a_later_one_says_what_is_left_of_that),
+      RUN(busy_late_and_stale_are_asked_again_after_a_pause_and_are_no_tries),
+      RUN(an_answer_to_an_earlier_try_is_none),
+      RUN(after_a_try_that_may_be_applied_the_outcome_is_never_not_written),
+      RUN(a_put_whose_router_is_lost_goes_to_the_next_one_as_a_retry),
+      RUN(a_put_that_is_sent_at_its_deadline_is_indeterminate_and_one_that_is_not_is_not),
+      RUN(an_id_that_was_used_before_is_not_called_not_written),
+      RUN(a_router_that_is_not_able_is_followed_by_each_other_one_once),
+      RUN(the_router_that_was_able_is_asked_from_then_on),
+      RUN(what_one_router_alone_is_asked_no_other_one_is),
+      RUN(unavailable_stands_when_no_other_router_can_be_reached),
+      RUN(when_nobody_is_there_all_fail_at_once_and_say_why),
+      RUN(a_key_that_is_refused_everywhere_is_not_authorised),
+      RUN(a_cluster_that_was_there_is_waited_for), RUN(a_silent_router_is_pinged_and_then_left),
+      RUN(a_connection_that_is_not_made_in_time_is_left_for_the_next_router),
+      RUN(after_a_long_silence_the_clock_is_asked_for_before_anything_is_sent),
+      RUN(a_connection_that_takes_nothing_for_now_is_offered_the_same_again))
