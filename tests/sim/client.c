@@ -1,13 +1,18 @@
 #include "sim/client.h"
 
-enum {
-    SILENCE_US = 1500 * WORLD_MS,
-    PAUSE_FIRST_US = 5 * WORLD_MS,
-    PAUSE_MAX_US = 200 * WORLD_MS,
-};
+enum { CONNECT_MS = 250, COPY_LATER_MS = 1500, BULK_MS = 11 * 1000, GHOST = NETWORK_PORTS_MAX - 1 };
 
 static void receive(void *self, const struct arrival *arrival, struct buf *bytes);
 static void begin_random(void *self, struct event *event);
+static void take_turn(struct client *client);
+
+// Answers to copies go where nobody is.
+static void receive_nothing(void *self, const struct arrival *arrival, struct buf *bytes)
+{
+    (void)self;
+    (void)arrival;
+    (void)bytes;
+}
 
 void client_init(struct client *client, uint32_t index, struct world *world,
                  struct network *network, struct history *history, const struct ring *ring)
@@ -18,144 +23,218 @@ void client_init(struct client *client, uint32_t index, struct world *world,
                               .ring = ring,
                               .port = NETWORK_CLIENT + index,
                               .router = (uint32_t)world_below(world, ring->node_count),
-                              .is_patient = world_chance(world, 700),
+                              .is_bulk = world_chance(world, 200),
+                              .notices = world_chance(world, 500),
+                              .copied = world_chance(world, 300) ? world_below(world, 200) : 0,
+                              .width = 1,
                               .think_us = world_between(world, 1, 60) * WORLD_MS};
+    if (world_chance(world, 400))
+        client->width = (uint32_t)world_between(world, 2, CLIENT_FLIGHTS_MAX);
+    conversation_init(&client->conversation, random_u64(&world->random));
+    for (uint32_t i = 0; i < ring->node_count; i++)
+        conversation_add_router(&client->conversation, CONNECT_MS);
+    conversation_use(&client->conversation, client->router);
+    for (uint32_t i = 0; i < CLIENT_FLIGHTS_MAX; i++)
+        client->flights[i].client = client;
     network->ports[client->port] = (struct port){.receive = receive, .self = client};
     network_start(network, client->port);
+    network->ports[GHOST] = (struct port){.receive = receive_nothing, .up = true};
 }
 
 void client_release(struct client *client)
 {
     for (uint32_t i = 0; i < HISTORY_KEYS_MAX; i++)
         buf_release(&client->contexts[i]);
-    buf_release(&client->after);
     buf_release(&client->record);
+    conversation_release(&client->conversation);
 }
 
-// ---- sending -------------------------------------------------------------------------
-
-static void encode_put(struct client *client, struct buf *message)
+static uint64_t now_ms(const struct client *client)
 {
-    const struct act *act = client->act;
-    const struct client_request *request = &client->request;
-    const struct act *named = request->repeats ? request->repeats : act;
-    struct buf value = {0};
-    history_value(named, &value);
-    struct op_put put = {
-        .id = act->number,
-        .request = history_request(client->history, named),
-        .level = act->level,
-        .flags = act->flags,
-        .keyspace = bytes_of_text(client->history->keys[act->key].keyspace_name),
-        .key = history_key_bytes(client->history, act->key),
-        .value = buf_bytes(&value),
-    };
-    if (request->with_context)
-        put.context = buf_bytes(&client->contexts[act->key]);
-    size_t begun = message->size;
-    op_encode_put(&put, message);
-    client->tries.is_repeated |= client->is_maybe_applied;
-    struct put_try next = tries_next(&client->tries, random_u64(&client->world->random),
-                                     client->world->now_us / WORLD_MS);
-    op_put_set_try(message->data + begun, &next);
-    buf_release(&value);
+    return client->world->now_us / WORLD_MS;
 }
 
-static void encode(struct client *client, struct buf *message, enum message_type *type)
+// ---- connections ---------------------------------------------------------------------
+
+static bool is_cut(const struct client *client, uint32_t router)
 {
-    const struct act *act = client->act;
-    const struct history_key *key = &client->history->keys[act->key];
-    struct bytes keyspace = bytes_of_text(key->keyspace_name);
-    if (act->kind <= ACT_DELETE && !client->clock.is_known) {
-        struct op_hello hello = {.version_min = MESSAGE_VERSION, .version_max = MESSAGE_VERSION};
-        op_encode_hello(&hello, message);
-        *type = MESSAGE_HELLO; // its answer tells the time; then the put goes
-    } else if (act->kind == ACT_GET) {
-        struct op_get get = {.id = act->number,
-                             .level = act->level,
-                             .flags = act->flags | GET_WANT_CONTEXT,
-                             .keyspace = keyspace,
-                             .key = history_key_bytes(client->history, act->key)};
-        op_encode_get(&get, message);
-        *type = MESSAGE_GET;
-    } else if (act->kind == ACT_SCAN) {
-        struct op_scan scan = {.id = act->number,
-                               .level = act->level,
-                               .flags = act->flags,
-                               .partition = key->partition,
-                               .size_max = 1 + act->value_size,
-                               .keyspace = keyspace,
-                               .after = buf_bytes(&client->after)};
-        op_encode_scan(&scan, message);
-        *type = MESSAGE_SCAN;
-    } else {
-        encode_put(client, message);
-        *type = MESSAGE_PUT;
+    uint32_t place = network_place(client->port);
+    return client->network->cut[place][router] || client->network->cut[router][place];
+}
+
+static bool is_connected(const struct client *client, uint32_t router)
+{
+    const struct port *port = &client->network->ports[NETWORK_ROUTER + router];
+    return client->lives[router] && port->up && port->life == client->lives[router];
+}
+
+static void connect_router(struct client *client, uint32_t router)
+{
+    const struct port *port = &client->network->ports[NETWORK_ROUTER + router];
+    client->lives[router] = port->up && !is_cut(client, router) ? port->life : 0;
+}
+
+// Answers on their way to an old connection are lost, unless another one shares its port.
+static void close_router(struct client *client, uint32_t router)
+{
+    bool is_last = true;
+    client->lives[router] = 0;
+    for (uint32_t i = 0; i < client->ring->node_count; i++)
+        is_last &= !client->lives[i];
+    if (is_last)
+        network_start(client->network, client->port);
+}
+
+static bool was_obeyed(const struct client *client, uint64_t id)
+{
+    for (uint32_t i = 0; i < CLIENT_OBEYED_MAX; i++) {
+        if (client->obeyed[i] == id)
+            return true;
+    }
+    return false;
+}
+
+// Only of tries that were obeyed: of one that was refused the client says so, and it stays so.
+// (Between a client and its router nothing comes twice; a wire that copies what was refused
+// could make it written.)
+static bool may_come_twice(const struct client *client, struct bytes message)
+{
+    struct message_header header;
+    struct reader body;
+    struct op_put put;
+    if (message_header_decode(&header, message, &body))
+        return false;
+    for (unsigned i = 0; header.type == MESSAGE_PUT && i < header.count; i++) {
+        if (op_decode_put(&put, &body) || !was_obeyed(client, put.id))
+            return false;
+    }
+    return true;
+}
+
+static void send_copy(void *self, struct event *event)
+{
+    struct client *client = self;
+    if (!may_come_twice(client, buf_bytes(&event->bytes)))
+        return;
+    world_sometimes(client->world, SOMETIMES_COPIED, event->bytes.data[3] == MESSAGE_PUT);
+    network_send_port_take(client->network, GHOST, NETWORK_ROUTER + (uint32_t)event->a,
+                           &event->bytes);
+}
+
+static void plan_copy(struct client *client, uint32_t router, struct bytes message)
+{
+    struct world *world = client->world;
+    struct event event = {
+        .at_us = world->now_us + world_below(world, COPY_LATER_MS * WORLD_MS),
+        .fire = send_copy,
+        .self = client,
+        .a = world_chance(world, 800) ? router : world_below(world, client->ring->node_count)};
+    buf_set(&event.bytes, message);
+    events_add_take(&world->events, &event);
+}
+
+// What a message says about the operations in it.
+static void look_at(struct client *client, struct bytes message)
+{
+    struct message_header header;
+    struct reader body;
+    struct op_put put;
+    if (message_header_decode(&header, message, &body))
+        world_fail(client->world, "a client sends what is no message");
+    world_sometimes(client->world, SOMETIMES_SHARED, header.count > 1);
+    for (unsigned i = 0; header.type == MESSAGE_PUT && i < header.count; i++) {
+        struct act *act = NULL;
+        if (!op_decode_put(&put, &body))
+            act = history_act_of(client->history, &put.request);
+        if (!act) {
+            world_fail(client->world, "a client sends a put that nobody asked for");
+            return;
+        }
+        act->is_retried |= put.flags & PUT_RETRY;
     }
 }
 
-static void fail_over(struct client *client)
+static enum status send(struct client *client, uint32_t router, struct bytes message)
 {
-    client->router = (client->router + 1) % client->ring->node_count;
-    client->clock.is_known = false;
-    network_start(client->network, client->port); // answers to the old connection are lost
-    world_sometimes(client->world, SOMETIMES_FAIL_OVER, true);
+    if (!client->lives[router])
+        connect_router(client, router);
+    if (!is_connected(client, router))
+        return STATUS_UNREACHABLE;
+    look_at(client, message);
+    if (world_chance(client->world, client->copied))
+        plan_copy(client, router, message);
+    struct buf bytes = {0};
+    buf_set(&bytes, message);
+    network_send_port_take(client->network, client->port, NETWORK_ROUTER + router, &bytes);
+    return STATUS_OK;
 }
 
-static void send(struct client *client);
-
-static void on_silence(void *self, struct event *event)
+static void on_turn(void *self, struct event *event)
 {
     struct client *client = self;
-    if (!client->act || client->act->number != event->a || client->attempt != event->b)
-        return;
-    client->is_maybe_applied |= client->clock.is_known; // else it was only HELLO
-    fail_over(client);
-    send(client);
+    if (event->a == client->turn)
+        take_turn(client);
 }
 
-static void send(struct client *client)
+static void lose(struct client *client, uint32_t router)
 {
-    struct world *world = client->world;
-    struct buf message = {0};
-    enum message_type type;
-    uint64_t left_ms = (client->deadline_us - world->now_us) / WORLD_MS + 1;
-    uint64_t answer_ms = left_ms / 10 < 50 ? left_ms / 10 : 50;
-    buf_grow(&message, MESSAGE_HEADER_SIZE);
-    encode(client, &message, &type);
-    struct message_header header = {.type = (uint8_t)type,
-                                    .count = 1,
-                                    .body_size = (uint32_t)(message.size - MESSAGE_HEADER_SIZE),
-                                    .boot = client->port,
-                                    .budget_ms = (uint32_t)(left_ms - answer_ms),
-                                    .sent_ms = world->now_us / WORLD_MS,
-                                    .your_ms =
-                                        peer_clock_now(&client->clock, world->now_us / WORLD_MS)};
-    message_header_encode(&header, message.data);
-    client->attempt++;
-    client->act->is_retried |= client->is_maybe_applied;
-    client->is_in_doubt = type == MESSAGE_PUT;
-    world_plan(world, SILENCE_US, on_silence, client, client->act->number, client->attempt);
-    network_send_port_take(client->network, client->port, NETWORK_ROUTER + client->router,
-                           &message);
+    conversation_on_lost(&client->conversation, router, STATUS_UNREACHABLE, (struct bytes){0},
+                         now_ms(client));
 }
 
-static void on_pause_over(void *self, struct event *event)
+static void take_turn(struct client *client)
+{
+    struct conversation *conversation = &client->conversation;
+    for (uint32_t i = 0; client->notices && i < client->ring->node_count; i++) {
+        if (client->lives[i] && !is_connected(client, i))
+            lose(client, i);
+    }
+    uint64_t until_ms = 0; // every step but the last, which is to wait, leaves it so
+    while (!until_ms && !client->world->failed) {
+        struct conversation_step step = conversation_next(conversation, now_ms(client));
+        if (step.kind == CONVERSATION_CONNECT)
+            connect_router(client, step.router);
+        else if (step.kind == CONVERSATION_CLOSE)
+            close_router(client, step.router);
+        else if (step.kind == CONVERSATION_SEND)
+            conversation_on_sent(conversation, send(client, step.router, step.message),
+                                 now_ms(client));
+        else
+            until_ms = step.until_ms;
+    }
+    world_sometimes(client->world, SOMETIMES_FAIL_OVER, client->router != conversation->current);
+    client->router = conversation->current;
+    client->turn++;
+    if (until_ms != UINT64_MAX && !client->world->failed)
+        world_plan(client->world, (until_ms - now_ms(client)) * WORLD_MS, on_turn, client,
+                   client->turn, 0);
+}
+
+static void receive(void *self, const struct arrival *arrival, struct buf *bytes)
 {
     struct client *client = self;
-    if (client->act && client->act->number == event->a && client->attempt == event->b)
-        send(client);
+    uint32_t router = (uint32_t)arrival->link - LINKS_ROUTER;
+    conversation_on_message(&client->conversation, router, buf_bytes(bytes), now_ms(client));
+    take_turn(client);
+}
+
+void client_lose_link(struct client *client)
+{
+    lose(client, client->router);
+    take_turn(client);
 }
 
 // ---- the end of an operation ---------------------------------------------------------
 
-static void end(struct client *client, enum status status, struct dot dot)
+static void end(struct client_flight *flight, enum status status, struct dot dot)
 {
-    struct act *act = client->act;
-    bool is_put = act->kind <= ACT_DELETE;
-    if (is_put && client->is_maybe_applied && status != STATUS_OK)
-        status = STATUS_INDETERMINATE;
+    struct client *client = flight->client;
+    struct act *act = flight->act;
+    flight->act = NULL;
+    client->flight_count--;
     client->act = NULL;
+    for (uint32_t i = 0; i < CLIENT_FLIGHTS_MAX; i++)
+        client->act = client->flights[i].act ? client->flights[i].act : client->act;
     client->status = status;
     history_end(client->history, act, status, dot);
     if (client->acts_left)
@@ -163,119 +242,76 @@ static void end(struct client *client, enum status status, struct dot dot)
                    client, 0, 0);
 }
 
-static void on_deadline(void *self, struct event *event)
-{
-    struct client *client = self;
-    if (!client->act || client->act->number != event->a)
-        return;
-    client->is_maybe_applied |= client->is_in_doubt;
-    end(client,
-        client->act->kind > ACT_DELETE || client->is_maybe_applied ? STATUS_TIMEOUT : STATUS_BUSY,
-        (struct dot){0});
-}
-
-static bool is_worth_a_retry(const struct client *client, enum status status)
-{
-    switch (status) {
-    case STATUS_BUSY:
-    case STATUS_STALE:
-    case STATUS_LATE:
-        return true;
-    case STATUS_INDETERMINATE:
-    case STATUS_TIMEOUT:
-        return client->is_patient;
-    case STATUS_UNAVAILABLE:
-    case STATUS_NOT_OWNER:
-        return client->is_patient && client->is_maybe_applied;
-    default:
-        return false;
-    }
-}
-
-// True if the operation goes on in spite of this answer.
-static bool try_again(struct client *client, enum status status)
-{
-    if (status == STATUS_INDETERMINATE || status == STATUS_TIMEOUT)
-        client->is_maybe_applied = true;
-    if (!is_worth_a_retry(client, status) ||
-        client->world->now_us + PAUSE_FIRST_US >= client->deadline_us)
-        return false;
-    client->is_in_doubt = false;
-    client->pause_us = client->pause_us ? 2 * client->pause_us : PAUSE_FIRST_US;
-    if (client->pause_us > PAUSE_MAX_US)
-        client->pause_us = PAUSE_MAX_US;
-    client->attempt++;
-    world_plan(client->world, client->pause_us, on_pause_over, client, client->act->number,
-               client->attempt);
-    return true;
-}
-
 // Outcomes that no well-formed request on an unchanged ring may have.
-static void check_status(struct client *client, enum status status)
+static void check_status(const struct client_flight *flight, enum status status)
 {
     if (status == STATUS_INVALID || status == STATUS_CORRUPT || status == STATUS_INTERNAL ||
         status == STATUS_NOT_OWNER || status == STATUS_STALE || status == STATUS_NOT_AUTHORISED)
-        world_fail(client->world, "operation %u is answered \"%s\"", client->act->number,
+        world_fail(flight->client->world, "operation %u is answered \"%s\"", flight->act->number,
                    status_text(status));
 }
 
-// ---- answers -------------------------------------------------------------------------
-
-static void on_put_done(struct client *client, const struct op_put_done *done)
+static void on_put(void *self, const struct op_put_done *done)
 {
-    check_status(client, done->status);
-    if (try_again(client, done->status))
-        return;
-    if (!done->status && (client->act->flags & PUT_WANT_CONTEXT) && done->context.size)
-        buf_set(&client->contexts[client->act->key], done->context);
-    end(client, done->status, done->dot);
+    struct client_flight *flight = self;
+    struct client *client = flight->client;
+    check_status(flight, done->status);
+    if (!done->status)
+        client->obeyed[client->obeyed_count++ % CLIENT_OBEYED_MAX] = done->id;
+    if (!done->status && (flight->act->flags & PUT_WANT_CONTEXT) && done->context.size)
+        buf_set(&client->contexts[flight->act->key], done->context);
+    end(flight, done->status, done->dot);
 }
 
-static void check_item(struct client *client, uint32_t key, struct bytes encoded)
+static void check_item(struct client_flight *flight, uint32_t key, struct bytes encoded)
 {
+    struct client *client = flight->client;
     struct record record = {0};
     bool is_damaged =
         encoded.size && record_decode(&record, history_key_bytes(client->history, key), encoded);
     if (is_damaged)
         world_fail(client->world, "%s: a record arrives damaged", client->history->keys[key].name);
-    history_check_read(client->history, client->act, key, &record);
+    history_check_read(client->history, flight->act, key, &record);
     if (client->history->keys[key].is_lww && record.count > 1)
         world_fail(client->world, "%s: a read returned siblings in a keyspace that has none",
                    client->history->keys[key].name);
     record_release(&record);
 }
 
-static void on_got(struct client *client, const struct op_got *got)
+static void on_got(void *self, const struct op_got *got)
 {
-    check_status(client, got->status);
-    if (try_again(client, got->status))
-        return;
-    buf_set(&client->record, got->record);
+    struct client_flight *flight = self;
+    check_status(flight, got->status);
+    buf_set(&flight->client->record, got->record);
     if (got->status == STATUS_OK || got->status == STATUS_NOT_FOUND)
-        check_item(client, client->act->key, got->record);
+        check_item(flight, flight->act->key, got->record);
     if (got->context.size)
-        buf_set(&client->contexts[client->act->key], got->context);
-    end(client, got->status, (struct dot){0});
+        buf_set(&flight->client->contexts[flight->act->key], got->context);
+    end(flight, got->status, (struct dot){0});
 }
 
 // Keys of the partition that the scan did not meet are read as "nothing".
-static void end_scan(struct client *client)
+static void end_scan(struct client_flight *flight)
 {
-    const struct history *history = client->history;
-    const struct history_key *at = &history->keys[client->act->key];
+    const struct history *history = flight->client->history;
+    const struct history_key *at = &history->keys[flight->act->key];
     for (uint32_t i = 0; i < history->key_count; i++) {
         const struct history_key *key = &history->keys[i];
-        if (!client->scanned[i] && key->partition == at->partition && key->keyspace == at->keyspace)
-            check_item(client, i, (struct bytes){0});
+        if (!flight->scanned[i] && key->partition == at->partition && key->keyspace == at->keyspace)
+            check_item(flight, i, (struct bytes){0});
     }
-    end(client, STATUS_OK, (struct dot){0});
+    end(flight, STATUS_OK, (struct dot){0});
 }
 
-static void on_scanned(struct client *client, const struct op_scanned *scanned)
+static void scan(struct client_flight *flight, struct bytes after);
+
+static void on_scanned(void *self, const struct op_scanned *scanned)
 {
-    check_status(client, scanned->status);
+    struct client_flight *flight = self;
+    struct client *client = flight->client;
+    check_status(flight, scanned->status);
     if (scanned->status) {
-        end(client, scanned->status, (struct dot){0});
+        end(flight, scanned->status, (struct dot){0});
         return;
     }
     struct reader items = reader_of(scanned->items);
@@ -283,71 +319,82 @@ static void on_scanned(struct client *client, const struct op_scanned *scanned)
         struct bytes name = reader_short(&items);
         struct bytes record = reader_sized(&items);
         int key = history_find_key(client->history, scanned->keyspace, name);
-        if (key < 0 || client->scanned[key]) {
+        if (key < 0 || flight->scanned[key]) {
             world_fail(client->world, "a scan returns a key twice, or one that nobody wrote");
             return;
         }
-        client->scanned[key] = true;
-        check_item(client, (uint32_t)key, record);
+        flight->scanned[key] = true;
+        check_item(flight, (uint32_t)key, record);
     }
     if (scanned->done) {
-        end_scan(client);
+        end_scan(flight);
         return;
     }
     world_sometimes(client->world, SOMETIMES_PAGES, scanned->item_count);
-    buf_set(&client->after, scanned->last);
-    send(client);
-}
-
-static void receive(void *self, const struct arrival *arrival, struct buf *bytes)
-{
-    struct client *client = self;
-    struct message_header header;
-    struct reader body;
-    (void)arrival;
-    if (message_header_decode(&header, buf_bytes(bytes), &body)) {
-        world_fail(client->world, "a client got something that is no message");
-        return;
-    }
-    peer_clock_learn(&client->clock, &header, client->world->now_us / WORLD_MS);
-    if (header.type == MESSAGE_WELCOME) {
-        if (client->act && client->act->kind <= ACT_DELETE && !client->is_in_doubt)
-            send(client);
-        return;
-    }
-    for (unsigned i = 0; i < header.count; i++) {
-        union {
-            struct op_put_done put_done;
-            struct op_got got;
-            struct op_scanned scanned;
-        } op;
-        uint64_t number = client->act ? client->act->number : 0;
-        if (header.type == MESSAGE_PUT_DONE && !op_decode_put_done(&op.put_done, &body)) {
-            if (op.put_done.id == number)
-                on_put_done(client, &op.put_done);
-        } else if (header.type == MESSAGE_GOT && !op_decode_got(&op.got, &body)) {
-            if (op.got.id == number)
-                on_got(client, &op.got);
-        } else if (header.type == MESSAGE_SCANNED && !op_decode_scanned(&op.scanned, &body)) {
-            if (op.scanned.id == number)
-                on_scanned(client, &op.scanned);
-        } else {
-            world_fail(client->world, "a client got a message of type %u", header.type);
-        }
-    }
-}
-
-void client_lose_link(struct client *client)
-{
-    client->is_maybe_applied |= client->act && client->is_in_doubt;
-    fail_over(client);
-    if (client->act)
-        send(client);
+    scan(flight, scanned->last);
 }
 
 // ---- what to do next -----------------------------------------------------------------
 
-void client_start(struct client *client, const struct client_request *request)
+static void scan(struct client_flight *flight, struct bytes after)
+{
+    struct client *client = flight->client;
+    const struct history_key *key = &client->history->keys[flight->act->key];
+    struct op_scan op = {.level = flight->act->level,
+                         .flags = flight->act->flags,
+                         .partition = key->partition,
+                         .size_max = 1 + flight->act->value_size,
+                         .keyspace = bytes_of_text(key->keyspace_name),
+                         .after = after};
+    conversation_scan(&client->conversation, &op, flight->deadline_ms, now_ms(client), on_scanned,
+                      flight);
+}
+
+static void get(struct client_flight *flight)
+{
+    struct client *client = flight->client;
+    const struct act *act = flight->act;
+    struct op_get op = {.level = act->level,
+                        .flags = act->flags | GET_WANT_CONTEXT,
+                        .keyspace = bytes_of_text(client->history->keys[act->key].keyspace_name),
+                        .key = history_key_bytes(client->history, act->key)};
+    conversation_get(&client->conversation, &op, flight->deadline_ms, now_ms(client), on_got,
+                     flight);
+}
+
+static void put(struct client_flight *flight)
+{
+    struct client *client = flight->client;
+    const struct act *act = flight->act;
+    const struct client_request *request = &flight->request;
+    const struct act *named = request->repeats ? request->repeats : act;
+    struct buf value = {0};
+    history_value(named, &value);
+    struct op_put op = {
+        .request = history_request(client->history, named),
+        .level = act->level,
+        .flags = act->flags | (request->repeats ? PUT_RETRY : 0),
+        .keyspace = bytes_of_text(client->history->keys[act->key].keyspace_name),
+        .key = history_key_bytes(client->history, act->key),
+        .value = buf_bytes(&value),
+    };
+    if (request->with_context)
+        op.context = buf_bytes(&client->contexts[act->key]);
+    conversation_put(&client->conversation, &op, flight->deadline_ms, now_ms(client), on_put,
+                     flight);
+    buf_release(&value);
+}
+
+static struct client_flight *free_flight(struct client *client)
+{
+    for (uint32_t i = 0; i < CLIENT_FLIGHTS_MAX; i++) {
+        if (!client->flights[i].act)
+            return &client->flights[i];
+    }
+    return NULL;
+}
+
+static void begin(struct client *client, const struct client_request *request)
 {
     struct history *history = client->history;
     const struct history_key *key = &history->keys[request->key];
@@ -361,15 +408,13 @@ void client_start(struct client *client, const struct client_request *request)
     act->value_size = request->value_size;
     if (request->repeats)
         act->names = request->repeats->number;
-    client->act = act;
-    client->request = *request;
-    client->deadline_us = client->world->now_us + request->timeout_us;
-    client->is_maybe_applied = request->repeats;
-    client->is_in_doubt = false;
-    tries_init(&client->tries, TRIES_BUDGET_MS, 0, request->repeats);
-    client->pause_us = 0;
-    buf_clear(&client->after);
-    memset(client->scanned, 0, sizeof client->scanned);
+    struct client_flight *flight = free_flight(client);
+    flight->act = client->act = act;
+    flight->request = *request;
+    flight->deadline_ms =
+        now_ms(client) + (client->is_bulk ? BULK_MS : request->timeout_us / WORLD_MS);
+    memset(flight->scanned, 0, sizeof flight->scanned);
+    client->flight_count++;
     world_note(client->world, "client %u asks n%u: %s %u of %s, level %u, flags %u%s",
                client->port - NETWORK_CLIENT, client->router,
                request->kind == ACT_DELETE ? "delete"
@@ -378,8 +423,19 @@ void client_start(struct client *client, const struct client_request *request)
                                            : "scan",
                act->number, key->name, act->count, act->flags,
                request->with_context ? ", with context" : "");
-    world_plan(client->world, request->timeout_us, on_deadline, client, act->number, 0);
-    send(client);
+    if (is_put)
+        put(flight);
+    else if (request->kind == ACT_GET)
+        get(flight);
+    else
+        scan(flight, (struct bytes){0});
+}
+
+void client_start(struct client *client, const struct client_request *request)
+{
+    conversation_use(&client->conversation, client->router);
+    begin(client, request);
+    take_turn(client);
 }
 
 static uint8_t choose_level(struct client *client, uint32_t key)
@@ -391,14 +447,9 @@ static uint8_t choose_level(struct client *client, uint32_t key)
     return (uint8_t)world_between(client->world, 1, client->history->keys[key].n);
 }
 
-static void begin_random(void *self, struct event *event)
+static struct client_request choose(struct client *client)
 {
-    struct client *client = self;
     struct world *world = client->world;
-    (void)event;
-    if (!client->acts_left || client->act)
-        return;
-    client->acts_left--;
     struct client_request request = {
         .key = (uint32_t)world_below(world, client->history->key_count),
         .timeout_us = world_between(world, 100, 3000) * WORLD_MS,
@@ -419,7 +470,21 @@ static void begin_random(void *self, struct event *event)
         request.flags |= world_chance(world, 300) ? PUT_STRICT : 0;
         request.with_context = client->contexts[request.key].size && world_chance(world, 500);
     }
-    client_start(client, &request);
+    return request;
+}
+
+static void begin_random(void *self, struct event *event)
+{
+    struct client *client = self;
+    (void)event;
+    // They begin together, so that they can share a message.
+    uint64_t wanted = 1 + world_below(client->world, client->width);
+    while (client->acts_left && client->flight_count < client->width && wanted--) {
+        struct client_request request = choose(client);
+        client->acts_left--;
+        begin(client, &request);
+    }
+    take_turn(client);
 }
 
 void client_begin(struct client *client)

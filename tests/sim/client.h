@@ -1,15 +1,18 @@
-// client.h - a simulated user with a connection to one router at a time.
+// client.h - a simulated user of the client program's own pure half (client/conversation.h).
 //
-// One operation after the other, as the client program does them: an operation has a
-// deadline; one whose outcome is not known is repeated with the same request id, marked as
-// a repetition, until its deadline; a router that is silent is left for the next one. Its
-// contexts are those that it was given, however old.
+// It chooses operations, gives the conversation a clock and connections, and holds answers
+// against the history. Some clients have several operations under way at once, which then share
+// messages; some are in no hurry. Contexts are those that it was given, however old.
+//
+// A connection to a router is there as long as that life of the router is. What a client sent,
+// and was obeyed, may come a second time, later, by a way that nobody listens on any more.
 #pragma once
 
+#include "client/conversation.h"
 #include "sim/history.h"
 #include "sim/network.h"
-#include "wire/age.h"
-#include "wire/tries.h"
+
+enum { CLIENT_FLIGHTS_MAX = 6, CLIENT_OBEYED_MAX = 64 };
 
 struct client_request {
     enum act_kind kind;
@@ -22,32 +25,45 @@ struct client_request {
     struct act *repeats; // an earlier put, with its request id; or NULL
 };
 
+// One operation under way.
+struct client_flight {
+    struct client *client;
+    struct act *act; // NULL = free
+    struct client_request request;
+    uint64_t deadline_ms;
+    bool is_copied;                 // a put
+    bool scanned[HISTORY_KEYS_MAX]; // keys that the scan has met
+};
+
 struct client {
     struct world *world;
     struct network *network;
     struct history *history;
     const struct ring *ring;
     uint32_t port;
-    uint32_t router; // index of the node it talks to
-    bool is_patient; // repeats what it does not know the end of
-    uint32_t acts_left;
+    uint32_t router;    // index of the node it talks to; may be set while it is idle
+    bool is_patient;    // of the examiner
+    bool is_bulk;       // in no hurry
+    bool notices;       // a router that ended, at once; else by its silence
+    uint64_t copied;    // per mille of its messages that come twice
+    uint32_t width;     // operations under way at once, at most
+    uint32_t acts_left; // random ones
     uint64_t think_us;
     uint32_t value_size_max;
     struct buf contexts[HISTORY_KEYS_MAX]; // tokens, empty = none
 
-    struct act *act; // at work, NULL = idle
-    struct client_request request;
-    uint64_t deadline_us;
-    bool is_in_doubt; // a put was sent and not answered
-    bool is_maybe_applied;
-    struct tries tries;
-    struct peer_clock clock; // of its router
-    uint32_t attempt;
-    uint64_t pause_us;
-    struct buf after;               // of a scan
-    bool scanned[HISTORY_KEYS_MAX]; // keys that the scan has met
-    struct buf record;              // the last one got, of `act` at its end
-    enum status status;             // of the last act
+    struct conversation conversation;
+    uint32_t lives[NETWORK_NODES_MAX]; // of the routers that it is connected to, 0 = none
+    uint64_t turn;                     // a planned turn that is not the last one planned is void
+
+    uint64_t obeyed[CLIENT_OBEYED_MAX]; // ids of the last tries that were answered OK
+    uint32_t obeyed_count;
+
+    struct client_flight flights[CLIENT_FLIGHTS_MAX];
+    uint32_t flight_count;
+    struct act *act;    // one at work, NULL = idle
+    struct buf record;  // the last one got
+    enum status status; // of the last act
 };
 
 void client_init(struct client *client, uint32_t index, struct world *world,

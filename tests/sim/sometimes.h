@@ -20,6 +20,8 @@
     POINT(MINTED_TWICE, "a repeated put was minted again, its first try being unreachable")        \
     POINT(REPEATED, "a store recognised a repeated update")                                        \
     POINT(FAIL_OVER, "a client went to another router")                                            \
+    POINT(SHARED, "a client's message carried several operations")                                 \
+    POINT(COPIED, "a client's put came a second time")                                             \
     POINT(LATE, "an answer came after its operation was over")                                     \
     POINT(EXPIRED, "a store dropped work whose time was over")                                     \
     POINT(KILL, "a store was killed")                                                              \
