@@ -1,5 +1,6 @@
 #include "dkv/ask.h"
 
+#include "dkv/arguments.h"
 #include "dkv/client.h"
 #include "dkv/file.h"
 #include "os/clock.h"
@@ -17,6 +18,9 @@ static void on_answer(void *context, const struct op_answer *answer)
     question->status = answer->status;
     if (answer->status == STATUS_OK)
         buf_append(question->answer, answer->text);
+    else if (answer->status == STATUS_UNREACHABLE || answer->status == STATUS_TIMEOUT)
+        fault_set(question->fault, question->status, "%.*s", (int)answer->text.size,
+                  (const char *)answer->text.data); // argument_report() knows what to say
     else
         fault_set(question->fault, question->status, "%s%s%.*s", status_text(question->status),
                   answer->text.size ? ": " : "", (int)answer->text.size,
@@ -38,11 +42,19 @@ enum status ask(const struct globals *globals, const char *topic, struct buf *an
     return question.status;
 }
 
+int ask_report(const struct globals *globals, const char *verb, enum status status,
+               const struct fault *fault)
+{
+    if (status == STATUS_UNREACHABLE || status == STATUS_TIMEOUT)
+        return argument_report(globals, verb, status, bytes_of_text(fault->text));
+    return report(globals, verb, status, "%s", fault->text);
+}
+
 int ask_ring(const struct globals *globals, const char *verb, const char *file, struct ring *ring,
              struct buf *text)
 {
     struct buf document = {0};
-    struct fault fault;
+    struct fault fault = {""};
     enum status status = file ? file_read(file, RING_TEXT_SIZE_MAX, &document, &fault)
                               : ask(globals, "ring", &document, &fault);
     if (!status) {
@@ -57,5 +69,5 @@ int ask_ring(const struct globals *globals, const char *verb, const char *file, 
     if (!status && text)
         buf_append(text, buf_bytes(&document));
     buf_release(&document);
-    return status ? report(globals, verb, status, "%s", fault.text) : 0;
+    return status ? ask_report(globals, verb, status, &fault) : 0;
 }

@@ -11,6 +11,10 @@
 enum status ask(const struct globals *globals, const char *topic, struct buf *answer,
                 struct fault *fault) MUST_USE;
 
+// Says why there is no answer, and returns the exit status.
+int ask_report(const struct globals *globals, const char *verb, enum status status,
+               const struct fault *fault);
+
 // The ring of the cluster or, if `file` is not NULL, the document in that file; also its
 // text, if `text` is not NULL. On failure reports and returns the exit status, else 0.
 int ask_ring(const struct globals *globals, const char *verb, const char *file, struct ring *ring,

@@ -15,19 +15,6 @@ const struct option_spec options_keygen[] = {{.name = "name",
                                               .help = "who will use the key, for people and logs"},
                                              {0}};
 
-struct authorize_options {
-    const char *role;
-};
-
-const struct option_spec options_authorize[] = {
-    {.name = "role",
-     .kind = OPTION_TEXT,
-     .argument = "ROLE",
-     .value = "client",
-     .offset = offsetof(struct authorize_options, role),
-     .help = "reader: get, scan; client: and put, del; admin: and all else"},
-    {0}};
-
 static enum status check_place(const char *path, struct fault *fault)
 {
     char dir[FILE_PATH_SIZE];
@@ -65,28 +52,4 @@ int verb_keygen(struct globals *globals, int argc, char **argv)
     if (!status && (status = key_file_save(operands.values[0], true, &key, &fault)))
         unlink(public);
     return status ? report(globals, "keygen", status, "%s", fault.text) : 0;
-}
-
-int verb_authorize(struct globals *globals, int argc, char **argv)
-{
-    struct authorize_options options = {0};
-    struct operands operands;
-    if (!options_parse(globals, options_authorize, &options, argc, argv, &operands))
-        return operands.exit_status;
-    if (operands.count != 2)
-        return usage_error("authorize", "DIR and PUBFILE are needed");
-
-    enum role role;
-    if (role_parse(bytes_of_text(options.role), &role) || role == ROLE_PEER)
-        return usage_error("authorize", "--role %s: not one of reader, client, admin",
-                           options.role);
-    struct key_file key;
-    struct fault fault;
-    enum status status = file_status(key_file_load(operands.values[1], false, &key, &fault));
-    if (!status) {
-        key.role = role;
-        key.node = 0;
-        status = node_dir_authorize(operands.values[0], &key, &fault);
-    }
-    return status ? report(globals, "authorize", status, "%s", fault.text) : 0;
 }

@@ -12,13 +12,11 @@ int verb_metrics(struct globals *globals, int argc, char **argv)
     if (operands.count)
         return usage_error("metrics", "takes no arguments");
     struct buf text = {0};
-    struct fault fault;
+    struct fault fault = {""};
     int exit_status = 0;
     enum status status = ask(globals, "metrics", &text, &fault);
-    if (status == STATUS_UNREACHABLE || status == STATUS_TIMEOUT)
-        exit_status = argument_report(globals, "metrics", status, (struct bytes){0});
-    else if (status)
-        exit_status = report(globals, "metrics", status, "%s", fault.text);
+    if (status)
+        exit_status = ask_report(globals, "metrics", status, &fault);
     else
         print_bytes(buf_bytes(&text)); // main says it if that fails
     buf_release(&text);

@@ -1,5 +1,4 @@
 // dkv put, dkv del: one write.
-#include "base/text.h"
 #include "causal/token.h"
 #include "dkv/arguments.h"
 #include "dkv/client.h"
@@ -17,6 +16,7 @@ struct put_options {
     const char *context;
     const char *level;
     const char *request_id;
+    const char *ttl;
     bool sibling, strict, print_context, receipt;
 };
 
@@ -44,6 +44,7 @@ struct put_options {
 
 const struct option_spec options_put[] = {
     PUT_OPTION('f', "file", OPTION_TEXT, file, "FILE", "the value is the content of FILE"),
+    PUT_OPTION(0, "ttl", OPTION_TEXT, ttl, "SECONDS", "the value expires so long after it was put"),
     WRITE_OPTIONS,
     {0},
 };
@@ -137,10 +138,10 @@ static enum status read_arguments(struct write *write, struct operands *operands
     if (!status && options->context)
         status = argument_context(options->context, &write->context, fault);
     op->request = client_new_request_id(client);
-    if (!status && options->request_id &&
-        text_parse_hex(bytes_of_text(options->request_id), op->request.bytes,
-                       sizeof op->request.bytes, NULL))
-        status = fault_set(fault, STATUS_INVALID, "a request id is 32 hex digits");
+    if (!status)
+        status = argument_ttl(options->ttl, &op->ttl_ms, fault);
+    if (!status && options->request_id)
+        status = argument_request_id(options->request_id, &op->request, fault);
     if (!status && !(op->flags & PUT_DELETE))
         status = read_value(write, operands, fault);
     if (!status && operands->count)

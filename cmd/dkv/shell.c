@@ -271,10 +271,19 @@ static void send_call(struct call *call)
                                            (command->sibling ? PUT_KEEP_SIBLINGS : 0) |
                                            (shell->globals->json ? PUT_WANT_CONTEXT : 0)),
                         .keyspace = keyspace,
+                        .ttl_ms = command->ttl_ms,
                         .key = buf_bytes(&command->key),
                         .context = buf_bytes(&command->context),
                         .value = buf_bytes(&command->value)};
     client_put(shell->client, &op, deadline_ms, on_put, call);
+}
+
+// With --json both forms are taken: no verb begins so.
+static bool is_json_line(struct bytes line)
+{
+    while (line.size && (*line.data == ' ' || *line.data == '\t'))
+        line = bytes_of(line.data + 1, line.size - 1);
+    return line.size && (*line.data == '{' || *line.data == '[');
 }
 
 static void take_line(struct shell *shell, struct bytes line)
@@ -285,8 +294,9 @@ static void take_line(struct shell *shell, struct bytes line)
     call->command.strict = shell->options.strict;
     call->command.read_level = shell->read_level;
     call->command.write_level = shell->write_level;
-    enum status status = shell->globals->json ? command_parse_json(&call->command, line, &fault)
-                                              : command_parse_words(&call->command, line, &fault);
+    bool is_json = shell->globals->json && is_json_line(line);
+    enum status status = is_json ? command_parse_json(&call->command, line, &fault)
+                                 : command_parse_words(&call->command, line, &fault);
     if (status) {
         struct buf text = {0};
         text_escape_log(bytes_of_text(fault.text), &text);
@@ -321,12 +331,15 @@ static void run(struct shell *shell)
                                         "a line is longer than %d bytes", LINE_SIZE_MAX);
             return;
         }
-        if (client_in_flight(shell->client))
+        if (client_in_flight(shell->client)) {
             client_run(shell->client, wants_input ? STDIN_FILENO : -1, -1);
-        else if (shell->ended && shell->input_at == shell->input.size)
+            // An answer is written before we wait for more: it may be what the other end waits for.
+            if (!wants_input || poll(&(struct pollfd){STDIN_FILENO, POLLIN, 0}, 1, 0) <= 0)
+                continue;
+        } else if (shell->ended && shell->input_at == shell->input.size) {
             return;
-        struct pollfd wanted = {.fd = STDIN_FILENO, .events = POLLIN};
-        if (wants_input && (!client_in_flight(shell->client) || poll(&wanted, 1, 0) > 0))
+        }
+        if (wants_input)
             read_input(shell);
     }
 }

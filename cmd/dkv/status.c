@@ -1,3 +1,4 @@
+#include "dkv/ask.h"
 #include "dkv/node_status.h"
 
 #include "dkv/arguments.h"
@@ -76,12 +77,10 @@ int verb_status(struct globals *globals, int argc, char **argv)
     if (operands.count)
         return usage_error("status", "takes no arguments");
     struct node_status status = {0};
-    struct fault fault;
+    struct fault fault = {""};
     enum status failed = node_status_ask(globals, &status, &fault);
-    if (failed == STATUS_UNREACHABLE || failed == STATUS_TIMEOUT)
-        return argument_report(globals, "status", failed, (struct bytes){0});
     if (failed)
-        return report(globals, "status", failed, "%s", fault.text);
+        return ask_report(globals, "status", failed, &fault);
     if (globals->json)
         print_json(&status);
     else

@@ -44,8 +44,8 @@ const struct verb verbs[] = {
      "Lay out the directory of a new node", NULL, verb_init},
     {"keygen", "Nodes", "keygen FILE --name NAME", "Make a key pair for a client",
      "FILE is secret; FILE.pub is for 'dkv authorize'.\n", verb_keygen},
-    {"authorize", "Nodes", "authorize DIR PUBFILE --role ROLE",
-     "Let the holder of a key use a node", NULL, verb_authorize},
+    {"authorize", "Nodes", "authorize DIR PUBFILE [--role ROLE] | DIR --list | DIR --revoke KEY",
+     "Let the holder of a key use a node, or no longer", NULL, verb_authorize},
     {"local", "Nodes", "local up | down | status | start | stop | kill | pause | resume",
      "A cluster on this machine, to try and to test",
      "  up                        makes and starts it; prints 'export DKV_CLUSTER=...'\n"

@@ -168,10 +168,21 @@ same() { # KEY FILE: what is stored is the file, byte for byte
     fails_with 0 dkv get -R one k
 }
 
-@test "no router is 7, within the timeout" {
-    fails_with 7 dkv --cluster "ipc://$SANDBOX/nowhere.sock" --timeout 500 get k
-    fails_with 7 dkv --cluster "ipc://$SANDBOX/nowhere.sock" --timeout 500 put k v
-    assert_regex "$stderr" 'nowhere.sock'
+@test "nobody there is 7, at once whatever the timeout, and says where and why" {
+    local before=$SECONDS
+    fails_with 7 dkv --cluster "ipc://$SANDBOX/nowhere.sock" --timeout 60000 get k
+    assert_regex "$stderr" 'nowhere.sock: nobody listens there \(No such file or directory\)'
+    assert_regex "$stderr" 'dkv local up'
+    fails_with 7 dkv --cluster "ipc://$SANDBOX/nowhere.sock,tcp://127.0.0.1:1" --timeout 60000 put k v
+    assert_regex "$stderr" 'nowhere.sock: .*; tcp://127.0.0.1:1: nobody takes the connection'
+    fails_with 7 dkv --cluster "ipc://$SANDBOX/nowhere.sock" --timeout 60000 status
+    assert_regex "$stderr" 'nowhere.sock: nobody listens there'
+    ((SECONDS - before < 30))
+}
+
+@test "an endpoint where nobody is is passed over" {
+    assert_equal "$(dkv --cluster "ipc://$SANDBOX/nowhere.sock,$DKV_CLUSTER" put passed v &&
+        dkv --cluster "tcp://127.0.0.1:1,$DKV_CLUSTER" get passed)" v
 }
 
 @test "an unknown keyspace is 2" {
@@ -196,4 +207,35 @@ same() { # KEY FILE: what is stored is the file, byte for byte
     [[ -p $BATS_TEST_TMPDIR/pipe && -s $BATS_TEST_TMPDIR/read ]]
     dkv put --context "@$BATS_TEST_TMPDIR/read" device w
     assert_equal "$(dkv get device)" w
+}
+
+@test "a value that is put with --ttl expires, and get says when" {
+    dkv put --ttl 1 brief v
+    dkv put --ttl 3600 long v
+    local now expires
+    now=$(date +%s%3N)
+    expires=$(dkv get --json long | jq -r '.values[0].expires')
+    ((expires > now + 3500000 && expires < now + 3700000))
+    assert_equal "$(dkv get --json k 2>/dev/null | jq -r '.values[0].expires')" null
+    expired() { dkv get brief || (($? == 3)) && ! dkv get brief; }
+    eventually expired
+    fails_with 3 dkv get brief
+}
+
+@test "a ttl that is none is 2 and says what one is" {
+    local ttl
+    for ttl in 0 -1 1.5 never 99999999999999; do
+        fails_with 2 dkv put --ttl=$ttl ttl v
+        assert_regex "$stderr" "'$ttl' is no time to live; use whole seconds"
+    done
+    fails_with 2 dkv del --ttl 1 ttl
+    fails_with 3 dkv get ttl
+}
+
+@test "a request id of zeros names no request: 2" {
+    fails_with 2 dkv put --request-id 00000000000000000000000000000000 zeros v
+    assert_regex "$stderr" 'zeros names no request'
+    fails_with 2 dkv put --request-id 0011 zeros v
+    fails_with 2 dkv del --request-id 00000000000000000000000000000000 zeros
+    fails_with 3 dkv get zeros
 }

@@ -123,3 +123,54 @@ outcome() {
     assert_equal "$stderr" 'dkv: bench: invalid request: no such keyspace'
     ((SECONDS - before < 10))
 }
+
+@test "a coprocess gets each answer before it says more" {
+    local answer i
+    for options in '' '--json' '--json --pipeline 64'; do
+        # shellcheck disable=SC2086 # options are words
+        coproc SHELL_UNDER_TEST { dkv shell $options; }
+        local pid=$SHELL_UNDER_TEST_PID in=${SHELL_UNDER_TEST[1]} out=${SHELL_UNDER_TEST[0]}
+        for i in 1 2 3; do
+            echo "put co$i v" >&"$in"
+            IFS= read -r -t 10 answer <&"$out"
+            assert_regex "$answer" '^ok$|"status":0'
+        done
+        echo quit >&"$in"
+        wait "$pid"
+    done
+}
+
+@test "the last of several lines at once is answered while standard input is idle" {
+    local i answer
+    coproc PIPELINE { dkv shell --json --pipeline 8; }
+    local pid=$PIPELINE_PID in=${PIPELINE[1]} out=${PIPELINE[0]}
+    for i in $(seq 20); do
+        echo "{\"id\":$i,\"op\":\"put\",\"key\":\"p$i\",\"value\":\"v\"}"
+    done >&"$in"
+    for i in $(seq 20); do
+        IFS= read -r -t 10 answer <&"$out"
+        assert_equal "$(jq .status <<<"$answer")" 0
+    done
+    echo quit >&"$in"
+    wait "$pid"
+}
+
+@test "with --json a line is JSON or words" {
+    run dkv shell --json <<<$'put both v\n{"id":1,"op":"get","key":"both"}\n get both -R all\n\n# nothing'
+    assert_equal "$status" 0
+    assert_equal "$(jq -c '[.id, .status, .values[0].value]' <<<"$output")" \
+        $'[null,0,null]\n[1,0,"v"]\n[null,0,"v"]'
+    assert_equal "$(answer 'fly k' | jq -r '"\(.status) \(.error)"')" \
+        '2 unknown verb; use get, put, del or quit'
+}
+
+@test "put --ttl: the value is there, then it is not" {
+    assert_equal "$(dkv shell <<<$'put --ttl 1 mortal v\nget mortal\nget --ttl 1 mortal' || :)" \
+        $'ok\nv\n! 2 unknown option --ttl'
+    gone() { [[ $(dkv shell <<<'get mortal') == '! 3 not found' ]]; }
+    eventually gone
+    assert_equal "$(outcome '{"id":1,"op":"put","key":"m","value":"v","ttl":60}')" '1 0 null'
+    assert_equal "$(answer '{"op":"get","key":"m"}' | jq -r '.values[0].expires | type')" string
+    assert_regex "$(outcome '{"id":1,"op":"put","key":"m","value":"v","ttl":0}')" \
+        "^1 2 '0' is no time to live"
+}

@@ -412,7 +412,8 @@ static void begin(struct client *client, const struct client_request *request)
     flight->act = client->act = act;
     flight->request = *request;
     flight->deadline_ms =
-        now_ms(client) + (client->is_bulk ? BULK_MS : request->timeout_us / WORLD_MS);
+        now_ms(client) +
+        (client->is_bulk && !client->is_patient ? BULK_MS : request->timeout_us / WORLD_MS);
     memset(flight->scanned, 0, sizeof flight->scanned);
     client->flight_count++;
     world_note(client->world, "client %u asks n%u: %s %u of %s, level %u, flags %u%s",

@@ -42,7 +42,7 @@ struct client {
     const struct ring *ring;
     uint32_t port;
     uint32_t router;    // index of the node it talks to; may be set while it is idle
-    bool is_patient;    // of the examiner
+    bool is_patient;    // the examiner: one at a time, within the time of the request
     bool is_bulk;       // in no hurry
     bool notices;       // a router that ended, at once; else by its silence
     uint64_t copied;    // per mille of its messages that come twice
