@@ -531,7 +531,7 @@ enum status puts_on_found(struct router *router, uint32_t node, struct reader *b
         return STATUS_INVALID;
     unsigned owner;
     struct flight *flight = find(router, found.id, node, &owner, now);
-    if (!flight || flight->put.phase != PUT_FINDING)
+    if (!flight || flight->put.phase > PUT_WAITING)
         return STATUS_OK;
     enum put_conflict conflict = PUT_ALONE;
     if (!found.status && !look_into(router, flight, found.dot, found.record, &conflict))

@@ -167,6 +167,10 @@ static enum status write(struct store *store, const struct place *place, struct 
     return status;
 }
 
+// A write that lost to a greater hlc was not superseded by anybody's will; who asks whether it met
+// others must hear of it. In the memory of requests its dot has this bit.
+static const uint64_t beaten_bit = (uint64_t)1 << 63;
+
 enum find_state replica_find(const struct store *store, const struct place *place,
                              const struct request_id *request, struct dot *dot)
 {
@@ -181,7 +185,7 @@ enum find_state replica_find(const struct store *store, const struct place *plac
     const struct request_entry *entry = requests_find(&store->ledger.requests, &bound);
     if (!entry)
         return 0;
-    *dot = entry->dot;
+    *dot = (struct dot){entry->dot.actor, entry->dot.counter & ~beaten_bit};
     return FIND_SUPERSEDED;
 }
 
@@ -249,25 +253,22 @@ static void apply_context(struct store *store, const struct op_update *update)
     record_join(&store->local, &store->pure);
 }
 
-// lww: keeps the greatest. Those that lose are not superseded by anybody's will: their requests
-// are not remembered as applied, so that a retry is minted anew; but the UPDATE that minted them
-// must not do it again.
-static void settle_conflict(struct store *store, const struct place *place, struct record *record,
-                            struct moment now)
+// lww: keeps the greatest, and remembers those that lose as beaten.
+static void settle_conflict(struct store *store, const struct place *place, struct record *record)
 {
-    uint32_t mark = store->superseded_count;
+    uint32_t mark = store->superseded_count, kept = mark;
     if (place->conflict != RING_CONFLICT_LWW || record->count < 2)
         return;
     add_candidates(store, record);
     store->counts.lww_dropped += record_keep_greatest(record);
     for (uint32_t i = mark; i < store->superseded_count; i++) {
-        const struct ledger_superseded *beaten = &store->superseded[i];
-        struct request_id bound = bind_request(place, &beaten->request);
-        if (!record_find_dot(record, beaten->dot) &&
-            !fences_put(&store->fences, &bound, 0, now.mono_ms))
-            break; // too many: what is left to fear is a repeated message
+        struct ledger_superseded beaten = store->superseded[i];
+        bool has_lost = !record_find_dot(record, beaten.dot);
+        beaten.dot.counter |= beaten_bit;
+        if (has_lost)
+            store->superseded[kept++] = beaten;
     }
-    store->superseded_count = mark;
+    store->superseded_count = kept;
 }
 
 // The greatest hlc that is believed of others.
@@ -301,10 +302,14 @@ static uint64_t stamp(struct store *store, uint64_t floor, struct moment now)
 }
 
 // AGAIN is for a first dot that is live and that its context covers; if that is gone, there is
-// nothing to do any more.
-static bool must_mint_again(const struct store *store, const struct request_id *request)
+// nothing to do any more. In lww keyspaces it may be gone because it lost to what was told; so
+// there it is for what its context covers wholly.
+static bool must_mint_again(const struct store *store, const struct place *place,
+                            const struct request_id *request)
 {
     const struct record *record = &store->local;
+    if (place->conflict == RING_CONFLICT_LWW && record->count)
+        return clock_covers(&store->context, record->siblings[0].dot);
     for (uint32_t i = 0; i < record->count; i++) {
         if (request_id_equal(&record->siblings[i].request, request) &&
             clock_covers(&store->context, record->siblings[i].dot))
@@ -367,13 +372,13 @@ static enum status mint(struct store *store, const struct place *place,
         apply_context(store, update);
     record_update(record, &write_of, held);
     keep_superseded(store, record);
-    settle_conflict(store, place, record, now);
+    tell_superseded(store, updated);
+    settle_conflict(store, place, record);
     buf_clear(&store->encoded);
     record_encode(record, place->key, &store->encoded);
     enum status status = check_limits(store, record);
     if (status)
         return status;
-    tell_superseded(store, updated);
     bind_superseded(store, place, record);
     if (!store->dots)
         store->dots = xcalloc(store->dot_capacity = 8, sizeof *store->dots);
@@ -396,7 +401,8 @@ enum status replica_update(struct store *store, const struct place *place,
     if (!decode_context(store, place, update->context))
         return STATUS_INVALID;
     enum find_state known = replica_find(store, place, &update->request, &updated->dot);
-    bool is_again = (update->flags & UPDATE_AGAIN) && must_mint_again(store, &update->request);
+    bool is_again =
+        (update->flags & UPDATE_AGAIN) && must_mint_again(store, place, &update->request);
     if (known && !is_again)
         return repeat(store, updated);
     struct request_id bound = bind_request(place, &update->request);
@@ -424,20 +430,22 @@ static void count_lost_again(struct store *store, const struct place *place)
 }
 
 // Joins and encodes, if the incoming record cannot be stored as it came: its encoding is
-// canonical, so it can if it includes the local one. Returns the record that is the result.
-static const struct record *join(struct store *store, const struct place *place, struct moment now,
+// canonical, so it can if it includes the local one, and nothing of it was dropped. Returns the
+// record that is the result.
+static const struct record *join(struct store *store, const struct place *place, bool has_dropped,
                                  struct bytes *encoded)
 {
     struct record *local = &store->local;
     const struct record *incoming = &store->incoming;
     bool one_value = place->conflict == RING_CONFLICT_LWW && incoming->count > 1;
-    if (!one_value && (record_is_empty(local) || record_includes(incoming, local))) {
+    if (!has_dropped && !one_value &&
+        (record_is_empty(local) || record_includes(incoming, local))) {
         keep_superseded(store, incoming);
         return incoming;
     }
     record_join(local, incoming);
     keep_superseded(store, local);
-    settle_conflict(store, place, local, now);
+    settle_conflict(store, place, local);
     buf_clear(&store->encoded);
     record_encode(local, place->key, &store->encoded);
     *encoded = buf_bytes(&store->encoded);
@@ -452,9 +460,11 @@ static bool was_superseded(const struct store *store, const struct place *place,
     if (!clock_covers(&local->clock, dot) || record_find_dot(local, dot))
         return false;
     const struct sibling *sibling = record_find_dot(&store->incoming, dot);
-    struct dot known;
-    return place->conflict != RING_CONFLICT_LWW || !sibling ||
-           replica_find(store, place, &sibling->request, &known);
+    if (place->conflict != RING_CONFLICT_LWW || !sibling)
+        return true;
+    struct request_id bound = bind_request(place, &sibling->request);
+    const struct request_entry *entry = requests_find(&store->ledger.requests, &bound);
+    return entry && !(entry->dot.counter & beaten_bit);
 }
 
 // Tells what is held here if the write `dot` of the incoming record has not seen some of it. The
@@ -476,9 +486,33 @@ static void tell(struct store *store, const struct place *place, struct dot dot,
     merged->hlc_told = record_hlc_max(local);
 }
 
+// What comes of a request that was superseded here was made by another try of it. If it has seen
+// nothing of what is here, it has not seen what superseded the write either: its dot is covered,
+// and it is dropped. True if there was any.
+static bool drop_superseded(struct store *store, const struct place *place)
+{
+    struct record *incoming = &store->incoming;
+    uint32_t kept = 0, count = store->local.count ? incoming->count : 0;
+    for (uint32_t i = 0; i < store->local.count; i++) {
+        if (clock_covers(&incoming->clock, store->local.siblings[i].dot))
+            return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct sibling *sibling = &incoming->siblings[i];
+        struct request_id bound = bind_request(place, &sibling->request);
+        bool is_live = request_id_is_none(&sibling->request) ||
+                       record_find_request(&store->local, &sibling->request);
+        if (is_live || !requests_find(&store->ledger.requests, &bound))
+            incoming->siblings[kept++] = *sibling;
+    }
+    if (count)
+        incoming->count = kept;
+    return kept < count;
+}
+
 // Also what was superseded by the write, and may never have come here. What did come of another
 // try of such a request goes now, too. True if there was any.
-static bool take_requests(struct store *store, struct bytes requests)
+static bool take_requests(struct store *store, const struct place *place, struct bytes requests)
 {
     struct record *local = &store->local;
     struct reader list = reader_of(requests);
@@ -486,7 +520,8 @@ static bool take_requests(struct store *store, struct bytes requests)
     uint32_t count = local->count;
     while (superseded_next(&list, &one)) {
         add_candidate(store, one.dot, &one.request);
-        if (record_find_request(&store->incoming, &one.request))
+        if (place->conflict == RING_CONFLICT_LWW ||
+            record_find_request(&store->incoming, &one.request))
             continue; // it was superseded by its own second dot
         uint32_t kept = 0;
         for (uint32_t i = 0; i < local->count; i++) {
@@ -510,10 +545,12 @@ enum status replica_merge(struct store *store, const struct place *place,
     ledger_count(&entry, local, place->engine_key, -1);
     store->superseded_count = 0;
     add_candidates(store, local);
-    bool has_dropped = take_requests(store, merge->requests);
     // Even what is superseded already adds its dots to the seen-clock.
     entry.dot_count = collect_new_dots(store, place, incoming);
     add_candidates(store, incoming);
+    bool has_dropped = place->conflict != RING_CONFLICT_LWW && drop_superseded(store, place);
+    if (!has_dropped)
+        has_dropped = take_requests(store, place, merge->requests);
     if (!has_dropped && record_includes(local, incoming)) {
         keep_superseded(store, local);
         bind_superseded(store, place, local);
@@ -524,7 +561,7 @@ enum status replica_merge(struct store *store, const struct place *place,
     }
     count_lost_again(store, place);
     struct bytes encoded = merge->record;
-    const struct record *result = join(store, place, now, &encoded);
+    const struct record *result = join(store, place, has_dropped, &encoded);
     if (encoded.size > record_joined_size_max(store->options.record_size_max))
         return STATUS_TOO_LARGE;
     bind_superseded(store, place, result);

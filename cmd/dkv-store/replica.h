@@ -30,8 +30,7 @@ enum status replica_read(struct store *store, const struct place *place,
                          struct fault *fault) MUST_USE;
 
 // Has this request been applied to the record in store->local? Then *dot is what it became. 0:
-// nothing is known of it. In lww keyspaces a write that lost to a greater hlc by chance counts
-// as unknown: nobody meant to supersede it.
+// nothing is known of it.
 enum find_state replica_find(const struct store *store, const struct place *place,
                              const struct request_id *request, struct dot *dot);
 

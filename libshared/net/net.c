@@ -1,4 +1,4 @@
-#include "net/net.h"
+#include "net/state.h"
 
 #include "base/endian.h"
 #include "base/xalloc.h"
@@ -16,9 +16,7 @@
 #include <zmq.h>
 
 enum {
-    SELF_TEST_MS = 2000,
-    FAREWELL_MS = 100, // for answers that are on their way when the net closes
-    LISTENERS_MAX = ZAP_DOORS_MAX,
+    FAREWELL_MS = 100,   // for answers that are on their way when the net closes
     ROUTING_ID_SIZE = 5, // a zero byte and the number that ROUTER gave the connection
     NUMBER_BITS = 40,    // of a link_id; the listener is above
 };
@@ -31,66 +29,6 @@ enum {
     STRANGERS_MAX = 384,
     CREDIT_MAX = 128,
     CREDIT_PER_S = 16,
-};
-
-struct listener {
-    void *socket;
-    struct door door;
-    char *endpoint;
-    bool is_unsure; // see struct source
-};
-
-struct link {
-    void *socket; // NULL = free
-    void *monitor;
-    char *endpoint;
-    char server_key[41];
-    bool is_connected;        // as far as the monitor said
-    bool is_lost;             // not yet told to the caller
-    bool is_unsure;           // see struct source
-    enum net_failure failure; // of the last attempt, not yet told to the caller
-};
-
-// What one poll item is: a listener, a link, or the monitor of a link.
-//
-// zmq_poll() asks every socket at every turn, which costs more than all else while little
-// happens. So we poll() the sockets' descriptors (ZMQ_FD) and ask only those that moved.
-// Such a descriptor speaks of commands, not of messages, and any call on the socket may
-// swallow what it had to say: after a send, or a receive that was not the last, the socket
-// is `unsure` and is asked (ZMQ_EVENTS) before the next wait.
-struct source {
-    enum source_kind { SOURCE_LISTENER, SOURCE_LINK, SOURCE_MONITOR } kind;
-    uint32_t index;
-    void *socket;
-};
-
-struct net {
-    struct net_options options;
-    void *context;
-    struct zap zap;
-    struct guard *guard;        // of the listeners; NULL without
-    struct guard_refusals shut; // as last asked
-    struct listener listeners[LISTENERS_MAX];
-    uint32_t listener_count;
-    struct link *links; // by number
-    uint32_t link_count;
-    uint32_t lost_count;
-    uint64_t monitor_serial; // names of monitors are never used again
-
-    // Descriptors: of the ZAP handler, of each source, and the caller's.
-    struct pollfd *items;
-    struct source *sources;
-    uint32_t source_count;
-    uint32_t source_capacity;
-    bool is_stale; // sockets came or went since the items were listed
-
-    struct source *ready; // have messages; as many as sources at most
-    uint32_t ready_count;
-    uint32_t ready_next;
-    zmq_msg_t message; // the last one received
-
-    uint64_t unauthorised_count;
-    uint64_t malformed_count;
 };
 
 enum status net_open(struct net **net, const struct net_options *options, struct fault *fault)
@@ -562,57 +500,6 @@ struct net_refusals net_refusals(struct net *net)
         .stranger = net->zap.refused,
         .crowder = net->shut.last,
     };
-}
-
-// Serves the ZAP handler until the monitor of a stranger's connection tells how it ended.
-static enum status await_refusal(struct net *net, void *monitor, const char *endpoint,
-                                 struct fault *fault)
-{
-    uint64_t deadline_ms = clock_mono_ms() + SELF_TEST_MS;
-    for (uint64_t now_ms; (now_ms = clock_mono_ms()) < deadline_ms;) {
-        zmq_pollitem_t items[] = {{.socket = net->zap.socket, .events = ZMQ_POLLIN},
-                                  {.socket = monitor, .events = ZMQ_POLLIN}};
-        zmq_poll(items, 2, (long)(deadline_ms - now_ms));
-        zap_serve(&net->zap);
-        int event = monitor_next(monitor, NULL);
-        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
-            return fault_set(fault, STATUS_REFUSED, "%s lets strangers in", endpoint);
-        if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-            return STATUS_OK;
-    }
-    return fault_set(fault, STATUS_TIMEOUT, "%s did not refuse a stranger in time", endpoint);
-}
-
-static enum status test_listener(struct net *net, const struct listener *listener,
-                                 struct fault *fault)
-{
-    struct net_options options = net->options;
-    net_keys_generate(&options.keys);
-    char name[48];
-    snprintf(name, sizeof name, "inproc://monitor-%llu", (unsigned long long)net->monitor_serial++);
-    void *socket, *monitor;
-    enum status status =
-        socket_connect(net->context, &options, listener->endpoint, net->options.keys.public_key,
-                       name, &socket, &monitor, fault);
-    if (status)
-        return status;
-    uint64_t refused_count = net->zap.refused_count; // the test is not news
-    status = await_refusal(net, monitor, listener->endpoint, fault);
-    net->zap.refused_count = refused_count;
-    zmq_socket_monitor(socket, NULL, 0);
-    zmq_close(monitor);
-    zmq_close(socket);
-    return status;
-}
-
-enum status net_self_test(struct net *net, struct fault *fault)
-{
-    enum status status = STATUS_OK;
-    for (uint32_t i = 0; !status && i < net->listener_count; i++) {
-        if (net->listeners[i].door.kind == DOOR_CURVE)
-            status = test_listener(net, &net->listeners[i], fault);
-    }
-    return status;
 }
 
 void net_keys_generate(struct net_keys *keys)

@@ -193,15 +193,17 @@ struct put_step put_start_merging(struct put *put, const struct put_start *start
 struct put_step put_on_found(struct put *put, uint8_t owner, enum status status,
                              enum put_conflict conflict)
 {
-    if (put->phase != PUT_FINDING || !(put->asked & bit(owner)))
-        return nothing();
+    bool is_looking = put->phase == PUT_FINDING || put->phase == PUT_WAITING;
+    bool was_asked = put->asked & bit(owner);
     put->asked &= (owner_mask)~bit(owner);
-    if (status == STATUS_OK) {
+    if (is_looking && status == STATUS_OK) { // also of one that was given up meanwhile
         put->coordinator = (int8_t)owner;
         put->sent = true;
         hear(put, owner, conflict);
         return judge(put, start_merging(put, all(put)));
     }
+    if (put->phase != PUT_FINDING || !was_asked)
+        return nothing();
     if (status == STATUS_NOT_FOUND)
         put->fenced |= bit(owner);
     if (put->asked)

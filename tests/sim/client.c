@@ -1,6 +1,6 @@
 #include "sim/client.h"
 
-enum { CONNECT_MS = 250, COPY_LATER_MS = 1500, BULK_MS = 11 * 1000, GHOST = NETWORK_PORTS_MAX - 1 };
+enum { CONNECT_MS = 250, COPY_LATER_MS = 1500, BULK_MS = 11 * 1000 };
 
 static void receive(void *self, const struct arrival *arrival, struct buf *bytes);
 static void begin_random(void *self, struct event *event);
@@ -38,7 +38,7 @@ void client_init(struct client *client, uint32_t index, struct world *world,
         client->flights[i].client = client;
     network->ports[client->port] = (struct port){.receive = receive, .self = client};
     network_start(network, client->port);
-    network->ports[GHOST] = (struct port){.receive = receive_nothing, .up = true};
+    network->ports[NETWORK_GHOST] = (struct port){.receive = receive_nothing, .up = true};
 }
 
 void client_release(struct client *client)
@@ -117,7 +117,7 @@ static void send_copy(void *self, struct event *event)
     if (!may_come_twice(client, buf_bytes(&event->bytes)))
         return;
     world_sometimes(client->world, SOMETIMES_COPIED, event->bytes.data[3] == MESSAGE_PUT);
-    network_send_port_take(client->network, GHOST, NETWORK_ROUTER + (uint32_t)event->a,
+    network_send_port_take(client->network, NETWORK_GHOST, NETWORK_ROUTER + (uint32_t)event->a,
                            &event->bytes);
 }
 

@@ -117,20 +117,36 @@ static unsigned quorum_of(const struct history_key *key)
     return key->n / 2 + 1;
 }
 
-// Whether the clock covers the write, or what superseded it.
-static bool accounts_for(const struct history_key *key, const struct clock *clock, uint32_t mint)
+// Whether the clock covers the write, by any of its tries, or what superseded it.
+static bool accounts_for(struct history *history, const struct history_key *key,
+                         const struct clock *clock, uint32_t number)
 {
-    const struct mint *at = &key->mints[mint];
-    bool does = clock_covers(clock, at->dot);
-    for (uint32_t i = 0; !does && i < at->superseder_count; i++)
-        does = accounts_for(key, clock, at->superseders[i]);
+    struct act *act = history_act(history, number);
+    bool does = false;
+    if (act->mark == history->mark)
+        return false; // it was looked at
+    act->mark = history->mark;
+    for (uint32_t i = 0; !does && i < key->mint_count; i++) {
+        const struct mint *mint = &key->mints[i];
+        if (mint->act != number)
+            continue;
+        does = clock_covers(clock, mint->dot);
+        for (uint32_t j = 0; !does && j < mint->superseder_count; j++)
+            does = accounts_for(history, key, clock, key->mints[mint->superseders[j]].act);
+    }
     return does;
 }
 
-static bool wins_over(const struct history_key *key, uint32_t mint, uint32_t before)
+// In lww keyspaces it, or one that was written at the same time, has to be greater.
+static bool wins_over(struct history *history, const struct history_key *key, uint32_t mint,
+                      uint32_t before, uint64_t before_end_us)
 {
-    return accounts_for(key, &key->mints[mint].made, before) ||
-           (key->is_lww && key->mints[mint].hlc > key->mints[before].hlc);
+    history->mark++;
+    bool wins = accounts_for(history, key, &key->mints[mint].made, key->mints[before].act);
+    for (uint32_t i = 0; key->is_lww && !wins && i < key->mint_count; i++)
+        wins = history_act(history, key->mints[i].act)->begin_us > before_end_us &&
+               key->mints[i].hlc > key->mints[before].hlc;
+    return wins;
 }
 
 // Whether enough owners were heard: those that may answer with fewer promise less.
@@ -151,7 +167,8 @@ static void check_validated(struct history *history, const struct act *act)
         if (before->key == act->key && before->kind <= ACT_DELETE && before->status == STATUS_OK &&
             before->end_us && before->end_us < act->begin_us &&
             before->count + quorum_of(key) > key->n && find_mint(key, before->dot) >= 0 &&
-            !wins_over(key, (uint32_t)index, (uint32_t)find_mint(key, before->dot)))
+            !wins_over(history, key, (uint32_t)index, (uint32_t)find_mint(key, before->dot),
+                       before->end_us))
             world_fail(history->world,
                        "%s: blind put %u has not seen put %u, which was answered before it began",
                        key->name, act->number, before->number);
@@ -424,9 +441,9 @@ void history_check_context(struct history *history, const struct act *act,
                    act->number);
     for (uint32_t i = 0; i < key->mint_count && !history->world->failed; i++) {
         const struct mint *mint = &key->mints[i];
+        // (What lost by its hlc has no history in lww keyspaces.)
         if (clock_covers(returned, mint->dot) && !clock_covers(given, mint->dot) &&
-            mint->act != act->names && !was_superseded_by(key, mint, act) &&
-            !was_beaten(key, returned, mint))
+            mint->act != act->names && !was_superseded_by(key, mint, act) && !key->is_lww)
             world_fail(history->world,
                        "%s: the context of put %u covers operation %u, which it never met",
                        key->name, act->number, mint->act);

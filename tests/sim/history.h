@@ -61,6 +61,7 @@ struct act {
     enum status status;
     struct dot dot; // that it was told to have become; counter 0 = not told
     uint32_t mint_count;
+    uint32_t mark;                           // of the last walk that met it
     struct act_try tries[HISTORY_TRIES_MAX]; // in the order in which the client sent them
     uint32_t try_count;
 };
@@ -95,6 +96,7 @@ struct history {
     struct act **acts;
     uint32_t act_count, act_capacity;
     uint64_t salt;
+    uint32_t mark;
 };
 
 void history_init(struct history *history, struct world *world);

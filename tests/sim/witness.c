@@ -147,7 +147,7 @@ void witness_put(struct node *node, const struct arrival *arrival, const struct 
 {
     const struct history *history = node->settings->history;
     const struct act *act = history_act_of(history, &put->request);
-    if (!act)
+    if (!act || (uint32_t)arrival->link == NETWORK_GHOST)
         return;
     const struct history_key *key = &history->keys[act->key];
     const struct ring_keyspace *keyspace = ring_keyspace(node->settings->ring, key->keyspace);
@@ -225,7 +225,7 @@ void witness_found(struct node *node, const struct message_header *header, struc
     struct op_found found;
     for (unsigned i = 0; i < header->count && !op_decode_found(&found, body); i++) {
         const struct flight *flight = flights_find(&node->router.flights, found.id);
-        if (flight && flight->kind == FLIGHT_PUT && flight->put.phase == PUT_FINDING &&
+        if (flight && flight->kind == FLIGHT_PUT && flight->put.phase <= PUT_WAITING &&
             !found.status)
             history_on_found(node->settings->history, &flight->request, flight->try);
     }

@@ -362,6 +362,20 @@ TEST(a_retry_that_missed_an_owner_waits_and_is_minted_by_one_that_was_fenced)
     assert_int_equal(put_on_waited(&put).update, 1);
 }
 
+TEST(an_owner_that_was_given_up_and_tells_after_all_is_believed)
+{
+    struct put_step step;
+    struct put put = finding(&step);
+    put_on_failed(&put, 0);
+    assert_int_equal(put_on_found(&put, 0, STATUS_OK, PUT_ALONE).merge, 6);
+    put = finding(&step);
+    put_on_failed(&put, 0);
+    put_on_found(&put, 1, STATUS_NOT_FOUND, PUT_ALONE);
+    assert_true(put_on_found(&put, 2, STATUS_NOT_FOUND, PUT_ALONE).wait);
+    assert_int_equal(put_on_found(&put, 0, STATUS_OK, PUT_ALONE).merge, 6);
+    assert_int_equal(put_on_waited(&put).update, -1);
+}
+
 TEST(a_retry_is_never_called_not_written)
 {
     struct put_step step;
@@ -440,6 +454,7 @@ TESTS(RUN(the_first_live_owner_coordinates), RUN(what_was_minted_goes_to_all_oth
       RUN(a_write_with_a_context_is_not_validated),
       RUN(a_retry_mints_at_once_when_every_owner_was_fenced),
       RUN(a_retry_that_missed_an_owner_waits_and_is_minted_by_one_that_was_fenced),
+      RUN(an_owner_that_was_given_up_and_tells_after_all_is_believed),
       RUN(a_retry_is_never_called_not_written),
       RUN(a_first_try_that_was_superseded_is_merged_and_nothing_is_minted),
       RUN(an_update_that_came_too_late_is_sent_again_to_the_same_owner),

@@ -1,0 +1,71 @@
+// state.h - what a net consists of; for net.c and self_test.c alone.
+#pragma once
+
+#include "net/guard.h"
+#include "net/net.h"
+#include "net/zap.h"
+
+#include <poll.h>
+#include <zmq.h>
+
+enum { LISTENERS_MAX = ZAP_DOORS_MAX };
+
+struct listener {
+    void *socket;
+    struct door door;
+    char *endpoint;
+    bool is_unsure; // see struct source
+};
+
+struct link {
+    void *socket; // NULL = free
+    void *monitor;
+    char *endpoint;
+    char server_key[41];
+    bool is_connected;        // as far as the monitor said
+    bool is_lost;             // not yet told to the caller
+    bool is_unsure;           // see struct source
+    enum net_failure failure; // of the last attempt, not yet told to the caller
+};
+
+// What one poll item is: a listener, a link, or the monitor of a link.
+//
+// zmq_poll() asks every socket at every turn, which costs more than all else while little
+// happens. So we poll() the sockets' descriptors (ZMQ_FD) and ask only those that moved.
+// Such a descriptor speaks of commands, not of messages, and any call on the socket may
+// swallow what it had to say: after a send, or a receive that was not the last, the socket
+// is `unsure` and is asked (ZMQ_EVENTS) before the next wait.
+struct source {
+    enum source_kind { SOURCE_LISTENER, SOURCE_LINK, SOURCE_MONITOR } kind;
+    uint32_t index;
+    void *socket;
+};
+
+struct net {
+    struct net_options options;
+    void *context;
+    struct zap zap;
+    struct guard *guard;        // of the listeners; NULL without
+    struct guard_refusals shut; // as last asked
+    struct listener listeners[LISTENERS_MAX];
+    uint32_t listener_count;
+    struct link *links; // by number
+    uint32_t link_count;
+    uint32_t lost_count;
+    uint64_t monitor_serial; // names of monitors are never used again
+
+    // Descriptors: of the ZAP handler, of each source, and the caller's.
+    struct pollfd *items;
+    struct source *sources;
+    uint32_t source_count;
+    uint32_t source_capacity;
+    bool is_stale; // sockets came or went since the items were listed
+
+    struct source *ready; // have messages; as many as sources at most
+    uint32_t ready_count;
+    uint32_t ready_next;
+    zmq_msg_t message; // the last one received
+
+    uint64_t unauthorised_count;
+    uint64_t malformed_count;
+};
