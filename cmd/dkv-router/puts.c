@@ -80,8 +80,8 @@ static uint8_t update_flags(const struct flight *flight)
 {
     bool keeps = flight->has_context || (flight->flags & PUT_KEEP_SIBLINGS);
     uint8_t what = flight->flags & PUT_DELETE ? UPDATE_DELETE : 0;
-    return flight->put.again ? what | UPDATE_AGAIN
-                             : what | (keeps ? UPDATE_KEEP_SIBLINGS : UPDATE_BLIND);
+    uint8_t again = UPDATE_AGAIN | (flight->put.was_found ? 0 : UPDATE_FRESH);
+    return flight->put.again ? what | again : what | (keeps ? UPDATE_KEEP_SIBLINGS : UPDATE_BLIND);
 }
 
 static void send_update(struct router *router, struct flight *flight, unsigned owner,
@@ -517,7 +517,9 @@ enum status puts_on_merged(struct router *router, uint32_t node, struct reader *
         raise(&flight->hlc_floor, merged.hlc_told + 1);
     }
     struct put_step step = put_on_merged(&flight->put, (uint8_t)owner, (enum status)merged.status,
-                                         merged.told.size ? PUT_MET_OTHERS : PUT_ALONE);
+                                         merged.flags & MERGED_SUPERSEDED ? PUT_SUPERSEDED
+                                         : merged.told.size               ? PUT_MET_OTHERS
+                                                                          : PUT_ALONE);
     router->counts.again += flight->put.again && !was_again;
     take_step(router, flight, step, (struct minted){0}, now, outbox);
     return STATUS_OK;
@@ -536,6 +538,8 @@ enum status puts_on_found(struct router *router, uint32_t node, struct reader *b
     enum put_conflict conflict = PUT_ALONE;
     if (!found.status && !look_into(router, flight, found.dot, found.record, &conflict))
         found.status = STATUS_CORRUPT;
+    if (found.state == FIND_BEATEN)
+        conflict = PUT_MET_OTHERS;
     struct put_step step =
         put_on_found(&flight->put, (uint8_t)owner, (enum status)found.status, conflict);
     take_step(router, flight, step, (struct minted){.record = found.record}, now, outbox);

@@ -167,9 +167,16 @@ static enum status write(struct store *store, const struct place *place, struct 
     return status;
 }
 
-// A write that lost to a greater hlc was not superseded by anybody's will; who asks whether it met
-// others must hear of it. In the memory of requests its dot has this bit.
+// A write that lost to a greater hlc was not superseded by anybody's will: as long as that one is
+// there, who asks whether it met others must hear of it. The memory of requests has the dot of the
+// winner instead of its own, with this bit.
 static const uint64_t beaten_bit = (uint64_t)1 << 63;
+
+static bool is_beaten(const struct store *store, const struct request_entry *entry)
+{
+    struct dot winner = {entry->dot.actor, entry->dot.counter & ~beaten_bit};
+    return (entry->dot.counter & beaten_bit) && record_find_dot(&store->local, winner);
+}
 
 enum find_state replica_find(const struct store *store, const struct place *place,
                              const struct request_id *request, struct dot *dot)
@@ -185,8 +192,8 @@ enum find_state replica_find(const struct store *store, const struct place *plac
     const struct request_entry *entry = requests_find(&store->ledger.requests, &bound);
     if (!entry)
         return 0;
-    *dot = (struct dot){entry->dot.actor, entry->dot.counter & ~beaten_bit};
-    return FIND_SUPERSEDED;
+    *dot = entry->dot.counter & beaten_bit ? (struct dot){0} : entry->dot;
+    return is_beaten(store, entry) ? FIND_BEATEN : FIND_SUPERSEDED;
 }
 
 enum status replica_find_or_fence(struct store *store, const struct place *place,
@@ -264,6 +271,7 @@ static void settle_conflict(struct store *store, const struct place *place, stru
     for (uint32_t i = mark; i < store->superseded_count; i++) {
         struct ledger_superseded beaten = store->superseded[i];
         bool has_lost = !record_find_dot(record, beaten.dot);
+        beaten.dot = record->siblings[0].dot;
         beaten.dot.counter |= beaten_bit;
         if (has_lost)
             store->superseded[kept++] = beaten;
@@ -303,12 +311,16 @@ static uint64_t stamp(struct store *store, uint64_t floor, struct moment now)
 
 // AGAIN is for a first dot that is live and that its context covers; if that is gone, there is
 // nothing to do any more. In lww keyspaces it may be gone because it lost to what was told; so
-// there it is for what its context covers wholly.
+// there it is for what its context covers wholly, if it is fresh or known to have lost.
 static bool must_mint_again(const struct store *store, const struct place *place,
-                            const struct request_id *request)
+                            const struct op_update *update)
 {
     const struct record *record = &store->local;
-    if (place->conflict == RING_CONFLICT_LWW && record->count)
+    const struct request_id *request = &update->request;
+    struct dot dot;
+    bool has_lost =
+        (update->flags & UPDATE_FRESH) || replica_find(store, place, request, &dot) == FIND_BEATEN;
+    if (place->conflict == RING_CONFLICT_LWW && has_lost && record->count)
         return clock_covers(&store->context, record->siblings[0].dot);
     for (uint32_t i = 0; i < record->count; i++) {
         if (request_id_equal(&record->siblings[i].request, request) &&
@@ -401,8 +413,7 @@ enum status replica_update(struct store *store, const struct place *place,
     if (!decode_context(store, place, update->context))
         return STATUS_INVALID;
     enum find_state known = replica_find(store, place, &update->request, &updated->dot);
-    bool is_again =
-        (update->flags & UPDATE_AGAIN) && must_mint_again(store, place, &update->request);
+    bool is_again = (update->flags & UPDATE_AGAIN) && must_mint_again(store, place, update);
     if (known && !is_again)
         return repeat(store, updated);
     struct request_id bound = bind_request(place, &update->request);
@@ -452,8 +463,8 @@ static const struct record *join(struct store *store, const struct place *place,
     return local;
 }
 
-// Whether the write was superseded here before it came. In lww keyspaces it may only have
-// lost; then its request is not remembered.
+// Whether the write was superseded here before it came. In lww keyspaces it may only have lost,
+// and must win after all.
 static bool was_superseded(const struct store *store, const struct place *place, struct dot dot)
 {
     const struct record *local = &store->local;
@@ -464,20 +475,26 @@ static bool was_superseded(const struct store *store, const struct place *place,
         return true;
     struct request_id bound = bind_request(place, &sibling->request);
     const struct request_entry *entry = requests_find(&store->ledger.requests, &bound);
-    return entry && !(entry->dot.counter & beaten_bit);
+    return entry && !is_beaten(store, entry);
 }
 
 // Tells what is held here if the write `dot` of the incoming record has not seen some of it. The
 // whole clock, not only what it has not seen: a clock that covers a write must cover what that
 // one superseded, or it would stand beside its successor where nothing else is known of it.
-static void tell(struct store *store, const struct place *place, struct dot dot,
+static void tell(struct store *store, const struct place *place, const struct op_merge *merge,
                  struct op_merged *merged)
 {
     const struct record *local = &store->local;
     uint32_t seen_count = 0;
     for (uint32_t i = 0; i < local->count; i++)
         seen_count += clock_covers(&store->incoming.clock, local->siblings[i].dot);
-    if (!dot.counter || seen_count == local->count || was_superseded(store, place, dot))
+    if (!merge->dot.counter)
+        return;
+    if (was_superseded(store, place, merge->dot)) {
+        merged->flags |= MERGED_SUPERSEDED;
+        return;
+    }
+    if (seen_count == local->count)
         return;
     store->counts.told++;
     buf_clear(&store->clock_bytes);
@@ -540,7 +557,7 @@ enum status replica_merge(struct store *store, const struct place *place,
     const struct record *incoming = &store->incoming;
     if (is_forged(store, place, &incoming->clock))
         return STATUS_INVALID;
-    tell(store, place, merge->dot, merged);
+    tell(store, place, merge, merged);
     struct ledger_entry entry = {.now_ms = now.mono_ms};
     ledger_count(&entry, local, place->engine_key, -1);
     store->superseded_count = 0;

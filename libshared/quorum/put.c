@@ -198,7 +198,7 @@ struct put_step put_on_found(struct put *put, uint8_t owner, enum status status,
     put->asked &= (owner_mask)~bit(owner);
     if (is_looking && status == STATUS_OK) { // also of one that was given up meanwhile
         put->coordinator = (int8_t)owner;
-        put->sent = true;
+        put->sent = put->was_found = true;
         hear(put, owner, conflict);
         return judge(put, start_merging(put, all(put)));
     }
@@ -276,7 +276,7 @@ struct put_step put_on_merged(struct put *put, uint8_t owner, enum status status
 {
     if (put->phase != PUT_MERGING || !(put->merging & bit(owner)))
         return nothing();
-    if (status == STATUS_OK || conflict == PUT_MET_OTHERS) // who has no room has told, too
+    if (status == STATUS_OK || conflict != PUT_ALONE) // who has no room has told, too
         hear(put, owner, conflict);
     return take_ack(put, owner, status);
 }

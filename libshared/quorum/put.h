@@ -61,6 +61,7 @@ struct put {
     uint8_t phase;      // enum put_phase
     int8_t coordinator; // -1 = none yet
     bool validate, strict;
+    bool was_found;    // the record is an earlier try's
     bool met_others;   // somebody told something
     bool again;        // the second dot
     bool is_over;      // set by the caller: this try may mint no more

@@ -249,8 +249,9 @@ struct op_scanned {
 enum update_flags {
     UPDATE_DELETE = 1,
     UPDATE_KEEP_SIBLINGS = 2,
-    UPDATE_BLIND = 4, // supersede what the coordinator's record holds, besides the context
-    UPDATE_AGAIN = 8, // the request has a dot, which met others: give it one that covers them
+    UPDATE_BLIND = 4,  // supersede what the coordinator's record holds, besides the context
+    UPDATE_AGAIN = 8,  // the request has a dot, which met others: give it one that covers them
+    UPDATE_FRESH = 16, // this very try made that dot: nobody can have meant to supersede it before
 };
 
 struct op_update { // to the coordinator's store, which gives the write its dot
@@ -304,7 +305,10 @@ struct op_merge {
     struct bytes record;   // sized
 };
 
-enum merged_flags { MERGED_LOST = 1 }; // the owner may lack what it had known
+enum merged_flags {
+    MERGED_LOST = 1,       // the owner may lack what it had known
+    MERGED_SUPERSEDED = 2, // the write was superseded here: there is nothing to validate
+};
 
 struct op_merged {
     uint64_t id;
@@ -340,7 +344,8 @@ struct op_find {
 enum find_state {
     FIND_LIVE = 1,       // a sibling of the record is of this request
     FIND_SUPERSEDED = 2, // the record covers it, and does not have it
-    FIND_PURGED = 4,     // it was written; nothing of it is left
+    FIND_BEATEN = 3, // lww: it lost to a greater hlc that is there; nobody meant to supersede it
+    FIND_PURGED = 4, // it was written; nothing of it is left
 };
 
 struct op_found {

@@ -111,11 +111,28 @@ static bool may_come_twice(const struct client *client, struct bytes message)
     return true;
 }
 
+// Somebody else uses the same request ids again, and says so.
+static void make_retries(struct client *client, struct buf *message)
+{
+    struct reader body = reader_of(buf_bytes(message));
+    reader_bytes(&body, MESSAGE_HEADER_SIZE);
+    while (message->data[3] == MESSAGE_PUT && reader_left(&body)) {
+        struct put_try again = {.is_repeated = true,
+                                .name = random_u64(&client->world->random),
+                                .budget_ms = 4 * COPY_LATER_MS,
+                                .young_ms = 300,
+                                .wait_ms = 900};
+        op_put_set_try(message->data + (message->size - reader_left(&body)), &again);
+        reader_sized(&body);
+    }
+}
+
 static void send_copy(void *self, struct event *event)
 {
     struct client *client = self;
     if (!may_come_twice(client, buf_bytes(&event->bytes)))
         return;
+    make_retries(client, &event->bytes);
     world_sometimes(client->world, SOMETIMES_COPIED, event->bytes.data[3] == MESSAGE_PUT);
     network_send_port_take(client->network, NETWORK_GHOST, NETWORK_ROUTER + (uint32_t)event->a,
                            &event->bytes);

@@ -291,6 +291,18 @@ TEST(an_owner_that_cannot_take_the_record_tells_nevertheless)
     assert_int_equal(put_on_merged(&put, 1, STATUS_TOO_LARGE, PUT_MET_OTHERS).update, 0);
 }
 
+TEST(what_was_superseded_somewhere_gets_no_second_dot)
+{
+    struct put put = merging_blind();
+    put_on_durable(&put, 0, STATUS_OK);
+    expect_answer(put_on_merged(&put, 1, STATUS_OK, PUT_SUPERSEDED), STATUS_OK);
+    put = merging_blind();
+    put.w = needs_of(3, 3);
+    put.r = needs_of(3, 3);
+    put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS);
+    assert_int_equal(put_on_merged(&put, 2, STATUS_OK, PUT_SUPERSEDED).update, -1);
+}
+
 TEST(a_second_dot_is_asked_of_who_told_if_the_coordinator_is_gone)
 {
     struct put put = merging_blind();
@@ -448,6 +460,7 @@ TESTS(RUN(the_first_live_owner_coordinates), RUN(what_was_minted_goes_to_all_oth
       RUN(a_blind_write_that_met_others_gets_a_second_dot_before_the_answer),
       RUN(all_r_are_heard_before_the_second_dot),
       RUN(an_owner_that_cannot_take_the_record_tells_nevertheless),
+      RUN(what_was_superseded_somewhere_gets_no_second_dot),
       RUN(a_second_dot_is_asked_of_who_told_if_the_coordinator_is_gone),
       RUN(a_first_try_that_is_found_with_others_is_merged_until_r_told_and_gets_a_second_dot),
       RUN(a_second_dot_that_fails_leaves_the_write_indeterminate),
