@@ -64,6 +64,7 @@ static void answer(struct router *router, const struct flight *flight, enum stat
         .id = flight->client_id,
         .status = (uint8_t)status,
         .acked = mask_count(flight->put.acked),
+        .is_void = !flight->put.sent,
         .keyspace = flight->keyspace,
         .epoch = router->ring->epoch,
         .dot = flight->dot,
@@ -191,7 +192,8 @@ static void take_step(struct router *router, struct flight *flight, struct put_s
 static void refuse_with(const struct arrival *arrival, const struct op_put *put, enum status status,
                         struct bytes why, struct outbox *outbox)
 {
-    struct op_put_done done = {.id = put->id, .status = (uint8_t)status, .text = why};
+    struct op_put_done done = {
+        .id = put->id, .status = (uint8_t)status, .is_void = true, .text = why};
     op_encode_put_done(&done, outbox_add(outbox, arrival->link, MESSAGE_PUT_DONE, 0));
 }
 

@@ -234,14 +234,23 @@ static void on_error(struct conversation *conversation, uint32_t router,
     }
 }
 
+// The request that a reply is for; NULL if it is not waited for.
+static struct request *find_sent(struct conversation *conversation, uint32_t router,
+                                 enum message_type type, uint64_t id)
+{
+    struct request *request = pending_find(&conversation->pending, id);
+    bool is_waited_for = request && request->state == REQUEST_SENT && request->type == type &&
+                         request->router == router;
+    return is_waited_for ? request : NULL;
+}
+
 // The request that a reply ends; NULL if it is not waited for, or the request goes on.
 static struct request *answered(struct conversation *conversation, uint32_t router,
                                 enum message_type type, uint64_t id, enum status status,
                                 struct bytes text, uint64_t now_ms)
 {
-    struct request *request = pending_find(&conversation->pending, id);
-    if (!request || request->state != REQUEST_SENT || request->type != type ||
-        request->router != router)
+    struct request *request = find_sent(conversation, router, type, id);
+    if (!request)
         return NULL;
     if (status == STATUS_INDETERMINATE || status == STATUS_TIMEOUT)
         request->is_maybe_applied |= type == MESSAGE_PUT;
@@ -251,6 +260,14 @@ static struct request *answered(struct conversation *conversation, uint32_t rout
         conversation->current = router;
     leave(conversation, request);
     return request;
+}
+
+static void note_void(struct conversation *conversation, uint32_t router,
+                      const struct op_put_done *op)
+{
+    struct request *request = find_sent(conversation, router, MESSAGE_PUT, op->id);
+    if (request && op->is_void)
+        tries_take_back(&request->tries);
 }
 
 #define ON_REPLY(name, TYPE, member, said)                                                         \
@@ -305,7 +322,8 @@ void conversation_on_message(struct conversation *conversation, uint32_t router,
         case MESSAGE_WELCOME:
             READ(welcome, on_welcome(conversation, &op))
         case MESSAGE_PUT_DONE:
-            READ(put_done, on_put_done(conversation, router, &op, now_ms))
+            READ(put_done, note_void(conversation, router, &op);
+                 on_put_done(conversation, router, &op, now_ms))
         case MESSAGE_GOT:
             READ(got, on_got(conversation, router, &op, now_ms))
         case MESSAGE_SCANNED:

@@ -69,6 +69,7 @@ static void write_put_done(const struct op_put_done *op, struct buf *out)
     buf_append_u8(out, op->status);
     buf_append_u8(out, op->acked);
     buf_append_u8(out, op->hinted);
+    buf_append_u8(out, op->is_void);
     buf_append_u32(out, op->keyspace);
     buf_append_u64(out, op->epoch);
     append_dot(out, op->dot);
@@ -83,6 +84,7 @@ static void read_put_done(struct op_put_done *op, struct reader *body)
     op->status = reader_u8(body);
     op->acked = reader_u8(body);
     op->hinted = reader_u8(body);
+    op->is_void = reader_u8(body);
     op->keyspace = reader_u32(body);
     op->epoch = reader_u64(body);
     op->dot = read_dot(body);

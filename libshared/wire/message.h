@@ -181,8 +181,9 @@ void op_put_set_try(uint8_t *encoded, const struct put_try *put_try);
 struct op_put_done {
     uint64_t id;
     uint8_t status;
-    uint8_t acked;  // nodes on which it is durable as far as known
-    uint8_t hinted; // of which as hints
+    uint8_t acked;   // nodes on which it is durable as far as known
+    uint8_t hinted;  // of which as hints
+    uint8_t is_void; // this try wrote nothing and never will, whatever others did
     uint32_t keyspace;
     uint64_t epoch;
     struct dot dot;       // counter 0 = not known

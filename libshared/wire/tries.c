@@ -25,7 +25,13 @@ struct put_try tries_next(struct tries *tries, uint64_t name, uint64_t now_ms)
         .young_ms = young_ms(tries),
         .wait_ms = (uint32_t)wait_ms,
     };
+    tries->before_ms = tries->over_ms;
     tries->over_ms = now_ms + next.budget_ms + next.young_ms;
     tries->is_unknown = false;
     return next;
+}
+
+void tries_take_back(struct tries *tries)
+{
+    tries->over_ms = tries->before_ms;
 }

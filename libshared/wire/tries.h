@@ -20,9 +20,10 @@ enum {
 
 struct tries {
     uint32_t budget_ms;
-    bool is_repeated; // an earlier try may have been obeyed: the router looks for it first
-    bool is_unknown;  // when that was
-    uint64_t over_ms; // when the last try can mint no more; 0 = there was none
+    bool is_repeated;   // an earlier try may have been obeyed: the router looks for it first
+    bool is_unknown;    // when that was
+    uint64_t over_ms;   // when the last try can mint no more; 0 = there was none
+    uint64_t before_ms; // the same of the one before it
 };
 
 // `size`: of the operation, which takes its time to arrive. `is_repeated`: an earlier life of the
@@ -32,3 +33,6 @@ void tries_init(struct tries *tries, uint32_t budget_ms, size_t size, bool is_re
 // The next try, which is sent now. `name` is random. Set is_repeated before if the last one may
 // have been obeyed; one that was refused was not.
 struct put_try tries_next(struct tries *tries, uint64_t name, uint64_t now_ms);
+
+// The last try wrote nothing and never will: the next one need not wait for it.
+void tries_take_back(struct tries *tries);

@@ -18,8 +18,8 @@
 #define FIELDS_put(F) F(u64, id) F(request, request) F(u8, level) F(u8, flags) \
     F(u64, ttl_ms) F(u64, try) F(u32, budget_ms) F(u32, young_ms) F(u32, wait_ms) \
     F(short, keyspace) F(short, key) F(sized, context) F(sized, value)
-#define FIELDS_put_done(F) F(u64, id) F(u8, status) F(u8, acked) F(u8, hinted) F(u32, keyspace) \
-    F(u64, epoch) F(dot, dot) F(sized, context) F(short, text) F(sized, receipt)
+#define FIELDS_put_done(F) F(u64, id) F(u8, status) F(u8, acked) F(u8, hinted) F(u8, is_void) \
+    F(u32, keyspace) F(u64, epoch) F(dot, dot) F(sized, context) F(short, text) F(sized, receipt)
 #define FIELDS_get(F) F(u64, id) F(u8, level) F(u8, flags) F(short, keyspace) F(short, key)
 #define FIELDS_got(F) F(u64, id) F(u8, status) F(u8, replied) F(u32, keyspace) F(sized, record) \
     F(short, text) F(sized, context)

@@ -55,7 +55,19 @@ TEST(a_large_value_may_take_longer)
     assert_true(first.budget_ms == 1000 && first.young_ms == 500);
 }
 
-TESTS(RUN(a_large_value_may_take_longer), RUN(a_first_try_waits_for_nobody),
-      RUN(a_retry_says_how_long_the_try_before_may_mint),
+TEST(a_try_that_wrote_nothing_is_not_waited_for)
+{
+    struct tries tries;
+    tries_init(&tries, 600, 0, false);
+    tries_next(&tries, 1, 1000); // until 1900
+    tries.is_repeated = true;
+    for (uint64_t now_ms = 1100; now_ms <= 1500; now_ms += 100) {
+        assert_int_equal(tries_next(&tries, 2, now_ms).wait_ms, 1900 - now_ms);
+        tries_take_back(&tries);
+    }
+}
+
+TESTS(RUN(a_try_that_wrote_nothing_is_not_waited_for), RUN(a_large_value_may_take_longer),
+      RUN(a_first_try_waits_for_nobody), RUN(a_retry_says_how_long_the_try_before_may_mint),
       RUN(a_try_after_one_that_was_refused_is_like_a_first),
       RUN(tries_of_somebody_else_are_counted_from_now))
