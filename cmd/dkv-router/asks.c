@@ -1,5 +1,7 @@
 #include "dkv-router/asks.h"
 
+#include "dkv-router/answers.h"
+
 static bool is_router_up(const struct router *router, uint32_t index)
 {
     return index == router->self || router->links.links[LINKS_ROUTER + index].up;
@@ -100,6 +102,7 @@ static void add_router(const struct router *router, struct buf *text)
          counts->repairs_too_large},
         {"router_hedges", "reads that asked one more owner", counts->hedges},
         {"router_late", "answers to operations that were over", counts->late},
+        {"router_unread", "messages of clients that do not read their answers", counts->unread},
         {"router_refused", "messages of those that may not send them", counts->refused},
     };
     for (unsigned i = 0; i < sizeof table / sizeof *table; i++) {
@@ -135,6 +138,6 @@ enum status asks_on_ask(struct router *router, const struct arrival *arrival, st
         answer.status = STATUS_INVALID;
         answer.text = bytes_of_text("this router does not know the question");
     }
-    op_encode_answer(&answer, outbox_add(outbox, arrival->link, MESSAGE_ANSWER, 0));
+    answer_answer(router, arrival->link, &answer, outbox);
     return STATUS_OK;
 }

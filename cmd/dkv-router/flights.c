@@ -31,6 +31,15 @@ static void release_buffers(struct flight *flight, size_t kept_max)
     }
 }
 
+static void release_shares(struct table *shares)
+{
+    size_t position = 0;
+    struct bytes client;
+    for (union table_value *share; table_next(shares, &position, &client, &share);)
+        free(share->pointer);
+    table_release(shares);
+}
+
 void flights_release(struct flights *flights)
 {
     for (uint32_t i = 0; i < flights->slot_count; i++) {
@@ -41,6 +50,7 @@ void flights_release(struct flights *flights)
     }
     free(flights->slots);
     free(flights->free_slots);
+    release_shares(&flights->shares);
     *flights = (struct flights){0};
 }
 
@@ -76,10 +86,49 @@ static uint64_t not_in_the_past(const struct flights *flights, uint64_t wake_ms)
     return wake_ms < earliest ? earliest : wake_ms;
 }
 
-struct flight *flights_add(struct flights *flights, enum flight_kind kind, size_t size,
-                           uint64_t wake_ms)
+static struct flight_share *find_share(const struct flights *flights, link_id client)
 {
-    if (flights->count == FLIGHTS_MAX || flights->held_size + size > FLIGHTS_SIZE_MAX)
+    const union table_value *share = table_find(&flights->shares, table_key(&client));
+    return share ? share->pointer : NULL;
+}
+
+static bool has_share_left(const struct flight_share *share, size_t size)
+{
+    return share->count < FLIGHTS_MAX / FLIGHTS_SHARES &&
+           share->held_size + size <= FLIGHTS_SIZE_MAX / FLIGHTS_SHARES;
+}
+
+static struct flight_share *add_to_share(struct flights *flights, link_id client, size_t size)
+{
+    struct flight_share *share = find_share(flights, client);
+    if (!share) {
+        share = xcalloc(1, sizeof *share);
+        share->client = client;
+        table_add(&flights->shares, table_key(&client))->pointer = share;
+    }
+    share->count++;
+    share->held_size += size;
+    return share;
+}
+
+static void take_from_share(struct flights *flights, struct flight *flight)
+{
+    struct flight_share *share = flight->share;
+    flight_expect(flight, 0);
+    share->held_size -= flight->held_size;
+    flight->share = NULL;
+    if (--share->count)
+        return;
+    table_remove(&flights->shares, table_key(&share->client));
+    free(share);
+}
+
+struct flight *flights_add(struct flights *flights, enum flight_kind kind, link_id client,
+                           size_t size, uint64_t wake_ms)
+{
+    const struct flight_share *share = find_share(flights, client);
+    if (flights->count == FLIGHTS_MAX || flights->held_size + size > FLIGHTS_SIZE_MAX ||
+        (share && !has_share_left(share, size)))
         return NULL;
     struct flight *flight;
     if (flights->free_count) {
@@ -91,7 +140,10 @@ struct flight *flights_add(struct flights *flights, enum flight_kind kind, size_
     }
     flight->kind = (uint8_t)kind;
     flight->life++;
+    flight->client = client;
+    flight->share = add_to_share(flights, client, size);
     flight->held_size = size;
+    flight->expected = 0;
     flight->has_context = false;
     flight->hlc_floor = flight->hlc = 0;
     flight->dot = (struct dot){0};
@@ -109,6 +161,7 @@ void flights_remove(struct flights *flights, struct flight *flight)
 {
     assert(flight->kind != FLIGHT_FREE);
     link_out(flights, flight);
+    take_from_share(flights, flight);
     flights->held_size -= flight->held_size;
     flights->count--;
     flight->kind = FLIGHT_FREE;
@@ -118,11 +171,27 @@ void flights_remove(struct flights *flights, struct flight *flight)
 
 bool flights_hold(struct flights *flights, struct flight *flight, size_t more)
 {
-    if (flights->held_size + more > FLIGHTS_SIZE_MAX)
+    struct flight_share *share = flight->share;
+    bool is_alone = share->count == 1;
+    if (flights->held_size + more > FLIGHTS_SIZE_MAX ||
+        (!is_alone && share->held_size + more > FLIGHTS_SIZE_MAX / FLIGHTS_SHARES))
         return false;
     flight->held_size += more;
+    share->held_size += more;
     flights->held_size += more;
     return true;
+}
+
+void flight_expect(struct flight *flight, size_t size)
+{
+    flight->share->expected += size - flight->expected;
+    flight->expected = size;
+}
+
+size_t flights_expected(const struct flights *flights, link_id client)
+{
+    const struct flight_share *share = find_share(flights, client);
+    return share ? share->expected : 0;
 }
 
 struct flight *flights_find(struct flights *flights, uint64_t id)

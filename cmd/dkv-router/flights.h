@@ -5,10 +5,12 @@
 // the life of the slot, so that a late answer to an earlier flight is recognised. Every
 // flight waits in a timer wheel for its next waking (a hedge, its deadline).
 //
-// Bounded by count and by bytes; the edge answers BUSY beyond.
+// Bounded by count and by bytes, and each client has a quarter of both: who asks for more than
+// it takes must not keep others from asking. The edge answers BUSY beyond.
 #pragma once
 
 #include "base/moment.h"
+#include "base/table.h"
 #include "quorum/get.h"
 #include "quorum/put.h"
 #include "wire/role.h"
@@ -16,6 +18,7 @@
 enum {
     FLIGHTS_MAX = 16384,
     FLIGHTS_SIZE_MAX = 128 << 20, // bytes of keys, values and replies held
+    FLIGHTS_SHARES = 4,           // one client has at most so much of both
     FLIGHTS_TICK_MS = 8,
     FLIGHTS_WHEEL_SIZE = 1024,
 };
@@ -25,6 +28,14 @@ enum flight_kind {
     FLIGHT_PUT,
     FLIGHT_GET,
     FLIGHT_SCAN,
+};
+
+// What one client has in flight.
+struct flight_share {
+    link_id client;
+    uint32_t count;
+    size_t held_size;
+    size_t expected; // bytes of answers that are still to come, guessed
 };
 
 struct flight {
@@ -38,13 +49,15 @@ struct flight {
     uint64_t started_ms;
     uint64_t deadline_ms;
     link_id client;
-    uint64_t client_id; // the op's id in the client's request
+    struct flight_share *share; // of the client
+    uint64_t client_id;         // the op's id in the client's request
     uint32_t keyspace;
     uint32_t partition;
     uint8_t flags; // of the client's request
     uint8_t level; // that was asked for
     bool strict;
     size_t held_size; // counted against FLIGHTS_SIZE_MAX
+    size_t expected;  // see flight_share
     struct buf key;
     union {
         struct put put;
@@ -86,6 +99,7 @@ struct flights {
     uint32_t free_count;
     uint32_t count;
     size_t held_size;
+    struct table shares; // by client, those that have flights
     uint32_t wheel[FLIGHTS_WHEEL_SIZE];
     uint64_t wheel_at; // tick number up to which everything has fired
 };
@@ -93,12 +107,17 @@ struct flights {
 void flights_init(struct flights *flights, uint64_t now_ms);
 void flights_release(struct flights *flights);
 
-// A new flight, or NULL if there are too many. `size` is what it will hold.
-struct flight *flights_add(struct flights *flights, enum flight_kind kind, size_t size,
-                           uint64_t wake_ms);
+// A new flight, or NULL if there are too many, in all or of this client. `size` is what it
+// will hold; however large that is, one alone is the client's right.
+struct flight *flights_add(struct flights *flights, enum flight_kind kind, link_id client,
+                           size_t size, uint64_t wake_ms);
 void flights_remove(struct flights *flights, struct flight *flight);
 // Counts what the flight holds besides. False if that is too much now.
 bool flights_hold(struct flights *flights, struct flight *flight, size_t more) MUST_USE;
+
+// The answer will have about so many bytes; 0 = it is made now.
+void flight_expect(struct flight *flight, size_t size);
+size_t flights_expected(const struct flights *flights, link_id client); // of all its flights
 
 static inline uint64_t flight_id(const struct flight *flight)
 {

@@ -1,5 +1,7 @@
 #include "dkv-router/gets.h"
 
+#include "dkv-router/answers.h"
+
 enum {
     HEDGE_MS_MIN = 8,
     HEDGE_MS_MAX = 1000,
@@ -18,15 +20,15 @@ static void send_fetch(struct router *router, const struct flight *flight, unsig
                                              MESSAGE_FETCH, (uint32_t)left));
 }
 
-static void answer(const struct flight *flight, enum status status, uint8_t replied,
-                   struct bytes text, struct outbox *outbox)
+static void answer(struct router *router, const struct flight *flight, enum status status,
+                   uint8_t replied, struct bytes text, struct outbox *outbox)
 {
     struct op_got got = {.id = flight->client_id,
                          .status = (uint8_t)status,
                          .replied = replied,
                          .keyspace = flight->keyspace,
                          .text = text};
-    op_encode_got(&got, outbox_add(outbox, flight->client, MESSAGE_GOT, 0));
+    answer_got(router, flight->client, &got, outbox);
 }
 
 // The reply of an owner, decoded into `record`; an empty reply is an empty record.
@@ -99,12 +101,19 @@ static void answer_joined(struct router *router, const struct flight *flight, st
     uint8_t replied = mask_count(flight->get.replied);
     join_full(router, flight);
     if (record_is_empty(&router->joined)) {
-        answer(flight, STATUS_NOT_FOUND, replied, (struct bytes){0}, outbox);
+        answer(router, flight, STATUS_NOT_FOUND, replied, (struct bytes){0}, outbox);
         return;
     }
     buf_clear(&router->encoded);
     record_encode(&router->joined, buf_bytes(&flight->key), &router->encoded);
     size_t size = router->encoded.size;
+    meters_learn(&router->meters, flight->client, size);
+    if (!answers_fit(router, flight->client, size)) {
+        router->counts.busy++;
+        answer(router, flight, STATUS_BUSY, replied, bytes_of_text("read the answers that wait"),
+               outbox);
+        return;
+    }
     if (flight->flags & GET_WANT_CONTEXT)
         append_context(router, flight);
     struct bytes encoded = bytes_of(router->encoded.data, size);
@@ -115,7 +124,7 @@ static void answer_joined(struct router *router, const struct flight *flight, st
         .record = encoded,
         .context = bytes_of(router->encoded.data + size, router->encoded.size - size),
     };
-    op_encode_got(&got, outbox_add(outbox, flight->client, MESSAGE_GOT, 0));
+    answer_got(router, flight->client, &got, outbox);
     if (!(flight->flags & GET_LOCAL))
         repair(router, flight, encoded, outbox);
 }
@@ -155,18 +164,18 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
     } else if (step.answer) {
         router->counts.unavailable += step.status == STATUS_UNAVAILABLE;
         router->counts.timeouts += step.status == STATUS_TIMEOUT;
-        answer(flight, step.status, mask_count(flight->get.replied), explain(router, flight),
-               outbox);
+        answer(router, flight, step.status, mask_count(flight->get.replied),
+               explain(router, flight), outbox);
     }
     if (step.ended)
         flights_remove(&router->flights, flight);
 }
 
-static void refuse(const struct arrival *arrival, const struct op_get *get, enum status status,
-                   const char *why, struct outbox *outbox)
+static void refuse(struct router *router, const struct arrival *arrival, const struct op_get *get,
+                   enum status status, const char *why, struct outbox *outbox)
 {
     struct op_got got = {.id = get->id, .status = (uint8_t)status, .text = bytes_of_text(why)};
-    op_encode_got(&got, outbox_add(outbox, arrival->link, MESSAGE_GOT, 0));
+    answer_got(router, arrival->link, &got, outbox);
 }
 
 static uint64_t hedge_ms(const struct router *router)
@@ -184,15 +193,19 @@ static void start(struct router *router, const struct arrival *arrival,
     uint64_t wake_ms = now.mono_ms + hedge_ms(router);
     if (wake_ms > deadline_ms - LINGER_MS)
         wake_ms = deadline_ms - LINGER_MS;
-    struct flight *flight = flights_add(&router->flights, FLIGHT_GET, get->key.size + 512, wake_ms);
+    size_t guess = meters_guess(&router->meters, arrival->link);
+    struct flight *flight = NULL;
+    if (answers_will_fit(router, arrival->link, guess))
+        flight =
+            flights_add(&router->flights, FLIGHT_GET, arrival->link, get->key.size + 512, wake_ms);
     if (!flight) {
         router->counts.busy++;
-        refuse(arrival, get, STATUS_BUSY, "too many operations in flight", outbox);
+        refuse(router, arrival, get, STATUS_BUSY, "too many operations in flight", outbox);
         return;
     }
     flight->n = placing->n;
     memcpy(flight->owners, placing->owners, sizeof flight->owners);
-    flight->client = arrival->link;
+    flight_expect(flight, guess);
     flight->client_id = get->id;
     flight->keyspace = placing->keyspace->id;
     flight->partition = placing->partition;
@@ -226,11 +239,12 @@ enum status gets_on_get(struct router *router, const struct arrival *arrival,
     router->counts.gets++;
     struct placing placing;
     if (get.key.size == 0)
-        refuse(arrival, &get, STATUS_INVALID, "the key is empty", outbox);
+        refuse(router, arrival, &get, STATUS_INVALID, "the key is empty", outbox);
     else if (get.key.size > RECORD_KEY_SIZE_MAX)
-        refuse(arrival, &get, STATUS_TOO_LARGE, "the key is longer than 4096 bytes", outbox);
+        refuse(router, arrival, &get, STATUS_TOO_LARGE, "the key is longer than 4096 bytes",
+               outbox);
     else if (placing_find(router, get.keyspace, get.key, &placing))
-        refuse(arrival, &get, STATUS_INVALID, "no such keyspace", outbox);
+        refuse(router, arrival, &get, STATUS_INVALID, "no such keyspace", outbox);
     else {
         struct needs r;
         if (get.flags & GET_LOCAL) {
@@ -240,7 +254,8 @@ enum status gets_on_get(struct router *router, const struct arrival *arrival,
         if (placing_needs(router, &placing, &get.level, placing.keyspace->r, &r))
             start(router, arrival, header, &get, &placing, &r, now, outbox);
         else
-            refuse(arrival, &get, STATUS_INVALID, "R is greater than the number of owners", outbox);
+            refuse(router, arrival, &get, STATUS_INVALID, "R is greater than the number of owners",
+                   outbox);
     }
     return STATUS_OK;
 }
@@ -265,10 +280,16 @@ void gets_on_fetched(struct router *router, struct flight *flight, unsigned owne
         router->counts.late++;
         return;
     }
+    if (fetched->status == STATUS_BUSY) { // the store waits for us; the client may come again
+        router->counts.busy++;
+        answer(router, flight, STATUS_BUSY, 0, bytes_of_text("too much in flight"), outbox);
+        flights_remove(&router->flights, flight);
+        return;
+    }
     if (fetched->status && fetched->status != STATUS_NOT_FOUND) {
         if (flight->flags & GET_LOCAL) { // there is nobody else to ask
             enum status status = (enum status)fetched->status;
-            answer(flight, status, 0, explain_local(router, status), outbox);
+            answer(router, flight, status, 0, explain_local(router, status), outbox);
             flights_remove(&router->flights, flight);
             return;
         }
@@ -287,7 +308,7 @@ void gets_on_fetched(struct router *router, struct flight *flight, unsigned owne
     }
     if (!flights_hold(&router->flights, flight, record.size)) {
         router->counts.busy++;
-        answer(flight, STATUS_BUSY, 0, bytes_of_text("too much in flight"), outbox);
+        answer(router, flight, STATUS_BUSY, 0, bytes_of_text("too much in flight"), outbox);
         flights_remove(&router->flights, flight);
         return;
     }

@@ -45,11 +45,10 @@ static void on_lost(void *self, link_id link, struct moment now, struct outbox *
     router_on_lost(&((struct shell *)self)->router, link, now, outbox);
 }
 
-static void on_unsent(void *self, link_id link, struct bytes message, struct moment now,
-                      struct outbox *outbox)
+static void on_unsent(void *self, link_id link, struct bytes message, enum status why,
+                      struct moment now, struct outbox *outbox)
 {
-    (void)message;
-    router_on_lost(&((struct shell *)self)->router, link, now, outbox);
+    router_on_unsent(&((struct shell *)self)->router, link, message, why, now, outbox);
 }
 
 static void report_peers(struct shell *shell, struct moment now)

@@ -1,5 +1,6 @@
 #include "dkv-router/puts.h"
 
+#include "dkv-router/answers.h"
 #include "dkv-router/keyring.h"
 
 enum {
@@ -74,7 +75,7 @@ static void answer(struct router *router, const struct flight *flight, enum stat
         done.context = encode_context(router, flight);
     if ((!status || status == STATUS_INDETERMINATE) && (flight->flags & PUT_WANT_RECEIPT))
         done.receipt = encode_receipt(router, flight, &done);
-    op_encode_put_done(&done, outbox_add(outbox, flight->client, MESSAGE_PUT_DONE, 0));
+    answer_put_done(router, flight->client, &done, outbox);
 }
 
 static uint8_t update_flags(const struct flight *flight)
@@ -189,18 +190,19 @@ static void take_step(struct router *router, struct flight *flight, struct put_s
         flights_remove(&router->flights, flight);
 }
 
-static void refuse_with(const struct arrival *arrival, const struct op_put *put, enum status status,
-                        struct bytes why, struct outbox *outbox)
+static void refuse_with(struct router *router, const struct arrival *arrival,
+                        const struct op_put *put, enum status status, struct bytes why,
+                        struct outbox *outbox)
 {
     struct op_put_done done = {
         .id = put->id, .status = (uint8_t)status, .is_void = true, .text = why};
-    op_encode_put_done(&done, outbox_add(outbox, arrival->link, MESSAGE_PUT_DONE, 0));
+    answer_put_done(router, arrival->link, &done, outbox);
 }
 
-static void refuse(const struct arrival *arrival, const struct op_put *put, enum status status,
-                   const char *why, struct outbox *outbox)
+static void refuse(struct router *router, const struct arrival *arrival, const struct op_put *put,
+                   enum status status, const char *why, struct outbox *outbox)
 {
-    refuse_with(arrival, put, status, bytes_of_text(why), outbox);
+    refuse_with(router, arrival, put, status, bytes_of_text(why), outbox);
 }
 
 // Limits and roles, before anything is kept. NULL if the put may go on.
@@ -267,12 +269,11 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
 {
     size_t size = put->key.size + put->value.size + 512;
     struct flight *flight =
-        flights_add(&router->flights, FLIGHT_PUT, size, deadline_ms - LINGER_MS);
+        flights_add(&router->flights, FLIGHT_PUT, arrival->link, size, deadline_ms - LINGER_MS);
     if (!flight)
         return NULL;
     flight->n = placing->n;
     memcpy(flight->owners, placing->owners, sizeof flight->owners);
-    flight->client = arrival->link;
     flight->client_id = put->id;
     flight->keyspace = placing->keyspace->id;
     flight->partition = placing->partition;
@@ -313,13 +314,13 @@ static void refuse_context(struct router *router, const struct arrival *arrival,
                            enum status status, struct moment now, struct outbox *outbox)
 {
     if (status == STATUS_REFUSED)
-        refuse(arrival, put, STATUS_INVALID, "the context is of another key", outbox);
+        refuse(router, arrival, put, STATUS_INVALID, "the context is of another key", outbox);
     else if (status == STATUS_INVALID)
-        refuse(arrival, put, STATUS_INVALID,
+        refuse(router, arrival, put, STATUS_INVALID,
                "the context is damaged, or was not made by this cluster; " NEW_CONTEXT, outbox);
     else if (!keyring_hold(router, arrival, header, put, now, outbox)) {
         struct bytes why = keyring_explain(router, &status);
-        refuse_with(arrival, put, status, why, outbox);
+        refuse_with(router, arrival, put, status, why, outbox);
     }
 }
 
@@ -332,7 +333,7 @@ static void start(struct router *router, const struct arrival *arrival,
         add_flight(router, arrival, placing, put, placing_deadline(router, header, now), now);
     if (!flight) {
         router->counts.busy++;
-        refuse(arrival, put, STATUS_BUSY, "too many operations in flight", outbox);
+        refuse(router, arrival, put, STATUS_BUSY, "too many operations in flight", outbox);
         return;
     }
     enum status status = take_context(router, flight, put);
@@ -345,7 +346,7 @@ static void start(struct router *router, const struct arrival *arrival,
     if (!is_record && !set_budget(router, flight, header, put, now)) {
         router->counts.expired++;
         flights_remove(&router->flights, flight);
-        refuse(arrival, put, STATUS_LATE, status_text(STATUS_LATE), outbox);
+        refuse(router, arrival, put, STATUS_LATE, status_text(STATUS_LATE), outbox);
         return;
     }
     struct put_start start = {
@@ -389,7 +390,7 @@ enum status puts_on_put(struct router *router, const struct arrival *arrival,
         why = "not a record of this key";
     }
     if (why)
-        refuse(arrival, &put, status, why, outbox);
+        refuse(router, arrival, &put, status, why, outbox);
     else
         start(router, arrival, header, &put, &placing, &w, now, outbox);
     return STATUS_OK;

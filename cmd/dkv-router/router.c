@@ -1,5 +1,6 @@
 #include "dkv-router/router.h"
 
+#include "dkv-router/answers.h"
 #include "dkv-router/asks.h"
 #include "dkv-router/gets.h"
 #include "dkv-router/puts.h"
@@ -7,8 +8,8 @@
 #include "ring/ring_text.h"
 
 enum {
-    CREDIT_OPS = 4096,
-    CREDIT_KIB = 8192,
+    CREDIT_OPS = FLIGHTS_MAX / FLIGHTS_SHARES,
+    CREDIT_KIB = ANSWERS_UNREAD_MAX / 1024,
     GET_P99_FIRST_US = 20000,
     IDLE_AFTER_MS = 2000,
 };
@@ -28,6 +29,8 @@ enum status router_init(struct router *router, const struct router_options *opti
     router->links.down_after_ms = options->down_after_ms;
     router->links.address = options->address;
     flights_init(&router->flights, now.mono_ms);
+    meters_init(&router->meters, options->boot);
+    meters_init(&router->taken, options->boot);
     keyring_init(router, options->seals);
     router->started_ms = now.mono_ms;
     return STATUS_OK;
@@ -37,6 +40,8 @@ void router_release(struct router *router)
 {
     links_release(&router->links);
     flights_release(&router->flights);
+    meters_release(&router->meters);
+    meters_release(&router->taken);
     keyring_release(&router->keyring);
     record_release(&router->record);
     record_release(&router->joined);
@@ -137,6 +142,7 @@ static void on_link_message(struct router *router, uint32_t number,
 {
     if (number >= router->links.count || !router->links.links[number].exists)
         return;
+    meters_taken(&router->taken, router->options.address(number), header, header->body_size);
     take_change(router, number, links_on_message(&router->links, number, header, now), now, outbox);
     for (unsigned i = 0; i < header->count; i++) {
         if (take_answer(router, number, header, body, now, outbox))
@@ -145,13 +151,13 @@ static void on_link_message(struct router *router, uint32_t number,
 }
 
 // Every operation begins with its id, behind its size; the error carries that of the first one.
-static void refuse(struct outbox *outbox, const struct arrival *arrival, struct reader body,
-                   enum status status, const char *why)
+static void refuse(struct router *router, const struct arrival *arrival, struct reader body,
+                   enum status status, const char *why, struct outbox *outbox)
 {
     reader_u32(&body);
     struct op_error error = {
         .id = reader_u64(&body), .status = (uint8_t)status, .text = bytes_of_text(why)};
-    op_encode_error(&error, outbox_add(outbox, arrival->link, MESSAGE_ERROR, 0));
+    answer_error(router, arrival->link, &error, outbox);
 }
 
 static enum status greet(struct router *router, const struct arrival *arrival, struct reader *body,
@@ -172,7 +178,7 @@ static enum status greet(struct router *router, const struct arrival *arrival, s
         .role = (uint8_t)arrival->role,
         .software = router->options.software,
     };
-    op_encode_welcome(&welcome, outbox_add(outbox, arrival->link, MESSAGE_WELCOME, 0));
+    answer_welcome(router, arrival->link, &welcome, outbox);
     return STATUS_OK;
 }
 
@@ -188,7 +194,7 @@ static enum status take_request(struct router *router, const struct arrival *arr
         if (op_decode_ping(&ping, body))
             return STATUS_INVALID;
         struct op_pong pong = {.id = ping.id};
-        op_encode_pong(&pong, outbox_add(outbox, arrival->link, MESSAGE_PONG, 0));
+        answer_pong(router, arrival->link, &pong, outbox);
         return STATUS_OK;
     case MESSAGE_PUT:
         return puts_on_put(router, arrival, header, body, now, outbox);
@@ -203,6 +209,34 @@ static enum status take_request(struct router *router, const struct arrival *arr
     }
 }
 
+// True if a client's message is not to be obeyed; what is to be said about that was said.
+static bool turn_away(struct router *router, const struct arrival *arrival,
+                      const struct message_header *header, struct reader body, struct moment now,
+                      struct outbox *outbox)
+{
+    meters_taken(&router->meters, arrival->link, header, header->body_size);
+    enum status status = answers_admit(router, arrival->link);
+    bool is_small = header->type == MESSAGE_HELLO || header->type == MESSAGE_PING;
+    if (status == STATUS_LATE || (status && !is_small)) {
+        router->counts.unread++;
+        if (status == STATUS_BUSY)
+            refuse(router, arrival, body, STATUS_BUSY, "read the answers that wait", outbox);
+        return true;
+    }
+    if (!role_allows(arrival->role, (enum message_type)header->type, false)) {
+        router->counts.refused++;
+        refuse(router, arrival, body, STATUS_NOT_AUTHORISED, "the key's role does not allow this",
+               outbox);
+        return true;
+    }
+    uint64_t age_ms = message_age_ms(header, router->options.boot, now.mono_ms);
+    if (header->budget_ms && age_ms != AGE_UNKNOWN && age_ms >= header->budget_ms) {
+        router->counts.expired += header->count; // whoever asked has given up
+        return true;
+    }
+    return false;
+}
+
 void router_on_message(struct router *router, const struct arrival *arrival, struct bytes message,
                        struct moment now, struct outbox *outbox)
 {
@@ -213,28 +247,20 @@ void router_on_message(struct router *router, const struct arrival *arrival, str
     outbox->header.credit_kib = CREDIT_KIB;
     if (message_header_decode(&header, message, &body)) {
         if (number == UINT32_MAX)
-            refuse(outbox, arrival, (struct reader){0}, STATUS_INVALID,
-                   "not a message of this version");
+            refuse(router, arrival, (struct reader){0}, STATUS_INVALID,
+                   "not a message of this version", outbox);
         return;
     }
     if (number != UINT32_MAX) {
         on_link_message(router, number, &header, &body, now, outbox);
         return;
     }
-    if (!role_allows(arrival->role, (enum message_type)header.type, false)) {
-        router->counts.refused++;
-        refuse(outbox, arrival, body, STATUS_NOT_AUTHORISED, "the key's role does not allow this");
+    if (turn_away(router, arrival, &header, body, now, outbox))
         return;
-    }
-    uint64_t age_ms = message_age_ms(&header, router->options.boot, now.mono_ms);
-    if (header.budget_ms && age_ms != AGE_UNKNOWN && age_ms >= header.budget_ms) {
-        router->counts.expired += header.count; // whoever asked has given up
-        return;
-    }
     struct reader first = body;
     for (unsigned i = 0; i < header.count; i++) {
         if (take_request(router, arrival, &header, &body, now, outbox)) {
-            refuse(outbox, arrival, first, STATUS_INVALID, "malformed operation");
+            refuse(router, arrival, first, STATUS_INVALID, "malformed operation", outbox);
             return;
         }
     }
@@ -245,6 +271,15 @@ void router_on_lost(struct router *router, link_id link, struct moment now, stru
     uint32_t number = router->options.number(link);
     if (number < router->links.count && router->links.links[number].exists)
         take_change(router, number, links_on_lost(&router->links, number, now), now, outbox);
+}
+
+void router_on_unsent(struct router *router, link_id link, struct bytes message, enum status why,
+                      struct moment now, struct outbox *outbox)
+{
+    if (router->options.number(link) == UINT32_MAX)
+        answers_on_unsent(router, link, message, why);
+    else
+        router_on_lost(router, link, now, outbox);
 }
 
 static void wake(struct router *router, struct flight *flight, struct moment now,
@@ -270,6 +305,7 @@ void router_on_tick(struct router *router, struct moment now, struct outbox *out
                         outbox);
     }
     keyring_on_tick(router, now, outbox);
+    answers_on_tick(router, outbox);
     struct flight *flight;
     while ((flight = flights_next_due(&router->flights, now.mono_ms)))
         wake(router, flight, now, outbox);
@@ -282,10 +318,12 @@ void router_on_turn_end(const struct router *router, struct moment now, struct o
     outbox->header.boot = router->options.boot;
     outbox->header.sent_ms = link_clock(router->options.boot, now.mono_ms);
     for (uint32_t i = 0; i < outbox->count; i++) {
-        uint32_t number = router->options.number(outbox->messages[i].link);
-        if (number < router->links.count)
-            outbox->messages[i].your_ms =
-                peer_clock_now(&router->links.links[number].clock, now.mono_ms);
+        struct outbox_message *message = &outbox->messages[i];
+        uint32_t number = router->options.number(message->link);
+        if (number >= router->links.count)
+            continue;
+        message->your_ms = peer_clock_now(&router->links.links[number].clock, now.mono_ms);
+        message->received_kib = meters_received_kib(&router->taken, message->link);
     }
 }
 

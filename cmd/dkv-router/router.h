@@ -17,6 +17,7 @@
 #include "dkv-router/flights.h"
 #include "dkv-router/keyring.h"
 #include "dkv-router/links.h"
+#include "wire/meter.h"
 
 struct router_options {
     const struct ring *ring; // borrowed, outlives the router
@@ -45,6 +46,7 @@ struct router_counts { // since the start
     uint64_t hedges;
     uint64_t late; // answers to operations that were over
     uint64_t refused;
+    uint64_t unread; // messages of clients that do not read their answers
 };
 
 struct router {
@@ -54,6 +56,8 @@ struct router {
     uint32_t ring_hash; // as in message headers
     struct links links;
     struct flights flights;
+    struct meters meters; // what clients have not read yet
+    struct meters taken;  // what we took on our links
     struct keyring keyring;
     uint64_t started_ms;
     uint64_t busy_ms;    // when there was an operation last
@@ -72,8 +76,11 @@ void router_release(struct router *router);
 
 void router_on_message(struct router *router, const struct arrival *arrival, struct bytes message,
                        struct moment now, struct outbox *outbox);
-// The connection of a link was lost, or a message to it could not be queued.
+// The connection of a link was lost.
 void router_on_lost(struct router *router, link_id link, struct moment now, struct outbox *outbox);
+// A message was not queued. UNREACHABLE: nobody is there; BUSY: too many wait.
+void router_on_unsent(struct router *router, link_id link, struct bytes message, enum status why,
+                      struct moment now, struct outbox *outbox);
 void router_on_tick(struct router *router, struct moment now, struct outbox *outbox);
 // Completes what the headers of this turn's messages say.
 void router_on_turn_end(const struct router *router, struct moment now, struct outbox *outbox);

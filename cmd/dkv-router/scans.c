@@ -1,6 +1,7 @@
 #include "dkv-router/scans.h"
 
 #include "base/endian.h"
+#include "dkv-router/answers.h"
 #include "dkv-router/page.h"
 
 static owner_mask bit(unsigned owner)
@@ -23,8 +24,9 @@ static void send_scan(struct router *router, struct flight *flight, unsigned own
         &scan, outbox_add(outbox, owner_link(router, flight, owner), MESSAGE_SCAN_LOCAL, 0));
 }
 
-static void answer(const struct flight *flight, enum status status, const struct page *page,
-                   struct bytes contexts, struct bytes text, struct outbox *outbox)
+static void answer(struct router *router, const struct flight *flight, enum status status,
+                   const struct page *page, struct bytes contexts, struct bytes text,
+                   struct outbox *outbox)
 {
     struct op_scanned scanned = {.id = flight->client_id,
                                  .status = (uint8_t)status,
@@ -38,7 +40,7 @@ static void answer(const struct flight *flight, enum status status, const struct
         scanned.last = buf_bytes(&page->last);
         scanned.items = buf_bytes(&page->items);
     }
-    op_encode_scanned(&scanned, outbox_add(outbox, flight->client, MESSAGE_SCANNED, 0));
+    answer_scanned(router, flight->client, &scanned, outbox);
 }
 
 static void fail(struct router *router, struct flight *flight, enum status status,
@@ -46,7 +48,7 @@ static void fail(struct router *router, struct flight *flight, enum status statu
 {
     struct placing placing = {.n = flight->n};
     memcpy(placing.owners, flight->owners, sizeof placing.owners);
-    answer(flight, status, NULL, (struct bytes){0},
+    answer(router, flight, status, NULL, (struct bytes){0},
            placing_explain(router, &placing, 'R', flight->level), outbox);
     flights_remove(&router->flights, flight);
 }
@@ -70,12 +72,14 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
 {
     uint64_t deadline_ms = placing_deadline(router, header, now);
     size_t size = 2u * scan->size_max + 512;
-    struct flight *flight = flights_add(&router->flights, FLIGHT_SCAN, size, deadline_ms);
+    struct flight *flight = NULL;
+    if (answers_will_fit(router, arrival->link, scan->size_max))
+        flight = flights_add(&router->flights, FLIGHT_SCAN, arrival->link, size, deadline_ms);
     if (!flight)
         return NULL;
     flight->n = placing->n;
     memcpy(flight->owners, placing->owners, sizeof flight->owners);
-    flight->client = arrival->link;
+    flight_expect(flight, scan->size_max);
     flight->client_id = scan->id;
     flight->keyspace = placing->keyspace->id;
     flight->partition = placing->partition;
@@ -101,12 +105,12 @@ static bool is_cursor_of(const struct router *router, const struct op_scan *scan
            ring_partition(router->ring, load_u64_be(scan->after.data)) == scan->partition;
 }
 
-static void refuse(const struct arrival *arrival, const struct op_scan *scan, enum status status,
-                   const char *why, struct outbox *outbox)
+static void refuse(struct router *router, const struct arrival *arrival, const struct op_scan *scan,
+                   enum status status, const char *why, struct outbox *outbox)
 {
     struct op_scanned scanned = {
         .id = scan->id, .status = (uint8_t)status, .text = bytes_of_text(why)};
-    op_encode_scanned(&scanned, outbox_add(outbox, arrival->link, MESSAGE_SCANNED, 0));
+    answer_scanned(router, arrival->link, &scanned, outbox);
 }
 
 enum status scans_on_scan(struct router *router, const struct arrival *arrival,
@@ -122,7 +126,8 @@ enum status scans_on_scan(struct router *router, const struct arrival *arrival,
     struct placing placing;
     if (placing_find_partition(router, scan.keyspace, scan.partition, &placing) ||
         !is_cursor_of(router, &scan)) {
-        refuse(arrival, &scan, STATUS_INVALID, "no such keyspace, partition or cursor", outbox);
+        refuse(router, arrival, &scan, STATUS_INVALID, "no such keyspace, partition or cursor",
+               outbox);
         return STATUS_OK;
     }
     if (scan.flags & SCAN_LOCAL) {
@@ -133,14 +138,17 @@ enum status scans_on_scan(struct router *router, const struct arrival *arrival,
     }
     struct needs r;
     if (!placing_needs(router, &placing, &scan.level, placing.keyspace->r, &r)) {
-        refuse(arrival, &scan, STATUS_INVALID, "R is greater than the number of owners", outbox);
+        refuse(router, arrival, &scan, STATUS_INVALID, "R is greater than the number of owners",
+               outbox);
         return STATUS_OK;
     }
     struct flight *flight = add_flight(router, arrival, header, &scan, &placing, &r, now);
-    if (flight)
+    if (flight) {
         ask(router, flight, outbox);
-    else
-        refuse(arrival, &scan, STATUS_BUSY, "too many operations in flight", outbox);
+    } else {
+        router->counts.busy++;
+        refuse(router, arrival, &scan, STATUS_BUSY, "too many operations in flight", outbox);
+    }
     return STATUS_OK;
 }
 
@@ -187,8 +195,14 @@ static void finish(struct router *router, struct flight *flight, struct outbox *
         make_contexts(router, flight, &page);
     if (status) {
         fail(router, flight, STATUS_CORRUPT, outbox);
+    } else if (!answers_fit(router, flight->client, page.items.size + router->encoded.size)) {
+        router->counts.busy++;
+        answer(router, flight, STATUS_BUSY, NULL, (struct bytes){0},
+               bytes_of_text("read the answers that wait"), outbox);
+        flights_remove(&router->flights, flight);
     } else {
-        answer(flight, STATUS_OK, &page, buf_bytes(&router->encoded), (struct bytes){0}, outbox);
+        answer(router, flight, STATUS_OK, &page, buf_bytes(&router->encoded), (struct bytes){0},
+               outbox);
         flights_remove(&router->flights, flight);
     }
     page_release(&page);
@@ -204,6 +218,10 @@ enum status scans_on_scanned(struct router *router, uint32_t node, struct reader
     int owner = flight && flight->kind == FLIGHT_SCAN ? flight_owner(flight, node) : -1;
     if (owner < 0 || !(flight->scan.asked & bit((unsigned)owner))) {
         router->counts.late++;
+        return STATUS_OK;
+    }
+    if (scanned.status == STATUS_BUSY) { // the store waits for us; the client may come again
+        fail(router, flight, STATUS_BUSY, outbox);
         return STATUS_OK;
     }
     if (scanned.status) {

@@ -39,6 +39,15 @@ static void on_message(void *self, const struct arrival *arrival, struct bytes m
     store_on_message(&((struct shell *)self)->store, arrival, message, now, outbox);
 }
 
+static void on_unsent(void *self, link_id link, struct bytes message, enum status why,
+                      struct moment now, struct outbox *outbox)
+{
+    (void)why;
+    (void)now;
+    (void)outbox;
+    store_on_unsent(&((struct shell *)self)->store, link, message);
+}
+
 // A line for damage that was met, but not one for each time.
 static void report_damage(struct shell *shell, struct moment now)
 {
@@ -297,6 +306,7 @@ int main(int argc, char **argv)
     const struct daemon_brain brain = {
         .self = &shell,
         .on_message = on_message,
+        .on_unsent = on_unsent,
         .on_tick = on_tick,
         .tick_within_ms = tick_within_ms,
         .on_turn_end = on_turn_end,

@@ -9,6 +9,8 @@
 // Keys looked at for one page of a scan, whether or not they match.
 enum { SCAN_STEPS_MAX = 8192, SCAN_SIZE_MAX = 1 << 20 };
 
+enum { UNREAD_MAX = 16 << 20 }; // bytes that one router has not taken, about
+
 // Everything that has been written so far: what an answer that depends on it must wait for.
 static uint64_t gate(const struct store *store)
 {
@@ -144,6 +146,14 @@ static enum status serve_merge(struct store *store, const struct arrival *arriva
     return STATUS_OK;
 }
 
+// What a router asks for piles up here if it, or the network, takes it more slowly than it asks;
+// and PONG stands behind it. One answer, however large, may always be on its way. A router
+// says in each message what it has taken (wire/meter.h).
+static bool is_behind(const struct store *store, const struct arrival *arrival)
+{
+    return meters_unread(&store->meters, arrival->link) + store->turn_bytes > UNREAD_MAX;
+}
+
 static enum status serve_fetch(struct store *store, const struct arrival *arrival,
                                const struct message_header *header, struct reader *body,
                                struct outbox *outbox)
@@ -152,7 +162,12 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
     if (op_decode_fetch(&fetch, body))
         return STATUS_INVALID;
     struct place place;
-    struct op_fetched fetched = {.id = fetch.id};
+    struct op_fetched fetched = {.id = fetch.id, .status = STATUS_BUSY};
+    if (!fetch.head && is_behind(store, arrival)) {
+        store->counts.behind++;
+        op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
+        return STATUS_OK;
+    }
     enum status status = locate_and_read(store, header, fetch.keyspace, fetch.key, &place);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
@@ -167,6 +182,7 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
         fetched.record = buf_bytes(&store->local_bytes);
     }
     fetched.status = (uint8_t)status;
+    store->turn_bytes += fetched.record.size;
     op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
     return STATUS_OK;
 }
@@ -297,6 +313,7 @@ static void answer_scan(struct store *store, const struct arrival *arrival, enum
     }
     scanned->last = last;
     scanned->items = buf_bytes(&store->items);
+    store->turn_bytes += scanned->items.size;
     op_encode_scanned(scanned, outbox_add(outbox, arrival->link, MESSAGE_SCANNED_LOCAL, 0));
 }
 
@@ -310,6 +327,12 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
     store->wait.key = hash_mix(scan.id, arrival->link); // it waits for no other operation
     struct op_scanned scanned = {.id = scan.id, .keyspace = scan.keyspace, .replied = 1};
     struct buf last = {0};
+    if (is_behind(store, arrival)) {
+        store->counts.behind++;
+        buf_clear(&store->items);
+        answer_scan(store, arrival, STATUS_BUSY, &scanned, (struct bytes){0}, outbox);
+        return STATUS_OK;
+    }
     enum status status = check_epoch(store, header);
     if (!status && scan.partition >= store->ring->partition_count)
         status = STATUS_INVALID;

@@ -143,6 +143,7 @@ void store_close(struct store *store)
 {
     if (store->lsm)
         lsm_close(store->lsm);
+    meters_release(&store->meters);
     ledger_release(&store->ledger);
     fences_release(&store->fences);
     parked_release(&store->parked);
@@ -247,6 +248,7 @@ void store_on_message(struct store *store, const struct arrival *arrival, struct
         refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "a store serves routers only");
         return;
     }
+    meters_taken(&store->meters, arrival->link, &header, header.body_size);
     if (is_expired(store, &header, now)) {
         store->counts.expired += header.count;
         return;
@@ -257,6 +259,11 @@ void store_on_message(struct store *store, const struct arrival *arrival, struct
             return;
         }
     }
+}
+
+void store_on_unsent(struct store *store, link_id link, struct bytes message)
+{
+    meters_unsent(&store->meters, link, message.size - MESSAGE_HEADER_SIZE);
 }
 
 void store_on_tick(struct store *store, struct moment now, struct outbox *outbox)
@@ -307,6 +314,10 @@ void store_on_turn_end(struct store *store, struct moment now, struct outbox *ou
     outbox->header.ring_hash = store->ring_hash;
     outbox->header.boot = store->options.boot;
     outbox->header.sent_ms = link_clock(store->options.boot, now.mono_ms);
+    for (uint32_t i = 0; i < outbox->count; i++)
+        meters_sent(&store->meters, outbox->messages[i].link,
+                    outbox->messages[i].bytes.size - MESSAGE_HEADER_SIZE);
+    store->turn_bytes = 0;
 }
 
 uint64_t store_durable(const struct store *store)

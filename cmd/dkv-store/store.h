@@ -30,6 +30,7 @@
 #include "dkv-store/parked.h"
 #include "lsm/lsm.h"
 #include "ring/ring.h"
+#include "wire/meter.h"
 #include "wire/role.h"
 
 struct store_options {
@@ -54,6 +55,7 @@ struct store_counts { // since the start
     uint64_t told;        // merges that met what the write had not seen
     uint64_t forged;      // messages that name dots which this store has not given out
     uint64_t refused;
+    uint64_t behind;         // reads put off because the router had too much to take
     uint64_t stalled;        // writes that found memory full
     uint64_t paced_ms;       // for which acknowledgements were held back
     uint64_t damaged_reads;  // that damage, or the disk, made fail
@@ -69,6 +71,8 @@ struct store {
     struct lsm *lsm;
     struct ledger ledger;
     struct fences fences;
+    struct meters meters; // what routers have not taken yet
+    uint64_t turn_bytes;  // of records in this turn's answers
     struct parked parked;
     struct parked_wait wait; // of the operation that is served
     uint64_t hlc_last;
@@ -105,6 +109,8 @@ void store_close(struct store *store);
 
 void store_on_message(struct store *store, const struct arrival *arrival, struct bytes message,
                       struct moment now, struct outbox *outbox);
+// A message was not queued.
+void store_on_unsent(struct store *store, link_id link, struct bytes message);
 void store_on_tick(struct store *store, struct moment now, struct outbox *outbox);
 // Serves what was parked and completes what the headers of this turn's messages say.
 void store_on_turn_end(struct store *store, struct moment now, struct outbox *outbox);

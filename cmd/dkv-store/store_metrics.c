@@ -26,6 +26,7 @@ static void add_store(const struct store *store, struct moment now, uint64_t *va
     values[METRIC_DAMAGED_MERGES] = counts->damaged_merges;
     values[METRIC_PARKED] = counts->parked;
     values[METRIC_PARKED_NOW] = store->parked.count;
+    values[METRIC_BEHIND] = counts->behind;
     values[METRIC_LATE] = counts->late;
     values[METRIC_TOLD] = counts->told;
     values[METRIC_FORGED] = counts->forged;

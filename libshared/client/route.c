@@ -51,7 +51,7 @@ void route_on_open(struct route *route, uint64_t now_ms)
 void route_on_message(struct route *route, const struct message_header *header, uint64_t now_ms)
 {
     route->heard_ms = now_ms;
-    route->received_size += MESSAGE_HEADER_SIZE + header->body_size;
+    route->received_size += header->body_size;
     peer_clock_learn(&route->clock, header, now_ms);
 }
 

@@ -33,7 +33,7 @@ struct route {
     uint64_t heard_ms;       // a message came, or the connection was made
     uint64_t asked_ms;       // something is waited for since
     uint64_t pinged_ms;
-    uint64_t received_size;  // of the messages that came on this connection
+    uint64_t received_size;  // of the bodies that came on this connection
     struct peer_clock clock; // of the router
     struct request_queue queue;
     uint32_t sent_count; // requests without an answer

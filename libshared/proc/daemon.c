@@ -26,6 +26,7 @@ enum {
 struct parcel {
     link_id link;
     uint64_t gate;
+    enum status why; // it could not be sent
     struct buf bytes;
 };
 
@@ -86,7 +87,7 @@ static struct moment moment_now(void)
 }
 
 // Takes the bytes of the message and leaves it without.
-static void add_parcel(struct parcels *parcels, link_id link, uint64_t gate, struct buf *bytes)
+static struct parcel *add_parcel(struct parcels *parcels, link_id link, struct buf *bytes)
 {
     if (parcels->count == parcels->capacity && parcels->first > parcels->count / 2) {
         parcels->count -= parcels->first;
@@ -97,8 +98,10 @@ static void add_parcel(struct parcels *parcels, link_id link, uint64_t gate, str
         parcels->capacity = parcels->capacity ? 2 * parcels->capacity : 64;
         parcels->items = xrealloc(parcels->items, parcels->capacity * sizeof *parcels->items);
     }
-    parcels->items[parcels->count++] = (struct parcel){link, gate, *bytes};
+    struct parcel *parcel = &parcels->items[parcels->count++];
+    *parcel = (struct parcel){.link = link, .bytes = *bytes};
     *bytes = (struct buf){0};
+    return parcel;
 }
 
 // The first one, NULL if there is none. Valid until the next add.
@@ -177,7 +180,7 @@ static void tell_unsent(struct daemon *daemon, struct moment now)
     const struct daemon_brain *brain = daemon->brain;
     for (struct parcel *parcel; (parcel = first_parcel(&daemon->unsent));) {
         if (brain->on_unsent)
-            brain->on_unsent(brain->self, parcel->link, buf_bytes(&parcel->bytes), now,
+            brain->on_unsent(brain->self, parcel->link, buf_bytes(&parcel->bytes), parcel->why, now,
                              &daemon->outbox);
         drop_first_parcel(&daemon->unsent);
     }
@@ -268,8 +271,9 @@ static void submit(struct daemon *daemon)
 // What cannot be sent goes to the unsent; the bytes are taken only then.
 static void send_or_keep(struct daemon *daemon, link_id link, struct buf *bytes)
 {
-    if (net_send(daemon->net, link, buf_bytes(bytes)) && daemon->brain->on_unsent)
-        add_parcel(&daemon->unsent, link, 0, bytes);
+    enum status status = net_send(daemon->net, link, buf_bytes(bytes));
+    if (status && daemon->brain->on_unsent)
+        add_parcel(&daemon->unsent, link, bytes)->why = status;
 }
 
 static void reset_links(struct daemon *daemon)
@@ -298,7 +302,7 @@ static void send_all(struct daemon *daemon)
     for (uint32_t i = 0; i < outbox->count; i++) {
         struct outbox_message *message = &outbox->messages[i];
         if (message->gate > durable)
-            add_parcel(&daemon->held, message->link, message->gate, &message->bytes);
+            add_parcel(&daemon->held, message->link, &message->bytes)->gate = message->gate;
         else
             send_or_keep(daemon, message->link, &message->bytes);
     }

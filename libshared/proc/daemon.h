@@ -25,8 +25,9 @@ struct daemon_brain {
     void (*on_message)(void *self, const struct arrival *arrival, struct bytes message,
                        struct moment now, struct outbox *outbox);
     void (*on_lost)(void *self, link_id link, struct moment now, struct outbox *outbox); // or NULL
-    void (*on_unsent)(void *self, link_id link, struct bytes message, struct moment now,
-                      struct outbox *outbox); // a message that could not be queued; or NULL
+    // A message that could not be queued, as net_send() said; or NULL.
+    void (*on_unsent)(void *self, link_id link, struct bytes message, enum status why,
+                      struct moment now, struct outbox *outbox);
     void (*on_tick)(void *self, struct moment now, struct outbox *outbox);
     // At the end of every turn's thinking, before jobs and messages leave; or NULL.
     void (*on_turn_end)(void *self, struct moment now, struct outbox *outbox);

@@ -64,7 +64,7 @@ struct message_header {
     uint16_t count;        // operations in the body
     uint32_t body_size;    // bytes behind the header
     uint16_t credit_ops;   // how many operations the sender is willing to have in flight
-    uint16_t credit_kib;   // and how many KiB; 0 = unchanged
+    uint16_t credit_kib;   // and how many KiB of answers it lets wait; 0 = not said
     uint64_t epoch;        // of the sender's ring; 0 = has none (clients)
     uint64_t boot;         // random id of the sender's life
     uint32_t budget_ms;    // time left for the operations when this was sent; 0 = not said

@@ -4,7 +4,11 @@
 
 #include <stdlib.h>
 
-enum { KIB = 1024, NONE = METERS_MAX };
+enum {
+    KIB = 1024,
+    NONE = METERS_MAX,
+    GUESS_FALL = 8, // a greater one is believed at once, a smaller one by and by
+};
 
 void meters_init(struct meters *meters, uint64_t seed)
 {
@@ -90,7 +94,7 @@ static struct meter *add(struct meters *meters, link_id link)
     }
     uint32_t place = meters->count++;
     table_add(&meters->places, table_key(&link))->number = place;
-    meters->meters[place] = (struct meter){.link = link};
+    meters->meters[place] = (struct meter){.link = link, .guess = METER_GUESS_FIRST};
     link_newest(meters, place);
     return &meters->meters[place];
 }
@@ -113,12 +117,26 @@ void meters_sent(struct meters *meters, link_id link, size_t size)
     meters->unread_bytes += unread(meter);
 }
 
+void meters_unsent(struct meters *meters, link_id link, size_t size)
+{
+    struct meter *meter = find(meters, link);
+    if (!meter || meter->sent_bytes < size)
+        return;
+    meters->unread_bytes -= unread(meter);
+    meter->sent_bytes -= size;
+    if (unread(meter) / KIB > UINT32_MAX / 2) // of what the other side does not know either
+        meter->sent_bytes = (uint64_t)meter->confirmed_kib * KIB;
+    meters->unread_bytes += unread(meter);
+}
+
 void meters_taken(struct meters *meters, link_id link, const struct message_header *header,
                   size_t size)
 {
     struct meter *meter = use(meters, link);
     meters->unread_bytes -= unread(meter);
     meter->taken_bytes += size;
+    if (meter->confirmed_kib != header->received_kib)
+        meter->refused_count = 0;
     meter->confirmed_kib = header->received_kib;
     if (unread(meter) / KIB > UINT32_MAX / 2) // it cannot have taken more than was sent
         meter->sent_bytes = (uint64_t)meter->confirmed_kib * KIB;
@@ -129,6 +147,34 @@ uint64_t meters_unread(const struct meters *meters, link_id link)
 {
     const struct meter *meter = find(meters, link);
     return meter ? unread(meter) : 0;
+}
+
+bool meters_oldest(const struct meters *meters, link_id *link)
+{
+    if (meters->oldest == NONE)
+        return false;
+    *link = meters->meters[meters->oldest].link;
+    return true;
+}
+
+uint32_t meters_refuse(struct meters *meters, link_id link)
+{
+    struct meter *meter = find(meters, link);
+    return meter ? ++meter->refused_count : 1;
+}
+
+void meters_learn(struct meters *meters, link_id link, size_t size)
+{
+    struct meter *meter = find(meters, link);
+    if (meter)
+        meter->guess =
+            size > meter->guess ? size : meter->guess - (meter->guess - size) / GUESS_FALL;
+}
+
+size_t meters_guess(const struct meters *meters, link_id link)
+{
+    const struct meter *meter = find(meters, link);
+    return meter ? meter->guess : METER_GUESS_FIRST;
 }
 
 uint32_t meters_received_kib(const struct meters *meters, link_id link)

@@ -11,23 +11,31 @@
 //       │──── GET, received_kib = 0 ────────►│ 1000 KiB unread
 //       │──── GET, received_kib = 1000 ─────►│ 0 unread
 //
-// Sizes are those of whole messages; KiB are counted modulo 2^32. A count that cannot be, above
+// Sizes are those of bodies; KiB are counted modulo 2^32. A count that cannot be, above
 // what was sent, is of an asker that knows more than we do: we forgot the link, and begin
 // anew with nothing unread. Links that were silent for longest are forgotten when there are too
-// many, which is what happens to those that ended.
+// many.
+//
+// How large the next answer to a read will be nobody knows before it is there; a meter guesses
+// the greatest of the last ones.
 #pragma once
 
 #include "base/table.h"
 #include "wire/outbox.h"
 
-enum { METERS_MAX = 16384 };
+enum {
+    METERS_MAX = 16384,
+    METER_GUESS_FIRST = 32 * 1024, // of a link that was never answered
+};
 
 struct meter {
     link_id link;
     uint64_t sent_bytes;
     uint64_t taken_bytes;
     uint32_t confirmed_kib;
-    uint32_t older, newer; // by use; METERS_MAX at the ends
+    uint32_t refused_count; // since that changed
+    size_t guess;           // of the next answer
+    uint32_t older, newer;  // by use; METERS_MAX at the ends
 };
 
 struct meters {
@@ -45,7 +53,15 @@ void meters_release(struct meters *meters);
 void meters_sent(struct meters *meters, link_id link, size_t size);
 void meters_taken(struct meters *meters, link_id link, const struct message_header *header,
                   size_t size);
+// A message that counts as sent was not queued after all.
+void meters_unsent(struct meters *meters, link_id link, size_t size);
 void meters_forget(struct meters *meters, link_id link); // it is lost
 
 uint64_t meters_unread(const struct meters *meters, link_id link); // bytes, less 1 KiB at most
+// The link that was silent for longest. False if there is none.
+bool meters_oldest(const struct meters *meters, link_id *link);
+// Counts a refusal: how many there were since the other side last took anything.
+uint32_t meters_refuse(struct meters *meters, link_id link);
+void meters_learn(struct meters *meters, link_id link, size_t size);
+size_t meters_guess(const struct meters *meters, link_id link);
 uint32_t meters_received_kib(const struct meters *meters, link_id link); // for the header

@@ -63,7 +63,8 @@
     M(FORGED, COUNTER, "store_forged", "clocks that name writes which this store has not made")    \
     M(REQUESTS_BYTES, GAUGE, "store_requests_bytes", "memory of the request ids")                  \
     M(REQUESTS_OLDEST_MS, GAUGE, "store_requests_oldest_ms", "age of the oldest of them")          \
-    M(REQUESTS_DROPPED, COUNTER, "store_requests_dropped", "ids forgotten too early: it was full")
+    M(REQUESTS_DROPPED, COUNTER, "store_requests_dropped", "ids forgotten too early: it was full") \
+    M(BEHIND, COUNTER, "store_behind", "reads put off until their router has taken others")
 // clang-format on
 
 #define METRIC_MEMBER(member, kind, name, meaning) METRIC_##member,

@@ -113,6 +113,7 @@ void outbox_finish(struct outbox *outbox)
         header.body_size = (uint32_t)(message->bytes.size - MESSAGE_HEADER_SIZE);
         header.budget_ms = message->budget_ms;
         header.your_ms = message->your_ms;
+        header.received_kib = message->received_kib;
         message_header_encode(&header, message->bytes.data);
     }
 }

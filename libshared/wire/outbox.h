@@ -22,7 +22,8 @@ struct outbox_message {
     link_id link;
     uint64_t gate; // 0 = send at once
     uint32_t budget_ms;
-    uint64_t your_ms; // set by the brain at the end of its turn (wire/age.h)
+    uint64_t your_ms;      // set by the brain at the end of its turn (wire/age.h)
+    uint32_t received_kib; // as well (wire/meter.h)
     uint8_t type;
     uint16_t count;
     struct buf bytes; // header (filled in at the end of the turn) and body

@@ -19,7 +19,8 @@ struct bench {
     struct router router;
     struct outbox outbox;
     struct moment now;
-    uint64_t age_ms; // of what it is told
+    uint64_t age_ms;       // of what it is told
+    uint32_t received_kib; // as its client says
 };
 
 static inline link_id address(uint32_t number)
@@ -42,7 +43,8 @@ static inline void tell(struct bench *bench, link_id link, enum message_type typ
                                     .boot = link + 1,
                                     .ring_hash = bench->router.ring_hash,
                                     .your_ms = link_clock(BOOT, bench->now.mono_ms - bench->age_ms),
-                                    .budget_ms = 500};
+                                    .budget_ms = 500,
+                                    .received_kib = bench->received_kib};
     message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
     buf_append(&message, buf_bytes(body));
     struct arrival arrival = {.link = link, .role = link == CLIENT ? ROLE_CLIENT : ROLE_PEER};

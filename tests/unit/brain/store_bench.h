@@ -20,8 +20,9 @@ struct bench {
     struct store store;
     struct outbox outbox;
     struct moment now;
-    uint64_t age_ms; // of what it is told
-    char key[16];    // one that the store owns
+    uint64_t age_ms;       // of what it is told
+    uint32_t received_kib; // as its router says
+    char key[16];          // one that the store owns
     unsigned key_number;
 };
 
@@ -118,7 +119,8 @@ static inline void bench_tell(struct bench *bench, enum message_type type, uint6
         .epoch = epoch,
         .ring_hash = bench->store.ring_hash,
         .your_ms = link_clock(bench->options.boot, bench->now.mono_ms - bench->age_ms),
-        .budget_ms = budget_ms};
+        .budget_ms = budget_ms,
+        .received_kib = bench->received_kib};
     message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
     buf_append(&message, buf_bytes(body));
     struct arrival arrival = {.link = 1, .role = ROLE_PEER};

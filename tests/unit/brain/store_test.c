@@ -513,6 +513,32 @@ TEST(an_interval_between_syncs_is_kept)
     bench_release(&bench);
 }
 
+TEST(a_router_that_takes_no_answers_is_told_to_come_back_until_it_has)
+{
+    enum { MOST = 16 << 20 };
+    struct bench bench;
+    struct record record = {0};
+    char value[901];
+    uint64_t sent = 0;
+    bench_init(&bench);
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = 0;
+    struct op_update update = bench_update_of(&bench, 1, value);
+    assert_int_equal(bench_update(&bench, &update).status, STATUS_OK);
+    while (bench_fetch(&bench, &record).status == STATUS_OK) {
+        store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+        sent += 900;
+        assert_true(sent < 2 * MOST);
+    }
+    assert_true(sent > MOST / 2);
+    assert_int_equal(bench_fetch(&bench, &record).status, STATUS_BUSY);
+    assert_int_equal(bench.store.counts.behind, 2);
+    bench.received_kib = MOST / 1024;
+    assert_int_equal(bench_fetch(&bench, &record).status, STATUS_OK);
+    record_release(&record);
+    bench_release(&bench);
+}
+
 TESTS(RUN(updated_leaves_at_once_and_durable_waits_for_the_log),
       RUN(a_disk_that_keeps_up_with_steady_writes_is_never_called_hanging),
       RUN(merged_waits_for_the_log_even_if_nothing_changed),
@@ -531,4 +557,5 @@ TESTS(RUN(updated_leaves_at_once_and_durable_waits_for_the_log),
       RUN(a_damaged_block_fails_what_is_read_from_it_and_nothing_else),
       RUN(a_merge_that_meets_damage_ends_and_the_store_goes_on),
       RUN(acknowledgements_wait_while_the_engine_wants_writers_to),
-      RUN(an_interval_between_syncs_is_kept))
+      RUN(an_interval_between_syncs_is_kept),
+      RUN(a_router_that_takes_no_answers_is_told_to_come_back_until_it_has))

@@ -72,8 +72,8 @@ static void on_lost(void *self, link_id link, struct moment now, struct outbox *
     outbox_reset_link(outbox, link);
 }
 
-static void on_unsent(void *self, link_id link, struct bytes message, struct moment now,
-                      struct outbox *outbox)
+static void on_unsent(void *self, link_id link, struct bytes message, enum status why,
+                      struct moment now, struct outbox *outbox)
 {
     struct stage *stage = self;
     struct message_header header;
@@ -81,6 +81,7 @@ static void on_unsent(void *self, link_id link, struct bytes message, struct mom
     (void)now;
     (void)outbox;
     assert_true(link == net_link(5));
+    assert_int_equal(why, STATUS_UNREACHABLE);
     assert_int_equal(message_header_decode(&header, message, &body), STATUS_OK);
     assert_int_equal(header.type, MESSAGE_PING);
     stage->unsents++;

@@ -80,7 +80,41 @@ TEST(of_too_many_links_those_silent_for_longest_are_forgotten)
     meters_release(&meters);
 }
 
+TEST(what_was_not_queued_after_all_is_not_unread)
+{
+    struct meters meters;
+    meters_init(&meters, 1);
+    meters_sent(&meters, 7, 30 * KIB);
+    meters_sent(&meters, 7, 20 * KIB);
+    meters_unsent(&meters, 7, 20 * KIB);
+    assert_true(meters_unread(&meters, 7) == 30 * KIB && meters.unread_bytes == 30 * KIB);
+    hear(&meters, 7, 30, 100);
+    assert_true(meters_unread(&meters, 7) == 0);
+    meters_unsent(&meters, 7, 10 * KIB); // which the other side had confirmed: nonsense
+    assert_true(meters_unread(&meters, 7) == 0 && meters.unread_bytes == 0);
+    meters_release(&meters);
+}
+
+TEST(a_greater_answer_is_expected_at_once_a_smaller_one_by_and_by)
+{
+    struct meters meters;
+    meters_init(&meters, 1);
+    assert_true(meters_guess(&meters, 7) == METER_GUESS_FIRST);
+    meters_sent(&meters, 7, 1);
+    assert_true(meters_guess(&meters, 7) == METER_GUESS_FIRST);
+    meters_learn(&meters, 7, MIB);
+    assert_true(meters_guess(&meters, 7) == MIB);
+    meters_learn(&meters, 7, 100);
+    assert_true(meters_guess(&meters, 7) > MIB / 2 && meters_guess(&meters, 7) < MIB);
+    for (unsigned i = 0; i < 100; i++)
+        meters_learn(&meters, 7, 100);
+    assert_true(meters_guess(&meters, 7) < 200);
+    meters_release(&meters);
+}
+
 TESTS(RUN(what_was_sent_and_not_taken_is_unread),
       RUN(two_sides_agree_through_any_traffic_and_past_the_end_of_the_count),
       RUN(a_count_above_what_was_sent_begins_anew),
-      RUN(of_too_many_links_those_silent_for_longest_are_forgotten))
+      RUN(of_too_many_links_those_silent_for_longest_are_forgotten),
+      RUN(what_was_not_queued_after_all_is_not_unread),
+      RUN(a_greater_answer_is_expected_at_once_a_smaller_one_by_and_by))
