@@ -265,11 +265,29 @@ static struct act_try *find_try(struct act *act, uint64_t name)
     return NULL;
 }
 
+// A try may be sent again by its name; then its time begins anew.
 static void note_put(struct history *history, const struct op_put *put)
 {
     struct act *act = history_act_of(history, &put->request);
-    if (act && !find_try(act, put->try) && act->try_count < HISTORY_TRIES_MAX)
-        act->tries[act->try_count++] = (struct act_try){.name = put->try};
+    struct act_try *at = find_try(act, put->try);
+    if (!at && act && act->try_count < HISTORY_TRIES_MAX)
+        at = &act->tries[act->try_count++];
+    if (!at)
+        return;
+    at->name = put->try;
+    at->end_us = history->world->now_us + (put->budget_ms + 1) * (uint64_t)WORLD_MS;
+}
+
+static void note_update(struct history *history, const struct op_update *update)
+{
+    struct act *act = history_act_of(history, &update->request);
+    struct act_try *at = find_try(act, update->try);
+    if (!at)
+        return;
+    at->update_us = history->world->now_us;
+    if (at->update_us > at->end_us)
+        world_fail(history->world, "an UPDATE of operation %u is sent %llu ms after its time",
+                   act->number, (unsigned long long)((at->update_us - at->end_us) / WORLD_MS));
 }
 
 void history_on_sent(struct history *history, struct bytes message)
@@ -281,13 +299,10 @@ void history_on_sent(struct history *history, struct bytes message)
     if (message_header_decode(&header, message, &body))
         return;
     for (unsigned i = 0; i < header.count; i++) {
-        if (header.type == MESSAGE_PUT && !op_decode_put(&put, &body)) {
+        if (header.type == MESSAGE_PUT && !op_decode_put(&put, &body))
             note_put(history, &put);
-        } else if (header.type == MESSAGE_UPDATE && !op_decode_update(&update, &body)) {
-            struct act_try *at = find_try(history_act_of(history, &update.request), update.try);
-            if (at)
-                at->update_us = history->world->now_us;
-        }
+        else if (header.type == MESSAGE_UPDATE && !op_decode_update(&update, &body))
+            note_update(history, &update);
     }
 }
 

@@ -39,6 +39,7 @@ enum act_kind { ACT_PUT, ACT_DELETE, ACT_GET, ACT_SCAN };
 // One sending of a put.
 struct act_try {
     uint64_t name;
+    uint64_t end_us;    // its router may send UPDATE until then
     uint64_t update_us; // when its last UPDATE was sent
     bool has_minted;
     bool was_found; // its router was told of an earlier one's write

@@ -1,23 +1,26 @@
 // sim - whole clusters of the real brains in one process, from one seed each.
 //
 //     sim [SEEDS] [--first N] [--seed N] [-v] [--known FILE] [--random] [--scenario NAME]
+//         [--until-failure]
 //
 // Runs SEEDS seeds (default 200) from --first (default 1), then those that ever failed
 // (--known, default tests/sim/seeds), and prints TAP. --seed runs that one alone; with -v it
 // prints what happened. --random leaves out the scenario at the end; --scenario plays the one of
-// this name (scenarios.h) and nothing else. Every 50th seed is run twice: both must do exactly the
-// same.
+// this name (scenarios.h) and nothing else. --until-failure stops at the first seed that fails.
+// Every 50th seed is run twice: both must do exactly the same. A crash names its seed.
 #include "sim/run.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { REPORTED_MAX = 10, ENOUGH_SEEDS = 5000 };
 
 struct options {
     uint64_t first, count;
-    bool verbose, is_single, is_random_only;
+    bool verbose, is_single, is_random_only, until_failure;
     const char *known;
     const char *scenario;
 };
@@ -27,11 +30,23 @@ struct tally {
     uint64_t sometimes[SOMETIMES_COUNT];
 };
 
+// For a program that is about to die, and may not do much any more.
+static char last_words[64];
+
+static void on_crash(int signal_number)
+{
+    ssize_t written = write(STDOUT_FILENO, last_words, strlen(last_words));
+    (void)written;
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
 static bool run_seed(const struct options *options, uint64_t seed, bool twice, bool verbose,
                      struct tally *tally)
 {
     struct run_result result = {0};
     struct run_options once = {seed, verbose, options->is_random_only, options->scenario};
+    snprintf(last_words, sizeof last_words, "# seed %llu: a crash\n", (unsigned long long)seed);
     run(&once, &result);
     if (twice && !result.failed) {
         struct run_result again = {0};
@@ -63,8 +78,11 @@ static bool run_range(const struct options *options, struct tally *tally)
 {
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    for (uint64_t i = 0; i < options->count; i++)
-        run_seed(options, options->first + i, i % 50 == 0, options->verbose, tally);
+    for (uint64_t i = 0; i < options->count; i++) {
+        bool passed = run_seed(options, options->first + i, i % 50 == 0, options->verbose, tally);
+        if (!passed && options->until_failure)
+            break;
+    }
     clock_gettime(CLOCK_MONOTONIC, &end);
     double seconds =
         (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
@@ -110,6 +128,8 @@ static bool parse(struct options *options, int argc, char **argv)
             options->verbose = true;
         } else if (!strcmp(argv[i], "--random")) {
             options->is_random_only = true;
+        } else if (!strcmp(argv[i], "--until-failure")) {
+            options->until_failure = true;
         } else if (value && !strcmp(argv[i], "--scenario")) {
             options->scenario = argv[++i];
         } else if (argv[i][0] != '-') {
@@ -131,9 +151,11 @@ int main(int argc, char **argv)
     struct options options = {.first = 1, .count = 200, .known = "tests/sim/seeds"};
     struct tally tally = {0};
     setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGABRT, on_crash);
+    signal(SIGSEGV, on_crash);
     if (!parse(&options, argc, argv)) {
         fprintf(stderr, "usage: sim [SEEDS] [--first N] [--seed N] [-v] [--known FILE] [--random] "
-                        "[--scenario NAME]\n");
+                        "[--scenario NAME] [--until-failure]\n");
         return 2;
     }
     if (options.is_single) {
