@@ -42,6 +42,17 @@ TEST(a_fence_stands_as_long_as_an_earlier_try_could_be_obeyed)
     fences_release(&fences);
 }
 
+// A router lets a put mint for 30 s at most, and a store obeys an UPDATE of 10 s at most.
+TEST(a_fence_outlives_what_routers_may_send_late)
+{
+    struct fences fences = {0};
+    struct request_id request = request_of(1);
+    assert_true(fences_put(&fences, &request, 5, 1000));
+    fences_forget_old(&fences, 1000 + 30000 + 10000);
+    assert_false(fences_allow(&fences, &request, 4));
+    fences_release(&fences);
+}
+
 TEST(there_are_no_more_fences_than_the_limit)
 {
     struct fences fences = {0};
@@ -60,4 +71,5 @@ TEST(there_are_no_more_fences_than_the_limit)
 TESTS(RUN(without_a_fence_any_try_may_mint),
       RUN(a_fence_lets_its_own_try_through_and_the_last_one_counts),
       RUN(a_fence_stands_as_long_as_an_earlier_try_could_be_obeyed),
+      RUN(a_fence_outlives_what_routers_may_send_late),
       RUN(there_are_no_more_fences_than_the_limit))

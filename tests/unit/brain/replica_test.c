@@ -324,6 +324,74 @@ TEST(a_clock_that_names_dots_which_this_store_has_not_given_out_is_refused)
     bench_release(&bench);
 }
 
+TEST(a_request_id_names_another_request_on_another_key)
+{
+    struct bench bench;
+    bench_init(&bench);
+    struct op_update one = bench_update_of(&bench, 1, "one"),
+                     two = bench_update_of(&bench, 2, "two");
+    struct dot dot = bench_update(&bench, &one).dot;
+    bench_update(&bench, &two); // the first is remembered as superseded
+    assert_true(dot_equal(bench_update(&bench, &one).dot, dot));
+    bench_choose_key(&bench, bench.store.node_index, true);
+    struct op_update there = bench_update_of(&bench, 3, "there");
+    one = bench_update_of(&bench, 1, "one");
+    bench_update(&bench, &there);
+    assert_int_equal(find(&bench, &one, 0).status, STATUS_NOT_FOUND);
+    assert_int_equal(bench_update(&bench, &one).status, STATUS_OK);
+    assert_int_equal(find(&bench, &one, 0).state, FIND_LIVE);
+    bench_release(&bench);
+}
+
+TEST(where_the_last_write_wins_one_that_lost_is_known_and_its_second_dot_wins)
+{
+    struct bench bench;
+    struct record record = {0};
+    struct clock met = {0};
+    struct buf context = {0};
+    struct dot winner = {7, 1};
+    bench_init(&bench);
+    bench.ring.keyspaces[0].conflict = RING_CONFLICT_LWW;
+    struct op_update op = bench_update_of(&bench, 1, "lost");
+    bench_update(&bench, &op);
+    make_foreign(&record, winner, 9);
+    record.siblings[0].hlc = (bench.now.wall_ms + 1000) << 16;
+    assert_int_equal(bench_merge(&bench, &record), STATUS_OK);
+    assert_int_equal(find(&bench, &op, op.try).state, FIND_BEATEN);
+    clock_add(&met, (struct interval){winner.actor, winner.counter, winner.counter});
+    clock_encode(&met, &context);
+    op.flags = UPDATE_AGAIN;
+    op.context = buf_bytes(&context);
+    struct dot second = bench_update(&bench, &op).dot;
+    bench_fetch(&bench, &record);
+    assert_int_equal(record.count, 1);
+    assert_true(dot_equal(record.siblings[0].dot, second));
+    clock_release(&met);
+    buf_release(&context);
+    record_release(&record);
+    bench_release(&bench);
+}
+
+TEST(a_key_takes_no_more_siblings_than_the_limit)
+{
+    struct bench bench;
+    struct record record = {0};
+    bench_init(&bench);
+    for (uint64_t i = 1; i < RECORD_SIBLINGS_MAX; i++) {
+        struct record_write write = {.dot = {7, i}, .request = {{1}}, .keep_siblings = true};
+        record_update(&record, &write, i > 1);
+    }
+    assert_int_equal(bench_merge(&bench, &record), STATUS_OK);
+    struct op_update last = bench_update_of(&bench, 2, "v"), more = bench_update_of(&bench, 3, "v");
+    last.flags = more.flags = UPDATE_KEEP_SIBLINGS;
+    assert_int_equal(bench_update(&bench, &last).status, STATUS_OK);
+    assert_int_equal(bench_update(&bench, &more).status, STATUS_SIBLING_CAP);
+    bench_fetch(&bench, &record);
+    assert_int_equal(record.count, RECORD_SIBLINGS_MAX);
+    record_release(&record);
+    bench_release(&bench);
+}
+
 TEST(a_stamp_from_far_ahead_moves_its_own_key_alone)
 {
     struct bench bench;
@@ -369,5 +437,8 @@ TESTS(RUN(an_update_is_obeyed_only_while_it_is_young),
       RUN(what_a_merged_write_superseded_goes_here_as_well_if_another_try_made_it),
       RUN(a_merge_that_never_fits_says_so_and_the_key_can_be_read_and_deleted),
       RUN(a_clock_that_names_dots_which_this_store_has_not_given_out_is_refused),
+      RUN(a_request_id_names_another_request_on_another_key),
+      RUN(where_the_last_write_wins_one_that_lost_is_known_and_its_second_dot_wins),
+      RUN(a_key_takes_no_more_siblings_than_the_limit),
       RUN(a_stamp_from_far_ahead_moves_its_own_key_alone),
       RUN(the_coordinator_makes_the_expiry_from_a_duration))

@@ -185,7 +185,14 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
     assert_true(said(&bench, first, MESSAGE_UPDATE, &body));
     assert_int_equal(op_decode_update(&again, &body), STATUS_OK);
     assert_int_equal(again.flags, UPDATE_AGAIN | UPDATE_FRESH);
-    assert_true(again.hlc_floor > 77 && again.context.size);
+    assert_true(again.hlc_floor > 77);
+    // All that the first dot covers, who knows who else has it, and what it met.
+    struct reader clock = reader_of(again.context);
+    assert_int_equal(clock_decode(&context.clock, &clock), STATUS_OK);
+    static const struct interval met[] = {{4, 2, 2}, {7, 3, 3}, {9, 1, 1}};
+    assert_int_equal(context.clock.count, 3);
+    for (int i = 0; i < 3; i++)
+        assert_memory_equal(&context.clock.intervals[i], &met[i], sizeof met[i]);
     second = again.id;
     updated(&bench, first, second, (struct dot){9, 2}, (struct dot){9, 1});
     durable(&bench, first, id); // of the first dot: it counts for nothing

@@ -378,6 +378,9 @@ TEST(another_epoch_and_keys_of_others_are_refused)
     struct reader reader = bench_said(&bench, 0, MESSAGE_UPDATED);
     assert_int_equal(op_decode_updated(&updated, &reader), STATUS_OK);
     assert_int_equal(updated.status, STATUS_STALE);
+    bench.other_ring = 1; // of the same epoch: two that were made apart
+    assert_int_equal(bench_update(&bench, &op).status, STATUS_STALE);
+    bench.other_ring = 0;
     bench_choose_key(&bench, ring_find_node(&bench.ring, 1), false);
     op = bench_update_of(&bench, 1, "value");
     assert_int_equal(bench_update(&bench, &op).status, STATUS_NOT_OWNER);

@@ -435,6 +435,13 @@ TEST(no_update_leaves_when_fewer_than_w_owners_are_left)
     put_start(&put, &start);
     put_on_failed(&put, 1);
     assert_int_equal(put_on_updated(&put, 0, STATUS_LATE, PUT_ALONE).update, 0);
+    start.live = 7;
+    start.w = needs_of(3, 3); // one that would take it is there, but not W
+    put_start(&put, &start);
+    put_on_failed(&put, 1);
+    step = put_on_updated(&put, 0, STATUS_BUSY, PUT_ALONE);
+    assert_int_equal(step.update, -1);
+    expect_answer(step, STATUS_UNAVAILABLE);
 }
 
 TESTS(RUN(the_first_live_owner_coordinates), RUN(what_was_minted_goes_to_all_other_live_owners),
