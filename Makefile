@@ -4,7 +4,7 @@
 #   make demo         a local cluster, a real file, a killed node (see README.md)
 #   make test         everything that must pass: lint, unit, simulator, bats, sanitizers
 #   make sim SEEDS=n  simulated clusters
-#   make mutants      planted bugs: some test must find each
+#   make mutants      planted bugs, one at a time: the test that each names must find it
 #   make torture ROUNDS=n   kill -9, power loss and cut cables of real processes
 #   make fuzz SECONDS=n
 #   make bench        measured against peers; make bench-deps installs those
@@ -116,8 +116,8 @@ $(BUILD)/tests/sim/sim: $(call object,$(SIM)) $(BUILD)/libbrain.a $(PURE_LIBS)
 sim: $(SIM_PROGRAM)
 	$< $(SEEDS)
 
-mutants:
-	@tests/mutants
+mutants: programs
+	@tests/mutants/run --build $(BUILD)
 
 # A node under load, killed, and without power: tests/torture/torture.
 TORTURE = $(call program,$(addprefix tests/torture/,load.c check.c shutdown.c))
@@ -158,6 +158,7 @@ run_programs = $(UNIT:%.c='$(1)/%') \
 	$(foreach f,$(FUZZ:tests/fuzz/%_fuzz.c=%),'$(1)/tests/fuzz/$(f)_replay tests/fuzz/corpus/$(f)') \
 	$(if $(SIM_PROGRAM),'$(1)/tests/sim/sim $(2)')
 run_lint = 'tests/lint/lint $(PURE_LIBS) $(BUILD)/libbrain.a'
+run_mutants = 'tests/mutants/run --part --build $(BUILD)'
 run_bats = $(patsubst %,'bats --tap %',$(wildcard tests/bats/*.bats))
 
 programs: $(BIN) $(call program,$(UNIT)) $(REPLAY) $(SIM_PROGRAM) $(TORTURE)
@@ -169,7 +170,7 @@ test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) programs
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan CFLAGS='$(SANITIZE)' programs
 	@PATH="$(abspath $(BUILD))/bin:$$PATH" tests/run $(run_lint) \
-		$(call run_programs,$(BUILD),$(SEEDS)) $(run_bats) \
+		$(call run_programs,$(BUILD),$(SEEDS)) $(run_mutants) $(run_bats) \
 		$(call run_programs,$(BUILD)/asan,$(FEWER_SEEDS))
 
 asan: SANITIZE_WITH = $(SANITIZE)

@@ -76,12 +76,8 @@ void ledger_start_actor(struct ledger *ledger, uint64_t actor, struct buf *note)
 {
     struct ledger_shard *shard;
     ledger->actor = actor;
-    for (size_t at = 0; (shard = next_shard(ledger, &at));) {
+    for (size_t at = 0; (shard = next_shard(ledger, &at));)
         shard->counter = 0;
-#if DKV_MUTANT == 3
-        shard->counter = seen_high(&shard->seen, actor);
-#endif
-    }
     ledger_encode_start(ledger, note);
 }
 

@@ -78,9 +78,6 @@ static enum status start_actor(struct store *store, uint64_t random, struct mome
         return fault_set(fault, STATUS_INVALID, "%s: it was started in a year that is none",
                          store->options.lsm.dir);
     buf_clear(&store->note);
-#if DKV_MUTANT == 3
-    actor = store->ledger.actor ? store->ledger.actor : actor;
-#endif
     ledger_start_actor(&store->ledger, actor, &store->note);
     lsm_batch_clear(&store->batch);
     lsm_batch_note(&store->batch, buf_bytes(&store->note));

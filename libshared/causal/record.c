@@ -221,10 +221,6 @@ static void join_siblings(struct record *into, const struct record *other)
             take(into, our_head ? b : a, our_head && other->head);
         else if (order < 0 && !clock_covers(&other->clock, a->dot))
             take(into, a, our_head);
-#if DKV_MUTANT == 5
-        else if (order > 0 && into->count)
-            ;
-#endif
         else if (order > 0 && !clock_covers(&into->clock, b->dot))
             take(into, b, other->head);
         ours += order <= 0;

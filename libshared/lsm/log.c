@@ -263,11 +263,7 @@ bool log_take(struct log *log, struct log_write *write)
 static enum status sync_extent(struct log_write *write, const struct log_extent *extent,
                                struct vfs *vfs, struct fault *fault)
 {
-    enum status status = STATUS_OK;
-#if DKV_MUTANT == 1
-    if (extent->is_finished)
-#endif
-        status = vfs->sync(vfs, extent->segment.file, fault);
+    enum status status = vfs->sync(vfs, extent->segment.file, fault);
     write->synced = extent->is_finished
                         ? frame_address(extent->segment.number, extent->segment.size)
                         : write->end;

@@ -158,9 +158,6 @@ static enum status classify_tail(struct recovering *recovering, struct fault *fa
     log->is_closed = !is_zero;
     if (!status)
         status = read_later(recovering, reader->segment.number, &promise, fault);
-#if DKV_MUTANT == 6
-    promise = 0;
-#endif
     if (!status && promise > log->stored)
         status = log_reader_corrupt(reader, "damaged frame before synced ones", fault);
     return status;
