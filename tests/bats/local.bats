@@ -69,7 +69,7 @@ n3	up	dc1	r3	router,store"
     mkdir "$BATS_TEST_TMPDIR/keys"
     dkv keygen "$BATS_TEST_TMPDIR/keys/client.key" --name stranger
     cp "$CLUSTER/n1/keys/cluster.pub" "$BATS_TEST_TMPDIR/keys"
-    fails_with 7 dkv --cluster "tcp://127.0.0.1:$port" --key-dir "$BATS_TEST_TMPDIR/keys" \
+    fails_with 10 dkv --cluster "tcp://127.0.0.1:$port" --key-dir "$BATS_TEST_TMPDIR/keys" \
         --timeout 1500 status
 }
 
