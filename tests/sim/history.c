@@ -354,6 +354,27 @@ static void widen(struct history_key *key, const struct record *made)
     }
 }
 
+// Who has seen a request has seen every try of it, also one that it has no dot of.
+static void widen_by_requests(struct history *history, struct history_key *key,
+                              const struct record *made, struct bytes seen)
+{
+    uint32_t last = key->mint_count - 1;
+    struct reader list = reader_of(seen);
+    struct request_id request;
+    while (reader_left(&list) >= sizeof request) {
+        memcpy(request.bytes, reader_bytes(&list, sizeof request).data, sizeof request);
+        const struct act *act = history_act_of(history, &request);
+        for (uint32_t i = 0; act && i < last; i++) {
+            const struct mint *mint = &key->mints[i];
+            bool is_known =
+                mint->superseder_count && mint->superseders[mint->superseder_count - 1] == last;
+            if (mint->act == act->number && !is_known && clock_covers(&made->clock, mint->dot) &&
+                !record_find_dot(made, mint->dot))
+                supersede(key, i, last);
+        }
+    }
+}
+
 void history_on_minted(struct history *history, uint32_t index, const struct op_update *update,
                        const struct clock *context, const struct clock *held,
                        const struct record *made, struct dot dot)
@@ -393,6 +414,7 @@ void history_on_minted(struct history *history, uint32_t index, const struct op_
             supersede(key, old, key->mint_count - 1);
     }
     widen(key, made);
+    widen_by_requests(history, key, made, update->seen);
     clock_release(&made_on);
     check_try(history, act, update);
 }
@@ -435,15 +457,31 @@ static bool is_beaten(const struct history_key *key, const struct mint *mint,
     return false;
 }
 
-// Whether a mint of the act superseded this one, or something that did.
+// Whether a mint of the act superseded this one, or something that did; who superseded one try of
+// a request superseded every try of it. `visited`: the mints that were looked at.
+static bool leads_to(const struct history_key *key, const struct mint *from,
+                     const struct act *act, bool *visited)
+{
+    bool does = false;
+    for (uint32_t twin = 0; !does && twin < key->mint_count; twin++) {
+        const struct mint *mint = &key->mints[twin];
+        if (mint->act != from->act || visited[twin])
+            continue;
+        visited[twin] = true;
+        for (uint32_t i = 0; !does && i < mint->superseder_count; i++) {
+            const struct mint *superseder = &key->mints[mint->superseders[i]];
+            does = superseder->act == act->names || leads_to(key, superseder, act, visited);
+        }
+    }
+    return does;
+}
+
 static bool was_superseded_by(const struct history_key *key, const struct mint *mint,
                               const struct act *act)
 {
-    bool was = false;
-    for (uint32_t i = 0; !was && i < mint->superseder_count; i++) {
-        const struct mint *superseder = &key->mints[mint->superseders[i]];
-        was = superseder->act == act->names || was_superseded_by(key, superseder, act);
-    }
+    bool *visited = xcalloc(key->mint_count, sizeof *visited);
+    bool was = leads_to(key, mint, act, visited);
+    free(visited);
     return was;
 }
 

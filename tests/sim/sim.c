@@ -64,7 +64,7 @@ static bool run_seed(const struct options *options, uint64_t seed, bool twice, b
     if (!result.failed)
         return true;
     if (tally->failures++ < REPORTED_MAX)
-        printf("# seed %llu: %s\n", (unsigned long long)seed, result.reason);
+        fprintf(stderr, "# seed %llu: %s\n", (unsigned long long)seed, result.reason);
     return false;
 }
 

@@ -85,22 +85,26 @@ void witness_merges(struct node *node, const struct message_header *header, stru
     buf_release(&bytes);
 }
 
-// The answer to a question, if it is in this turn's outbox.
+// The last answer to a question, which may have come twice, if it is in this turn's outbox.
 static bool find_found(const struct outbox *outbox, link_id link, uint64_t id,
                        struct op_found *found)
 {
+    bool is_there = false;
     for (uint32_t i = 0; i < outbox->count; i++) {
         const struct outbox_message *message = &outbox->messages[i];
         struct reader reader = reader_of(buf_bytes(&message->bytes));
+        struct op_found op;
         reader_bytes(&reader, MESSAGE_HEADER_SIZE);
-        for (unsigned op = 0; message->type == MESSAGE_FOUND && message->link == link &&
-                              op < message->count && !op_decode_found(found, &reader);
-             op++) {
-            if (found->id == id)
-                return true;
+        for (unsigned n = 0; message->type == MESSAGE_FOUND && message->link == link &&
+                             n < message->count && !op_decode_found(&op, &reader);
+             n++) {
+            if (op.id == id) {
+                *found = op;
+                is_there = true;
+            }
         }
     }
-    return false;
+    return is_there;
 }
 
 // A request that this life has minted or merged is known.
