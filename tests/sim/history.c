@@ -459,8 +459,8 @@ static bool is_beaten(const struct history_key *key, const struct mint *mint,
 
 // Whether a mint of the act superseded this one, or something that did; who superseded one try of
 // a request superseded every try of it. `visited`: the mints that were looked at.
-static bool leads_to(const struct history_key *key, const struct mint *from,
-                     const struct act *act, bool *visited)
+static bool leads_to(const struct history_key *key, const struct mint *from, const struct act *act,
+                     bool *visited)
 {
     bool does = false;
     for (uint32_t twin = 0; !does && twin < key->mint_count; twin++) {
