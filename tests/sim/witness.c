@@ -167,6 +167,8 @@ void witness_put(struct node *node, const struct arrival *arrival, const struct 
                                .act = act,
                                .count = ring_level_count(level, key->n),
                                .given = context.clock};
+    context.clock = (struct clock){0};
+    context_release(&context);
 }
 
 static const struct node_put *find_put(const struct node *node, link_id link, uint64_t id)
