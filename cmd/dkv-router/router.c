@@ -229,8 +229,7 @@ static bool turn_away(struct router *router, const struct arrival *arrival,
                outbox);
         return true;
     }
-    uint64_t age_ms = message_age_ms(header, router->options.boot, now.mono_ms);
-    if (header->budget_ms && age_ms != AGE_UNKNOWN && age_ms >= header->budget_ms) {
+    if (message_is_expired(header, router->options.boot, now.mono_ms)) {
         router->counts.expired += header->count; // whoever asked has given up
         return true;
     }

@@ -172,8 +172,7 @@ static void refuse(struct outbox *outbox, const struct arrival *arrival, enum st
 static bool is_expired(const struct store *store, const struct message_header *header,
                        struct moment now)
 {
-    return header->budget_ms &&
-           message_age_ms(header, store->options.boot, now.mono_ms) >= header->budget_ms;
+    return message_is_expired(header, store->options.boot, now.mono_ms);
 }
 
 // ---- What waits for the disk -------------------------------------------------------------

@@ -26,3 +26,9 @@ uint64_t message_age_ms(const struct message_header *header, uint64_t boot, uint
     uint64_t age_ms = link_clock(boot, mono_ms) - header->your_ms;
     return header->your_ms && age_ms <= age_max_ms ? age_ms : AGE_UNKNOWN;
 }
+
+bool message_is_expired(const struct message_header *header, uint64_t boot, uint64_t mono_ms)
+{
+    uint64_t age_ms = message_age_ms(header, boot, mono_ms);
+    return header->budget_ms && age_ms != AGE_UNKNOWN && age_ms >= header->budget_ms;
+}

@@ -41,3 +41,7 @@ uint64_t peer_clock_now(const struct peer_clock *clock, uint64_t mono_ms);
 // AGE_UNKNOWN: the sender did not know our clock, or that of another life.
 #define AGE_UNKNOWN UINT64_MAX
 uint64_t message_age_ms(const struct message_header *header, uint64_t boot, uint64_t mono_ms);
+
+// Whether nobody waits any more for what the message asks: its budget is over. Not if its age is
+// unknown: who sent it does not know this life of the receiver, and learns of it by the answer.
+bool message_is_expired(const struct message_header *header, uint64_t boot, uint64_t mono_ms);

@@ -38,13 +38,16 @@ void process_lose_link(struct process *process, link_id link)
         add_letter(process, &(struct letter){.arrival.link = link, .is_loss = true});
 }
 
+// Puts an event off while the process stands still, a tick at a time: the end of the pause may be
+// brought forward.
 static bool is_paused(struct process *process, struct event *event)
 {
     struct world *world = process->network->world;
     if (process->paused_until_us <= world->now_us)
         return false;
-    world_plan(world, process->paused_until_us - world->now_us, event->fire, process, event->a,
-               event->b);
+    uint64_t left_us = process->paused_until_us - world->now_us;
+    world_plan(world, left_us < process->tick_us ? left_us : process->tick_us, event->fire, process,
+               event->a, event->b);
     return true;
 }
 

@@ -400,6 +400,11 @@ TEST(what_waited_for_longer_than_its_budget_is_dropped)
         assert_int_equal(bench.outbox.count, bench.age_ms < 3000);
     }
     assert_int_equal(bench.store.counts.expired, 1);
+    bench.age_ms = (uint64_t)1 << 50; // it was said to another life; the answer tells of this one
+    op_encode_fetch(&op, &body);
+    bench_tell(&bench, MESSAGE_FETCH, bench.ring.epoch, 3000, &body);
+    assert_int_equal(bench.outbox.count, 1);
+    assert_int_equal(bench.store.counts.expired, 1);
     bench_release(&bench);
 }
 
