@@ -2,6 +2,7 @@
 
 #include "base/xalloc.h"
 #include "dkv/file.h"
+#include "os/owner.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,12 +18,6 @@ static int compare(const void *left, const void *right)
         return a->role < b->role ? -1 : 1;
     int order = strcmp(a->name, b->name);
     return order ? order : strcmp(a->keys.public_key, b->keys.public_key);
-}
-
-static bool is_public_name(const char *name)
-{
-    size_t size = strlen(name);
-    return size > 4 && name[0] != '.' && !strcmp(name + size - 4, ".pub");
 }
 
 static enum status add_key(struct authorized *authorized, const char *path, const char *name,
@@ -51,7 +46,7 @@ enum status authorized_load(struct authorized *authorized, const char *dir, stru
     if (!status && !listing)
         return fault_set(fault, STATUS_INVALID, "%s: %s", path, strerror(errno));
     for (const struct dirent *item; !status && (item = readdir(listing));) {
-        if (is_public_name(item->d_name))
+        if (key_file_is_public_name(item->d_name))
             status = add_key(authorized, path, item->d_name, fault);
     }
     if (listing)
@@ -69,8 +64,9 @@ void authorized_release(struct authorized *authorized)
     *authorized = (struct authorized){0};
 }
 
-enum status authorized_revoke(const char *dir, const char *public_key, struct fault *fault)
+static enum status remove_key(const char *dir, const void *what, struct fault *fault)
 {
+    const char *public_key = what;
     struct authorized authorized;
     enum status status = authorized_load(&authorized, dir, fault);
     bool is_known = false;
@@ -90,4 +86,9 @@ enum status authorized_revoke(const char *dir, const char *public_key, struct fa
                            "%s/keys/authorized has no key %s; --list shows what it has", dir,
                            public_key);
     return status;
+}
+
+enum status authorized_revoke(const char *dir, const char *public_key, struct fault *fault)
+{
+    return owner_do(dir, remove_key, public_key, fault);
 }

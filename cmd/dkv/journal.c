@@ -1,5 +1,6 @@
 #include "dkv/journal.h"
 
+#include "base/endian.h"
 #include "base/hash.h"
 #include "base/text.h"
 
@@ -24,11 +25,8 @@ static bool next_line(struct bytes *text, struct bytes *line)
     if (text_parse_hex(bytes_of(text->data + size - 16, 16), hash, sizeof hash, NULL))
         return false;
     *line = bytes_of(text->data, size - 17);
-    uint64_t number = 0;
-    for (unsigned i = 0; i < sizeof hash; i++)
-        number = number << 8 | hash[i];
     *text = bytes_of(end + 1, text->size - size - 1);
-    return number == hash64(*line);
+    return load_u64_be(hash) == hash64(*line);
 }
 
 static uint32_t split(struct bytes line, struct bytes fields[FIELDS_MAX])

@@ -87,6 +87,27 @@ static enum status save_key(const char *dir, const char *name, bool secret,
     return status ? status : key_file_save(path, secret, key, fault);
 }
 
+// Named for people, and by the hash of the key, so that a key never has two roles.
+static enum status authorize(const char *dir, const void *what, struct fault *fault)
+{
+    const struct key_file *key = what;
+    char path[FILE_PATH_SIZE], name[128];
+    const char *owner = ring_is_name(bytes_of_text(key->name)) ? key->name : "key";
+    snprintf(name, sizeof name, "keys/authorized/%s-%016" PRIx64 ".pub", owner,
+             hash64(bytes_of_text(key->keys.public_key)));
+    enum status status = file_join(path, dir, "keys/authorized", fault);
+    if (!status && !file_is_dir(path))
+        return fault_set(fault, STATUS_INVALID, "%s: there is no such directory", path);
+    if (!status)
+        status = file_join(path, dir, name, fault);
+    return status ? status : key_file_replace(path, false, key, fault);
+}
+
+enum status node_dir_authorize(const char *dir, const struct key_file *key, struct fault *fault)
+{
+    return owner_do(dir, authorize, key, fault);
+}
+
 static enum status make_keys(const char *dir, struct ring_node *node, struct fault *fault)
 {
     struct key_file key = {.role = ROLE_PEER, .node = node->id};
@@ -102,7 +123,7 @@ static enum status make_keys(const char *dir, struct ring_node *node, struct fau
     snprintf(admin.name, sizeof admin.name, "%.50s-admin", node->name);
     if (!status)
         status = save_key(dir, "keys/client.key", true, &admin, fault);
-    return status ? status : node_dir_authorize(dir, &admin, fault);
+    return status ? status : authorize(dir, &admin, fault);
 }
 
 static enum status write_text(const char *dir, const char *name, struct buf *text,
@@ -198,40 +219,6 @@ enum status node_dir_create(const char *dir, struct ring_node *node, bool plain,
     return status;
 }
 
-static enum status authorize(const char *dir, const struct key_file *key, struct fault *fault)
-{
-    // Named for people, and by the hash of the key, so that a key never has two roles.
-    char path[FILE_PATH_SIZE], temporary[FILE_PATH_SIZE], name[128];
-    const char *owner = ring_is_name(bytes_of_text(key->name)) ? key->name : "key";
-    snprintf(name, sizeof name, "keys/authorized/%s-%016" PRIx64 ".pub", owner,
-             hash64(bytes_of_text(key->keys.public_key)));
-    enum status status = file_join(path, dir, name, fault);
-    if (!status)
-        status = file_join(temporary, dir, "keys/authorized", fault);
-    if (!status && !file_is_dir(temporary))
-        return fault_set(fault, STATUS_INVALID, "%s: there is no such directory", temporary);
-    if (!status)
-        status = file_join(temporary, dir, "keys/authorized/.new", fault);
-    if (status)
-        return status;
-    unlink(temporary);
-    status = key_file_save(temporary, false, key, fault);
-    if (!status && rename(temporary, path))
-        status = fault_set(fault, STATUS_IO, "%s: unable to install", path);
-    return status;
-}
-
-enum status node_dir_authorize(const char *dir, const struct key_file *key, struct fault *fault)
-{
-    struct owner owner;
-    enum status status = owner_enter(&owner, dir, fault);
-    if (status)
-        return status;
-    status = authorize(dir, key, fault);
-    owner_leave(&owner);
-    return status;
-}
-
 // The ring that is there already, and what somebody who wants another one can do.
 static enum status refuse_second(const char *dir, const char *path, const struct ring *wanted,
                                  struct fault *fault)
@@ -257,8 +244,9 @@ static enum status refuse_second(const char *dir, const char *path, const struct
     return STATUS_EXISTS;
 }
 
-static enum status accepts_ring(const char *dir, const struct ring *ring, struct fault *fault)
+static enum status accepts_ring(const char *dir, const void *what, struct fault *fault)
 {
+    const struct ring *ring = what;
     char path[FILE_PATH_SIZE];
     enum status status = file_join(path, dir, "data/ring/ring", fault);
     if (!status && file_exists(path))
@@ -282,35 +270,24 @@ static enum status accepts_ring(const char *dir, const struct ring *ring, struct
 
 enum status node_dir_accepts_ring(const char *dir, const struct ring *ring, struct fault *fault)
 {
-    struct owner owner;
-    enum status status = owner_enter(&owner, dir, fault);
-    if (status)
-        return status;
-    status = accepts_ring(dir, ring, fault);
-    owner_leave(&owner);
-    return status;
+    return owner_do(dir, accepts_ring, ring, fault);
 }
 
-static enum status put_ring(const char *dir, struct bytes document, struct fault *fault)
+static enum status put_ring(const char *dir, const void *what, struct fault *fault)
 {
+    const struct bytes *document = what;
     char path[FILE_PATH_SIZE];
     enum status status = file_join(path, dir, "keys/cluster.pub", fault);
     if (!status)
-        status = file_write(path, 0644, false, document, fault);
+        status = file_write(path, 0644, false, *document, fault);
     if (!status)
         status = file_join(path, dir, "data/ring/ring", fault);
     if (!status)
-        status = file_write(path, 0644, true, document, fault);
+        status = file_write(path, 0644, true, *document, fault);
     return status;
 }
 
 enum status node_dir_put_ring(const char *dir, struct bytes document, struct fault *fault)
 {
-    struct owner owner;
-    enum status status = owner_enter(&owner, dir, fault);
-    if (status)
-        return status;
-    status = put_ring(dir, document, fault);
-    owner_leave(&owner);
-    return status;
+    return owner_do(dir, put_ring, &document, fault);
 }

@@ -44,12 +44,6 @@ void key_directory_close(struct key_directory *directory)
     free(directory);
 }
 
-static bool is_public_name(const char *name)
-{
-    size_t size = strlen(name);
-    return size > 4 && name[0] != '.' && !strcmp(name + size - 4, ".pub");
-}
-
 static bool join_path(const struct key_directory *directory, const char *name, char path[PATH_MAX])
 {
     return snprintf(path, PATH_MAX, "%s/%s", directory->path, name) < PATH_MAX;
@@ -83,7 +77,7 @@ static uint64_t print_listing(const struct key_directory *directory)
     uint32_t count = 0;
     for (const struct dirent *item; count < KEYS_MAX && (item = readdir(listing));) {
         char path[PATH_MAX];
-        if (!is_public_name(item->d_name) || !join_path(directory, item->d_name, path))
+        if (!key_file_is_public_name(item->d_name) || !join_path(directory, item->d_name, path))
             continue;
         print += print_file(path, item->d_name);
         count++;
@@ -128,7 +122,7 @@ static void load_keys(struct key_directory *directory)
     for (const struct dirent *item; directory->count < KEYS_MAX && (item = readdir(listing));) {
         char path[PATH_MAX];
         struct key_file file;
-        if (!is_public_name(item->d_name) || !join_path(directory, item->d_name, path) ||
+        if (!key_file_is_public_name(item->d_name) || !join_path(directory, item->d_name, path) ||
             key_file_load(path, false, &file, &directory->fault))
             continue;
         if (directory->count == capacity) {

@@ -1,5 +1,6 @@
 #include "net/key_file.h"
 
+#include "base/endian.h"
 #include "base/text.h"
 #include "base/zpl.h"
 #include "os/secret_file.h"
@@ -39,9 +40,7 @@ static enum status parse_node(struct bytes value, uint64_t *node, struct fault *
     enum status status = text_parse_hex(value, id, sizeof id, fault);
     if (status)
         return status;
-    *node = 0;
-    for (unsigned i = 0; i < sizeof id; i++)
-        *node = *node << 8 | id[i];
+    *node = load_u64_be(id);
     return STATUS_OK;
 }
 
@@ -128,13 +127,33 @@ static enum status format(const struct key_file *file, bool secret, struct buf *
     return STATUS_OK;
 }
 
-enum status key_file_save(const char *path, bool secret, const struct key_file *file,
-                          struct fault *fault)
+// `put` is secret_file_create() or secret_file_replace().
+static enum status save(const char *path, bool secret, const struct key_file *file,
+                        enum status (*put)(const char *, bool, struct bytes, struct fault *),
+                        struct fault *fault)
 {
     struct buf text = {0};
     enum status status = format(file, secret, &text, fault);
     if (!status)
-        status = secret_file_create(path, secret, buf_bytes(&text), fault);
+        status = put(path, secret, buf_bytes(&text), fault);
     secret_file_release(&text);
     return status;
+}
+
+enum status key_file_save(const char *path, bool secret, const struct key_file *file,
+                          struct fault *fault)
+{
+    return save(path, secret, file, secret_file_create, fault);
+}
+
+enum status key_file_replace(const char *path, bool secret, const struct key_file *file,
+                             struct fault *fault)
+{
+    return save(path, secret, file, secret_file_replace, fault);
+}
+
+bool key_file_is_public_name(const char *name)
+{
+    size_t size = strlen(name);
+    return size > 4 && name[0] != '.' && !strcmp(name + size - 4, ".pub");
 }

@@ -26,9 +26,15 @@ struct key_file {
 enum status key_file_load(const char *path, bool secret, struct key_file *file,
                           struct fault *fault) MUST_USE;
 
-// EXISTS if the file is there already. Written whole (temporary name, sync, link).
+// Written whole (temporary name, sync). EXISTS if the file is there already, unless it may
+// replace that.
 enum status key_file_save(const char *path, bool secret, const struct key_file *file,
                           struct fault *fault) MUST_USE;
+enum status key_file_replace(const char *path, bool secret, const struct key_file *file,
+                             struct fault *fault) MUST_USE;
+
+// Whether it is the name of a public key file, in a directory of them.
+bool key_file_is_public_name(const char *name);
 
 // Every public key file (*.pub) of a directory (DIR/keys/authorized), re-read when it
 // changes. The directory may be missing or empty: then nobody is in it. A file that is not

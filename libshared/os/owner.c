@@ -72,6 +72,18 @@ void owner_leave(struct owner *owner)
     abort();
 }
 
+enum status owner_do(const char *path,
+                     enum status (*work)(const char *path, const void *what, struct fault *fault),
+                     const void *what, struct fault *fault)
+{
+    struct owner owner;
+    enum status status = owner_enter(&owner, path, fault);
+    if (!status)
+        status = work(path, what, fault);
+    owner_leave(&owner);
+    return status;
+}
+
 void owner_name(uid_t user, struct buf *out)
 {
     const struct passwd *entry = getpwuid(user);
@@ -100,4 +112,16 @@ void owner_explain(const char *path, struct buf *out)
     owner_name(geteuid(), &user);
     buf_printf(out, " (chown %s: %s)", buf_text(&user), visible);
     buf_release(&user);
+}
+
+enum status owner_fault(const char *path, struct fault *fault)
+{
+    enum status status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO;
+    if (errno != EACCES)
+        return fault_set(fault, status, "%s: %s", path, strerror(errno));
+    struct buf why = {0};
+    owner_explain(path, &why);
+    fault_set(fault, status, "%s: %s", path, buf_text(&why));
+    buf_release(&why);
+    return status;
 }

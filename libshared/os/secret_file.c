@@ -26,14 +26,7 @@ static enum status refuse_open(const char *path, struct fault *fault)
 {
     if (errno == ELOOP)
         return fault_set(fault, STATUS_REFUSED, "%s: is a symbolic link", path);
-    if (errno != EACCES)
-        return fault_set(fault, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: %s", path,
-                         strerror(errno));
-    struct buf why = {0};
-    owner_explain(path, &why);
-    fault_set(fault, STATUS_IO, "%s: %s", path, buf_text(&why));
-    buf_release(&why);
-    return STATUS_IO;
+    return owner_fault(path, fault);
 }
 
 static enum status check_file(const char *path, int fd, bool secret, struct fault *fault)

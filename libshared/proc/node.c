@@ -56,14 +56,9 @@ __attribute__((format(printf, 2, 3))) static void complain(struct node *node, co
 
 static void complain_closed(struct node *node, const char *path)
 {
-    int error = errno;
-    struct buf why = {0};
-    if (error == EACCES)
-        owner_explain(path, &why);
-    else
-        buf_append_text(&why, strerror(error));
-    complain(node, "%s: %s", path, buf_text(&why));
-    buf_release(&why);
+    struct fault fault;
+    owner_fault(path, &fault);
+    complain(node, "%s", fault.text);
 }
 
 static bool read_whole(const char *path, struct buf *out)

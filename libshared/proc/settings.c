@@ -1,5 +1,6 @@
 #include "proc/settings.h"
 
+#include "base/endian.h"
 #include "base/text.h"
 #include "base/zpl.h"
 #include "os/owner.h"
@@ -204,10 +205,8 @@ static enum status parse_number(const struct rule *rule, struct bytes value, uin
     enum status status = STATUS_OK;
     switch (rule->kind) {
     case KIND_ID:
-        *number = 0;
         status = text_parse_hex(value, id, sizeof id, fault);
-        for (unsigned i = 0; !status && i < sizeof id; i++)
-            *number = *number << 8 | id[i];
+        *number = status ? 0 : load_u64_be(id);
         break;
     case KIND_PORT:
         status = text_parse_number(value, number, fault);
@@ -275,13 +274,7 @@ static enum status refuse_file(const char *path, struct fault *fault)
     if (errno == ENOENT)
         return fault_set(fault, STATUS_NOT_FOUND, "%s: %s ('dkv init' writes it)", path,
                          strerror(errno));
-    if (errno != EACCES)
-        return fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
-    struct buf why = {0};
-    owner_explain(path, &why);
-    fault_set(fault, STATUS_IO, "%s: %s", path, buf_text(&why));
-    buf_release(&why);
-    return STATUS_IO;
+    return owner_fault(path, fault);
 }
 
 static enum status read_text(const char *path, struct buf *text, struct fault *fault)
