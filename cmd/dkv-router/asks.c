@@ -7,14 +7,24 @@ static bool is_router_up(const struct router *router, uint32_t index)
     return index == router->self || router->links.links[LINKS_ROUTER + index].up;
 }
 
+// That of the store; of a node whose router does not answer it is down, unless somebody else
+// answers there.
 static const char *state_of(const struct router *router, uint32_t index)
 {
     static const char *const states[] = {
-        [LINK_DOWN] = "down",       [LINK_SLOW] = "slow", [LINK_FULL] = "full",
-        [LINK_DAMAGED] = "damaged", [LINK_WELL] = "up",
+        [LINK_DOWN] = "down",
+        [LINK_OTHER_CLUSTER] = "other-cluster",
+        [LINK_OTHER_NODE] = "other-node",
+        [LINK_OTHER_VERSION] = "other-version",
+        [LINK_OTHER_RING] = "other-ring",
+        [LINK_SLOW] = "slow",
+        [LINK_FULL] = "full",
+        [LINK_DAMAGED] = "damaged",
+        [LINK_WELL] = "up",
     };
-    enum link_state state = link_state(&router->links.links[index]);
-    return states[is_router_up(router, index) ? state : LINK_DOWN];
+    const struct link *store = &router->links.links[index];
+    bool is_down = !is_router_up(router, index) && (store->up || !store->problem);
+    return states[is_down ? LINK_DOWN : link_state(store)];
 }
 
 // Bytes written to disk for each byte put, in hundredths.

@@ -135,6 +135,7 @@ struct bytes keyring_explain(struct router *router, enum status *status)
     buf_clear(text);
     if (!router->keyring.is_settling && router->keyring.held_count) {
         *status = STATUS_BUSY;
+        router->counts.busy++;
         return bytes_of_text("too many contexts whose keys this router must ask for");
     }
     for (uint32_t i = 0; i < router->ring->node_count; i++) {

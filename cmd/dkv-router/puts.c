@@ -175,8 +175,10 @@ static void take_step(struct router *router, struct flight *flight, struct put_s
         if (step.merge & bit)
             send_merge(router, flight, owner, &minted, outbox);
     }
-    if (step.update >= 0)
+    if (step.update >= 0) {
+        router->counts.again += flight->put.again && !flight->put.late_count;
         send_update(router, flight, (unsigned)step.update, now, outbox);
+    }
     if (step.wait && flight->wait_until_ms <= now.mono_ms) {
         take_step(router, flight, put_on_waited(&flight->put), minted, now, outbox);
         return;
@@ -479,7 +481,6 @@ enum status puts_on_updated(struct router *router, uint32_t node, struct reader 
     struct put_step step = is_damaged ? put_on_failed(&flight->put, (uint8_t)owner) // it exists
                                       : put_on_updated(&flight->put, (uint8_t)owner,
                                                        (enum status)updated.status, conflict);
-    router->counts.again += flight->put.again && step.update >= 0;
     take_step(router, flight, step, (struct minted){updated.record, updated.requests}, now, outbox);
     return STATUS_OK;
 }
@@ -513,8 +514,7 @@ enum status puts_on_merged(struct router *router, uint32_t node, struct reader *
     struct flight *flight = find(router, merged.id, node, &owner, now);
     if (!flight)
         return STATUS_OK;
-    bool was_again = flight->put.again;
-    if (flight->put.validate && !was_again && merged.told.size) {
+    if (flight->put.validate && !flight->put.again && merged.told.size) {
         if (!join_clock(router, merged.told, &flight->context))
             return STATUS_INVALID;
         raise(&flight->hlc_floor, merged.hlc_told + 1);
@@ -523,7 +523,6 @@ enum status puts_on_merged(struct router *router, uint32_t node, struct reader *
                                          merged.flags & MERGED_SUPERSEDED ? PUT_SUPERSEDED
                                          : merged.told.size               ? PUT_MET_OTHERS
                                                                           : PUT_ALONE);
-    router->counts.again += flight->put.again && !was_again;
     take_step(router, flight, step, (struct minted){0}, now, outbox);
     return STATUS_OK;
 }
@@ -539,8 +538,11 @@ enum status puts_on_found(struct router *router, uint32_t node, struct reader *b
     if (!flight || flight->put.phase > PUT_WAITING)
         return STATUS_OK;
     enum put_conflict conflict = PUT_ALONE;
-    if (!found.status && !look_into(router, flight, found.dot, found.record, &conflict))
+    if (!found.status && (record_decode(&router->record, buf_bytes(&flight->key), found.record) ||
+                          !look_into(router, flight, found.dot, found.record, &conflict)))
         found.status = STATUS_CORRUPT;
+    if (!found.status)
+        raise(&flight->hlc, record_hlc_max(&router->record));
     if (found.state == FIND_BEATEN)
         conflict = PUT_MET_OTHERS;
     struct put_step step =

@@ -221,6 +221,7 @@ enum status scans_on_scanned(struct router *router, uint32_t node, struct reader
         return STATUS_OK;
     }
     if (scanned.status == STATUS_BUSY) { // the store waits for us; the client may come again
+        router->counts.busy++;
         fail(router, flight, STATUS_BUSY, outbox);
         return STATUS_OK;
     }

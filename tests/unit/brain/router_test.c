@@ -194,6 +194,12 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
     for (int i = 0; i < 3; i++)
         assert_memory_equal(&context.clock.intervals[i], &met[i], sizeof met[i]);
     second = again.id;
+    struct op_updated late = {.id = second, .status = STATUS_LATE};
+    buf_clear(&told);
+    op_encode_updated(&late, &told);
+    tell(&bench, first, MESSAGE_UPDATED, &told);
+    assert_true(said(&bench, first, MESSAGE_UPDATE, &body)); // it is asked once more
+    assert_int_equal(bench.router.counts.again, 1);          // for the same dot
     updated(&bench, first, second, (struct dot){9, 2}, (struct dot){9, 1});
     durable(&bench, first, id); // of the first dot: it counts for nothing
     merged(&bench, (first + 2) % NODES, &(struct op_merged){.id = id});
@@ -342,6 +348,32 @@ TEST(a_receipt_is_sealed_and_comes_also_if_the_outcome_is_not_known)
     assert_int_equal(receipt_decode(&receipt, &bench.seals, done.receipt), STATUS_OK);
     assert_true(receipt.is_sealed && bytes_equal(receipt.key, bytes_of_text("key")));
     assert_int_equal(receipt.request.bytes[0], 1);
+    release(&bench);
+}
+
+TEST(status_says_who_answers_instead_of_a_store)
+{
+    struct bench bench;
+    struct reader reader;
+    struct buf body = {0}, text = {0};
+    struct op_answer answer;
+    init(&bench, 3);
+    struct link *link = &bench.router.links.links[0];
+    static const char *const states[] = {"other-cluster", "other-node", "other-version",
+                                         "other-ring"};
+    for (unsigned i = 0; i < 4; i++) {
+        link->up = false;
+        link->problem = (uint8_t)(LINK_OTHER_CLUSTER + i);
+        op_encode_ask(&(struct op_ask){.topic = bytes_of_text("status")}, &body);
+        tell(&bench, CLIENT, MESSAGE_ASK, &body);
+        assert_true(said(&bench, CLIENT, MESSAGE_ANSWER, &reader));
+        assert_int_equal(op_decode_answer(&answer, &reader), STATUS_OK);
+        buf_set(&text, answer.text);
+        char expected[64];
+        snprintf(expected, sizeof expected, "\"state\":\"%s\"", states[i]);
+        assert_non_null(strstr(buf_text(&text), expected));
+    }
+    buf_release(&text);
     release(&bench);
 }
 
@@ -571,6 +603,7 @@ TESTS(RUN(a_put_is_written_when_two_of_three_have_it_durably),
       RUN(a_get_is_answered_when_two_of_three_replied),
       RUN(a_get_carries_a_sealed_context_only_if_it_is_wanted),
       RUN(a_receipt_is_sealed_and_comes_also_if_the_outcome_is_not_known),
+      RUN(status_says_who_answers_instead_of_a_store),
       RUN(what_a_role_does_not_allow_is_refused_by_its_id),
       RUN(a_repair_that_is_refused_is_counted), RUN(a_reply_that_comes_again_changes_nothing),
       RUN(every_operation_is_answered_by_its_deadline),
