@@ -212,6 +212,15 @@ int flight_owner(const struct flight *flight, uint32_t node)
     return -1;
 }
 
+struct flight *flights_find_of(struct flights *flights, uint64_t id, enum flight_kind kind,
+                               uint32_t node, unsigned *owner)
+{
+    struct flight *flight = flights_find(flights, id);
+    int index = flight && flight->kind == kind ? flight_owner(flight, node) : -1;
+    *owner = index < 0 ? 0 : (unsigned)index;
+    return index < 0 ? NULL : flight;
+}
+
 void flights_wake_at(struct flights *flights, struct flight *flight, uint64_t wake_ms)
 {
     link_out(flights, flight);

@@ -21,6 +21,7 @@ enum {
     FLIGHTS_SHARES = 4,           // one client has at most so much of both
     FLIGHTS_TICK_MS = 8,
     FLIGHTS_WHEEL_SIZE = 1024,
+    FLIGHT_LINGER_MS = 10, // between the client's deadline and ours, so that ours comes first
 };
 
 enum flight_kind {
@@ -53,9 +54,8 @@ struct flight {
     uint64_t client_id;         // the op's id in the client's request
     uint32_t keyspace;
     uint32_t partition;
-    uint8_t flags; // of the client's request
-    uint8_t level; // that was asked for
-    bool strict;
+    uint8_t flags;    // of the client's request
+    uint8_t level;    // that was asked for
     size_t held_size; // counted against FLIGHTS_SIZE_MAX
     size_t expected;  // see flight_share
     struct buf key;
@@ -124,7 +124,19 @@ static inline uint64_t flight_id(const struct flight *flight)
     return (uint64_t)flight->life << 32 | flight->slot;
 }
 
+// How long others may take for their part of it.
+static inline uint32_t flight_budget_ms(const struct flight *flight, struct moment now)
+{
+    uint64_t left_ms = flight->deadline_ms - now.mono_ms;
+    return flight->deadline_ms > now.mono_ms ? (uint32_t)left_ms : 1;
+}
+
 struct flight *flights_find(struct flights *flights, uint64_t id); // NULL if it is over
+
+// The flight of this kind that an answer of a node belongs to, and its owner. NULL if it is
+// over, or the node is none of its owners.
+struct flight *flights_find_of(struct flights *flights, uint64_t id, enum flight_kind kind,
+                               uint32_t node, unsigned *owner);
 
 // Besides the slot an id has room for one bit of the caller's, which flights_find() passes over.
 #define FLIGHT_SECOND_ROUND ((uint64_t)1 << 31)

@@ -5,7 +5,6 @@
 enum {
     HEDGE_MS_MIN = 8,
     HEDGE_MS_MAX = 1000,
-    LINGER_MS = 10, // between the client's deadline and ours
 };
 
 static void send_fetch(struct router *router, const struct flight *flight, unsigned owner,
@@ -15,9 +14,8 @@ static void send_fetch(struct router *router, const struct flight *flight, unsig
                              .head = head,
                              .keyspace = flight->keyspace,
                              .key = buf_bytes(&flight->key)};
-    uint64_t left = flight->deadline_ms > now.mono_ms ? flight->deadline_ms - now.mono_ms : 1;
     op_encode_fetch(&fetch, outbox_add_timed(outbox, owner_link(router, flight, owner),
-                                             MESSAGE_FETCH, (uint32_t)left));
+                                             MESSAGE_FETCH, flight_budget_ms(flight, now)));
 }
 
 static void answer(struct router *router, const struct flight *flight, enum status status,
@@ -45,7 +43,7 @@ static void join_full(struct router *router, const struct flight *flight)
 {
     record_clear(&router->joined);
     for (unsigned owner = 0; owner < flight->n; owner++) {
-        if ((flight->get.full & (1u << owner)) && decode_reply(flight, owner, &router->record))
+        if ((flight->get.full & owner_bit(owner)) && decode_reply(flight, owner, &router->record))
             record_join(&router->joined, &router->record);
     }
     if (ring_keyspace(router->ring, flight->keyspace)->conflict == RING_CONFLICT_LWW)
@@ -57,7 +55,7 @@ static owner_mask find_differing(struct router *router, const struct flight *fli
     owner_mask differing = 0;
     join_full(router, flight);
     for (unsigned owner = 0; owner < flight->n; owner++) {
-        owner_mask bit = (owner_mask)(1u << owner);
+        owner_mask bit = owner_bit(owner);
         if (!(flight->get.replied & bit) || (flight->get.full & bit))
             continue;
         if (decode_reply(flight, owner, &router->record) &&
@@ -72,7 +70,7 @@ static void repair(struct router *router, const struct flight *flight, struct by
                    struct outbox *outbox)
 {
     for (unsigned owner = 0; owner < flight->n; owner++) {
-        if (!(flight->get.replied & (1u << owner)) ||
+        if (!(flight->get.replied & owner_bit(owner)) ||
             !decode_reply(flight, owner, &router->record) ||
             record_includes(&router->record, &router->joined))
             continue;
@@ -129,13 +127,6 @@ static void answer_joined(struct router *router, const struct flight *flight, st
         repair(router, flight, encoded, outbox);
 }
 
-static struct bytes explain(struct router *router, const struct flight *flight)
-{
-    struct placing placing = {.n = flight->n};
-    memcpy(placing.owners, flight->owners, sizeof placing.owners);
-    return placing_explain(router, &placing, 'R', flight->level);
-}
-
 // A p99 that follows the samples: up by much when one is above, down by little when below.
 static void observe(struct router *router, uint64_t elapsed_ms)
 {
@@ -153,9 +144,9 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
     if (step.compare)
         step = get_on_compared(&flight->get, find_differing(router, flight));
     for (unsigned owner = 0; owner < flight->n; owner++) {
-        if (step.fetch & (1u << owner))
+        if (step.fetch & owner_bit(owner))
             send_fetch(router, flight, owner, false, now, outbox);
-        if (step.head & (1u << owner))
+        if (step.head & owner_bit(owner))
             send_fetch(router, flight, owner, true, now, outbox);
     }
     if (step.answer && step.status == STATUS_OK) {
@@ -165,7 +156,7 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
         router->counts.unavailable += step.status == STATUS_UNAVAILABLE;
         router->counts.timeouts += step.status == STATUS_TIMEOUT;
         answer(router, flight, step.status, mask_count(flight->get.replied),
-               explain(router, flight), outbox);
+               placing_explain(router, flight, 'R'), outbox);
     }
     if (step.ended)
         flights_remove(&router->flights, flight);
@@ -191,8 +182,8 @@ static void start(struct router *router, const struct arrival *arrival,
 {
     uint64_t deadline_ms = placing_deadline(router, header, now);
     uint64_t wake_ms = now.mono_ms + hedge_ms(router);
-    if (wake_ms > deadline_ms - LINGER_MS)
-        wake_ms = deadline_ms - LINGER_MS;
+    if (wake_ms > deadline_ms - FLIGHT_LINGER_MS)
+        wake_ms = deadline_ms - FLIGHT_LINGER_MS;
     size_t guess = meters_guess(&router->meters, arrival->link);
     struct flight *flight = NULL;
     if (answers_will_fit(router, arrival->link, guess))
@@ -203,30 +194,16 @@ static void start(struct router *router, const struct arrival *arrival,
         refuse(router, arrival, get, STATUS_BUSY, "too many operations in flight", outbox);
         return;
     }
-    flight->n = placing->n;
-    memcpy(flight->owners, placing->owners, sizeof flight->owners);
+    placing_fill(placing, flight, deadline_ms, now);
     flight_expect(flight, guess);
     flight->client_id = get->id;
-    flight->keyspace = placing->keyspace->id;
-    flight->partition = placing->partition;
     flight->flags = get->flags;
     flight->level = get->level;
-    flight->started_ms = now.mono_ms;
-    flight->deadline_ms = deadline_ms;
     buf_set(&flight->key, get->key);
     uint8_t order[RING_OWNERS_MAX];
     placing_order(router, placing, order);
     struct get_step step = get_start(&flight->get, placing->n, r, placing->live, order);
     take_step(router, flight, step, now, outbox);
-}
-
-// --local: this node's replica and no other.
-static void narrow_to_self(const struct router *router, struct placing *placing)
-{
-    owner_mask live = links_can_ask(&router->links, router->self) ? 1 : 0;
-    placing->n = 1;
-    placing->owners[0] = (uint16_t)router->self;
-    placing->live = live;
 }
 
 enum status gets_on_get(struct router *router, const struct arrival *arrival,
@@ -248,7 +225,7 @@ enum status gets_on_get(struct router *router, const struct arrival *arrival,
     else {
         struct needs r;
         if (get.flags & GET_LOCAL) {
-            narrow_to_self(router, &placing);
+            placing_narrow(router, &placing);
             get.level = 1;
         }
         if (placing_needs(router, &placing, &get.level, placing.keyspace->r, &r))
@@ -272,14 +249,9 @@ static struct bytes explain_local(struct router *router, enum status status)
     return buf_bytes(&router->text);
 }
 
-void gets_on_fetched(struct router *router, struct flight *flight, unsigned owner,
-                     const struct op_fetched *fetched, struct moment now, struct outbox *outbox)
+static void take_fetched(struct router *router, struct flight *flight, unsigned owner,
+                         const struct op_fetched *fetched, struct moment now, struct outbox *outbox)
 {
-    // A head that comes again must not replace the record that came since.
-    if (!((flight->get.asked | flight->get.fetching) & (1u << owner))) {
-        router->counts.late++;
-        return;
-    }
     if (fetched->status == STATUS_BUSY) { // the store waits for us; the client may come again
         router->counts.busy++;
         answer(router, flight, STATUS_BUSY, 0, bytes_of_text("too much in flight"), outbox);
@@ -316,6 +288,22 @@ void gets_on_fetched(struct router *router, struct flight *flight, unsigned owne
     take_step(router, flight, get_on_reply(&flight->get, (uint8_t)owner, full), now, outbox);
 }
 
+enum status gets_on_fetched(struct router *router, uint32_t node, struct reader *body,
+                            struct moment now, struct outbox *outbox)
+{
+    struct op_fetched fetched;
+    if (op_decode_fetched(&fetched, body))
+        return STATUS_INVALID;
+    unsigned owner;
+    struct flight *flight = flights_find_of(&router->flights, fetched.id, FLIGHT_GET, node, &owner);
+    // A head that comes again must not replace the record that came since.
+    if (flight && ((flight->get.asked | flight->get.fetching) & owner_bit(owner)))
+        take_fetched(router, flight, owner, &fetched, now, outbox);
+    else
+        router->counts.late++;
+    return STATUS_OK;
+}
+
 void gets_on_failed(struct router *router, struct flight *flight, unsigned owner, struct moment now,
                     struct outbox *outbox)
 {
@@ -325,7 +313,7 @@ void gets_on_failed(struct router *router, struct flight *flight, unsigned owner
 void gets_on_wake(struct router *router, struct flight *flight, struct moment now,
                   struct outbox *outbox)
 {
-    uint64_t end_ms = flight->deadline_ms - LINGER_MS;
+    uint64_t end_ms = flight->deadline_ms - FLIGHT_LINGER_MS;
     if (now.mono_ms >= end_ms) {
         take_step(router, flight, get_on_deadline(&flight->get), now, outbox);
         return;

@@ -8,8 +8,8 @@ enum status gets_on_get(struct router *router, const struct arrival *arrival,
                         struct outbox *outbox) MUST_USE;
 
 // A record or a head that was asked for with the flight's id.
-void gets_on_fetched(struct router *router, struct flight *flight, unsigned owner,
-                     const struct op_fetched *fetched, struct moment now, struct outbox *outbox);
+enum status gets_on_fetched(struct router *router, uint32_t node, struct reader *body,
+                            struct moment now, struct outbox *outbox) MUST_USE;
 void gets_on_failed(struct router *router, struct flight *flight, unsigned owner, struct moment now,
                     struct outbox *outbox);
 // The hedge or the deadline.

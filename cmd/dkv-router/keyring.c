@@ -44,13 +44,14 @@ static bool is_asking(const struct router *router)
 static void begin(struct router *router, struct held_put *held, struct moment now,
                   struct outbox *outbox)
 {
+    struct op_put put;
     struct reader body = reader_of(buf_bytes(&held->op));
-    router->counts.puts--; // it was counted when it came
-    router->keyring.is_settling = true;
-    enum status status = puts_on_put(router, &held->arrival, &held->header, &body, now, outbox);
-    router->keyring.is_settling = false;
+    enum status status = op_decode_put(&put, &body);
     assert(!status); // it was read before
     (void)status;
+    router->keyring.is_settling = true;
+    puts_begin(router, &held->arrival, &held->header, &put, now, outbox);
+    router->keyring.is_settling = false;
     router->keyring.held_size -= held->op.size;
     buf_release(&held->op);
 }

@@ -56,12 +56,11 @@ enum link_change links_on_message(struct links *links, uint32_t number,
                                   const struct message_header *header, struct moment now)
 {
     struct link *link = &links->links[number];
+    bool is_same_life = link->clock.is_known && link->clock.boot == header->boot;
     link->heard_ms = now.mono_ms;
+    link->taken_bytes += header->body_size;
     peer_clock_learn(&link->clock, header, now.mono_ms);
-    if (link->boot == header->boot)
-        return LINK_UNCHANGED;
-    link->boot = header->boot;
-    return go_down(link, now);
+    return is_same_life ? LINK_UNCHANGED : go_down(link, now);
 }
 
 // What is wrong with who answered.
@@ -101,8 +100,8 @@ enum link_change links_on_welcome(struct links *links, uint32_t number,
     return LINK_WENT_UP;
 }
 
-enum link_change links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong,
-                               struct moment now)
+void links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong,
+                   struct moment now)
 {
     struct link *link = &links->links[number];
     link->actor = pong->actor;
@@ -112,9 +111,7 @@ enum link_change links_on_pong(struct links *links, uint32_t number, const struc
     link->disk_full = pong->disk_full;
     link->wall_ahead_ms = (int64_t)(pong->wall_ms - now.wall_ms);
     metrics_decode(&link->metrics, pong->metrics);
-    bool was_slow = link->slow;
     link->slow = pong->unsynced_age_ms > SLOW_UNSYNCED_MS;
-    return link->up && was_slow && !link->slow ? LINK_WENT_UP : LINK_UNCHANGED;
 }
 
 enum link_change links_on_lost(struct links *links, uint32_t number, struct moment now)

@@ -31,9 +31,9 @@ struct link {
     bool exists;
     bool up;
     bool slow;
-    uint8_t problem; // enum link_state: why its WELCOME was not accepted; 0 = nothing
-    uint64_t boot;   // of the peer's life, from its messages
-    struct peer_clock clock;
+    uint8_t problem;         // enum link_state: why its WELCOME was not accepted; 0 = nothing
+    struct peer_clock clock; // of the peer's life, from its messages
+    uint64_t taken_bytes;    // bodies of all that came
     uint64_t actor;
     uint64_t heard_ms;  // last message
     uint64_t pinged_ms; // last PING or HELLO
@@ -98,9 +98,8 @@ enum link_change links_on_message(struct links *links, uint32_t number,
 enum link_change links_on_welcome(struct links *links, uint32_t number,
                                   const struct message_header *header,
                                   const struct op_welcome *welcome);
-// WENT_UP also when a slow store has caught up: others wrote without it meanwhile.
-enum link_change links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong,
-                               struct moment now);
+void links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong,
+                   struct moment now);
 // The connection was lost or a message could not be queued.
 enum link_change links_on_lost(struct links *links, uint32_t number, struct moment now);
 

@@ -7,7 +7,7 @@ static void find_live(const struct router *router, struct placing *placing)
     placing->live = 0;
     for (unsigned i = 0; i < placing->n; i++) {
         if (links_can_ask(&router->links, placing->owners[i]))
-            placing->live |= (owner_mask)(1u << i);
+            placing->live |= owner_bit(i);
     }
 }
 
@@ -68,8 +68,25 @@ static const char *level_text(uint8_t level, unsigned n)
     return ring_level_text(is_number ? (uint8_t)ring_level_count(level, n) : level);
 }
 
-struct bytes placing_explain(struct router *router, const struct placing *placing, char what,
-                             uint8_t level)
+void placing_narrow(const struct router *router, struct placing *placing)
+{
+    placing->n = 1;
+    placing->owners[0] = (uint16_t)router->self;
+    find_live(router, placing);
+}
+
+void placing_fill(const struct placing *placing, struct flight *flight, uint64_t deadline_ms,
+                  struct moment now)
+{
+    flight->n = placing->n;
+    memcpy(flight->owners, placing->owners, sizeof flight->owners);
+    flight->keyspace = placing->keyspace->id;
+    flight->partition = placing->partition;
+    flight->started_ms = now.mono_ms;
+    flight->deadline_ms = deadline_ms;
+}
+
+struct bytes placing_explain(struct router *router, const struct flight *flight, char what)
 {
     static const char *const states[] = {
         [LINK_DOWN] = " (does not answer)",
@@ -84,10 +101,10 @@ struct bytes placing_explain(struct router *router, const struct placing *placin
     };
     struct buf *text = &router->text;
     buf_clear(text);
-    buf_printf(text, "%c=%s of", what, level_text(level, placing->n));
-    for (unsigned i = 0; i < placing->n; i++) {
-        const struct ring_node *node = &router->ring->nodes[placing->owners[i]];
-        const struct link *link = &router->links.links[placing->owners[i]];
+    buf_printf(text, "%c=%s of", what, level_text(flight->level, flight->n));
+    for (unsigned i = 0; i < flight->n; i++) {
+        const struct ring_node *node = &router->ring->nodes[flight->owners[i]];
+        const struct link *link = &router->links.links[flight->owners[i]];
         buf_printf(text, "%s %s%s", i ? "," : "", node->name, states[link_state(link)]);
     }
     return buf_bytes(text);

@@ -29,9 +29,15 @@ bool placing_needs(const struct router *router, const struct placing *placing, u
 void placing_order(const struct router *router, const struct placing *placing,
                    uint8_t order[RING_OWNERS_MAX]);
 
-// "W=2 of n1, n2, n3: n2 does not answer" into router->text, for the client.
-struct bytes placing_explain(struct router *router, const struct placing *placing, char what,
-                             uint8_t level);
+// This node's replica and no other.
+void placing_narrow(const struct router *router, struct placing *placing);
+
+// Puts the flight there; the request itself is the caller's to add.
+void placing_fill(const struct placing *placing, struct flight *flight, uint64_t deadline_ms,
+                  struct moment now);
+
+// "W=2 of n1, n2 (does not answer), n3" into router->text, for the client.
+struct bytes placing_explain(struct router *router, const struct flight *flight, char what);
 
 // Time left for an operation, from the client's budget.
 uint64_t placing_deadline(const struct router *router, const struct message_header *header,

@@ -4,16 +4,9 @@
 #include "dkv-router/keyring.h"
 
 enum {
-    LINGER_MS = 10,        // between the client's deadline and ours, so that ours comes first
     BUDGET_MS_MAX = 30000, // that a try may take to mint, whatever its client says
     YOUNG_MS_MAX = 10000,
 };
-
-static uint32_t budget(const struct flight *flight, struct moment now)
-{
-    uint64_t left = flight->deadline_ms > now.mono_ms ? flight->deadline_ms - now.mono_ms : 1;
-    return (uint32_t)left;
-}
 
 // The id of what is sent for the dot that is at work: answers about the first one are late
 // when there is a second.
@@ -108,7 +101,7 @@ static void send_update(struct router *router, struct flight *flight, unsigned o
         update.context = buf_bytes(&router->encoded);
     }
     op_encode_update(&update, outbox_add_timed(outbox, owner_link(router, flight, owner),
-                                               MESSAGE_UPDATE, budget(flight, now)));
+                                               MESSAGE_UPDATE, flight_budget_ms(flight, now)));
 }
 
 static void send_find(struct router *router, struct flight *flight, unsigned owner,
@@ -120,7 +113,7 @@ static void send_find(struct router *router, struct flight *flight, unsigned own
                            .keyspace = flight->keyspace,
                            .key = buf_bytes(&flight->key)};
     op_encode_find(&find, outbox_add_timed(outbox, owner_link(router, flight, owner), MESSAGE_FIND,
-                                           budget(flight, now)));
+                                           flight_budget_ms(flight, now)));
 }
 
 // What the other owners get.
@@ -133,10 +126,9 @@ struct minted {
 static void send_merge(struct router *router, struct flight *flight, unsigned owner,
                        const struct minted *minted, struct outbox *outbox)
 {
-    bool is_validated = flight->put.validate && !flight->put.again;
     struct op_merge merge = {.id = round_id(flight),
                              .keyspace = flight->keyspace,
-                             .dot = is_validated ? flight->dot : (struct dot){0},
+                             .dot = put_is_validating(&flight->put) ? flight->dot : (struct dot){0},
                              .key = buf_bytes(&flight->key),
                              .requests = minted->requests,
                              .record = minted->record};
@@ -150,13 +142,11 @@ static void send_merge(struct router *router, struct flight *flight, unsigned ow
 
 static struct bytes explain(struct router *router, const struct flight *flight, enum status status)
 {
-    struct placing placing = {.n = flight->n};
-    memcpy(placing.owners, flight->owners, sizeof placing.owners);
     switch (status) {
     case STATUS_UNAVAILABLE:
     case STATUS_INDETERMINATE:
     case STATUS_DISK_FULL:
-        return placing_explain(router, &placing, 'W', flight->level);
+        return placing_explain(router, flight, 'W');
     case STATUS_TOO_LARGE:
         return bytes_of_text("the record, with its siblings, is " RECORD_LIMITS);
     default:
@@ -169,7 +159,7 @@ static void take_step(struct router *router, struct flight *flight, struct put_s
                       struct minted minted, struct moment now, struct outbox *outbox)
 {
     for (unsigned owner = 0; owner < flight->n; owner++) {
-        owner_mask bit = (owner_mask)(1u << owner);
+        owner_mask bit = owner_bit(owner);
         if (step.find & bit)
             send_find(router, flight, owner, now, outbox);
         if (step.merge & bit)
@@ -270,19 +260,14 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
                                  uint64_t deadline_ms, struct moment now)
 {
     size_t size = put->key.size + put->value.size + 512;
-    struct flight *flight =
-        flights_add(&router->flights, FLIGHT_PUT, arrival->link, size, deadline_ms - LINGER_MS);
+    struct flight *flight = flights_add(&router->flights, FLIGHT_PUT, arrival->link, size,
+                                        deadline_ms - FLIGHT_LINGER_MS);
     if (!flight)
         return NULL;
-    flight->n = placing->n;
-    memcpy(flight->owners, placing->owners, sizeof flight->owners);
+    placing_fill(placing, flight, deadline_ms, now);
     flight->client_id = put->id;
-    flight->keyspace = placing->keyspace->id;
-    flight->partition = placing->partition;
     flight->flags = put->flags;
     flight->level = put->level;
-    flight->started_ms = now.mono_ms;
-    flight->deadline_ms = deadline_ms;
     flight->request = put->request;
     flight->try = put->try;
     flight->mint_until_ms = flight->wait_until_ms = 0;
@@ -367,6 +352,32 @@ static void start(struct router *router, const struct arrival *arrival,
     take_step(router, flight, step, (struct minted){.record = put->value}, now, outbox);
 }
 
+void puts_begin(struct router *router, const struct arrival *arrival,
+                const struct message_header *header, struct op_put *put, struct moment now,
+                struct outbox *outbox)
+{
+    enum status status;
+    const char *why = check(router, arrival, put, &status);
+    struct placing placing;
+    if (!why && placing_find(router, put->keyspace, put->key, &placing)) {
+        status = STATUS_INVALID;
+        why = "no such keyspace";
+    }
+    struct needs w;
+    if (!why && !placing_needs(router, &placing, &put->level, placing.keyspace->w, &w)) {
+        status = STATUS_INVALID;
+        why = "W is greater than the number of owners";
+    }
+    if (!why && (put->flags & PUT_RECORD) && !is_record_of(router, put)) {
+        status = STATUS_INVALID;
+        why = "not a record of this key";
+    }
+    if (why)
+        refuse(router, arrival, put, status, why, outbox);
+    else
+        start(router, arrival, header, put, &placing, &w, now, outbox);
+}
+
 enum status puts_on_put(struct router *router, const struct arrival *arrival,
                         const struct message_header *header, struct reader *body, struct moment now,
                         struct outbox *outbox)
@@ -375,26 +386,7 @@ enum status puts_on_put(struct router *router, const struct arrival *arrival,
     if (op_decode_put(&put, body))
         return STATUS_INVALID;
     router->counts.puts++;
-    enum status status;
-    const char *why = check(router, arrival, &put, &status);
-    struct placing placing;
-    if (!why && placing_find(router, put.keyspace, put.key, &placing)) {
-        status = STATUS_INVALID;
-        why = "no such keyspace";
-    }
-    struct needs w;
-    if (!why && !placing_needs(router, &placing, &put.level, placing.keyspace->w, &w)) {
-        status = STATUS_INVALID;
-        why = "W is greater than the number of owners";
-    }
-    if (!why && (put.flags & PUT_RECORD) && !is_record_of(router, &put)) {
-        status = STATUS_INVALID;
-        why = "not a record of this key";
-    }
-    if (why)
-        refuse(router, arrival, &put, status, why, outbox);
-    else
-        start(router, arrival, header, &put, &placing, &w, now, outbox);
+    puts_begin(router, arrival, header, &put, now, outbox);
     return STATUS_OK;
 }
 
@@ -402,14 +394,12 @@ enum status puts_on_put(struct router *router, const struct arrival *arrival,
 static struct flight *find(struct router *router, uint64_t id, uint32_t node, unsigned *owner,
                            struct moment now)
 {
-    struct flight *flight = flights_find(&router->flights, id);
-    int index = flight && flight->kind == FLIGHT_PUT ? flight_owner(flight, node) : -1;
-    if (index < 0 || flight->put.again != !!(id & FLIGHT_SECOND_ROUND)) {
+    struct flight *flight = flights_find_of(&router->flights, id, FLIGHT_PUT, node, owner);
+    if (!flight || flight->put.again != !!(id & FLIGHT_SECOND_ROUND)) {
         router->counts.late++;
         return NULL;
     }
     flight->put.is_over = now.mono_ms >= flight->mint_until_ms;
-    *owner = (unsigned)index;
     return flight;
 }
 
@@ -435,7 +425,7 @@ static bool look_into(struct router *router, struct flight *flight, struct dot d
     bool is_second = flight->put.again && !dot_equal(flight->dot, dot);
     if (is_second) // else the first one had been superseded, and there was nothing to do
         clock_join(&flight->covers, &flight->context);
-    bool is_first = flight->put.validate && !flight->put.again;
+    bool is_first = put_is_validating(&flight->put);
     flight->dot = dot;
     if (is_first) {
         if (record_decode(record, buf_bytes(&flight->key), encoded) || record->head)
@@ -514,7 +504,7 @@ enum status puts_on_merged(struct router *router, uint32_t node, struct reader *
     struct flight *flight = find(router, merged.id, node, &owner, now);
     if (!flight)
         return STATUS_OK;
-    if (flight->put.validate && !flight->put.again && merged.told.size) {
+    if (put_is_validating(&flight->put) && merged.told.size) {
         if (!join_clock(router, merged.told, &flight->context))
             return STATUS_INVALID;
         raise(&flight->hlc_floor, merged.hlc_told + 1);
@@ -562,7 +552,7 @@ void puts_on_failed(struct router *router, struct flight *flight, unsigned owner
 void puts_on_wake(struct router *router, struct flight *flight, struct moment now,
                   struct outbox *outbox)
 {
-    uint64_t end_ms = flight->deadline_ms - LINGER_MS;
+    uint64_t end_ms = flight->deadline_ms - FLIGHT_LINGER_MS;
     flight->put.is_over = now.mono_ms >= flight->mint_until_ms;
     if (now.mono_ms < end_ms)
         flights_wake_at(&router->flights, flight, end_ms);

@@ -7,6 +7,10 @@
 enum status puts_on_put(struct router *router, const struct arrival *arrival,
                         const struct message_header *header, struct reader *body, struct moment now,
                         struct outbox *outbox) MUST_USE;
+// One that was decoded and counted already; its level is set if it is the default.
+void puts_begin(struct router *router, const struct arrival *arrival,
+                const struct message_header *header, struct op_put *put, struct moment now,
+                struct outbox *outbox);
 enum status puts_on_updated(struct router *router, uint32_t node, struct reader *body,
                             struct moment now, struct outbox *outbox) MUST_USE;
 enum status puts_on_durable(struct router *router, uint32_t node, struct reader *body,

@@ -30,7 +30,6 @@ enum status router_init(struct router *router, const struct router_options *opti
     router->links.address = options->address;
     flights_init(&router->flights, now.mono_ms);
     meters_init(&router->meters, options->boot);
-    meters_init(&router->taken, options->boot);
     keyring_init(router, options->seals);
     router->started_ms = now.mono_ms;
     return STATUS_OK;
@@ -41,7 +40,6 @@ void router_release(struct router *router)
     links_release(&router->links);
     flights_release(&router->flights);
     meters_release(&router->meters);
-    meters_release(&router->taken);
     keyring_release(&router->keyring);
     record_release(&router->record);
     record_release(&router->joined);
@@ -81,24 +79,12 @@ static void take_change(struct router *router, uint32_t number, enum link_change
         fail_node(router, number, now, outbox);
 }
 
-static void on_fetched(struct router *router, uint32_t node, const struct op_fetched *fetched,
-                       struct moment now, struct outbox *outbox)
-{
-    struct flight *flight = flights_find(&router->flights, fetched->id);
-    int owner = flight ? flight_owner(flight, node) : -1;
-    if (owner < 0)
-        router->counts.late++;
-    else if (flight->kind == FLIGHT_GET)
-        gets_on_fetched(router, flight, (unsigned)owner, fetched, now, outbox);
-}
-
 static enum status take_answer(struct router *router, uint32_t number,
                                const struct message_header *header, struct reader *body,
                                struct moment now, struct outbox *outbox)
 {
     struct op_welcome welcome;
     struct op_pong pong;
-    struct op_fetched fetched;
     switch (header->type) {
     case MESSAGE_WELCOME:
         if (op_decode_welcome(&welcome, body))
@@ -109,7 +95,7 @@ static enum status take_answer(struct router *router, uint32_t number,
     case MESSAGE_PONG:
         if (op_decode_pong(&pong, body))
             return STATUS_INVALID;
-        take_change(router, number, links_on_pong(&router->links, number, &pong, now), now, outbox);
+        links_on_pong(&router->links, number, &pong, now);
         return STATUS_OK;
     case MESSAGE_ANSWER:
         return number < LINKS_ROUTER
@@ -124,10 +110,7 @@ static enum status take_answer(struct router *router, uint32_t number,
     case MESSAGE_FOUND:
         return puts_on_found(router, number, body, now, outbox);
     case MESSAGE_FETCHED:
-        if (op_decode_fetched(&fetched, body))
-            return STATUS_INVALID;
-        on_fetched(router, number, &fetched, now, outbox);
-        return STATUS_OK;
+        return gets_on_fetched(router, number, body, now, outbox);
     case MESSAGE_SCANNED_LOCAL:
         return scans_on_scanned(router, number, body, now, outbox);
     default:
@@ -142,7 +125,6 @@ static void on_link_message(struct router *router, uint32_t number,
 {
     if (number >= router->links.count || !router->links.links[number].exists)
         return;
-    meters_taken(&router->taken, router->options.address(number), header, header->body_size);
     take_change(router, number, links_on_message(&router->links, number, header, now), now, outbox);
     for (unsigned i = 0; i < header->count; i++) {
         if (take_answer(router, number, header, body, now, outbox))
@@ -214,7 +196,7 @@ static bool turn_away(struct router *router, const struct arrival *arrival,
                       const struct message_header *header, struct reader body, struct moment now,
                       struct outbox *outbox)
 {
-    meters_taken(&router->meters, arrival->link, header, header->body_size);
+    meters_taken(&router->meters, arrival->link, header);
     enum status status = answers_admit(router, arrival->link);
     bool is_small = header->type == MESSAGE_HELLO || header->type == MESSAGE_PING;
     if (status == STATUS_LATE || (status && !is_small)) {
@@ -242,8 +224,6 @@ void router_on_message(struct router *router, const struct arrival *arrival, str
     struct message_header header;
     struct reader body;
     uint32_t number = router->options.number(arrival->link);
-    outbox->header.credit_ops = CREDIT_OPS;
-    outbox->header.credit_kib = CREDIT_KIB;
     if (message_header_decode(&header, message, &body)) {
         if (number == UINT32_MAX)
             refuse(router, arrival, (struct reader){0}, STATUS_INVALID,
@@ -316,13 +296,16 @@ void router_on_turn_end(const struct router *router, struct moment now, struct o
     outbox->header.ring_hash = router->ring_hash;
     outbox->header.boot = router->options.boot;
     outbox->header.sent_ms = link_clock(router->options.boot, now.mono_ms);
+    outbox->header.credit_ops = CREDIT_OPS;
+    outbox->header.credit_kib = CREDIT_KIB;
     for (uint32_t i = 0; i < outbox->count; i++) {
         struct outbox_message *message = &outbox->messages[i];
         uint32_t number = router->options.number(message->link);
         if (number >= router->links.count)
             continue;
-        message->your_ms = peer_clock_now(&router->links.links[number].clock, now.mono_ms);
-        message->received_kib = meters_received_kib(&router->taken, message->link);
+        const struct link *link = &router->links.links[number];
+        message->your_ms = peer_clock_now(&link->clock, now.mono_ms);
+        message->received_kib = (uint32_t)(link->taken_bytes / 1024);
     }
 }
 

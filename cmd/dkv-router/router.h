@@ -57,7 +57,6 @@ struct router {
     struct links links;
     struct flights flights;
     struct meters meters; // what clients have not read yet
-    struct meters taken;  // what we took on our links
     struct keyring keyring;
     uint64_t started_ms;
     uint64_t busy_ms;    // when there was an operation last

@@ -4,11 +4,6 @@
 #include "dkv-router/answers.h"
 #include "dkv-router/page.h"
 
-static owner_mask bit(unsigned owner)
-{
-    return (owner_mask)(1u << owner);
-}
-
 static void send_scan(struct router *router, struct flight *flight, unsigned owner,
                       struct outbox *outbox)
 {
@@ -19,7 +14,7 @@ static void send_scan(struct router *router, struct flight *flight, unsigned own
                                  .size_max = flight->size_max,
                                  .after = buf_bytes(&flight->after),
                                  .prefix = buf_bytes(&flight->key)};
-    flight->scan.asked |= bit(owner);
+    flight->scan.asked |= owner_bit(owner);
     op_encode_scan_local(
         &scan, outbox_add(outbox, owner_link(router, flight, owner), MESSAGE_SCAN_LOCAL, 0));
 }
@@ -46,10 +41,8 @@ static void answer(struct router *router, const struct flight *flight, enum stat
 static void fail(struct router *router, struct flight *flight, enum status status,
                  struct outbox *outbox)
 {
-    struct placing placing = {.n = flight->n};
-    memcpy(placing.owners, flight->owners, sizeof placing.owners);
-    answer(router, flight, status, NULL, (struct bytes){0},
-           placing_explain(router, &placing, 'R', flight->level), outbox);
+    answer(router, flight, status, NULL, (struct bytes){0}, placing_explain(router, flight, 'R'),
+           outbox);
     flights_remove(&router->flights, flight);
 }
 
@@ -58,7 +51,7 @@ static void ask(struct router *router, struct flight *flight, struct outbox *out
 {
     for (unsigned i = 0; i < flight->n; i++) {
         owner_mask busy = flight->scan.asked | flight->scan.replied;
-        if ((flight->scan.live & bit(i)) && needs_help_of(&flight->scan.r, busy, i))
+        if ((flight->scan.live & owner_bit(i)) && needs_help_of(&flight->scan.r, busy, i))
             send_scan(router, flight, i, outbox);
     }
     if (!needs_met(&flight->scan.r, flight->scan.asked | flight->scan.replied))
@@ -77,16 +70,11 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
         flight = flights_add(&router->flights, FLIGHT_SCAN, arrival->link, size, deadline_ms);
     if (!flight)
         return NULL;
-    flight->n = placing->n;
-    memcpy(flight->owners, placing->owners, sizeof flight->owners);
+    placing_fill(placing, flight, deadline_ms, now);
     flight_expect(flight, scan->size_max);
     flight->client_id = scan->id;
-    flight->keyspace = placing->keyspace->id;
-    flight->partition = placing->partition;
     flight->flags = scan->flags;
     flight->level = scan->level;
-    flight->started_ms = now.mono_ms;
-    flight->deadline_ms = deadline_ms;
     flight->size_max = scan->size_max;
     buf_set(&flight->key, scan->prefix);
     buf_set(&flight->after, scan->after);
@@ -131,9 +119,7 @@ enum status scans_on_scan(struct router *router, const struct arrival *arrival,
         return STATUS_OK;
     }
     if (scan.flags & SCAN_LOCAL) {
-        placing.n = 1;
-        placing.owners[0] = (uint16_t)router->self;
-        placing.live = links_can_ask(&router->links, router->self);
+        placing_narrow(router, &placing);
         scan.level = 1;
     }
     struct needs r;
@@ -177,7 +163,7 @@ static void finish(struct router *router, struct flight *flight, struct outbox *
     struct page_source sources[RING_OWNERS_MAX];
     unsigned count = 0;
     for (unsigned i = 0; i < flight->n; i++) {
-        if (!(flight->scan.replied & bit(i)))
+        if (!(flight->scan.replied & owner_bit(i)))
             continue;
         struct reader reply = reader_of(buf_bytes(&flight->replies[i]));
         if (op_decode_scanned(&sources[count].scanned, &reply)) {
@@ -214,9 +200,10 @@ enum status scans_on_scanned(struct router *router, uint32_t node, struct reader
     struct op_scanned scanned;
     if (op_decode_scanned(&scanned, body))
         return STATUS_INVALID;
-    struct flight *flight = flights_find(&router->flights, scanned.id);
-    int owner = flight && flight->kind == FLIGHT_SCAN ? flight_owner(flight, node) : -1;
-    if (owner < 0 || !(flight->scan.asked & bit((unsigned)owner))) {
+    unsigned owner;
+    struct flight *flight =
+        flights_find_of(&router->flights, scanned.id, FLIGHT_SCAN, node, &owner);
+    if (!flight || !(flight->scan.asked & owner_bit(owner))) {
         router->counts.late++;
         return STATUS_OK;
     }
@@ -226,11 +213,11 @@ enum status scans_on_scanned(struct router *router, uint32_t node, struct reader
         return STATUS_OK;
     }
     if (scanned.status) {
-        scans_on_failed(router, flight, (unsigned)owner, now, outbox);
+        scans_on_failed(router, flight, owner, now, outbox);
         return STATUS_OK;
     }
-    flight->scan.asked &= (owner_mask)~bit((unsigned)owner);
-    flight->scan.replied |= bit((unsigned)owner);
+    flight->scan.asked &= (owner_mask)~owner_bit(owner);
+    flight->scan.replied |= owner_bit(owner);
     buf_clear(&flight->replies[owner]);
     op_encode_scanned(&scanned, &flight->replies[owner]);
     if (!flight->scan.asked)
@@ -242,10 +229,10 @@ void scans_on_failed(struct router *router, struct flight *flight, unsigned owne
                      struct moment now, struct outbox *outbox)
 {
     (void)now;
-    flight->scan.live &= (owner_mask)~bit(owner);
-    if (!(flight->scan.asked & bit(owner)))
+    flight->scan.live &= (owner_mask)~owner_bit(owner);
+    if (!(flight->scan.asked & owner_bit(owner)))
         return;
-    flight->scan.asked &= (owner_mask)~bit(owner);
+    flight->scan.asked &= (owner_mask)~owner_bit(owner);
     ask(router, flight, outbox);
 }
 

@@ -244,7 +244,7 @@ void store_on_message(struct store *store, const struct arrival *arrival, struct
         refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "a store serves routers only");
         return;
     }
-    meters_taken(&store->meters, arrival->link, &header, header.body_size);
+    meters_taken(&store->meters, arrival->link, &header);
     if (is_expired(store, &header, now)) {
         store->counts.expired += header.count;
         return;

@@ -2,11 +2,6 @@
 
 #include <assert.h>
 
-static owner_mask bit(unsigned owner)
-{
-    return (owner_mask)(1u << owner);
-}
-
 static struct get_step answer(struct get *get, enum status status)
 {
     get->phase = GET_ENDED;
@@ -22,7 +17,7 @@ struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, own
         return answer(get, STATUS_UNAVAILABLE);
     struct get_step step = {0};
     for (unsigned i = 0; i < n; i++) {
-        owner_mask owner = bit(order[i]);
+        owner_mask owner = owner_bit(order[i]);
         if (!(live & owner) || !needs_help_of(r, get->asked, order[i]))
             continue;
         if (!step.fetch)
@@ -55,11 +50,11 @@ struct get_step get_on_reply(struct get *get, uint8_t owner, bool full)
 {
     if (get->phase == GET_ENDED)
         return (struct get_step){0};
-    get->asked &= (owner_mask)~bit(owner);
-    get->replied |= bit(owner);
+    get->asked &= (owner_mask)~owner_bit(owner);
+    get->replied |= owner_bit(owner);
     if (full) {
-        get->full |= bit(owner);
-        get->fetching &= (owner_mask)~bit(owner);
+        get->full |= owner_bit(owner);
+        get->fetching &= (owner_mask)~owner_bit(owner);
     }
     return check(get);
 }
@@ -79,23 +74,23 @@ struct get_step get_on_compared(struct get *get, owner_mask differing)
 
 struct get_step get_on_failed(struct get *get, uint8_t owner)
 {
-    get->live &= (owner_mask)~bit(owner);
-    if (get->phase == GET_ENDED || !((get->asked | get->fetching) & bit(owner)))
+    get->live &= (owner_mask)~owner_bit(owner);
+    if (get->phase == GET_ENDED || !((get->asked | get->fetching) & owner_bit(owner)))
         return (struct get_step){0};
-    get->asked &= (owner_mask)~bit(owner);
-    bool was_fetching = get->fetching & bit(owner);
-    get->fetching &= (owner_mask)~bit(owner);
+    get->asked &= (owner_mask)~owner_bit(owner);
+    bool was_fetching = get->fetching & owner_bit(owner);
+    get->fetching &= (owner_mask)~owner_bit(owner);
     if (was_fetching) { // what its head named cannot be had from it any more
-        get->replied &= (owner_mask)~bit(owner);
+        get->replied &= (owner_mask)~owner_bit(owner);
         get->phase = GET_ASKING; // R have to reply again, and to be compared
     }
     if (needs_met(&get->r, get->replied | get->asked))
         return check(get);
     // One more owner, for the full record: whatever it has needs no second question.
     for (unsigned i = 0; i < get->n; i++) {
-        if ((get->live & bit(i)) && needs_help_of(&get->r, get->replied | get->asked, i)) {
-            get->asked |= bit(i);
-            return (struct get_step){.fetch = bit(i)};
+        if ((get->live & owner_bit(i)) && needs_help_of(&get->r, get->replied | get->asked, i)) {
+            get->asked |= owner_bit(i);
+            return (struct get_step){.fetch = owner_bit(i)};
         }
     }
     return answer(get, STATUS_UNAVAILABLE);
@@ -106,9 +101,9 @@ struct get_step get_on_hedge(struct get *get)
     if (get->phase != GET_ASKING)
         return (struct get_step){0};
     for (unsigned i = 0; i < get->n; i++) {
-        if ((get->live & bit(i)) && !((get->replied | get->asked) & bit(i))) {
-            get->asked |= bit(i);
-            return (struct get_step){.fetch = bit(i)};
+        if ((get->live & owner_bit(i)) && !((get->replied | get->asked) & owner_bit(i))) {
+            get->asked |= owner_bit(i);
+            return (struct get_step){.fetch = owner_bit(i)};
         }
     }
     return (struct get_step){0};

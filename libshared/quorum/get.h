@@ -30,11 +30,10 @@ struct get {
     struct needs r;
     uint8_t phase; // enum get_phase
     owner_mask live;
-    owner_mask asked;     // reply outstanding
-    owner_mask fetching;  // full record outstanding
-    owner_mask replied;   // with a head or a record
-    owner_mask full;      // with a full record
-    owner_mask differing; // head of these is not included in the full records so far
+    owner_mask asked;    // reply outstanding
+    owner_mask fetching; // full record outstanding
+    owner_mask replied;  // with a head or a record
+    owner_mask full;     // with a full record
 };
 
 struct get_step {

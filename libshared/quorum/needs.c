@@ -18,7 +18,7 @@ bool needs_met(const struct needs *needs, owner_mask have)
 
 bool needs_help_of(const struct needs *needs, owner_mask have, unsigned owner)
 {
-    owner_mask bit = (owner_mask)(1u << owner);
+    owner_mask bit = owner_bit(owner);
     for (uint8_t i = 0; i < needs->count && !(have & bit); i++) {
         const struct need *need = &needs->items[i];
         if ((need->of & bit) && mask_count(have & need->of) < need->count)
@@ -33,7 +33,7 @@ static owner_mask owners_in(const struct ring *ring, const uint16_t *owners, uin
     owner_mask mask = 0;
     for (uint8_t i = 0; i < n; i++) {
         if (!strcmp(ring->nodes[owners[i]].dc, dc))
-            mask |= (owner_mask)(1u << i);
+            mask |= owner_bit(i);
     }
     return mask;
 }

@@ -11,6 +11,11 @@
 // Owners of a key, by position in its list.
 typedef uint16_t owner_mask;
 
+static inline owner_mask owner_bit(unsigned owner)
+{
+    return (owner_mask)(1u << owner);
+}
+
 static inline uint8_t mask_count(owner_mask mask)
 {
     return (uint8_t)__builtin_popcount(mask);

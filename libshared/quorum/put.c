@@ -4,14 +4,9 @@
 
 enum { LATE_MAX = 3 }; // UPDATEs to one owner: the link's clocks may have been out of date
 
-static owner_mask bit(unsigned owner)
-{
-    return (owner_mask)(1u << owner);
-}
-
 static owner_mask all(const struct put *put)
 {
-    return (owner_mask)(bit(put->n) - 1);
+    return (owner_mask)(owner_bit(put->n) - 1);
 }
 
 static struct put_step nothing(void)
@@ -134,8 +129,8 @@ static bool has_heard(const struct put *put)
 
 static bool can_succeed(const struct put *put)
 {
-    bool can_tell = !put->strict || !put->validate || put->again ||
-                    needs_met(&put->r, put->told | put->merging);
+    bool can_tell =
+        !put->strict || !put_is_validating(put) || needs_met(&put->r, put->told | put->merging);
     return can_tell && needs_met(&put->w, put->acked | put->merging);
 }
 
@@ -146,7 +141,7 @@ static struct put_step start_again(struct put *put)
     owner_mask able = put->told & put->live;
     if (put->is_over || !able)
         return give_up(put, STATUS_INDETERMINATE);
-    if (!(able & bit((unsigned)put->coordinator)))
+    if (!(able & owner_bit((unsigned)put->coordinator)))
         put->coordinator = (int8_t)__builtin_ctz(able);
     struct put_step step = nothing();
     put->again = true;
@@ -160,7 +155,7 @@ static struct put_step start_again(struct put *put)
 // In MERGING: is it written, can it still be, is anything outstanding?
 static struct put_step judge(struct put *put, struct put_step step)
 {
-    bool must_tell = put->validate && !put->again;
+    bool must_tell = put_is_validating(put);
     if (!put->answered && must_tell && put->met_others && has_heard(put))
         return start_again(put);
     if (!put->answered) {
@@ -177,7 +172,7 @@ static struct put_step judge(struct put *put, struct put_step step)
 // An owner has told, the coordinator by its record.
 static void hear(struct put *put, uint8_t owner, enum put_conflict conflict)
 {
-    put->told |= bit(owner);
+    put->told |= owner_bit(owner);
     put->met_others |= conflict == PUT_MET_OTHERS;
     put->validate &= conflict != PUT_SUPERSEDED;
 }
@@ -194,8 +189,8 @@ struct put_step put_on_found(struct put *put, uint8_t owner, enum status status,
                              enum put_conflict conflict)
 {
     bool is_looking = put->phase == PUT_FINDING || put->phase == PUT_WAITING;
-    bool was_asked = put->asked & bit(owner);
-    put->asked &= (owner_mask)~bit(owner);
+    bool was_asked = put->asked & owner_bit(owner);
+    put->asked &= (owner_mask)~owner_bit(owner);
     if (is_looking && status == STATUS_OK) { // also of one that was given up meanwhile
         put->coordinator = (int8_t)owner;
         put->sent = put->was_found = true;
@@ -205,7 +200,7 @@ struct put_step put_on_found(struct put *put, uint8_t owner, enum status status,
     if (put->phase != PUT_FINDING || !was_asked)
         return nothing();
     if (status == STATUS_NOT_FOUND)
-        put->fenced |= bit(owner);
+        put->fenced |= owner_bit(owner);
     if (put->asked)
         return nothing();
     if (put->fenced == all(put))
@@ -237,7 +232,7 @@ static struct put_step take_refusal(struct put *put, uint8_t owner, enum status 
         return give_up(put, STATUS_INDETERMINATE); // the first dot is there
     put->sent = false;
     put->refusal = (uint8_t)status;
-    put->refused |= bit(owner);
+    put->refused |= owner_bit(owner);
     return is_final(status) ? give_up(put, status) : start_updating(put);
 }
 
@@ -248,25 +243,25 @@ struct put_step put_on_updated(struct put *put, uint8_t owner, enum status statu
         return nothing();
     if (status)
         return take_refusal(put, owner, status);
-    put->acked |= put->early & bit(owner);
-    put->merging = (owner_mask)(bit(owner) & ~put->early); // its DURABLE
+    put->acked |= put->early & owner_bit(owner);
+    put->merging = (owner_mask)(owner_bit(owner) & ~put->early); // its DURABLE
     hear(put, owner, conflict);
-    return judge(put, start_merging(put, (owner_mask)(all(put) & ~bit(owner))));
+    return judge(put, start_merging(put, (owner_mask)(all(put) & ~owner_bit(owner))));
 }
 
 static struct put_step take_ack(struct put *put, uint8_t owner, enum status status)
 {
-    put->merging &= (owner_mask)~bit(owner);
+    put->merging &= (owner_mask)~owner_bit(owner);
     if (status == STATUS_OK)
-        put->acked |= bit(owner);
+        put->acked |= owner_bit(owner);
     return judge(put, nothing());
 }
 
 struct put_step put_on_durable(struct put *put, uint8_t owner, enum status status)
 {
     if (put->phase == PUT_UPDATING && owner == put->coordinator && status == STATUS_OK)
-        put->early |= bit(owner);
-    if (put->phase != PUT_MERGING || !(put->merging & bit(owner)))
+        put->early |= owner_bit(owner);
+    if (put->phase != PUT_MERGING || !(put->merging & owner_bit(owner)))
         return nothing();
     return take_ack(put, owner, status);
 }
@@ -274,7 +269,7 @@ struct put_step put_on_durable(struct put *put, uint8_t owner, enum status statu
 struct put_step put_on_merged(struct put *put, uint8_t owner, enum status status,
                               enum put_conflict conflict)
 {
-    if (put->phase != PUT_MERGING || !(put->merging & bit(owner)))
+    if (put->phase != PUT_MERGING || !(put->merging & owner_bit(owner)))
         return nothing();
     if (status == STATUS_OK || conflict != PUT_ALONE) // who has no room has told, too
         hear(put, owner, conflict);
@@ -283,14 +278,15 @@ struct put_step put_on_merged(struct put *put, uint8_t owner, enum status status
 
 struct put_step put_on_failed(struct put *put, uint8_t owner)
 {
-    put->live &= (owner_mask)~bit(owner);
+    put->live &= (owner_mask)~owner_bit(owner);
     switch (put->phase) {
     case PUT_FINDING:
         return put_on_found(put, owner, STATUS_UNREACHABLE, PUT_ALONE);
     case PUT_UPDATING:
         return owner == put->coordinator ? give_up(put, STATUS_INDETERMINATE) : nothing();
     case PUT_MERGING:
-        return put->merging & bit(owner) ? take_ack(put, owner, STATUS_UNREACHABLE) : nothing();
+        return put->merging & owner_bit(owner) ? take_ack(put, owner, STATUS_UNREACHABLE)
+                                               : nothing();
     default:
         return nothing();
     }

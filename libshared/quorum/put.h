@@ -80,6 +80,12 @@ struct put {
     owner_mask told;    // told what they held, the coordinator by its record
 };
 
+// Whether it still matters what owners tell of other writes.
+static inline bool put_is_validating(const struct put *put)
+{
+    return put->validate && !put->again;
+}
+
 struct put_step {
     owner_mask find;  // send FIND to these
     int8_t update;    // send UPDATE to this one; -1 = none (AGAIN if put->again)

@@ -129,12 +129,10 @@ void meters_unsent(struct meters *meters, link_id link, size_t size)
     meters->unread_bytes += unread(meter);
 }
 
-void meters_taken(struct meters *meters, link_id link, const struct message_header *header,
-                  size_t size)
+void meters_taken(struct meters *meters, link_id link, const struct message_header *header)
 {
     struct meter *meter = use(meters, link);
     meters->unread_bytes -= unread(meter);
-    meter->taken_bytes += size;
     if (meter->confirmed_kib != header->received_kib)
         meter->refused_count = 0;
     meter->confirmed_kib = header->received_kib;
@@ -175,10 +173,4 @@ size_t meters_guess(const struct meters *meters, link_id link)
 {
     const struct meter *meter = find(meters, link);
     return meter ? meter->guess : METER_GUESS_FIRST;
-}
-
-uint32_t meters_received_kib(const struct meters *meters, link_id link)
-{
-    const struct meter *meter = find(meters, link);
-    return meter ? (uint32_t)(meter->taken_bytes / KIB) : 0;
 }

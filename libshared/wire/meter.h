@@ -31,7 +31,6 @@ enum {
 struct meter {
     link_id link;
     uint64_t sent_bytes;
-    uint64_t taken_bytes;
     uint32_t confirmed_kib;
     uint32_t refused_count; // since that changed
     size_t guess;           // of the next answer
@@ -51,8 +50,7 @@ void meters_release(struct meters *meters);
 
 // A message was handed over for the link, or taken from it.
 void meters_sent(struct meters *meters, link_id link, size_t size);
-void meters_taken(struct meters *meters, link_id link, const struct message_header *header,
-                  size_t size);
+void meters_taken(struct meters *meters, link_id link, const struct message_header *header);
 // A message that counts as sent was not queued after all.
 void meters_unsent(struct meters *meters, link_id link, size_t size);
 void meters_forget(struct meters *meters, link_id link); // it is lost
@@ -64,4 +62,3 @@ bool meters_oldest(const struct meters *meters, link_id *link);
 uint32_t meters_refuse(struct meters *meters, link_id link);
 void meters_learn(struct meters *meters, link_id link, size_t size);
 size_t meters_guess(const struct meters *meters, link_id link);
-uint32_t meters_received_kib(const struct meters *meters, link_id link); // for the header
