@@ -163,13 +163,3 @@ refuses() { # TOKEN: no router takes it, and each says why
     assert_regex "$receipt" "$(printf receipted | xxd -p)$id"
     refute [ "${receipt: -48:16}" = 0000000000000000 ]
 }
-
-@test "at exit 6 there is a receipt too" {
-    local n id
-    id=$(printf '%032x' 78)
-    for n in n1 n2 n3; do node pause "$n" store; done
-    run --separate-stderr dkv --timeout 300 put --receipt --request-id "$id" receipted w
-    for n in n1 n2 n3; do node resume "$n" store; done
-    assert_equal "$status" 6
-    assert_regex "$(hex_of "$(sed -n 's/^receipt=//p' <<<"$stderr")")" "$(printf receipted | xxd -p)$id"
-}

@@ -165,7 +165,7 @@ outcome() {
 }
 
 @test "put --ttl: the value is there, then it is not" {
-    assert_equal "$(dkv shell <<<$'put --ttl 1 mortal v\nget mortal\nget --ttl 1 mortal' || :)" \
+    assert_equal "$(dkv shell <<<$'put --ttl 3 mortal v\nget mortal\nget --ttl 1 mortal' || :)" \
         $'ok\nv\n! 2 unknown option --ttl'
     gone() { [[ $(dkv shell <<<'get mortal') == '! 3 not found' ]]; }
     eventually gone
