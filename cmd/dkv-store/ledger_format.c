@@ -3,6 +3,7 @@
 #include "base/section.h"
 #include "base/xalloc.h"
 #include "dkv-store/ledger_version_1.h"
+#include "ring/ring.h"
 
 #include <stdlib.h>
 
@@ -133,8 +134,9 @@ static enum status read_start(struct ledger *ledger, struct reader *reader)
 {
     uint64_t actor = reader_u64(reader);
     uint32_t partition_count = reader_u32(reader);
-    bool is_power = partition_count && !(partition_count & (partition_count - 1));
-    if (!ledger->partition_count && is_power)
+    bool is_power = !(partition_count & (partition_count - 1));
+    if (!ledger->partition_count && is_power && partition_count >= RING_PARTITIONS_MIN &&
+        partition_count <= RING_PARTITIONS_MAX)
         ledger->partition_count = partition_count;
     if (!reader_done(reader) || partition_count != ledger->partition_count)
         return STATUS_CORRUPT;
@@ -167,8 +169,10 @@ static bool read_lists(struct reader *reader, struct dot **dots, uint32_t *dot_c
         return false;
     *dots = xmalloc((count + 1) * sizeof **dots);
     *dot_count = (uint32_t)count;
-    for (uint64_t i = 0; i < count; i++)
+    for (uint64_t i = 0; i < count; i++) {
         (*dots)[i] = read_dot(reader);
+        reader->bad |= !(*dots)[i].counter; // a first write is the 1st
+    }
     count = reader_varint(reader);
     if (count > reader_left(reader))
         return false;

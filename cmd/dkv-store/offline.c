@@ -15,8 +15,7 @@ static void note_file(void *context, const char *name)
     bool *has_files = context;
     uint64_t number;
     enum file_kind kind = file_name_parse(name, &number);
-    *has_files |=
-        kind == FILE_TABLE || kind == FILE_VALUES || kind == FILE_MANIFEST || kind == FILE_LOG;
+    *has_files |= kind == FILE_LOG || file_kind_is_numbered(kind);
 }
 
 // A database is created by whoever opens a directory without one.

@@ -528,8 +528,10 @@ static bool drop_superseded(struct store *store, const struct place *place)
 }
 
 // Also what was superseded by the write, and may never have come here. What did come of another
-// try of such a request goes now, too. True if there was any.
-static bool take_requests(struct store *store, const struct place *place, struct bytes requests)
+// try of such a request goes now, too, unless the write itself was dropped: a try of each may have
+// superseded one of the other, and then none would be left. True if there was any.
+static bool take_requests(struct store *store, const struct place *place, struct bytes requests,
+                          bool is_dropped)
 {
     struct record *local = &store->local;
     struct reader list = reader_of(requests);
@@ -537,7 +539,7 @@ static bool take_requests(struct store *store, const struct place *place, struct
     uint32_t count = local->count;
     while (superseded_next(&list, &one)) {
         add_candidate(store, one.dot, &one.request);
-        if (place->conflict == RING_CONFLICT_LWW ||
+        if (is_dropped || place->conflict == RING_CONFLICT_LWW ||
             record_find_request(&store->incoming, &one.request))
             continue; // it was superseded by its own second dot
         uint32_t kept = 0;
@@ -566,8 +568,7 @@ enum status replica_merge(struct store *store, const struct place *place,
     entry.dot_count = collect_new_dots(store, place, incoming);
     add_candidates(store, incoming);
     bool has_dropped = place->conflict != RING_CONFLICT_LWW && drop_superseded(store, place);
-    if (!has_dropped)
-        has_dropped = take_requests(store, place, merge->requests);
+    has_dropped |= take_requests(store, place, merge->requests, has_dropped);
     if (!has_dropped && record_includes(local, incoming)) {
         keep_superseded(store, local);
         bind_superseded(store, place, local);

@@ -146,9 +146,15 @@ static enum status serve_merge(struct store *store, const struct arrival *arriva
 // What a router asks for piles up here if it, or the network, takes it more slowly than it asks;
 // and PONG stands behind it. One answer, however large, may always be on its way. A router
 // says in each message what it has taken (wire/meter.h).
-static bool is_behind(const struct store *store, const struct arrival *arrival)
+static bool is_behind(const struct store *store, const struct arrival *arrival,
+                      const struct outbox *outbox)
 {
-    return meters_unread(&store->meters, arrival->link) + store->turn_bytes > UNREAD_MAX;
+    uint64_t unread = meters_unread(&store->meters, arrival->link);
+    for (uint32_t i = 0; i < outbox->count; i++) { // of this turn, which counts at its end
+        if (outbox->messages[i].link == arrival->link)
+            unread += outbox->messages[i].bytes.size;
+    }
+    return unread > UNREAD_MAX;
 }
 
 static enum status serve_fetch(struct store *store, const struct arrival *arrival,
@@ -160,7 +166,7 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
         return STATUS_INVALID;
     struct place place;
     struct op_fetched fetched = {.id = fetch.id, .status = STATUS_BUSY};
-    if (!fetch.head && is_behind(store, arrival)) {
+    if (!fetch.head && is_behind(store, arrival, outbox)) {
         store->counts.behind++;
         op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
         return STATUS_OK;
@@ -179,7 +185,6 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
         fetched.record = buf_bytes(&store->local_bytes);
     }
     fetched.status = (uint8_t)status;
-    store->turn_bytes += fetched.record.size;
     op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
     return STATUS_OK;
 }
@@ -310,7 +315,6 @@ static void answer_scan(struct store *store, const struct arrival *arrival, enum
     }
     scanned->last = last;
     scanned->items = buf_bytes(&store->items);
-    store->turn_bytes += scanned->items.size;
     op_encode_scanned(scanned, outbox_add(outbox, arrival->link, MESSAGE_SCANNED_LOCAL, 0));
 }
 
@@ -324,7 +328,7 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
     store->wait.key = hash_mix(scan.id, arrival->link); // it waits for no other operation
     struct op_scanned scanned = {.id = scan.id, .keyspace = scan.keyspace, .replied = 1};
     struct buf last = {0};
-    if (is_behind(store, arrival)) {
+    if (is_behind(store, arrival, outbox)) {
         store->counts.behind++;
         buf_clear(&store->items);
         answer_scan(store, arrival, STATUS_BUSY, &scanned, (struct bytes){0}, outbox);

@@ -97,14 +97,21 @@ static enum status start_actor(struct store *store, uint64_t random, struct mome
 }
 
 // Version 1 had other counts and roots. They are in the next snapshot, and until that is durable
-// in no log: a start before counts again. Damage costs what is counted behind it.
-static void upgrade(struct store *store)
+// in no log: a start before counts again. Damage costs what is counted behind it; what passes, such
+// as too many open files, is no damage.
+static enum status upgrade(struct store *store, struct fault *fault)
 {
-    struct fault fault;
+    struct fault damage = {0};
     uint64_t count;
-    if (pair_recount(store->lsm, &store->ledger, &count, &fault))
-        store_note_damage(store, &store->counts.damaged_reads, &fault);
+    enum status status = pair_recount(store->lsm, &store->ledger, &count, &damage);
+    if (status == STATUS_CORRUPT || status == STATUS_IO) {
+        store_note_damage(store, &store->counts.damaged_reads, &damage);
+        status = STATUS_OK;
+    }
+    if (status)
+        return fault_set(fault, status, "%s", damage.text);
     lsm_flush(store->lsm);
+    return STATUS_OK;
 }
 
 enum status store_open(struct store *store, const struct store_options *options, uint64_t random,
@@ -118,6 +125,8 @@ enum status store_open(struct store *store, const struct store_options *options,
     ledger_init(&store->ledger, options->ring->partition_count, options->request_memory_ms);
     store->ledger.begin_ms = now.mono_ms;
     store->ledger.requests.seed = options->boot;
+    table_init(&store->fences.last, options->boot);
+    meters_init(&store->meters, options->boot);
     store->options.lsm.owner = (struct lsm_owner){
         .context = store,
         .features = ledger_features,
@@ -127,7 +136,7 @@ enum status store_open(struct store *store, const struct store_options *options,
     };
     enum status status = lsm_open(&store->lsm, &store->options.lsm, fault);
     if (!status && store->ledger.is_old)
-        upgrade(store);
+        status = upgrade(store, fault);
     if (!status)
         status = start_actor(store, random, now, fault);
     if (status)
@@ -313,7 +322,6 @@ void store_on_turn_end(struct store *store, struct moment now, struct outbox *ou
     for (uint32_t i = 0; i < outbox->count; i++)
         meters_sent(&store->meters, outbox->messages[i].link,
                     outbox->messages[i].bytes.size - MESSAGE_HEADER_SIZE);
-    store->turn_bytes = 0;
 }
 
 uint64_t store_durable(const struct store *store)

@@ -72,7 +72,6 @@ struct store {
     struct ledger ledger;
     struct fences fences;
     struct meters meters; // what routers have not taken yet
-    uint64_t turn_bytes;  // of records in this turn's answers
     struct parked parked;
     struct parked_wait wait; // of the operation that is served
     uint64_t hlc_last;

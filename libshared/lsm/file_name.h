@@ -24,6 +24,13 @@ enum file_kind {
     FILE_TEMPORARY,
 };
 
+// Those that take their numbers from one series.
+static inline bool file_kind_is_numbered(enum file_kind kind)
+{
+    return kind == FILE_MANIFEST || kind == FILE_TABLE || kind == FILE_VALUES ||
+           kind == FILE_SNAPSHOT;
+}
+
 #define FILE_NUMBER_END ((uint64_t)1 << 31) // all numbers are below
 
 // The name without its directory; the number counts for all but CURRENT and LOCK.

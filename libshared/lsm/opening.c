@@ -80,9 +80,8 @@ static enum status check_is_new(struct lsm *lsm, const struct listing *listing, 
     enum status status = STATUS_OK;
     for (size_t i = 0; i < listing->count && !status; i++) {
         const struct listed *file = &listing->files[i];
-        is_used |= file->kind == FILE_TABLE || file->kind == FILE_VALUES ||
-                   file->kind == FILE_SNAPSHOT ||
-                   (file->kind != FILE_TEMPORARY && file->number > 1);
+        bool may_be_first = file->kind == FILE_MANIFEST || file->kind == FILE_LOG;
+        is_used |= file->kind != FILE_TEMPORARY && (!may_be_first || file->number > 1);
         if (file->kind != FILE_LOG)
             continue;
         uint8_t frame[FRAME_HEADER_SIZE] = {0};
@@ -154,9 +153,7 @@ static enum status open_manifest(struct lsm *lsm, const struct listing *listing,
         (struct value_reader){.vfs = lsm->vfs, .dir = lsm->dir, .database = lsm->database};
     for (size_t i = 0; i < listing->count; i++) {
         const struct listed *file = &listing->files[i];
-        bool is_counted = file->kind == FILE_TABLE || file->kind == FILE_MANIFEST ||
-                          file->kind == FILE_VALUES || file->kind == FILE_SNAPSHOT;
-        if (is_counted && lsm->next_file <= file->number)
+        if (file_kind_is_numbered(file->kind) && lsm->next_file <= file->number)
             lsm->next_file = file->number + 1; // of an edit that never came
     }
     return STATUS_OK;

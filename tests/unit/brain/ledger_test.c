@@ -142,6 +142,20 @@ TEST(what_is_no_note_is_refused_and_changes_nothing)
     release(notes, &ledger, &empty);
 }
 
+TEST(a_write_that_is_no_write_is_refused)
+{
+    struct ledger ledger;
+    struct buf note = {0};
+    struct dot none = {7, 0};
+    struct ledger_entry entry = {.keyspace = 1, .dots = &none, .dot_count = 1};
+    ledger_init(&ledger, PARTITIONS, 1000);
+    ledger_note(&entry, &note);
+    assert_int_equal(ledger_replay(&ledger, buf_bytes(&note), &fault), STATUS_CORRUPT);
+    assert_int_equal(ledger.entries, 0);
+    buf_release(&note);
+    ledger_release(&ledger);
+}
+
 TEST(what_is_no_snapshot_is_refused)
 {
     struct buf notes[NOTES] = {{0}}, snapshot = {0};
@@ -426,7 +440,8 @@ TEST(the_note_of_an_overwrite_is_small)
     buf_release(&note);
 }
 
-TESTS(RUN(a_shard_is_a_keyspace_in_a_partition), RUN(replayed_notes_give_the_same_ledger),
+TESTS(RUN(a_shard_is_a_keyspace_in_a_partition), RUN(a_write_that_is_no_write_is_refused),
+      RUN(replayed_notes_give_the_same_ledger),
       RUN(a_snapshot_and_the_later_notes_give_the_same_ledger),
       RUN(what_is_no_note_is_refused_and_changes_nothing), RUN(what_is_no_snapshot_is_refused),
       RUN(a_snapshot_of_another_ring_is_refused),

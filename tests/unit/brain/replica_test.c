@@ -253,6 +253,34 @@ TEST(what_a_merged_write_superseded_goes_here_as_well_if_another_try_made_it)
 }
 
 // Adds siblings of 1 KB to the record.
+// A try of each may have superseded one of the other: one has to stay.
+TEST(what_a_dropped_write_superseded_is_remembered_and_what_is_here_stays)
+{
+    struct bench bench;
+    struct record record = {0};
+    struct buf requests = {0};
+    struct op_update twin;
+    bench_init(&bench);
+    make_twin(&bench, &twin);
+    struct op_update later = bench_update_of(&bench, 4, "later");
+    struct op_update never = bench_update_of(&bench, 5, "never came here");
+    bench_update(&bench, &later);
+    superseded_append(&(struct superseded){{7, 1}, never.request}, &requests);
+    superseded_append(&(struct superseded){{7, 2}, later.request}, &requests);
+    struct record_write other_try = {.dot = {7, 3}, .hlc = 50, .request = twin.request};
+    record_update(&record, &other_try, false);
+    clock_add(&record.clock, (struct interval){7, 1, 2});
+    validate(&bench, &record, other_try.dot, buf_bytes(&requests));
+    bench_fetch(&bench, &record);
+    assert_int_equal(record.count, 1);
+    assert_true(bytes_equal(record.siblings[0].value, bytes_of_text("later")));
+    assert_int_equal(find(&bench, &never, 1).state, FIND_SUPERSEDED);
+    assert_int_equal(find(&bench, &later, 1).state, FIND_LIVE);
+    buf_release(&requests);
+    record_release(&record);
+    bench_release(&bench);
+}
+
 static void add_siblings(struct record *record, uint64_t actor, unsigned count)
 {
     static const char value[1000];
@@ -435,6 +463,7 @@ TESTS(RUN(an_update_is_obeyed_only_while_it_is_young),
       RUN(the_id_of_a_superseded_write_that_never_came_here_is_known_from_its_superseder),
       RUN(who_has_seen_one_try_of_a_write_replaces_what_another_one_left_here),
       RUN(what_a_merged_write_superseded_goes_here_as_well_if_another_try_made_it),
+      RUN(what_a_dropped_write_superseded_is_remembered_and_what_is_here_stays),
       RUN(a_merge_that_never_fits_says_so_and_the_key_can_be_read_and_deleted),
       RUN(a_clock_that_names_dots_which_this_store_has_not_given_out_is_refused),
       RUN(a_request_id_names_another_request_on_another_key),

@@ -528,7 +528,9 @@ TEST(a_router_that_takes_no_answers_is_told_to_come_back_until_it_has)
     struct record record = {0};
     char value[901];
     uint64_t sent = 0;
+    link_id link;
     bench_init(&bench);
+    assert_false(meters_oldest(&bench.store.meters, &link)); // nobody was heard so far
     memset(value, 'v', sizeof value - 1);
     value[sizeof value - 1] = 0;
     struct op_update update = bench_update_of(&bench, 1, value);
