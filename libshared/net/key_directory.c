@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 // Neither more files nor more keys are looked at.
 enum { KEYS_MAX = 65536 };
@@ -22,6 +23,8 @@ struct key {
 struct key_directory {
     char *path;
     uint64_t print;   // of the listing: names, inodes, sizes, times
+    uint64_t itself;  // print of the directory itself, which changes when a name comes or goes
+    bool is_changed;  // since key_directory_refresh() last said so
     struct key *keys; // sorted
     uint32_t count;
     struct fault fault;
@@ -137,15 +140,37 @@ static void load_keys(struct key_directory *directory)
     sort_keys(directory);
 }
 
-// The listing is taken before the files are read: what changes in between is found next time.
-bool key_directory_refresh(struct key_directory *directory)
+// True if it changed within the tick of the clock that a file system goes by.
+static bool has_just_changed(const char *path)
 {
+    struct stat facts;
+    struct timespec now;
+    if (stat(path, &facts) || clock_gettime(CLOCK_REALTIME, &now))
+        return false;
+    double age_s = (double)(now.tv_sec - facts.st_ctim.tv_sec) +
+                   (double)(now.tv_nsec - facts.st_ctim.tv_nsec) * 1e-9;
+    return age_s > -0.05 && age_s < 0.05;
+}
+
+// The listing is taken before the files are read: what changes in between is found next time.
+static void look(struct key_directory *directory)
+{
+    bool may_change_again = has_just_changed(directory->path);
+    directory->itself = may_change_again ? 0 : print_file(directory->path, "");
     uint64_t print = print_listing(directory);
     if (print == directory->print)
-        return false;
+        return;
     directory->print = print;
+    directory->is_changed = true;
     load_keys(directory);
-    return true;
+}
+
+bool key_directory_refresh(struct key_directory *directory)
+{
+    look(directory);
+    bool is_changed = directory->is_changed;
+    directory->is_changed = false;
+    return is_changed;
 }
 
 const char *key_directory_fault(const struct key_directory *directory)
@@ -153,15 +178,25 @@ const char *key_directory_fault(const struct key_directory *directory)
     return directory->fault.text;
 }
 
-bool key_directory_find(void *directory, const char *public_key, enum role *role, uint64_t *node)
+static const struct key *find(const struct key_directory *directory, const char *public_key)
 {
-    const struct key_directory *keys = directory;
     struct key wanted = {.role = ROLE_NONE};
-    if (strlen(public_key) != 40 || keys->count == 0)
-        return false;
+    if (strlen(public_key) != 40 || directory->count == 0)
+        return NULL;
     memcpy(wanted.public_key, public_key, sizeof wanted.public_key);
-    const struct key *key =
-        bsearch(&wanted, keys->keys, keys->count, sizeof *keys->keys, compare_keys);
+    return bsearch(&wanted, directory->keys, directory->count, sizeof *directory->keys,
+                   compare_keys);
+}
+
+// Who has just been authorized need not wait for the next refresh. Strangers cost one lstat().
+bool key_directory_find(void *context, const char *public_key, enum role *role, uint64_t *node)
+{
+    struct key_directory *directory = context;
+    const struct key *key = find(directory, public_key);
+    if (!key && print_file(directory->path, "") != directory->itself) {
+        look(directory);
+        key = find(directory, public_key);
+    }
     if (!key)
         return false;
     *role = key->role;

@@ -37,16 +37,17 @@ enum status key_file_replace(const char *path, bool secret, const struct key_fil
 bool key_file_is_public_name(const char *name);
 
 // Every public key file (*.pub) of a directory (DIR/keys/authorized), re-read when it
-// changes. The directory may be missing or empty: then nobody is in it. A file that is not
-// a key file is passed over. Of two files with one key the lesser role counts.
+// changes: at once for a key that has been added. The directory may be missing or empty: then
+// nobody is in it. A file that is not a key file is passed over. Of two files with one key the
+// lesser role counts.
 struct key_directory;
 struct key_directory *key_directory_open(const char *path);
 void key_directory_close(struct key_directory *directory); // NULL is allowed
 
-// Call about once a second. True if something changed; then key_directory_fault() says
+// Call about once a second. True if something changed since the last call; then key_directory_fault() says
 // what is wrong with a file that was passed over ("" if none was).
 bool key_directory_refresh(struct key_directory *directory);
 const char *key_directory_fault(const struct key_directory *directory);
 
-// `directory` is a struct key_directory: made for struct net_directory.
-bool key_directory_find(void *directory, const char *public_key, enum role *role, uint64_t *node);
+// `context` is a struct key_directory: made for struct net_directory.
+bool key_directory_find(void *context, const char *public_key, enum role *role, uint64_t *node);

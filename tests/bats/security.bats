@@ -53,7 +53,7 @@ rss_kib() {
     assert_equal "$(dkv authorize "$CLUSTER/n1" --list --json | jq -r 'select(.name == "reporter") |
         "\(.v) \(.role) \(.key)"')" "1 reader $public"
     dkv put readable v
-    eventually dkv --quiet --cluster "$TCP" --key-dir "$keys" --timeout 500 get readable
+    run -0 dkv --quiet --cluster "$TCP" --key-dir "$keys" --timeout 500 get readable
     fails_with 10 dkv --cluster "$TCP" --key-dir "$keys" put readable w
     assert_equal "$(dkv get readable)" v
     # A session that is open when the key is revoked ends, too.
