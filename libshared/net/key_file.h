@@ -44,8 +44,8 @@ struct key_directory;
 struct key_directory *key_directory_open(const char *path);
 void key_directory_close(struct key_directory *directory); // NULL is allowed
 
-// Call about once a second. True if something changed since the last call; then key_directory_fault() says
-// what is wrong with a file that was passed over ("" if none was).
+// Call about once a second. True if something changed since the last call; then
+// key_directory_fault() says what is wrong with a file that was passed over ("" if none was).
 bool key_directory_refresh(struct key_directory *directory);
 const char *key_directory_fault(const struct key_directory *directory);
 

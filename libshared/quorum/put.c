@@ -119,10 +119,11 @@ static struct put_step start_merging(struct put *put, owner_mask targets)
     return step;
 }
 
-// Enough owners have told, or all have that can.
+// Enough owners have told, or all have that can. Also W: who acknowledges the second record only
+// cannot tell any more.
 static bool has_heard(const struct put *put)
 {
-    bool is_enough = needs_met(&put->r, put->told);
+    bool is_enough = needs_met(&put->r, put->told) && needs_met(&put->w, put->told);
     bool is_hopeless = !(put->merging & ~put->told);
     return is_enough || (!put->strict && is_hopeless);
 }

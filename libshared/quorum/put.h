@@ -7,7 +7,7 @@
 //       │                 │    ▼              │
 //       ├─────────────────┼─► UPDATING ◄──────┘
 //       │                 ▼    │ UPDATED        ▲
-//       │              MERGING ◄┘               │ AGAIN: R told, and one of them held what
+//       │              MERGING ◄┘               │ AGAIN: R and W told, one of them what
 //       │                 │    ─────────────────┘ the write has not seen (once)
 //       │                 │ W durable and R told: answer OK
 //       └─► ENDED ◄───────┘
@@ -24,8 +24,9 @@
 // Validation. A blind write supersedes what its coordinator holds, which may lack a write that
 // was acknowledged before this one began. That one is on W owners, so among any R owners one
 // holds it, and it merged it before this record came: its MERGED tells so. Then the coordinator
-// is asked for a second dot that covers what all R told, before the client is answered. What
-// the second record meets was written at the same time as this one, and stays.
+// is asked for a second dot that covers what all told, before the client is answered. What
+// the second record meets was written at the same time as this one, and stays. So the W that
+// acknowledge must have told, too: a write with W = all meets what was written with W = 1.
 //
 // Owners are numbered 0 .. n-1 in order of preference; sets of owners are bit masks.
 // Each event returns a step: what to send now and whether to answer. The caller sends,

@@ -371,7 +371,7 @@ static void get(struct client_flight *flight)
 {
     struct client *client = flight->client;
     const struct act *act = flight->act;
-    struct op_get op = {.level = act->level,
+    struct op_get op = {.level = act->asked,
                         .flags = act->flags | GET_WANT_CONTEXT,
                         .keyspace = bytes_of_text(client->history->keys[act->key].keyspace_name),
                         .key = history_key_bytes(client->history, act->key)};
@@ -389,7 +389,7 @@ static void put(struct client_flight *flight)
     history_value(named, &value);
     struct op_put op = {
         .request = history_request(client->history, named),
-        .level = act->level,
+        .level = act->asked,
         .flags = act->flags | (request->repeats ? PUT_RETRY : 0),
         .keyspace = bytes_of_text(client->history->keys[act->key].keyspace_name),
         .key = history_key_bytes(client->history, act->key),
@@ -420,8 +420,8 @@ static void begin(struct client *client, const struct client_request *request)
     bool is_put = request->kind <= ACT_DELETE;
     uint8_t standard = is_put ? keyspace->w : keyspace->r;
     act->flags = request->flags;
-    act->level = request->level;
-    act->count = (uint8_t)ring_level_count(request->level ? request->level : standard, key->n);
+    act->asked = request->level;
+    act->level = request->level ? request->level : standard;
     act->value_size = request->value_size;
     if (request->repeats)
         act->names = request->repeats->number;
@@ -433,13 +433,13 @@ static void begin(struct client *client, const struct client_request *request)
         (client->is_bulk && !client->is_patient ? BULK_MS : request->timeout_us / WORLD_MS);
     memset(flight->scanned, 0, sizeof flight->scanned);
     client->flight_count++;
-    world_note(client->world, "client %u asks n%u: %s %u of %s, level %u, flags %u%s",
+    world_note(client->world, "client %u asks n%u: %s %u of %s, level %s, flags %u%s",
                client->port - NETWORK_CLIENT, client->router,
                request->kind == ACT_DELETE ? "delete"
                : is_put                    ? "put"
                : request->kind == ACT_GET  ? "get"
                                            : "scan",
-               act->number, key->name, act->count, act->flags,
+               act->number, key->name, ring_level_text(act->level), act->flags,
                request->with_context ? ", with context" : "");
     if (is_put)
         put(flight);
@@ -461,7 +461,7 @@ static uint8_t choose_level(struct client *client, uint32_t key)
     if (world_chance(client->world, 400))
         return RING_LEVEL_DEFAULT;
     if (world_chance(client->world, 300))
-        return world_chance(client->world, 500) ? RING_LEVEL_QUORUM : RING_LEVEL_ALL;
+        return (uint8_t)(RING_LEVEL_QUORUM + world_below(client->world, 4));
     return (uint8_t)world_between(client->world, 1, client->history->keys[key].n);
 }
 

@@ -38,6 +38,8 @@ void history_add_key(struct history *history, const struct ring *ring,
     snprintf(key->name, sizeof key->name, "%s", name);
     key->partition = ring_partition(ring, ring_token(keyspace->id, bytes_of_text(key->name)));
     key->n = ring_owners(ring, key->partition, keyspace, key->owners);
+    key->who = level_owners_of(ring, key->owners, key->n);
+    key->read_level = keyspace->r;
 }
 
 struct bytes history_key_bytes(const struct history *history, uint32_t key)
@@ -103,6 +105,24 @@ void history_value(const struct act *act, struct buf *value)
         buf_append_u64(value, hash_mix(act->number, i));
 }
 
+static uint32_t owner_set_of(const struct history_key *key, uint32_t node)
+{
+    for (uint32_t i = 0; i < key->n; i++) {
+        if (key->owners[i] == node)
+            return 1u << i;
+    }
+    return 0;
+}
+
+void history_on_disk_lost(struct history *history, uint32_t node, uint64_t since_us)
+{
+    for (uint32_t i = 0; i < history->act_count; i++) {
+        struct act *act = history->acts[i];
+        if (!act->end_us || act->end_us >= since_us)
+            act->lost |= owner_set_of(&history->keys[act->key], node);
+    }
+}
+
 static int find_mint(const struct history_key *key, struct dot dot)
 {
     for (uint32_t i = 0; i < key->mint_count; i++) {
@@ -110,11 +130,6 @@ static int find_mint(const struct history_key *key, struct dot dot)
             return (int)i;
     }
     return -1;
-}
-
-static unsigned quorum_of(const struct history_key *key)
-{
-    return key->n / 2 + 1;
 }
 
 // Whether the clock covers the write, by any of its tries, or what superseded it.
@@ -149,10 +164,14 @@ static bool wins_over(struct history *history, const struct history_key *key, ui
     return wins;
 }
 
-// Whether enough owners were heard: those that may answer with fewer promise less.
-static bool is_validated(const struct history_key *key, const struct act *act)
+// Whether a blind put must have heard of one that was answered before: by those that acknowledged
+// it, or, where it does not do with fewer, by R.
+static bool must_have_met(const struct history_key *key, const struct act *act,
+                          const struct act *before)
 {
-    return (act->flags & PUT_STRICT) || act->count >= quorum_of(key);
+    return levels_meet(&key->who, before->level, act->level, before->lost) ||
+           ((act->flags & PUT_STRICT) &&
+            levels_meet(&key->who, before->level, key->read_level, before->lost));
 }
 
 static void check_validated(struct history *history, const struct act *act)
@@ -160,13 +179,13 @@ static void check_validated(struct history *history, const struct act *act)
     const struct history_key *key = &history->keys[act->key];
     int index = find_mint(key, act->dot);
     // What was superseded before the answer has nothing to cover any more.
-    if (index < 0 || !is_validated(key, act) || key->mints[index].superseder_count)
+    if (index < 0 || key->mints[index].superseder_count)
         return;
     for (uint32_t i = 0; i < history->act_count && !history->world->failed; i++) {
         const struct act *before = history->acts[i];
         if (before->key == act->key && before->kind <= ACT_DELETE && before->status == STATUS_OK &&
-            before->end_us && before->end_us < act->begin_us &&
-            before->count + quorum_of(key) > key->n && find_mint(key, before->dot) >= 0 &&
+            before->end_us && before->end_us < act->begin_us && must_have_met(key, act, before) &&
+            find_mint(key, before->dot) >= 0 &&
             !wins_over(history, key, (uint32_t)index, (uint32_t)find_mint(key, before->dot),
                        before->end_us))
             world_fail(history->world,
@@ -563,13 +582,15 @@ void history_check_read(struct history *history, const struct act *read, uint32_
     for (uint32_t i = 0; i < history->act_count && !history->world->failed; i++) {
         const struct act *act = history->acts[i];
         if (act->key != index || act->kind > ACT_DELETE || act->status != STATUS_OK ||
-            !act->end_us || act->end_us >= read->begin_us || act->count + read->count <= key->n)
+            !act->end_us || act->end_us >= read->begin_us ||
+            !levels_meet(&key->who, act->level, read->level, act->lost))
             continue;
         if (!history_is_covered(history, act, &record->clock))
             world_fail(history->world,
-                       "%s: a read with R=%u that began after put %u with W=%u was answered "
+                       "%s: a read with R=%s that began after put %u with W=%s was answered "
                        "does not know it",
-                       key->name, read->count, act->number, act->count);
+                       key->name, ring_level_text(read->level), act->number,
+                       ring_level_text(act->level));
     }
 }
 
@@ -585,7 +606,8 @@ void history_check_last(struct history *history, uint32_t index, const struct re
         bool is_covered = history_is_covered(history, act, &record->clock);
         if (!act->end_us)
             world_fail(world, "%s: operation %u was never answered", key->name, act->number);
-        else if (act->status == STATUS_OK && !is_covered)
+        else if (act->status == STATUS_OK && !is_covered &&
+                 levels_meet(&key->who, act->level, RING_LEVEL_ALL, act->lost))
             world_fail(world, "%s: operation %u was answered OK and is lost", key->name,
                        act->number);
         else if (act->status != STATUS_OK && act->status != STATUS_INDETERMINATE && act->mint_count)

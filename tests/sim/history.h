@@ -16,19 +16,20 @@
 //   - a value that is read was written by an operation on that key, byte for byte;
 //   - one answered "not written" was never minted;
 //   - a blind put that was answered OK covers every put that was answered OK before it began, if
-//     its R and the W of that one intersect: whatever routers they went through;
+//     whoever it has heard and the W of that one intersect: whatever routers they went through;
 //   - an UPDATE is obeyed only while it is young, by the world's time; of the tries of a request
 //     none mints after a later one has; and none at all once its router was told of an earlier
 //     one's write;
 //   - a store knows the requests that it minted or merged in its life;
 //   - the context of a put covers what was given, what the put superseded, the put, and nothing
 //     else that was ever written;
-//   - a get with R + W > N that began after a put was answered covers that put;
+//   - a get whose R meets the W of a put that was answered before it began covers that put;
 //   - in the end every put that was answered OK is covered.
+// A disk that is wiped, or set back, takes what it held: of such a put the owner counts no more.
 #pragma once
 
 #include "causal/token.h"
-#include "ring/ring.h"
+#include "sim/levels.h"
 #include "sim/world.h"
 #include "wire/message.h"
 
@@ -54,8 +55,9 @@ struct act {
     bool is_retried;
     bool is_blind; // its first mint superseded what was there
     uint8_t flags; // of the message
-    uint8_t level; // W or R as asked for
-    uint8_t count; // and as a number
+    uint8_t asked; // the level in the message
+    uint8_t level; // W or R, which is the keyspace's where none was asked for
+    uint32_t lost; // owners that have lost what they had of it
     uint32_t value_size;
     uint64_t begin_us;
     uint64_t end_us; // 0 = still waiting
@@ -84,8 +86,10 @@ struct history_key {
     bool is_lww;
     char name[32];
     uint32_t partition;
+    uint8_t read_level; // R of the keyspace
     uint16_t owners[RING_OWNERS_MAX];
     uint32_t n;
+    struct level_owners who;
     struct mint *mints;
     uint32_t mint_count, mint_capacity;
 };
@@ -121,6 +125,9 @@ void history_end(struct history *history, struct act *act, enum status status, s
 void history_on_sent(struct history *history, struct bytes message);
 // A router is told that the write of this try's request exists.
 void history_on_found(struct history *history, const struct request_id *request, uint64_t try);
+
+// The disk of a node has lost what was written since then (0 = all).
+void history_on_disk_lost(struct history *history, uint32_t node, uint64_t since_us);
 
 // A store has given a dot. `context` is what the update carried, `held` the clock of the
 // coordinator's record before, `made` the record after.

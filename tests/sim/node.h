@@ -28,7 +28,7 @@ struct node_put {
     link_id link;
     uint64_t id;
     const struct act *act;
-    unsigned count;     // W
+    uint8_t level;      // W
     struct clock given; // its context
 };
 

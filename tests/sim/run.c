@@ -1,131 +1,9 @@
 #include "sim/run.h"
 
-#include "base/endian.h"
-#include "base/xalloc.h"
-#include "ring/ring_plan.h"
+#include "sim/making.h"
 #include "sim/scenarios.h"
 
-#include <stdio.h>
-
 enum { PASSES_MAX = 6 };
-
-// ---- making --------------------------------------------------------------------------
-
-static void make_ring(struct stage *run)
-{
-    static const uint8_t counts[] = {2, 3, 3, 3, 3, 3, 3, 4, 4, 5};
-    struct world *world = &run->world;
-    struct ring_node nodes[NETWORK_NODES_MAX] = {0};
-    struct fault fault = {0};
-    run->node_count = counts[world_below(world, sizeof counts)];
-    for (uint32_t i = 0; i < run->node_count; i++) {
-        nodes[i] = (struct ring_node){
-            .id = random_u64(&world->random), .port = (uint16_t)(7400 + i), .weight = 100};
-        snprintf(nodes[i].name, sizeof nodes[i].name, "n%u", i);
-        snprintf(nodes[i].address, sizeof nodes[i].address, "10.0.0.%u", i + 1);
-    }
-    if (ring_create(&run->ring, random_u64(&world->random), RING_PARTITIONS_MIN, nodes,
-                    run->node_count, &fault))
-        world_fail(world, "no ring: %s", fault.text);
-}
-
-// A second keyspace beside "default".
-static void add_lww(struct stage *run)
-{
-    struct ring_keyspace keyspaces[2];
-    keyspaces[0] = run->ring.keyspaces[0];
-    keyspaces[1] = keyspaces[0];
-    keyspaces[1].id = 2;
-    keyspaces[1].conflict = RING_CONFLICT_LWW;
-    snprintf(keyspaces[1].name, sizeof keyspaces[1].name, "last");
-    run->ring.keyspaces = xrealloc(run->ring.keyspaces, 2 * sizeof *keyspaces);
-    memcpy(run->ring.keyspaces, keyspaces, 2 * sizeof *keyspaces);
-    run->ring.keyspace_count = 2;
-    struct fault fault = {0};
-    if (ring_check(&run->ring, &fault))
-        world_fail(&run->world, "no ring: %s", fault.text);
-}
-
-// Some keys share a partition, so that its counters and pages have more than one.
-static void make_keys(struct stage *run)
-{
-    struct world *world = &run->world;
-    add_lww(run);
-    const struct ring_keyspace *keyspaces = run->ring.keyspaces;
-    uint32_t count = (uint32_t)world_between(world, 1, 8);
-    bool is_crowded = world_chance(world, 400);
-    for (uint32_t i = 0; run->history.key_count < count && i < 1000; i++) {
-        char name[32];
-        const struct ring_keyspace *keyspace = &keyspaces[world_chance(world, 250)];
-        snprintf(name, sizeof name, "key-%llu", (unsigned long long)world_below(world, 1000000));
-        if (history_find_key(&run->history, keyspace->id, bytes_of_text(name)) >= 0)
-            continue;
-        history_add_key(&run->history, &run->ring, keyspace, name);
-        const struct history_key *keys = run->history.keys;
-        uint32_t last = run->history.key_count - 1;
-        if (is_crowded && last % 3 && keys[last].partition != keys[last - 1].partition)
-            run->history.key_count--;
-    }
-}
-
-static void watch(void *self, struct bytes message)
-{
-    history_on_sent(self, message);
-}
-
-static void make_nodes(struct stage *run)
-{
-    struct world *world = &run->world;
-    run->network.world = world;
-    run->network.watch = watch;
-    run->network.watcher = &run->history;
-    run->network.faults = (struct network_faults){
-        .delay_us = world_between(world, 50, 3000),
-        .jitter_us = world_chance(world, 300) ? world_between(world, 1000, 60000) : 500,
-        .lost = world_chance(world, 500) ? world_below(world, 100) : 0,
-        .repeated = world_chance(world, 500) ? world_below(world, 100) : 0,
-        .reorders = world_chance(world, 500),
-    };
-    run->settings = (struct node_settings){
-        .ring = &run->ring,
-        .network = &run->network,
-        .history = &run->history,
-        .world = world,
-        .memtable_size = (size_t)(world_chance(world, 500) ? world_between(world, 10, 24)
-                                                           : world_between(world, 24, 96))
-                         << 10,
-        .block_size = (size_t)512 << world_below(world, 4),
-        .cache_size = world_chance(world, 500) ? 64 << 10 : 0,
-        .merge_run_count = (unsigned)world_between(world, 2, 4),
-        .request_memory_ms = 600 * 1000,
-        .down_after_ms = world_chance(world, 500) ? world_between(world, 100, 400) : 1000,
-    };
-    for (uint32_t i = 0; i < run->node_count; i++) {
-        node_init(&run->nodes[i], &run->settings, run->nodes, i);
-        node_restart_after(&run->nodes[i], world_below(world, 200 * WORLD_MS));
-    }
-}
-
-static void make_clients(struct stage *run)
-{
-    struct world *world = &run->world;
-    run->client_count = (uint32_t)world_between(world, 2, 8);
-    uint32_t acts = (uint32_t)world_between(world, 40, 400);
-    // A record must fit half a memtable, however many siblings it gets.
-    uint32_t fitting = (uint32_t)run->settings.memtable_size / 40;
-    uint32_t value_size_max = world_chance(world, 700) ? fitting : 60;
-    for (uint32_t i = 0; i <= run->client_count; i++) {
-        struct client *client = &run->clients[i];
-        client_init(client, i, world, &run->network, &run->history, &run->ring);
-        client->value_size_max = value_size_max;
-        if (i == run->client_count)
-            break;
-        client->acts_left = acts / run->client_count + 1;
-        client_begin(client);
-    }
-    run->examiner = &run->clients[run->client_count];
-    run->examiner->is_patient = true;
-}
 
 static void release(struct stage *run)
 {
@@ -326,10 +204,8 @@ void run(const struct run_options *options, struct run_result *result)
     world_init(&run->world, options->seed, options->verbose);
     run->options = options;
     history_init(&run->history, &run->world);
-    make_ring(run);
-    make_keys(run);
-    make_nodes(run);
-    make_clients(run);
+    making_cluster(run);
+    making_clients(run);
     run->nemesis = (struct nemesis){.world = &run->world,
                                     .network = &run->network,
                                     .nodes = run->nodes,

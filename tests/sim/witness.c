@@ -162,11 +162,8 @@ void witness_put(struct node *node, const struct arrival *arrival, const struct 
     if (put->context.size && decode_context(node, key, put->context, &context))
         world_fail(node->settings->world, "%s: a context that is none comes to a router",
                    key->name);
-    *noted = (struct node_put){.link = arrival->link,
-                               .id = put->id,
-                               .act = act,
-                               .count = ring_level_count(level, key->n),
-                               .given = context.clock};
+    *noted = (struct node_put){
+        .link = arrival->link, .id = put->id, .act = act, .level = level, .given = context.clock};
     context.clock = (struct clock){0};
     context_release(&context);
 }
@@ -189,15 +186,16 @@ static void check_copies(const struct node *node, const struct node_put *put, st
     told.dot = dot;
     struct record record = {0};
     struct buf bytes = {0};
-    unsigned count = 0;
+    uint32_t have = put->act->lost;
     for (uint32_t i = 0; i < key->n; i++) {
         if (!node_peek(&node->nodes[key->owners[i]], put->act->key, &record, &bytes) ||
             history_is_covered(history, &told, &record.clock))
-            count++;
+            have |= 1u << i;
     }
-    if (count < put->count)
-        world_fail(node->settings->world, "%s: put %u is answered OK with W=%u, %u can have it",
-                   key->name, put->act->number, put->count, count);
+    if (!level_is_met(&key->who, put->level, level_dc(node->settings->ring, node->index), have))
+        world_fail(node->settings->world, "%s: put %u is answered OK with W=%s, %u can have it",
+                   key->name, put->act->number, ring_level_text(put->level),
+                   (unsigned)__builtin_popcount(have));
     record_release(&record);
     buf_release(&bytes);
 }

@@ -285,6 +285,19 @@ TEST(all_r_are_heard_before_the_second_dot)
     assert_true(put.again);
 }
 
+TEST(all_w_are_heard_before_the_second_dot_as_well)
+{
+    struct put put;
+    struct put_start start = plain();
+    start.w = needs_of(3, 3);
+    start.validate = true;
+    put_start(&put, &start);
+    put_on_updated(&put, 0, STATUS_OK, PUT_MET_OTHERS);
+    assert_int_equal(put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS).update, -1); // R has told
+    assert_int_equal(put_on_merged(&put, 2, STATUS_OK, PUT_ALONE).update, 0);
+    assert_true(put.again);
+}
+
 TEST(an_owner_that_cannot_take_the_record_tells_nevertheless)
 {
     struct put put = merging_blind();
@@ -466,6 +479,7 @@ TESTS(RUN(the_first_live_owner_coordinates), RUN(what_was_minted_goes_to_all_oth
       RUN(fewer_tell_if_no_more_can_be_reached_but_not_when_it_is_strict),
       RUN(a_blind_write_that_met_others_gets_a_second_dot_before_the_answer),
       RUN(all_r_are_heard_before_the_second_dot),
+      RUN(all_w_are_heard_before_the_second_dot_as_well),
       RUN(an_owner_that_cannot_take_the_record_tells_nevertheless),
       RUN(what_was_superseded_somewhere_gets_no_second_dot),
       RUN(a_second_dot_is_asked_of_who_told_if_the_coordinator_is_gone),
