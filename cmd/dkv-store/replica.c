@@ -293,15 +293,12 @@ static void learn_hlc(struct store *store, uint64_t hlc, struct moment now)
         store->hlc_last = believed;
 }
 
-// Above all that the record holds, whoever wrote it; above what others say as far as that is
-// believed. The stamp of one key does not move those of others beyond that.
+// Above all that the write supersedes, whoever wrote that: what the record holds, and what its
+// router knows. The stamp of one key moves those of others only as far as it is believed.
 static uint64_t stamp(struct store *store, uint64_t floor, struct moment now)
 {
     uint64_t held = record_hlc_max(&store->local);
-    uint64_t limit = hlc_limit(store, now);
     uint64_t last = store->hlc_last;
-    if (floor > limit)
-        floor = limit;
     if (floor <= held && held < UINT64_MAX)
         floor = held + 1;
     uint64_t stamp = hlc_next(&last, now.wall_ms, floor);

@@ -19,6 +19,8 @@ enum fault_kind {
     FAULT_SLOW_PLACE,
     FAULT_LOST_LINK,
     FAULT_COLD,
+    FAULT_WIPE,
+    FAULT_SET_BACK,
     FAULT_COUNT
 };
 
@@ -129,6 +131,34 @@ static void kill_process(struct nemesis *nemesis, struct node *node, enum fault_
     node_restart_after(node, down_ms * WORLD_MS);
 }
 
+// By less than is believed of others, or by hours.
+static void skew(struct nemesis *nemesis, struct node *node)
+{
+    struct world *world = nemesis->world;
+    bool is_far = world_chance(world, 200);
+    int64_t range_ms = is_far ? 10 * 3600 * 1000 : 20 * 1000;
+    node->skew_ms = (int64_t)world_below(world, (uint64_t)range_ms) - range_ms / 2;
+    world_sometimes(world, SOMETIMES_HOURS_OFF, is_far);
+}
+
+// What the others have not been read for since is gone with it.
+static void wipe(struct node *node)
+{
+    node_wipe(node);
+    node_restart_after(node, world_between(node->settings->world, 10, 500) * WORLD_MS);
+}
+
+// The first time it is saved, the second time that is what it has.
+static void set_back(struct node *node)
+{
+    if (!node->saved_us) {
+        node_save(node);
+        return;
+    }
+    node_set_back(node);
+    node_restart_after(node, world_between(node->settings->world, 10, 500) * WORLD_MS);
+}
+
 static void cut_some(struct nemesis *nemesis, struct node *node, enum fault_kind kind,
                      uint64_t duration_us)
 {
@@ -163,7 +193,7 @@ static void strike(struct nemesis *nemesis, enum fault_kind kind, struct node *n
         pause_process(nemesis, node, duration_us);
         break;
     case FAULT_SKEW:
-        node->skew_ms = (int64_t)world_below(world, 20000) - 10000;
+        skew(nemesis, node);
         break;
     case FAULT_DISK_FULL:
         fill_disks(nemesis, node, duration_us);
@@ -180,6 +210,12 @@ static void strike(struct nemesis *nemesis, enum fault_kind kind, struct node *n
         break;
     case FAULT_COLD:
         memory_vfs_cool(&node->disk);
+        break;
+    case FAULT_WIPE:
+        wipe(node);
+        break;
+    case FAULT_SET_BACK:
+        set_back(node);
         break;
     case FAULT_LOST_LINK:
         lose_link(nemesis, node);
@@ -199,7 +235,7 @@ static void next(void *self, struct event *event)
         return;
     enum fault_kind kind = (enum fault_kind)world_below(world, FAULT_COUNT);
     struct node *node = &nemesis->nodes[world_below(world, nemesis->node_count)];
-    bool is_rare = kind == FAULT_BLACKOUT && world_chance(world, 700);
+    bool is_rare = (kind == FAULT_BLACKOUT || kind == FAULT_WIPE) && world_chance(world, 700);
     if ((nemesis->kinds & (1u << kind)) && !is_rare)
         strike(nemesis, kind, node);
     world_plan(world, world_below(world, nemesis->period_us), next, nemesis, 0, 0);

@@ -481,6 +481,36 @@ void node_lose_power(struct node *node, enum memory_vfs_policy policy)
     memory_vfs_crash(&node->disk, policy, &world->random);
 }
 
+void node_wipe(struct node *node)
+{
+    struct memory_vfs *disk = &node->disk;
+    world_note(world_of(node), "n%u: its disk is empty", node->index);
+    world_sometimes(world_of(node), SOMETIMES_WIPED, true);
+    node_kill_store(node);
+    memory_vfs_release(disk);
+    memory_vfs_init(disk);
+    history_on_disk_lost(node->settings->history, node->index, 0);
+}
+
+void node_save(struct node *node)
+{
+    if (node->saved_us)
+        memory_vfs_release(&node->saved);
+    memory_vfs_clone(&node->saved, &node->disk);
+    node->saved_us = world_of(node)->now_us;
+}
+
+void node_set_back(struct node *node)
+{
+    world_note(world_of(node), "n%u: its disk is as it was at %.3f ms", node->index,
+               (double)node->saved_us / WORLD_MS);
+    world_sometimes(world_of(node), SOMETIMES_SET_BACK, true);
+    node_kill_store(node);
+    memory_vfs_release(&node->disk);
+    memory_vfs_clone(&node->disk, &node->saved);
+    history_on_disk_lost(node->settings->history, node->index, node->saved_us);
+}
+
 void node_release(struct node *node)
 {
     for (uint32_t i = 0; i < NODE_PUTS_MAX; i++)
@@ -495,6 +525,8 @@ void node_release(struct node *node)
     process_release(&node->router_process);
     seals_release(&node->seals);
     memory_vfs_release(&node->disk);
+    if (node->saved_us)
+        memory_vfs_release(&node->saved);
 }
 
 // ---- checks --------------------------------------------------------------------------

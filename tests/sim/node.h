@@ -39,6 +39,8 @@ struct node {
     struct node *nodes; // all of them, by index in the ring
     uint32_t index;
     struct memory_vfs disk;
+    struct memory_vfs saved; // a copy of it
+    uint64_t saved_us;       // when that was made, 0 = there is none
     uint64_t mono_base_ms;
     int64_t skew_ms; // of the wall clock
     uint64_t log_us; // how long the log thread takes
@@ -66,6 +68,10 @@ void node_start_router(struct node *node);
 void node_kill_store(struct node *node);
 void node_kill_router(struct node *node);
 void node_lose_power(struct node *node, enum memory_vfs_policy policy);
+// The disk of a store that is down is empty, or is as it was when it was saved.
+void node_wipe(struct node *node);
+void node_save(struct node *node);
+void node_set_back(struct node *node);
 void node_restart_after(struct node *node, uint64_t delay_us); // what is down then
 
 struct moment node_now(const struct node *node); // by its clocks

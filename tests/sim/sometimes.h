@@ -28,6 +28,9 @@
     POINT(POWER_LOSS, "a node lost power")                                                         \
     POINT(BLACKOUT, "all nodes lost power at once")                                                \
     POINT(UNSYNCED_LOST, "a power loss took a write that nobody had been promised")                \
+    POINT(WIPED, "a store came back with an empty disk")                                           \
+    POINT(SET_BACK, "a store came back with an old copy of its disk")                              \
+    POINT(HOURS_OFF, "a wall clock was off by hours")                                              \
     POINT(TORN_JOB, "power went in the middle of a job")                                           \
     POINT(SYNC_FAILED, "a sync failed and the store died")                                         \
     POINT(DISK_FULL, "a store refused a write for lack of space")                                  \
