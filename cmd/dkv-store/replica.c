@@ -500,35 +500,42 @@ static void tell(struct store *store, const struct place *place, const struct op
     merged->hlc_told = record_hlc_max(local);
 }
 
-// What comes of a request that was superseded here was made by another try of it. If it has seen
-// nothing of what is here, it has not seen what superseded the write either: its dot is covered,
-// and it is dropped. True if there was any.
+// Whether a greater write is here of which `other` says nothing, or that it is there, too.
+static bool is_below(const struct sibling *sibling, const struct record *here,
+                     const struct record *other)
+{
+    for (uint32_t i = 0; i < here->count; i++) {
+        const struct sibling *one = &here->siblings[i];
+        if (sibling_is_greater(one, sibling) &&
+            (!clock_covers(&other->clock, one->dot) || record_find_dot(other, one->dot)))
+            return true;
+    }
+    return false;
+}
+
+// What comes of a request that was superseded here was made by another try of it, which whoever
+// superseded the write has seen as well: its dot is covered, and it is dropped. Where tries of two
+// writes superseded one another, the greater one stays everywhere. True if there was any.
 static bool drop_superseded(struct store *store, const struct place *place)
 {
     struct record *incoming = &store->incoming;
-    uint32_t kept = 0, count = store->local.count ? incoming->count : 0;
-    for (uint32_t i = 0; i < store->local.count; i++) {
-        if (clock_covers(&incoming->clock, store->local.siblings[i].dot))
-            return false;
-    }
+    uint32_t kept = 0, count = incoming->count;
     for (uint32_t i = 0; i < count; i++) {
         struct sibling *sibling = &incoming->siblings[i];
         struct request_id bound = bind_request(place, &sibling->request);
         bool is_live = request_id_is_none(&sibling->request) ||
                        record_find_request(&store->local, &sibling->request);
-        if (is_live || !requests_find(&store->ledger.requests, &bound))
+        if (is_live || !requests_find(&store->ledger.requests, &bound) ||
+            !is_below(sibling, &store->local, incoming))
             incoming->siblings[kept++] = *sibling;
     }
-    if (count)
-        incoming->count = kept;
+    incoming->count = kept;
     return kept < count;
 }
 
 // Also what was superseded by the write, and may never have come here. What did come of another
-// try of such a request goes now, too, unless the write itself was dropped: a try of each may have
-// superseded one of the other, and then none would be left. True if there was any.
-static bool take_requests(struct store *store, const struct place *place, struct bytes requests,
-                          bool is_dropped)
+// try of such a request goes now, too. True if there was any.
+static bool take_requests(struct store *store, const struct place *place, struct bytes requests)
 {
     struct record *local = &store->local;
     struct reader list = reader_of(requests);
@@ -536,12 +543,13 @@ static bool take_requests(struct store *store, const struct place *place, struct
     uint32_t count = local->count;
     while (superseded_next(&list, &one)) {
         add_candidate(store, one.dot, &one.request);
-        if (is_dropped || place->conflict == RING_CONFLICT_LWW ||
+        if (place->conflict == RING_CONFLICT_LWW ||
             record_find_request(&store->incoming, &one.request))
             continue; // it was superseded by its own second dot
         uint32_t kept = 0;
         for (uint32_t i = 0; i < local->count; i++) {
-            if (!request_id_equal(&local->siblings[i].request, &one.request))
+            if (!request_id_equal(&local->siblings[i].request, &one.request) ||
+                !is_below(&local->siblings[i], &store->incoming, local))
                 local->siblings[kept++] = local->siblings[i];
         }
         local->count = kept;
@@ -565,7 +573,7 @@ enum status replica_merge(struct store *store, const struct place *place,
     entry.dot_count = collect_new_dots(store, place, incoming);
     add_candidates(store, incoming);
     bool has_dropped = place->conflict != RING_CONFLICT_LWW && drop_superseded(store, place);
-    has_dropped |= take_requests(store, place, merge->requests, has_dropped);
+    has_dropped |= take_requests(store, place, merge->requests);
     if (!has_dropped && record_includes(local, incoming)) {
         keep_superseded(store, local);
         bind_superseded(store, place, local);

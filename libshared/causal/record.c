@@ -275,7 +275,7 @@ void record_update(struct record *record, const struct record_write *write, bool
     record->count++;
 }
 
-static bool is_greater(const struct sibling *a, const struct sibling *b)
+bool sibling_is_greater(const struct sibling *a, const struct sibling *b)
 {
     if (a->hlc != b->hlc)
         return a->hlc > b->hlc;
@@ -289,7 +289,7 @@ uint32_t record_keep_greatest(struct record *record)
         return 0;
     uint32_t greatest = 0, dropped = record->count - 1;
     for (uint32_t i = 1; i < record->count; i++)
-        if (is_greater(&record->siblings[i], &record->siblings[greatest]))
+        if (sibling_is_greater(&record->siblings[i], &record->siblings[greatest]))
             greatest = i;
     record->siblings[0] = record->siblings[greatest];
     record->count = 1;

@@ -126,8 +126,10 @@ struct record_write {
 //   keep_siblings without context           supersedes nothing
 void record_update(struct record *record, const struct record_write *write, bool held);
 
-// lww keyspaces: keeps only the sibling greatest by (hlc, tombstone, actor, counter).
-// Returns how many it dropped.
+// The order in which siblings are greater everywhere: by (hlc, tombstone, actor, counter).
+bool sibling_is_greater(const struct sibling *a, const struct sibling *b);
+
+// lww keyspaces: keeps only the greatest sibling. Returns how many it dropped.
 uint32_t record_keep_greatest(struct record *record);
 
 uint64_t record_hlc_max(const struct record *record); // 0 if there is no sibling

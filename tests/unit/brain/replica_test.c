@@ -232,6 +232,7 @@ TEST(what_a_merged_write_superseded_goes_here_as_well_if_another_try_made_it)
     struct dot mine = make_twin(&bench, &twin);
     superseded_append(&(struct superseded){{7, 1}, twin.request}, &requests);
     make_foreign(&record, (struct dot){7, 2}, 9);
+    record.siblings[0].hlc = UINT64_MAX / 2; // later than what it superseded
     clock_add(&record.clock, (struct interval){7, 1, 1});
     struct op_merged merged = validate(&bench, &record, (struct dot){7, 2}, buf_bytes(&requests));
     assert_true(merged.told.size > 0); // so that the others hear of it, too
@@ -252,35 +253,74 @@ TEST(what_a_merged_write_superseded_goes_here_as_well_if_another_try_made_it)
     bench_release(&bench);
 }
 
-// Adds siblings of 1 KB to the record.
-// A try of each may have superseded one of the other: one has to stay.
-TEST(what_a_dropped_write_superseded_is_remembered_and_what_is_here_stays)
+// A try of each of two writes superseded one of the other: {mine} is here, which superseded a try
+// of theirs; theirs comes, which superseded one of mine. The greater one stays.
+static void supersede_one_another(bool is_mine_greater)
 {
     struct bench bench;
     struct record record = {0};
     struct buf requests = {0};
-    struct op_update twin;
+    struct op_update theirs, mine, never;
     bench_init(&bench);
-    make_twin(&bench, &twin);
-    struct op_update later = bench_update_of(&bench, 4, "later");
-    struct op_update never = bench_update_of(&bench, 5, "never came here");
-    bench_update(&bench, &later);
+    make_twin(&bench, &theirs);
+    mine = bench_update_of(&bench, 4, "mine");
+    never = bench_update_of(&bench, 5, "never came here");
+    bench_update(&bench, &mine);
     superseded_append(&(struct superseded){{7, 1}, never.request}, &requests);
-    superseded_append(&(struct superseded){{7, 2}, later.request}, &requests);
-    struct record_write other_try = {.dot = {7, 3}, .hlc = 50, .request = twin.request};
+    superseded_append(&(struct superseded){{7, 2}, mine.request}, &requests);
+    struct record_write other_try = {.dot = {7, 3},
+                                     .hlc = is_mine_greater ? 50 : UINT64_MAX / 2,
+                                     .request = theirs.request,
+                                     .value = bytes_of_text("theirs")};
     record_update(&record, &other_try, false);
     clock_add(&record.clock, (struct interval){7, 1, 2});
     validate(&bench, &record, other_try.dot, buf_bytes(&requests));
     bench_fetch(&bench, &record);
     assert_int_equal(record.count, 1);
-    assert_true(bytes_equal(record.siblings[0].value, bytes_of_text("later")));
+    assert_true(
+        bytes_equal(record.siblings[0].value, bytes_of_text(is_mine_greater ? "mine" : "theirs")));
     assert_int_equal(find(&bench, &never, 1).state, FIND_SUPERSEDED);
-    assert_int_equal(find(&bench, &later, 1).state, FIND_LIVE);
+    assert_int_equal(find(&bench, &mine, 1).state, is_mine_greater ? FIND_LIVE : FIND_SUPERSEDED);
     buf_release(&requests);
     record_release(&record);
     bench_release(&bench);
 }
 
+TEST(of_writes_whose_tries_superseded_one_another_the_greater_one_stays)
+{
+    supersede_one_another(true);
+    supersede_one_another(false);
+}
+
+// A reader has met both and repairs: beside what is here stands another try of what that
+// superseded.
+TEST(another_try_of_a_superseded_write_goes_also_if_it_comes_with_its_superseder)
+{
+    struct bench bench;
+    struct record record = {0};
+    struct op_update twin;
+    bench_init(&bench);
+    make_twin(&bench, &twin);
+    struct op_update later = bench_update_of(&bench, 4, "later");
+    bench_update(&bench, &later);
+    bench_fetch(&bench, &record);
+    struct record_write other_try = {.dot = {7, 3},
+                                     .hlc = 50,
+                                     .keep_siblings = true,
+                                     .request = twin.request,
+                                     .value = bytes_of_text("another try")};
+    record_update(&record, &other_try, false);
+    assert_int_equal(record.count, 2);
+    bench_merge(&bench, &record);
+    bench_fetch(&bench, &record);
+    assert_int_equal(record.count, 1);
+    assert_true(bytes_equal(record.siblings[0].value, bytes_of_text("later")));
+    assert_true(clock_covers(&record.clock, other_try.dot));
+    record_release(&record);
+    bench_release(&bench);
+}
+
+// Adds siblings of 1 KB to the record.
 static void add_siblings(struct record *record, uint64_t actor, unsigned count)
 {
     static const char value[1000];
@@ -463,7 +503,8 @@ TESTS(RUN(an_update_is_obeyed_only_while_it_is_young),
       RUN(the_id_of_a_superseded_write_that_never_came_here_is_known_from_its_superseder),
       RUN(who_has_seen_one_try_of_a_write_replaces_what_another_one_left_here),
       RUN(what_a_merged_write_superseded_goes_here_as_well_if_another_try_made_it),
-      RUN(what_a_dropped_write_superseded_is_remembered_and_what_is_here_stays),
+      RUN(of_writes_whose_tries_superseded_one_another_the_greater_one_stays),
+      RUN(another_try_of_a_superseded_write_goes_also_if_it_comes_with_its_superseder),
       RUN(a_merge_that_never_fits_says_so_and_the_key_can_be_read_and_deleted),
       RUN(a_clock_that_names_dots_which_this_store_has_not_given_out_is_refused),
       RUN(a_request_id_names_another_request_on_another_key),
