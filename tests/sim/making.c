@@ -98,6 +98,7 @@ static void make_nodes(struct stage *run)
         .jitter_us = world_chance(world, 300) ? world_between(world, 1000, 60000) : 500,
         .lost = world_chance(world, 500) ? world_below(world, 100) : 0,
         .repeated = world_chance(world, 500) ? world_below(world, 100) : 0,
+        .unsent = world_chance(world, 200) ? world_below(world, 20) : 0,
         .reorders = world_chance(world, 500),
     };
     run->settings = (struct node_settings){
@@ -111,7 +112,9 @@ static void make_nodes(struct stage *run)
         .block_size = (size_t)512 << world_below(world, 4),
         .cache_size = world_chance(world, 500) ? 64 << 10 : 0,
         .merge_run_count = (unsigned)world_between(world, 2, 4),
-        .request_memory_ms = 600 * 1000,
+        .request_memory_ms = world_chance(world, 300)
+                                 ? world_between(world, SHORT_MEMORY_MS / 2, SHORT_MEMORY_MS)
+                                 : 600 * 1000,
         .down_after_ms = world_chance(world, 500) ? world_between(world, 100, 400) : 1000,
     };
     for (uint32_t i = 0; i < run->node_count; i++) {

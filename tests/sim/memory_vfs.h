@@ -51,6 +51,13 @@ enum memory_vfs_kind {
 struct memory_node;
 struct memory_map;
 
+struct memory_vfs_plan { // of faults: memory_vfs_fail()
+    unsigned kinds;
+    uint64_t skip;
+    enum status status;
+    bool for_ever;
+};
+
 struct memory_vfs {
     struct vfs vfs; // first: this is what the engine gets
 
@@ -75,12 +82,7 @@ struct memory_vfs {
     uint64_t generation;       // of open files; a crash makes those of the past useless
     uint64_t power_off_at;     // change_count; 0 = never
     bool off;
-    struct {
-        unsigned kinds;
-        uint64_t skip;
-        enum status status;
-        bool for_ever;
-    } plan;
+    struct memory_vfs_plan plan;
     struct random random; // what a failed sync leaves
 };
 

@@ -1,6 +1,9 @@
 #include "sim/nemesis.h"
 
 #include "sim/memory_node_vfs.h"
+#include "sim/node_disk.h"
+
+enum { FOR_EVER_US = 60 * WORLD_S };
 
 enum fault_kind {
     FAULT_KILL_STORE,
@@ -21,6 +24,8 @@ enum fault_kind {
     FAULT_COLD,
     FAULT_WIPE,
     FAULT_SET_BACK,
+    FAULT_READ,
+    FAULT_ROT,
     FAULT_COUNT
 };
 
@@ -131,6 +136,23 @@ static void kill_process(struct nemesis *nemesis, struct node *node, enum fault_
     node_restart_after(node, down_ms * WORLD_MS);
 }
 
+static void end_failing(void *self, struct event *event)
+{
+    struct nemesis *nemesis = self;
+    memory_vfs_fail(&nemesis->nodes[event->a].disk, 0, 0, STATUS_OK, false);
+}
+
+// A sector, or every one for a while.
+static void fail_reads(struct nemesis *nemesis, struct node *node, uint64_t duration_us)
+{
+    struct world *world = nemesis->world;
+    bool is_lasting = world_chance(world, 200);
+    memory_vfs_fail(&node->disk, MEMORY_VFS_READ, world_below(world, 20), STATUS_IO, is_lasting);
+    world_sometimes(world, SOMETIMES_READ_FAILS, true);
+    if (is_lasting)
+        world_plan(world, duration_us, end_failing, nemesis, node->index, 0);
+}
+
 // By less than is believed of others, or by hours.
 static void skew(struct nemesis *nemesis, struct node *node)
 {
@@ -217,6 +239,12 @@ static void strike(struct nemesis *nemesis, enum fault_kind kind, struct node *n
     case FAULT_SET_BACK:
         set_back(node);
         break;
+    case FAULT_READ:
+        fail_reads(nemesis, node, duration_us);
+        break;
+    case FAULT_ROT:
+        node_damage(node);
+        break;
     case FAULT_LOST_LINK:
         lose_link(nemesis, node);
         break;
@@ -235,14 +263,27 @@ static void next(void *self, struct event *event)
         return;
     enum fault_kind kind = (enum fault_kind)world_below(world, FAULT_COUNT);
     struct node *node = &nemesis->nodes[world_below(world, nemesis->node_count)];
-    bool is_rare = (kind == FAULT_BLACKOUT || kind == FAULT_WIPE) && world_chance(world, 700);
+    bool is_rare = (kind == FAULT_BLACKOUT || kind == FAULT_WIPE || kind == FAULT_ROT) &&
+                   world_chance(world, 700);
     if ((nemesis->kinds & (1u << kind)) && !is_rare)
         strike(nemesis, kind, node);
     world_plan(world, world_below(world, nemesis->period_us), next, nemesis, 0, 0);
 }
 
+// Some routers never see some stores, or are never seen, as long as it lasts.
+static void disagree(struct nemesis *nemesis)
+{
+    struct world *world = nemesis->world;
+    world_sometimes(world, SOMETIMES_DISAGREE, true);
+    for (uint64_t left = world_between(world, 1, 3); left; left--)
+        network_cut(nemesis->network, (uint32_t)world_below(world, nemesis->node_count),
+                    (uint32_t)world_below(world, nemesis->node_count), false, FOR_EVER_US);
+}
+
 void nemesis_start(struct nemesis *nemesis)
 {
+    if (world_chance(nemesis->world, 150))
+        disagree(nemesis);
     nemesis->kinds = (uint32_t)random_u64(&nemesis->world->random);
     nemesis->period_us = world_between(nemesis->world, 40, 400) * WORLD_MS;
     world_plan(nemesis->world, world_below(nemesis->world, 500 * WORLD_MS), next, nemesis, 0, 0);
@@ -258,6 +299,8 @@ void nemesis_stop(struct nemesis *nemesis)
         node->log_us = 2 * WORLD_MS;
         memory_vfs_fail(&node->disk, 0, 0, STATUS_OK, false);
         node->store_process.paused_until_us = node->router_process.paused_until_us = 0;
+        if (node->is_damaged)
+            node_wipe(node);
         node_restart_after(node, 1);
     }
 }

@@ -3,8 +3,8 @@
 // Each run draws which kinds of faults it has (about half of them) and how often; then one
 // after the other happens, overlapping, each with an end of its own. All of it is inside of
 // what dkv promises to survive: kills, power losses, pauses, partitions of any shape, lost,
-// late and repeated messages, clocks that are off, disks that are slow, full or fail to sync,
-// are wiped or set back to an old copy.
+// late and repeated messages, clocks that are off, disks that are slow, full or fail to sync
+// or to read, that rot, are wiped or set back to an old copy.
 #pragma once
 
 #include "sim/client.h"

@@ -152,6 +152,6 @@ void network_heal(struct network *network)
     memset(network->cut, 0, sizeof network->cut);
     memset(network->held_until_us, 0, sizeof network->held_until_us);
     memset(network->extra_us, 0, sizeof network->extra_us);
-    network->faults.lost = network->faults.repeated = 0;
+    network->faults.lost = network->faults.repeated = network->faults.unsent = 0;
     network->faults.reorders = false;
 }

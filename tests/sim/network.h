@@ -36,6 +36,7 @@ struct port {
 struct network_faults {
     uint64_t delay_us, jitter_us; // one way
     uint64_t lost, repeated;      // per mille
+    uint64_t unsent;              // by routers, per mille
     bool reorders;
 };
 

@@ -3,6 +3,7 @@
 #include "base/endian.h"
 #include "dkv-store/pair.h"
 #include "lsm/frame.h"
+#include "sim/node_disk.h"
 #include "sim/witness.h"
 
 enum { BACKGROUND_US_MAX = 4 * WORLD_S };
@@ -24,8 +25,8 @@ static struct moment now(void *self)
     return node_now(self);
 }
 
-bool node_read(const struct node *node, uint32_t keyspace, struct bytes name, struct record *record,
-               struct buf *bytes)
+static bool read_plainly(const struct node *node, uint32_t keyspace, struct bytes name,
+                         struct record *record, struct buf *bytes)
 {
     struct buf key = {0};
     uint8_t *prefix = buf_grow(&key, RING_ENGINE_PREFIX_SIZE);
@@ -36,16 +37,35 @@ bool node_read(const struct node *node, uint32_t keyspace, struct bytes name, st
     record_clear(record);
     enum status status = lsm_get(node->store.lsm, buf_bytes(&key), bytes, &fault);
     buf_release(&key);
-    if (status == STATUS_NOT_FOUND)
+    if (status)
         buf_clear(bytes);
-    else if (status)
+    if (status == STATUS_CORRUPT && node->is_damaged) {
+        world_sometimes(world_of(node), SOMETIMES_DAMAGE_SEEN, true);
+        return false;
+    }
+    if (status && status != STATUS_NOT_FOUND)
         world_fail(world_of(node), "n%u cannot read: %s", node->index, fault.text);
-    else if (record_decode(record, name, buf_bytes(bytes)))
+    else if (!status && record_decode(record, name, buf_bytes(bytes)))
         world_fail(world_of(node), "n%u: a record fails its checksum", node->index);
     return true;
 }
 
-bool node_peek(const struct node *node, uint32_t key, struct record *record, struct buf *bytes)
+// Whoever looks neither warms the disk nor meets the faults that are planned for the store.
+bool node_read(struct node *node, uint32_t keyspace, struct bytes name, struct record *record,
+               struct buf *bytes)
+{
+    struct memory_vfs *disk = &node->disk;
+    struct memory_vfs_plan plan = disk->plan;
+    bool keeps_cold = disk->keeps_cold;
+    disk->keeps_cold = true;
+    memory_vfs_fail(disk, 0, 0, STATUS_OK, false);
+    bool is_read = read_plainly(node, keyspace, name, record, bytes);
+    disk->keeps_cold = keeps_cold;
+    disk->plan = plan;
+    return is_read;
+}
+
+bool node_peek(struct node *node, uint32_t key, struct record *record, struct buf *bytes)
 {
     const struct history *history = node->settings->history;
     return node->store_process.up && node_read(node, history->keys[key].keyspace,
@@ -58,9 +78,7 @@ bool node_peek(const struct node *node, uint32_t key, struct record *record, str
 static void look_before(struct node *node, const struct op_update *update, struct record *held,
                         struct buf *bytes)
 {
-    node->disk.keeps_cold = true;
     node_read(node, update->keyspace, update->key, held, bytes);
-    node->disk.keeps_cold = false;
 }
 
 // Updates are handed to the store one by one, so that what each was made on can be seen.
@@ -235,6 +253,12 @@ static void router_lost(void *self, link_id link, struct moment moment, struct o
     router_on_lost(&((struct node *)self)->router, link, moment, outbox);
 }
 
+static void router_unsent(void *self, link_id link, struct bytes message, enum status why,
+                          struct moment moment, struct outbox *outbox)
+{
+    router_on_unsent(&((struct node *)self)->router, link, message, why, moment, outbox);
+}
+
 static void router_tick(void *self, struct moment moment, struct outbox *outbox)
 {
     struct node *node = self;
@@ -262,6 +286,7 @@ static void router_turn_end(void *self, struct moment moment, struct outbox *out
 static const struct process_brain router_brain = {
     .on_message = router_message,
     .on_lost = router_lost,
+    .on_unsent = router_unsent,
     .on_tick = router_tick,
     .on_turn_end = router_turn_end,
     .now = now,
@@ -341,20 +366,25 @@ void node_start_store(struct node *node)
     struct world *world = world_of(node);
     struct store_options options = store_options_of(node);
     struct fault fault = {0};
+    if (node->is_damaged) // what was synced last may look as if it never was
+        history_on_disk_lost(node->settings->history, node->index, 0);
     uint64_t actor = random_u64(&world->random);
     enum status status = store_open(&node->store, &options, actor, now(node), &fault);
     world_note(world, "n%u: the store starts: %s %s", node->index, status_text(status),
                status ? fault.text : "");
     if (status == STATUS_OK) {
         memory_vfs_cool(&node->disk);
-        memset(node->knows, 0, sizeof node->knows);
+        memset(node->knows_ms, 0, sizeof node->knows_ms);
         node->first_segment = frame_number(lsm_written(node->store.lsm));
         process_start(&node->store_process);
         return;
     }
     memory_vfs_kill(&node->disk); // its locks are gone with it
     bool will_pass = status == STATUS_DISK_FULL || status == STATUS_IO;
-    if (!will_pass)
+    if (!will_pass && node->is_damaged) {
+        world_sometimes(world, SOMETIMES_DAMAGE_CLOSED, true);
+        node_wipe(node);
+    } else if (!will_pass)
         world_fail(world, "n%u: the store does not open: %s", node->index, fault.text);
     if (node->full_until_us && node->full_until_us <= world->now_us)
         node->full_until_us = node->disk.capacity = 0;
@@ -479,36 +509,6 @@ void node_lose_power(struct node *node, enum memory_vfs_policy policy)
         end_store(node);
     }
     memory_vfs_crash(&node->disk, policy, &world->random);
-}
-
-void node_wipe(struct node *node)
-{
-    struct memory_vfs *disk = &node->disk;
-    world_note(world_of(node), "n%u: its disk is empty", node->index);
-    world_sometimes(world_of(node), SOMETIMES_WIPED, true);
-    node_kill_store(node);
-    memory_vfs_release(disk);
-    memory_vfs_init(disk);
-    history_on_disk_lost(node->settings->history, node->index, 0);
-}
-
-void node_save(struct node *node)
-{
-    if (node->saved_us)
-        memory_vfs_release(&node->saved);
-    memory_vfs_clone(&node->saved, &node->disk);
-    node->saved_us = world_of(node)->now_us;
-}
-
-void node_set_back(struct node *node)
-{
-    world_note(world_of(node), "n%u: its disk is as it was at %.3f ms", node->index,
-               (double)node->saved_us / WORLD_MS);
-    world_sometimes(world_of(node), SOMETIMES_SET_BACK, true);
-    node_kill_store(node);
-    memory_vfs_release(&node->disk);
-    memory_vfs_clone(&node->disk, &node->saved);
-    history_on_disk_lost(node->settings->history, node->index, node->saved_us);
 }
 
 void node_release(struct node *node)

@@ -41,6 +41,8 @@ struct node {
     struct memory_vfs disk;
     struct memory_vfs saved; // a copy of it
     uint64_t saved_us;       // when that was made, 0 = there is none
+    bool is_damaged;         // until it is wiped
+    bool is_saved_damaged;
     uint64_t mono_base_ms;
     int64_t skew_ms; // of the wall clock
     uint64_t log_us; // how long the log thread takes
@@ -52,8 +54,9 @@ struct node {
     struct process store_process, router_process;
     struct node_put puts[NODE_PUTS_MAX]; // the last ones that the router was asked for
     uint32_t put_count;
-    bool knows[NODE_ACTS_MAX]; // by operation: this life of the store minted or merged it
-    uint64_t first_segment;    // of the log, at the start of the store
+    // By operation: when this life of the store minted or merged it, plus 1; 0 = never.
+    uint64_t knows_ms[NODE_ACTS_MAX];
+    uint64_t first_segment; // of the log, at the start of the store
 };
 
 void node_init(struct node *node, const struct node_settings *settings, struct node *nodes,
@@ -68,20 +71,17 @@ void node_start_router(struct node *node);
 void node_kill_store(struct node *node);
 void node_kill_router(struct node *node);
 void node_lose_power(struct node *node, enum memory_vfs_policy policy);
-// The disk of a store that is down is empty, or is as it was when it was saved.
-void node_wipe(struct node *node);
-void node_save(struct node *node);
-void node_set_back(struct node *node);
 void node_restart_after(struct node *node, uint64_t delay_us); // what is down then
 
 struct moment node_now(const struct node *node); // by its clocks
 
-// What the store holds of this key of a keyspace; the record borrows from `bytes`.
-bool node_read(const struct node *node, uint32_t keyspace, struct bytes name, struct record *record,
+// What the store holds of this key of a keyspace; the record borrows from `bytes`. False if a
+// disk that is damaged does not say. The store does not know that somebody looked.
+bool node_read(struct node *node, uint32_t keyspace, struct bytes name, struct record *record,
                struct buf *bytes);
 // What the store holds of a key now, whether or not it is durable. The record borrows from
-// `bytes`. False if the store is down.
-bool node_peek(const struct node *node, uint32_t key, struct record *record, struct buf *bytes);
+// `bytes`. False if the store is down, or damage does not let it say.
+bool node_peek(struct node *node, uint32_t key, struct record *record, struct buf *bytes);
 
 // The store agrees with itself: checksums, hash tree roots, entry counts.
 void node_check(struct node *node);

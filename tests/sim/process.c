@@ -82,7 +82,10 @@ static void read_inbox(struct process *process, struct moment now)
     const struct process_brain *brain = process->brain;
     for (uint32_t i = 0; i < process->inbox_count; i++) {
         struct letter *letter = &process->inbox[i];
-        if (!letter->is_loss)
+        if (letter->why)
+            brain->on_unsent(process->self, letter->arrival.link, buf_bytes(&letter->bytes),
+                             letter->why, now, &process->outbox);
+        else if (!letter->is_loss)
             brain->on_message(process->self, &letter->arrival, buf_bytes(&letter->bytes), now,
                               &process->outbox);
         else if (brain->on_lost)
@@ -134,6 +137,24 @@ static void hold(struct process *process, struct outbox_message *message)
     message->bytes = (struct buf){0};
 }
 
+// Takes the bytes. What cannot be sent comes back in the next turn.
+static void send(struct process *process, link_id link, struct buf *bytes)
+{
+    struct world *world = process->network->world;
+    bool is_unsent =
+        process->brain->on_unsent && world_chance(world, process->network->faults.unsent);
+    if (!is_unsent) {
+        network_send_take(process->network, process->port, link, bytes);
+        return;
+    }
+    struct letter letter = {.arrival.link = link,
+                            .why = world_chance(world, 500) ? STATUS_BUSY : STATUS_UNREACHABLE,
+                            .bytes = *bytes};
+    *bytes = (struct buf){0};
+    world_sometimes(world, SOMETIMES_UNSENT, true);
+    add_letter(process, &letter);
+}
+
 static void send_all(struct process *process)
 {
     const struct process_brain *brain = process->brain;
@@ -141,8 +162,7 @@ static void send_all(struct process *process)
     uint64_t durable = brain->durable ? brain->durable(process->self) : UINT64_MAX;
     uint32_t sent = 0;
     for (; sent < process->held_count && process->held[sent].gate <= durable; sent++)
-        network_send_take(process->network, process->port, process->held[sent].link,
-                          &process->held[sent].bytes);
+        send(process, process->held[sent].link, &process->held[sent].bytes);
     if (sent) {
         process->held_count -= sent;
         memmove(process->held, process->held + sent, process->held_count * sizeof *process->held);
@@ -153,7 +173,7 @@ static void send_all(struct process *process)
         if (message->gate > durable)
             hold(process, message);
         else
-            network_send_take(process->network, process->port, message->link, &message->bytes);
+            send(process, message->link, &message->bytes);
     }
     outbox_clear(outbox);
 }

@@ -14,6 +14,8 @@ struct process_brain { // as struct daemon_brain
     void (*on_message)(void *self, const struct arrival *arrival, struct bytes message,
                        struct moment now, struct outbox *outbox);
     void (*on_lost)(void *self, link_id link, struct moment now, struct outbox *outbox); // or NULL
+    void (*on_unsent)(void *self, link_id link, struct bytes message, enum status why,
+                      struct moment now, struct outbox *outbox); // or NULL
     void (*on_tick)(void *self, struct moment now, struct outbox *outbox);
     void (*on_turn_end)(void *self, struct moment now, struct outbox *outbox);
     unsigned worker_count;
@@ -28,7 +30,8 @@ struct process_brain { // as struct daemon_brain
 
 struct letter {
     struct arrival arrival;
-    bool is_loss; // of the link
+    bool is_loss;    // of the link
+    enum status why; // our own, which could not be sent
     struct buf bytes;
 };
 

@@ -31,12 +31,20 @@
     POINT(WIPED, "a store came back with an empty disk")                                           \
     POINT(SET_BACK, "a store came back with an old copy of its disk")                              \
     POINT(HOURS_OFF, "a wall clock was off by hours")                                              \
+    POINT(READ_FAILS, "reads of a disk failed")                                                    \
+    POINT(ROT, "a bit of a file changed")                                                          \
+    POINT(DAMAGE_SEEN, "a store could not read a record for damage")                               \
+    POINT(DAMAGE_CLOSED, "a store did not open for damage, and its disk was wiped")                \
+    POINT(DISAGREE, "routers disagreed for long about who is there")                               \
+    POINT(UNSENT, "a router could not send")                                                       \
     POINT(TORN_JOB, "power went in the middle of a job")                                           \
     POINT(SYNC_FAILED, "a sync failed and the store died")                                         \
     POINT(DISK_FULL, "a store refused a write for lack of space")                                  \
     POINT(BUSY, "a store refused a write because flushes were behind")                             \
     POINT(SLOW, "a router called a store slow because its disk hung")                              \
     POINT(PAUSED, "a process stood still")                                                         \
+    POINT(TWIN, "another try of a superseded write was read once")                                 \
+    POINT(FORGOTTEN, "a process stood still longer than stores remember requests")                 \
     POINT(PARTITION, "the network was cut")                                                        \
     POINT(ONE_WAY, "the network was cut one way")                                                  \
     POINT(HELD, "what was sent into a cut came when it was over")                                  \

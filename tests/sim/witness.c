@@ -25,7 +25,7 @@ static void note_known(struct node *node, uint32_t key, const struct record *rec
     for (uint32_t i = 0; i < record->count && !history->keys[key].is_lww; i++) {
         const struct act *act = history_act_of(history, &record->siblings[i].request);
         if (act && act->number < NODE_ACTS_MAX)
-            node->knows[act->number] = true;
+            node->knows_ms[act->number] = node_now(node).mono_ms + 1;
     }
 }
 
@@ -60,6 +60,18 @@ void witness_minted(struct node *node, const struct op_update *update, const str
     record_release(&made);
 }
 
+static void note_held(struct node *node, uint32_t key, const struct record *record)
+{
+    const struct history *history = node->settings->history;
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct act *act = history_act_of(history, &record->siblings[i].request);
+        world_note(node->settings->world, "n%u holds operation %u of %s as %llx@%llu", node->index,
+                   act ? act->number : 0, history->keys[key].name,
+                   (unsigned long long)record->siblings[i].dot.actor,
+                   (unsigned long long)record->siblings[i].dot.counter);
+    }
+}
+
 // What came, and what the store holds of it now.
 void witness_merges(struct node *node, const struct message_header *header, struct reader *body)
 {
@@ -67,7 +79,6 @@ void witness_merges(struct node *node, const struct message_header *header, stru
     struct op_merge merge;
     struct record record = {0};
     struct buf bytes = {0};
-    node->disk.keeps_cold = true;
     for (unsigned i = 0; i < header->count && !op_decode_merge(&merge, body); i++) {
         int key = history_find_key(history, merge.keyspace, merge.key);
         if (key < 0)
@@ -78,11 +89,17 @@ void witness_merges(struct node *node, const struct message_header *header, stru
             history_check_record(history, (uint32_t)key, &record, "merge of");
         node_read(node, merge.keyspace, merge.key, &record, &bytes);
         history_check_record(history, (uint32_t)key, &record, "merged");
+        note_held(node, (uint32_t)key, &record);
         note_known(node, (uint32_t)key, &record);
     }
-    node->disk.keeps_cold = false;
     record_release(&record);
     buf_release(&bytes);
+}
+
+static bool is_known(const struct node *node, uint32_t number)
+{
+    uint64_t memory_ms = node->settings->request_memory_ms;
+    return node->knows_ms[number] && node_now(node).mono_ms < node->knows_ms[number] + memory_ms;
 }
 
 // The last answer to a question, which may have come twice, if it is in this turn's outbox.
@@ -107,7 +124,7 @@ static bool find_found(const struct outbox *outbox, link_id link, uint64_t id,
     return is_there;
 }
 
-// A request that this life has minted or merged is known.
+// A request that this life has minted or merged, not too long ago, is known.
 void witness_finds(struct node *node, const struct arrival *arrival,
                    const struct message_header *header, struct reader *body,
                    const struct outbox *outbox)
@@ -116,7 +133,7 @@ void witness_finds(struct node *node, const struct arrival *arrival,
     struct op_found found;
     for (unsigned i = 0; i < header->count && !op_decode_find(&find, body); i++) {
         const struct act *act = history_act_of(node->settings->history, &find.request);
-        if (act && act->number < NODE_ACTS_MAX && node->knows[act->number] &&
+        if (act && act->number < NODE_ACTS_MAX && is_known(node, act->number) &&
             find_found(outbox, arrival->link, find.id, &found) && found.status == STATUS_NOT_FOUND)
             world_fail(node->settings->world, "n%u has forgotten operation %u", node->index,
                        act->number);
