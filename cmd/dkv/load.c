@@ -60,7 +60,7 @@ const struct option_spec options_load[] = {
     {LOAD_OPTION('W', "write-quorum", OPTION_TEXT, level, "LEVEL",
                  "durable copies to wait for: a number, one, quorum, all, ...")},
     {LOAD_OPTION(0, "strict", OPTION_FLAG, strict, NULL,
-                 "only owners of a key count, no hints elsewhere")},
+                 "fail rather than ask fewer than R owners")},
     {0},
 };
 

@@ -62,7 +62,7 @@ const struct option_spec options_local[] = {
      .kind = OPTION_FLAG,
      .offset = SHAPE(plain),
      .of = "up",
-     .help = "no encryption between nodes, for comparisons"},
+     .help = "clients need neither keys nor encryption, for comparisons"},
     {.name = "set",
      .kind = OPTION_LIST,
      .argument = "KEY=VALUE",

@@ -46,7 +46,7 @@ const struct option_spec options_shell[] = {
     {.name = "strict",
      .kind = OPTION_FLAG,
      .offset = offsetof(struct shell_options, strict),
-     .help = "in every line: only owners of a key count"},
+     .help = "in every line: as in 'dkv put' and 'dkv get'"},
     {0},
 };
 

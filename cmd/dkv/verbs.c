@@ -35,7 +35,8 @@ const struct verb verbs[] = {
     {"ring", "Cluster", "ring init NODEFILE... | show | export", "The placement of all keys",
      "  init NODEFILE... --into DIR...  makes the first ring of these nodes and puts it\n"
      "                                  into the directories of nodes\n"
-     "  show                            nodes, their shares, keyspaces\n"
+     "  init --file FILE --into DIR...  puts a ring there that was made elsewhere\n"
+     "  show                            nodes and their shares\n"
      "  export                          the ring document\n",
      verb_ring},
     {"keyspace", "Cluster", "keyspace list", "The named sets of keys", NULL, verb_keyspace},

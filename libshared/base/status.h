@@ -25,9 +25,9 @@ enum status {
     STATUS_INDETERMINATE = 10, // sent, not confirmed: may or may not be applied
     STATUS_TIMEOUT = 11,       // a read ran out of time
     STATUS_UNREACHABLE = 12,   // no router answered
-    STATUS_PRECONDITION = 13,  // --if-absent, --if-match
+    STATUS_PRECONDITION = 13,  // reserved: nothing ends so yet
     STATUS_PARTIAL = 14,       // some of a batch failed
-    STATUS_RING_CHANGED = 15,  // the ring or the plan changed underneath
+    STATUS_RING_CHANGED = 15,  // reserved, the same
     STATUS_CHECK_FAILED = 16,  // a check answered no
     STATUS_STALE = 17,         // the sender's ring is older: fetch it, try again
     STATUS_BUSY = 18,          // a queue is full: try again shortly; nothing was done
@@ -39,7 +39,7 @@ enum status {
     STATUS_INTERNAL = 24,      // a bug on our side
     STATUS_NOT_OWNER = 25,     // this node does not own the partition
     STATUS_LATE = 26,          // it was under way for too long: nothing was done
-    STATUS_NOT_KEPT = 27,      // known and superseded everywhere: no copy counts
+    STATUS_NOT_KEPT = 27,      // reserved, the same
     STATUS_EXHAUSTED = 28,     // no descriptor is left: try again shortly; nothing was done
     STATUS_COUNT
 };

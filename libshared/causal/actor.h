@@ -1,4 +1,4 @@
-// actor.h - who mints dots: one life of one store or hintd.
+// actor.h - who mints dots: one life of one store, or of a hintd, which does not exist yet.
 //
 //     node number 16 bits · kind 1 · start 31 · random 16, from the highest bit on
 //

@@ -1,8 +1,8 @@
 // clock.h - dots, and version vectors of intervals.
 //
 // A dot names one write: the actor (one life of one store) that coordinated it and
-// that actor's counter for the partition. A clock is a set of dots, kept as sorted,
-// disjoint, non-adjacent intervals:
+// that actor's counter for the shard (a keyspace in a partition). A clock is a set of dots, kept
+// as sorted, disjoint, non-adjacent intervals:
 //
 //     { (a, 3..7), (a, 9..9), (b, 1..4) }      a@5 is covered, a@8 is not
 //

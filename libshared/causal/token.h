@@ -1,10 +1,10 @@
 // token.h - causality in the hands of scripts: context tokens and receipts.
 //
 // A context says which versions a client has seen; a later put or delete with it
-// supersedes exactly those. A receipt names one write, so that a script can wait for
-// it. Both are opaque text (base64url, no padding) that ends with a seal of the cluster
-// (seal.h), so a truncated paste and a forged token are refused, and both know their key, so
-// that a token of another key is refused too.
+// supersedes exactly those. A receipt names one write; so far nothing takes one. Both are
+// opaque text (base64url, no padding) that ends with a seal of the cluster (seal.h), so a
+// truncated paste and a forged token are refused, and both know their key, so that a token of
+// another key is refused too.
 //
 // Binary forms (before base64url) are what travels in messages. dkv-record(5) gives them.
 #pragma once
@@ -45,7 +45,7 @@ struct receipt {
     struct dot dot; // counter 0 = not known
     uint64_t epoch;
     uint8_t acked;  // durable on this many nodes when it was written
-    uint8_t hinted; // of which as hints; at most acked
+    uint8_t hinted; // of which as hints; at most acked. 0: there are none yet
     bool is_sealed; // set by decode: a router of the cluster says all this
 };
 

@@ -35,7 +35,7 @@ enum message_type {
     MESSAGE_WELCOME = 3,
     MESSAGE_PING = 4,
     MESSAGE_PONG = 5,
-    MESSAGE_ASK = 6, // a question by name: "ring", "status", "metrics"
+    MESSAGE_ASK = 6, // a question by name: "ring", "status", "metrics"; of a router also "seals"
     MESSAGE_ANSWER = 7,
     MESSAGE_PUT = 16,
     MESSAGE_PUT_DONE = 17,
@@ -117,7 +117,7 @@ struct op_pong {
     uint64_t id;
     uint64_t actor;
     uint32_t unsynced_age_ms; // age of the oldest write that is not durable yet
-    uint64_t entry_count;     // live keys, as far as known
+    uint64_t entry_count;     // keys with a record, deleted ones included
     uint64_t data_size;       // bytes in tables and memory, and of values beside them
     uint8_t disk_full;
     uint64_t wall_ms;     // its wall clock
@@ -144,16 +144,16 @@ struct op_error {
 
 enum put_flags {
     PUT_DELETE = 1,        // the write is a tombstone
-    PUT_STRICT = 2,        // only owners count toward W
+    PUT_STRICT = 2,        // fail rather than validate a blind write with fewer than R owners
     PUT_KEEP_SIBLINGS = 4, // supersede nothing but what the context covers
     PUT_RETRY = 8,         // this request id may have been sent before: look for it first
     PUT_WANT_CONTEXT = 16, // send the new context back
-    PUT_RECORD = 32,       // the value is an encoded record to be joined as it is (restore)
+    PUT_RECORD = 32,       // the value is a record to be joined as it is (restore); role admin
     PUT_WANT_RECEIPT = 64, // send a receipt back, also if the outcome is not known
 };
 
 // A try is one sending of a PUT by its client; all tries of a request carry its id. Only one
-// of them may mint at a time, so each says how long it may (dkv-wire(7), "One try at a time").
+// of them may mint at a time, so each says how long it may (dkv(7), "One try at a time").
 struct op_put {
     uint64_t id;
     struct request_id request;
@@ -182,7 +182,7 @@ struct op_put_done {
     uint64_t id;
     uint8_t status;
     uint8_t acked;   // nodes on which it is durable as far as known
-    uint8_t hinted;  // of which as hints
+    uint8_t hinted;  // of which as hints; 0: there are none yet
     uint8_t is_void; // this try wrote nothing and never will, whatever others did
     uint32_t keyspace;
     uint64_t epoch;
@@ -193,7 +193,7 @@ struct op_put_done {
 };
 
 enum get_flags {
-    GET_STRICT = 1, // only owners answer
+    GET_STRICT = 1, // changes nothing: only owners are asked
     GET_LOCAL = 2,  // the contacted node's own replica, nobody else's
     GET_WANT_CONTEXT = 4,
 };
@@ -307,7 +307,7 @@ struct op_merge {
 };
 
 enum merged_flags {
-    MERGED_LOST = 1,       // the owner may lack what it had known
+    MERGED_LOST = 1,       // the owner may lack what it had known; not sent yet
     MERGED_SUPERSEDED = 2, // the write was superseded here: there is nothing to validate
 };
 
@@ -346,7 +346,7 @@ enum find_state {
     FIND_LIVE = 1,       // a sibling of the record is of this request
     FIND_SUPERSEDED = 2, // the record covers it, and does not have it
     FIND_BEATEN = 3, // lww: it lost to a greater hlc that is there; nobody meant to supersede it
-    FIND_PURGED = 4, // it was written; nothing of it is left
+    FIND_PURGED = 4, // it was written; nothing of it is left. Not sent yet
 };
 
 struct op_found {

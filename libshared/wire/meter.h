@@ -1,7 +1,7 @@
 // meter.h - how much of what was sent on each link the other side has not taken yet.
 //
 // Success of a send means queued, nothing more: who asks and never reads its answers makes them
-// pile up here. So each message says how many KiB its sender took from this link so far,
+// pile up here. So each message of an asker says how many KiB it took from this link so far,
 // and who sent more than that knows what is still under way, in queues of either side and
 // between them:
 //
