@@ -2,6 +2,7 @@
 
 #include "base/endian.h"
 #include "base/hash.h"
+#include "base/section.h"
 #include "base/xalloc.h"
 
 #include <assert.h>
@@ -136,6 +137,17 @@ static bool decode_sibling(struct sibling *sibling, bool head, struct reader *re
     return !(sibling->flags & SIBLING_TOMBSTONE);
 }
 
+// None is known so far.
+static bool pass_over_sections(struct reader *reader)
+{
+    struct section section;
+    while (section_next(reader, &section)) {
+        if (!(section.kind & SECTION_MAY_BE_SKIPPED))
+            return false;
+    }
+    return true;
+}
+
 static bool decode(struct record *record, struct reader *reader)
 {
     uint8_t version = reader_u8(reader);
@@ -156,7 +168,7 @@ static bool decode(struct record *record, struct reader *reader)
             return false;
     }
     record->count = (uint32_t)count;
-    return reader_done(reader);
+    return pass_over_sections(reader) && reader_done(reader);
 }
 
 enum status record_decode(struct record *record, struct bytes key, struct bytes encoded)

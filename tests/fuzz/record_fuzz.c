@@ -1,4 +1,5 @@
-// A record that is accepted encodes to the same bytes, and joins with itself to itself.
+// A record that is accepted encodes to the same bytes, but for sections that are passed over, and
+// joins with itself to itself.
 //
 // No random input has a good checksum, so every input is tried twice: as it is, and with
 // its last 8 bytes replaced by what they should be.
@@ -7,6 +8,7 @@
 #include "causal/record.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,7 +23,11 @@ static void try_record(struct bytes key, struct bytes encoded)
             record_encode(&record, key, &again);
         record_copy(&copy, &record);
         record_join(&copy, &record);
-        if (!bytes_equal(buf_bytes(&again), encoded) || !record_same_versions(&copy, &record))
+        struct bytes body = bytes_of(again.data, again.size - 8); // without the checksum
+        bool is_same = again.size == encoded.size ? bytes_equal(buf_bytes(&again), encoded)
+                                                  : again.size < encoded.size &&
+                                                        !memcmp(body.data, encoded.data, body.size);
+        if (!is_same || !record_same_versions(&copy, &record))
             abort();
     }
     record_release(&record);

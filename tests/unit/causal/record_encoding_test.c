@@ -1,4 +1,6 @@
 // The bytes of a record: they come back, keep to their rules, and stay readable.
+#include "base/hash.h"
+#include "base/section.h"
 #include "unit/causal/record_model.h"
 
 #include "unit/causal/golden.h"
@@ -142,6 +144,31 @@ TEST(a_record_that_breaks_its_rules_is_refused_whatever_its_checksum)
     buf_release(&buf);
 }
 
+TEST(a_section_that_may_be_skipped_is_and_any_other_is_refused)
+{
+    struct record record = {0}, back = {0};
+    struct buf buf = {0};
+    build_example(&record);
+    for (int may_be_skipped = 0; may_be_skipped < 2; may_be_skipped++) {
+        buf_clear(&buf);
+        record_encode(&record, key(), &buf);
+        buf.size -= 8;
+        size_t begin = section_begin(&buf, may_be_skipped ? 1 | SECTION_MAY_BE_SKIPPED : 1);
+        buf_append(&buf, bytes_of_text("what a later version says of this key"));
+        section_end(&buf, begin);
+        buf_append_u64(&buf, hash64_seeded(buf_bytes(&buf), hash64(key())));
+        if (!may_be_skipped) {
+            assert_refused(&back, key(), buf_bytes(&buf));
+            continue;
+        }
+        assert_int_equal(record_decode(&back, key(), buf_bytes(&buf)), STATUS_OK);
+        assert_true(record_same_versions(&back, &record));
+    }
+    record_release(&record);
+    record_release(&back);
+    buf_release(&buf);
+}
+
 TEST(the_leaf_hash_tells_keys_and_dots_apart_but_not_clocks)
 {
     struct record record = {0}, other = {0};
@@ -188,4 +215,5 @@ TESTS(RUN(a_record_and_its_head_come_back_from_their_bytes),
       RUN(every_truncation_and_every_flipped_bit_is_refused),
       RUN(a_record_of_another_key_is_refused),
       RUN(a_record_that_breaks_its_rules_is_refused_whatever_its_checksum),
+      RUN(a_section_that_may_be_skipped_is_and_any_other_is_refused),
       RUN(the_leaf_hash_tells_keys_and_dots_apart_but_not_clocks), RUN(format_1_stays_readable))
