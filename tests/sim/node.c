@@ -25,8 +25,35 @@ static struct moment now(void *self)
     return node_now(self);
 }
 
-static bool read_plainly(const struct node *node, uint32_t keyspace, struct bytes name,
-                         struct record *record, struct buf *bytes)
+static struct store_options store_options_of(const struct node *node, uint64_t random)
+{
+    const struct node_settings *settings = node->settings;
+    struct store_options options = {
+        .ring = settings->ring,
+        .node = settings->ring->nodes[node->index].id,
+        .boot = random,
+        .value_size_max = 1 << 20,
+        .record_size_max = settings->memtable_size / 4,
+        .request_memory_ms = settings->request_memory_ms,
+        .clock_refuse_ms = 30000,
+        .lsm = lsm_options_default(),
+        .software = bytes_of_text("sim"),
+    };
+    options.lsm.vfs = (struct vfs *)&node->disk.vfs;
+    options.lsm.dir = "store";
+    options.lsm.seed = random + 1;
+    options.lsm.memtable_size = settings->memtable_size;
+    options.lsm.range_size = settings->memtable_size;
+    options.lsm.log_segment_size = 64 << 10;
+    options.lsm.block_size = settings->block_size;
+    options.lsm.cache_size = settings->cache_size;
+    options.lsm.merge_run_count = settings->merge_run_count;
+    options.lsm.table_count_max = 8;
+    return options;
+}
+
+static bool read_plainly(const struct node *node, struct lsm *lsm, uint32_t keyspace,
+                         struct bytes name, struct record *record, struct buf *bytes)
 {
     struct buf key = {0};
     uint8_t *prefix = buf_grow(&key, RING_ENGINE_PREFIX_SIZE);
@@ -35,7 +62,7 @@ static bool read_plainly(const struct node *node, uint32_t keyspace, struct byte
     buf_append(&key, name);
     struct fault fault = {0};
     record_clear(record);
-    enum status status = lsm_get(node->store.lsm, buf_bytes(&key), bytes, &fault);
+    enum status status = lsm_get(lsm, buf_bytes(&key), bytes, &fault);
     buf_release(&key);
     if (status)
         buf_clear(bytes);
@@ -59,7 +86,7 @@ bool node_read(struct node *node, uint32_t keyspace, struct bytes name, struct r
     bool keeps_cold = disk->keeps_cold;
     disk->keeps_cold = true;
     memory_vfs_fail(disk, 0, 0, STATUS_OK, false);
-    bool is_read = read_plainly(node, keyspace, name, record, bytes);
+    bool is_read = read_plainly(node, node->store.lsm, keyspace, name, record, bytes);
     disk->keeps_cold = keeps_cold;
     disk->plan = plan;
     return is_read;
@@ -70,6 +97,32 @@ bool node_peek(struct node *node, uint32_t key, struct record *record, struct bu
     const struct history *history = node->settings->history;
     return node->store_process.up && node_read(node, history->keys[key].keyspace,
                                                history_key_bytes(history, key), record, bytes);
+}
+
+// A disk that never held anything has no directory, and a new store there is empty.
+bool node_peek_durable(struct node *node, uint32_t key, struct record *record, struct buf *bytes)
+{
+    struct memory_vfs disk;
+    struct store store;
+    struct random random;
+    struct fault fault = {0};
+    const struct history *history = node->settings->history;
+    struct store_options options = store_options_of(node, 1);
+    random_init(&random, 1);
+    memory_vfs_clone(&disk, &node->disk);
+    memory_vfs_crash(&disk, MEMORY_VFS_LOSE_ALL, &random);
+    disk.capacity = 0;
+    options.lsm.vfs = &disk.vfs;
+    enum status status = store_open(&store, &options, 1, node_now(node), &fault);
+    if (status && !node->is_damaged)
+        world_fail(world_of(node), "n%u: what is durable does not open: %s", node->index,
+                   fault.text);
+    bool is_read = !status && read_plainly(node, store.lsm, history->keys[key].keyspace,
+                                           history_key_bytes(history, key), record, bytes);
+    if (!status)
+        store_close(&store);
+    memory_vfs_release(&disk);
+    return is_read;
 }
 
 // ---- the store -----------------------------------------------------------------------
@@ -243,7 +296,7 @@ static void router_message(void *self, const struct arrival *arrival, struct byt
         for (unsigned op = 0; op < header.count && !op_decode_put(&put, &body); op++)
             witness_put(node, arrival, &put);
     } else if (node->router.links.count && header.type == MESSAGE_FOUND) {
-        witness_found(node, &header, &body);
+        witness_found(node, arrival->link, &header, &body);
     }
     router_on_message(&node->router, arrival, message, moment, outbox);
 }
@@ -334,37 +387,10 @@ void node_restart_after(struct node *node, uint64_t delay_us)
     world_plan(world_of(node), delay_us, restart, node, 0, 0);
 }
 
-static struct store_options store_options_of(const struct node *node)
-{
-    const struct node_settings *settings = node->settings;
-    struct store_options options = {
-        .ring = settings->ring,
-        .node = settings->ring->nodes[node->index].id,
-        .boot = random_u64(&settings->world->random),
-        .value_size_max = 1 << 20,
-        .record_size_max = settings->memtable_size / 4,
-        .request_memory_ms = settings->request_memory_ms,
-        .clock_refuse_ms = 30000,
-        .lsm = lsm_options_default(),
-        .software = bytes_of_text("sim"),
-    };
-    options.lsm.vfs = (struct vfs *)&node->disk.vfs;
-    options.lsm.dir = "store";
-    options.lsm.seed = random_u64(&settings->world->random);
-    options.lsm.memtable_size = settings->memtable_size;
-    options.lsm.range_size = settings->memtable_size;
-    options.lsm.log_segment_size = 64 << 10;
-    options.lsm.block_size = settings->block_size;
-    options.lsm.cache_size = settings->cache_size;
-    options.lsm.merge_run_count = settings->merge_run_count;
-    options.lsm.table_count_max = 8;
-    return options;
-}
-
 void node_start_store(struct node *node)
 {
     struct world *world = world_of(node);
-    struct store_options options = store_options_of(node);
+    struct store_options options = store_options_of(node, random_u64(&world->random));
     struct fault fault = {0};
     if (node->is_damaged) // what was synced last may look as if it never was
         history_on_disk_lost(node->settings->history, node->index, 0);

@@ -83,5 +83,8 @@ bool node_read(struct node *node, uint32_t keyspace, struct bytes name, struct r
 // `bytes`. False if the store is down, or damage does not let it say.
 bool node_peek(struct node *node, uint32_t key, struct record *record, struct buf *bytes);
 
+// What a power loss would leave of a key now. False if damage does not let it say.
+bool node_peek_durable(struct node *node, uint32_t key, struct record *record, struct buf *bytes);
+
 // The store agrees with itself: checksums, hash tree roots, entry counts.
 void node_check(struct node *node);

@@ -194,7 +194,19 @@ static const struct node_put *find_put(const struct node *node, link_id link, ui
     return NULL;
 }
 
-// A put that is answered OK is held by W owners. One that is down may have it on its disk.
+enum { DURABLE_ONE_IN = 100 }; // to look into every disk takes long
+
+// Whether the owner says what it holds: now and then what it has on its disk.
+static bool look(struct node *owner, const struct act *act, struct record *record,
+                 struct buf *bytes)
+{
+    bool is_up = owner->store_process.up;
+    return act->number % (is_up ? DURABLE_ONE_IN : DURABLE_ONE_IN / 10)
+               ? is_up && node_peek(owner, act->key, record, bytes)
+               : node_peek_durable(owner, act->key, record, bytes);
+}
+
+// A put that is answered OK is durable with W owners.
 static void check_copies(const struct node *node, const struct node_put *put, struct dot dot)
 {
     struct history *history = node->settings->history;
@@ -205,7 +217,7 @@ static void check_copies(const struct node *node, const struct node_put *put, st
     struct buf bytes = {0};
     uint32_t have = put->act->lost;
     for (uint32_t i = 0; i < key->n; i++) {
-        if (!node_peek(&node->nodes[key->owners[i]], put->act->key, &record, &bytes) ||
+        if (!look(&node->nodes[key->owners[i]], put->act, &record, &bytes) ||
             history_is_covered(history, &told, &record.clock))
             have |= 1u << i;
     }
@@ -240,10 +252,15 @@ void witness_put_done(const struct node *node, link_id link, const struct op_put
         check_returned(node, put, done->context);
 }
 
-// What a router is told of earlier tries.
-void witness_found(struct node *node, const struct message_header *header, struct reader *body)
+// What a router is told of earlier tries. (What a store says first in a new life is not heard: its
+// router gives up whatever it had asked the old one.)
+void witness_found(struct node *node, link_id link, const struct message_header *header,
+                   struct reader *body)
 {
+    const struct link *from = &node->router.links.links[network_number(link)];
     struct op_found found;
+    if (from->clock.boot != header->boot)
+        return;
     for (unsigned i = 0; i < header->count && !op_decode_found(&found, body); i++) {
         const struct flight *flight = flights_find(&node->router.flights, found.id);
         if (flight && flight->kind == FLIGHT_PUT && flight->put.phase <= PUT_WAITING &&

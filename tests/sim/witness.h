@@ -21,4 +21,5 @@ void witness_refusals(struct node *node, const struct outbox_message *message);
 // A router is asked for a put, answers one, is told of an earlier try.
 void witness_put(struct node *node, const struct arrival *arrival, const struct op_put *put);
 void witness_put_done(const struct node *node, link_id link, const struct op_put_done *done);
-void witness_found(struct node *node, const struct message_header *header, struct reader *body);
+void witness_found(struct node *node, link_id link, const struct message_header *header,
+                   struct reader *body);
