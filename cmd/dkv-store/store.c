@@ -69,6 +69,30 @@ static uint64_t new_actor(const struct store *store, uint64_t random, struct mom
     return actor.start ? actor_make(actor) : 0;
 }
 
+static const char *name_of_number(const struct ring *ring, uint16_t number)
+{
+    for (uint32_t i = 0; i < ring->node_count; i++) {
+        if (ring->nodes[i].number == number)
+            return ring->nodes[i].name;
+    }
+    return "that this ring does not have";
+}
+
+// A copy of another node's directory has not what this one acknowledged, and would say so. The
+// life before this one tells whose it is.
+static enum status check_owner(const struct store *store, struct fault *fault)
+{
+    const struct ring_node *node = &store->ring->nodes[store->node_index];
+    uint16_t number = actor_parse(store->ledger.actor).node;
+    if (!store->ledger.actor || store->ledger.is_old || number == node->number)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_INVALID,
+                     "%s: this is the data of node %s (number %u), not of %s (number %u): put it "
+                     "back where it belongs, and here what belongs here",
+                     store->options.lsm.dir, name_of_number(store->ring, number), number,
+                     node->name, node->number);
+}
+
 // Registers this life. A log that filled memory has to be flushed before (BUSY).
 static enum status start_actor(struct store *store, uint64_t random, struct moment now,
                                struct fault *fault)
@@ -135,6 +159,8 @@ enum status store_open(struct store *store, const struct store_options *options,
         .replay = on_replay,
     };
     enum status status = lsm_open(&store->lsm, &store->options.lsm, fault);
+    if (!status)
+        status = check_owner(store, fault);
     if (!status && store->ledger.is_old)
         status = upgrade(store, fault);
     if (!status)

@@ -363,6 +363,15 @@ cool() {
     (cd "$SANDBOX/2" && sha256sum --check --quiet "$SANDBOX/sums")
 }
 
+@test "the data of another node is refused, exit 2" {
+    cluster_up --nodes 2
+    dkv local down --dir "$CLUSTER"
+    rm -r "$CLUSTER/n1/data/store"
+    cp -r "$CLUSTER/n2/data/store" "$CLUSTER/n1/data/store"
+    fails_with 2 dkv-store --config "$CLUSTER/n1/dkv.conf"
+    assert_regex "$stderr" 'n1/data/store: this is the data of node n2 \(number [1-3]\), not of n1'
+}
+
 @test "looking where there is no database is exit 2 and makes none" {
     mkdir "$SANDBOX/empty"
     fails_with 2 dkv-store --verify "$SANDBOX/empty"
