@@ -142,6 +142,7 @@ void making_clients(struct stage *run)
     }
     run->examiner = &run->clients[run->client_count];
     run->examiner->is_patient = true;
+    run->examiner->copied = 0; // what it does has ended when the next one begins
 }
 
 void making_cluster(struct stage *run)
