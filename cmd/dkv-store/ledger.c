@@ -1,6 +1,7 @@
 #include "dkv-store/ledger.h"
 
 #include "base/endian.h"
+#include "base/hash.h"
 #include "base/xalloc.h"
 #include "dkv-store/ledger_format.h"
 
@@ -81,12 +82,12 @@ void ledger_start_actor(struct ledger *ledger, uint64_t actor, struct buf *note)
     ledger_encode_start(ledger, note);
 }
 
-void ledger_count(struct ledger_entry *entry, const struct record *record, struct bytes engine_key,
+void ledger_count(struct ledger_entry *entry, const struct record *record, uint64_t key_hash,
                   int sign)
 {
     if (record_is_empty(record))
         return;
-    struct record_leaf leaf = record_leaf(record, engine_key);
+    struct record_leaf leaf = record_leaf(record, key_hash);
     if (record_has_value(record))
         entry->live_count += sign;
     else
@@ -145,7 +146,7 @@ void ledger_recount_add(struct ledger *ledger, struct bytes engine_key, const st
     for (uint32_t i = 0; i < record->count; i++)
         dots[entry.dot_count++] = record->siblings[i].dot;
     entry.dots = dots;
-    ledger_count(&entry, record, engine_key, 1);
+    ledger_count(&entry, record, hash64(engine_key), 1);
     ledger_apply(ledger, &entry);
     free(dots);
 }

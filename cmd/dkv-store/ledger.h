@@ -73,8 +73,8 @@ struct ledger_entry {
 };
 
 // Lets an entry count the record that was there (-1), or the one that is there now (1). Empty
-// ones count for nothing.
-void ledger_count(struct ledger_entry *entry, const struct record *record, struct bytes engine_key,
+// ones count for nothing. `key_hash` is that of the engine key.
+void ledger_count(struct ledger_entry *entry, const struct record *record, uint64_t key_hash,
                   int sign);
 
 // The greatest start of this process that is known here; 0 if none is.

@@ -34,8 +34,15 @@ enum status replica_locate(struct store *store, uint32_t keyspace_id, struct byt
     store_u64_be(prefix, token);
     store_u32_be(prefix + 8, keyspace_id);
     buf_append(&store->key, key);
-    *place =
-        (struct place){keyspace_id, partition, keyspace->conflict, key, buf_bytes(&store->key)};
+    *place = (struct place){
+        .keyspace = keyspace_id,
+        .partition = partition,
+        .conflict = keyspace->conflict,
+        .key = key,
+        .token = token,
+        .engine_key = buf_bytes(&store->key),
+        .hash = hash64(buf_bytes(&store->key)),
+    };
     return STATUS_OK;
 }
 
@@ -69,13 +76,17 @@ static struct request_id bind_request(const struct place *place, const struct re
 {
     struct request_id bound = *request;
     if (!request_id_is_none(request))
-        store_u64(bound.bytes, load_u64(bound.bytes) ^ hash64(place->engine_key));
+        store_u64(bound.bytes, load_u64(bound.bytes) ^ place->hash);
     return bound;
 }
 
-static struct ledger_shard *ledger_of(struct store *store, const struct place *place)
+// What the memory of requests has of this one; NULL: nothing.
+static const struct request_entry *find_remembered(const struct store *store,
+                                                   const struct place *place,
+                                                   const struct request_id *request)
 {
-    return ledger_shard(&store->ledger, place->keyspace, place->partition);
+    struct request_id bound = bind_request(place, request);
+    return requests_find(&store->ledger.requests, &bound);
 }
 
 // The dots of `record` that the seen-clock of the shard does not have yet.
@@ -86,7 +97,7 @@ static uint32_t collect_new_dots(struct store *store, const struct place *place,
         store->dot_capacity = record->count + 8;
         store->dots = xrealloc(store->dots, store->dot_capacity * sizeof *store->dots);
     }
-    const struct seen *seen = &ledger_of(store, place)->seen;
+    const struct seen *seen = &place->shard->seen;
     uint32_t count = 0;
     for (uint32_t i = 0; i < record->count; i++) {
         const struct sibling *sibling = &record->siblings[i];
@@ -134,11 +145,11 @@ static void bind_superseded(struct store *store, const struct place *place,
     for (uint32_t i = 0; i < store->superseded_count; i++) {
         struct ledger_superseded superseded = store->superseded[i];
         if (request_id_is_none(&superseded.request) ||
-            record_find_request(result, &superseded.request))
+            record_find_request(result, &superseded.request) ||
+            find_remembered(store, place, &superseded.request))
             continue;
         superseded.request = bind_request(place, &superseded.request);
-        if (!requests_find(&store->ledger.requests, &superseded.request))
-            store->superseded[kept++] = superseded;
+        store->superseded[kept++] = superseded;
     }
     store->superseded_count = kept;
 }
@@ -149,7 +160,7 @@ static enum status write(struct store *store, const struct place *place, struct 
                          struct ledger_entry *entry)
 {
     entry->keyspace = place->keyspace;
-    entry->token = load_u64_be(place->engine_key.data);
+    entry->token = place->token;
     entry->dots = store->dots;
     entry->superseded = store->superseded;
     entry->superseded_count = store->superseded_count;
@@ -188,8 +199,7 @@ enum find_state replica_find(const struct store *store, const struct place *plac
         *dot = sibling->dot;
         return FIND_LIVE;
     }
-    struct request_id bound = bind_request(place, request);
-    const struct request_entry *entry = requests_find(&store->ledger.requests, &bound);
+    const struct request_entry *entry = find_remembered(store, place, request);
     if (!entry)
         return 0;
     *dot = entry->dot.counter & beaten_bit ? (struct dot){0} : entry->dot;
@@ -213,15 +223,15 @@ enum status replica_find_or_fence(struct store *store, const struct place *place
 static bool is_forged(struct store *store, const struct place *place, const struct clock *clock)
 {
     uint64_t high = clock_high(clock, store->ledger.actor);
-    uint64_t counter = ledger_of(store, place)->counter;
+    uint64_t counter = place->shard->counter;
     if (high <= counter)
         return false;
     store->counts.forged++;
     fault_set(&store->forged, STATUS_INVALID,
               "a clock of keyspace %u, key %016llx, names the write %llu of this store, which made "
               "%llu there",
-              place->keyspace, (unsigned long long)ring_token(place->keyspace, place->key),
-              (unsigned long long)high, (unsigned long long)counter);
+              place->keyspace, (unsigned long long)place->token, (unsigned long long)high,
+              (unsigned long long)counter);
     return true;
 }
 
@@ -364,12 +374,11 @@ static enum status mint(struct store *store, const struct place *place,
                         struct op_updated *updated)
 {
     struct record *record = &store->local;
-    struct ledger_shard *ledger = ledger_of(store, place);
     bool held = !record_is_empty(record);
     struct ledger_entry entry = {.now_ms = now.mono_ms, .dot_count = 1};
-    ledger_count(&entry, record, place->engine_key, -1);
+    ledger_count(&entry, record, place->hash, -1);
     struct record_write write_of = {
-        .dot = {store->ledger.actor, ledger->counter + 1},
+        .dot = {store->ledger.actor, place->shard->counter + 1},
         .hlc = stamp(store, update->hlc_floor, now),
         .expires_ms = update->ttl_ms ? now.wall_ms + update->ttl_ms : 0,
         .request = update->request,
@@ -392,21 +401,21 @@ static enum status mint(struct store *store, const struct place *place,
     if (!store->dots)
         store->dots = xcalloc(store->dot_capacity = 8, sizeof *store->dots);
     store->dots[0] = write_of.dot;
-    ledger_count(&entry, record, place->engine_key, 1);
+    ledger_count(&entry, record, place->hash, 1);
     status = write(store, place, buf_bytes(&store->encoded), &entry);
     if (status)
         return status;
-    ledger->counter++;
+    place->shard->counter++;
     updated->dot = write_of.dot;
     updated->hlc = write_of.hlc;
     updated->record = buf_bytes(&store->encoded);
     return STATUS_OK;
 }
 
-enum status replica_update(struct store *store, const struct place *place,
-                           const struct op_update *update, uint64_t age_ms, struct moment now,
-                           struct op_updated *updated)
+enum status replica_update(struct store *store, struct place *place, const struct op_update *update,
+                           uint64_t age_ms, struct moment now, struct op_updated *updated)
 {
+    place->shard = ledger_shard(&store->ledger, place->keyspace, place->partition);
     if (!decode_context(store, place, update->context))
         return STATUS_INVALID;
     enum find_state known = replica_find(store, place, &update->request, &updated->dot);
@@ -429,7 +438,7 @@ enum status replica_update(struct store *store, const struct place *place,
 // had them and lost them. They are taken back; it is worth an alarm.
 static void count_lost_again(struct store *store, const struct place *place)
 {
-    const struct seen *seen = &ledger_of(store, place)->seen;
+    const struct seen *seen = &place->shard->seen;
     for (uint32_t i = 0; i < store->incoming.count; i++) {
         struct dot dot = store->incoming.siblings[i].dot;
         if (seen_has(seen, dot) && !clock_covers(&store->local.clock, dot))
@@ -470,8 +479,7 @@ static bool was_superseded(const struct store *store, const struct place *place,
     const struct sibling *sibling = record_find_dot(&store->incoming, dot);
     if (place->conflict != RING_CONFLICT_LWW || !sibling)
         return true;
-    struct request_id bound = bind_request(place, &sibling->request);
-    const struct request_entry *entry = requests_find(&store->ledger.requests, &bound);
+    const struct request_entry *entry = find_remembered(store, place, &sibling->request);
     return entry && !is_beaten(store, entry);
 }
 
@@ -522,10 +530,9 @@ static bool drop_superseded(struct store *store, const struct place *place)
     uint32_t kept = 0, count = incoming->count;
     for (uint32_t i = 0; i < count; i++) {
         struct sibling *sibling = &incoming->siblings[i];
-        struct request_id bound = bind_request(place, &sibling->request);
         bool is_live = request_id_is_none(&sibling->request) ||
                        record_find_request(&store->local, &sibling->request);
-        if (is_live || !requests_find(&store->ledger.requests, &bound) ||
+        if (is_live || !find_remembered(store, place, &sibling->request) ||
             !is_below(sibling, &store->local, incoming))
             incoming->siblings[kept++] = *sibling;
     }
@@ -557,16 +564,17 @@ static bool take_requests(struct store *store, const struct place *place, struct
     return local->count < count;
 }
 
-enum status replica_merge(struct store *store, const struct place *place,
-                          const struct op_merge *merge, struct moment now, struct op_merged *merged)
+enum status replica_merge(struct store *store, struct place *place, const struct op_merge *merge,
+                          struct moment now, struct op_merged *merged)
 {
     const struct record *local = &store->local;
     const struct record *incoming = &store->incoming;
+    place->shard = ledger_shard(&store->ledger, place->keyspace, place->partition);
     if (is_forged(store, place, &incoming->clock))
         return STATUS_INVALID;
     tell(store, place, merge, merged);
     struct ledger_entry entry = {.now_ms = now.mono_ms};
-    ledger_count(&entry, local, place->engine_key, -1);
+    ledger_count(&entry, local, place->hash, -1);
     store->superseded_count = 0;
     add_candidates(store, local);
     // Even what is superseded already adds its dots to the seen-clock.
@@ -579,7 +587,7 @@ enum status replica_merge(struct store *store, const struct place *place,
         bind_superseded(store, place, local);
         if (!entry.dot_count && !store->superseded_count)
             return STATUS_OK;
-        ledger_count(&entry, local, place->engine_key, 1); // as it was
+        ledger_count(&entry, local, place->hash, 1); // as it was
         return write(store, place, (struct bytes){0}, &entry);
     }
     count_lost_again(store, place);
@@ -588,7 +596,7 @@ enum status replica_merge(struct store *store, const struct place *place,
     if (encoded.size > record_joined_size_max(store->options.record_size_max))
         return STATUS_TOO_LARGE;
     bind_superseded(store, place, result);
-    ledger_count(&entry, result, place->engine_key, 1);
+    ledger_count(&entry, result, place->hash, 1);
     learn_hlc(store, record_hlc_max(incoming), now);
     return write(store, place, encoded, &entry);
 }

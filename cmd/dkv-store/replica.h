@@ -13,10 +13,13 @@ struct place {
     uint32_t partition;
     enum ring_conflict conflict;
     struct bytes key;
-    struct bytes engine_key; // in store->key, until the next place
+    uint64_t token;
+    struct bytes engine_key;    // in store->key, until the next place
+    uint64_t hash;              // of the engine key
+    struct ledger_shard *shard; // NULL until the key is to be changed
 };
 
-// Finds the place, and whether this node owns it.
+// Finds the place, all but the shard, and whether this node owns it.
 //   NOT_OWNER, INVALID (no such keyspace, bad key size)
 enum status replica_locate(struct store *store, uint32_t keyspace, struct bytes key,
                            struct place *place) MUST_USE;
@@ -45,15 +48,13 @@ enum status replica_find_or_fence(struct store *store, const struct place *place
 // what is there now is the result; AGAIN gives it a second dot if its first one is live.
 //   LATE       older than it may be (`age_ms`), or of a try that is fenced
 //   TOO_LARGE, SIBLING_CAP, INVALID (context), BUSY, DISK_FULL
-enum status replica_update(struct store *store, const struct place *place,
-                           const struct op_update *update, uint64_t age_ms, struct moment now,
-                           struct op_updated *updated) MUST_USE;
+enum status replica_update(struct store *store, struct place *place, const struct op_update *update,
+                           uint64_t age_ms, struct moment now, struct op_updated *updated) MUST_USE;
 
 // Joins store->incoming (decoded from merge->record) into the replica, and tells what it held
 // that the write merge->dot has not seen. `merged` borrows from the store.
 //   INVALID (it names dots that this store has not given out), BUSY, DISK_FULL
 //   TOO_LARGE  both together are; nothing was written, but `merged` tells what is here, so that
 //              the next write can supersede it
-enum status replica_merge(struct store *store, const struct place *place,
-                          const struct op_merge *merge, struct moment now,
-                          struct op_merged *merged) MUST_USE;
+enum status replica_merge(struct store *store, struct place *place, const struct op_merge *merge,
+                          struct moment now, struct op_merged *merged) MUST_USE;

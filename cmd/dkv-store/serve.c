@@ -35,7 +35,7 @@ static enum status locate_and_read(struct store *store, const struct message_hea
     if (status)
         return status;
     struct fault fault = {0};
-    store->wait.key = hash64(place->engine_key);
+    store->wait.key = place->hash;
     if (!store->wait.is_first &&
         parked_find(&store->parked, store->wait.key, &store->wait.position))
         return STATUS_BUSY;

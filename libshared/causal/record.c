@@ -377,12 +377,9 @@ bool record_has_value(const struct record *record)
 }
 
 // The hash of each part is the seed of the next.
-struct record_leaf record_leaf(const struct record *record, struct bytes engine_key)
+struct record_leaf record_leaf(const struct record *record, uint64_t key_hash)
 {
     struct record_leaf leaf = {0};
-    if (!record->count)
-        return leaf;
-    uint64_t key_hash = hash64(engine_key);
     for (uint32_t i = 0; i < record->count; i++) {
         const struct sibling *sibling = &record->siblings[i];
         uint64_t *hash = sibling->flags & SIBLING_TOMBSTONE ? &leaf.tombstones : &leaf.values;

@@ -145,12 +145,12 @@ uint32_t record_visible(const struct record *record, uint64_t now_ms,
                         const struct sibling **visible, uint32_t max);
 
 // What this record adds to its leaves in the two hash trees, that of values and that of
-// deletions: a hash of the engine key and of the dots of its values, or of its tombstones; 0 if
-// it has none. Equal on all replicas, and for a record and its head. What only the clock knows
+// deletions: a hash of the engine key's hash and of the dots of its values, or of its tombstones;
+// 0 if it has none. Equal on all replicas, and for a record and its head. What only the clock knows
 // is not in it.
 struct record_leaf {
     uint64_t values, tombstones;
 };
 
-struct record_leaf record_leaf(const struct record *record, struct bytes engine_key);
+struct record_leaf record_leaf(const struct record *record, uint64_t key_hash);
 bool record_has_value(const struct record *record); // expired ones count, too

@@ -1,6 +1,7 @@
 #include "dkv-store/ledger.h"
 
 #include "base/endian.h"
+#include "base/hash.h"
 #include "base/section.h"
 #include "ring/ring.h"
 #include "unit/unit.h"
@@ -401,9 +402,9 @@ TEST(what_is_counted_write_by_write_is_what_there_is)
     ledger_init(&ledger, PARTITIONS, 1000);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct ledger_entry entry = {.keyspace = 2, .token = token_in(3)};
-        ledger_count(&entry, &record, key, -1);
+        ledger_count(&entry, &record, hash64(key), -1);
         write_to(&record, i + 1, steps[i].flags, steps[i].keeps);
-        ledger_count(&entry, &record, key, 1);
+        ledger_count(&entry, &record, hash64(key), 1);
         ledger_apply(&ledger, &entry);
         ledger_init(&counted, PARTITIONS, 1000);
         ledger_recount_add(&counted, key, &record);

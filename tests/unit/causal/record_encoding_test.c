@@ -3,6 +3,7 @@
 #include "base/section.h"
 #include "unit/causal/record_model.h"
 
+#include "base/hash.h"
 #include "unit/causal/golden.h"
 
 static void build_example(struct record *record)
@@ -172,20 +173,20 @@ TEST(a_section_that_may_be_skipped_is_and_any_other_is_refused)
 TEST(the_leaf_hash_tells_keys_and_dots_apart_but_not_clocks)
 {
     struct record record = {0}, other = {0};
-    struct record_leaf leaf = record_leaf(&record, key());
+    struct record_leaf leaf = record_leaf(&record, hash64(key()));
     assert_true(leaf.values == 0 && leaf.tombstones == 0 && !record_has_value(&record));
     build_example(&record);
     build_example(&other);
-    leaf = record_leaf(&record, key());
-    struct record_leaf same = record_leaf(&other, key());
+    leaf = record_leaf(&record, hash64(key()));
+    struct record_leaf same = record_leaf(&other, hash64(key()));
     assert_true(leaf.values != 0 && leaf.values == same.values);
     assert_true(leaf.tombstones == same.tombstones);
-    assert_true(leaf.values != record_leaf(&record, bytes_of_text("other")).values);
+    assert_true(leaf.values != record_leaf(&record, hash64(bytes_of_text("other"))).values);
     clock_add(&other.clock, (struct interval){7, 7, 7});
-    assert_true(leaf.values == record_leaf(&other, key()).values);
+    assert_true(leaf.values == record_leaf(&other, hash64(key())).values);
     other.siblings[0].flags ^= SIBLING_TOMBSTONE;
-    assert_true(leaf.values != record_leaf(&other, key()).values);
-    assert_true(leaf.tombstones != record_leaf(&other, key()).tombstones);
+    assert_true(leaf.values != record_leaf(&other, hash64(key())).values);
+    assert_true(leaf.tombstones != record_leaf(&other, hash64(key())).tombstones);
     record_release(&record);
     record_release(&other);
 }
