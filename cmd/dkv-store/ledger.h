@@ -52,13 +52,6 @@ struct ledger_shard *ledger_shard(struct ledger *ledger, uint32_t keyspace, uint
 const struct ledger_shard *ledger_find(const struct ledger *ledger, uint32_t keyspace,
                                        uint32_t partition);
 
-// A write that the record no longer shows, and the request that it came from. (What the
-// record shows carries its request id itself.)
-struct ledger_superseded {
-    struct dot dot;
-    struct request_id request;
-};
-
 // What one applied record changes.
 struct ledger_entry {
     uint32_t keyspace;
@@ -68,7 +61,7 @@ struct ledger_entry {
     uint64_t now_ms;                  // monotonic
     const struct dot *dots;           // new to the seen-clock
     uint32_t dot_count;
-    const struct ledger_superseded *superseded;
+    const struct superseded *superseded; // what is shown carries its request id itself
     uint32_t superseded_count;
 };
 

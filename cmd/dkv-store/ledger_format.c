@@ -94,7 +94,7 @@ void ledger_note(const struct ledger_entry *entry, struct buf *note)
         append_dot(entry->dots[i], note);
     buf_append_varint(note, entry->superseded_count);
     for (uint32_t i = 0; i < entry->superseded_count; i++) {
-        const struct ledger_superseded *superseded = &entry->superseded[i];
+        const struct superseded *superseded = &entry->superseded[i];
         append_dot(superseded->dot, note);
         buf_append(note, bytes_of(superseded->request.bytes, sizeof superseded->request.bytes));
     }
@@ -160,46 +160,47 @@ static void read_parts(struct ledger_entry *entry, struct reader *reader)
     reader->bad |= (parts & ~WRITE_PARTS) != 0;
 }
 
-// The lists of an entry, in memory that the caller frees.
-static bool read_lists(struct reader *reader, struct dot **dots, uint32_t *dot_count,
-                       struct ledger_superseded **superseded, uint32_t *superseded_count)
+// In memory that the caller frees; NULL: too many.
+static struct dot *read_dots(struct reader *reader, uint32_t *dot_count)
 {
     uint64_t count = reader_varint(reader);
     if (count > reader_left(reader))
-        return false;
-    *dots = xmalloc((count + 1) * sizeof **dots);
+        return NULL;
+    struct dot *dots = xmalloc((count + 1) * sizeof *dots);
     *dot_count = (uint32_t)count;
     for (uint64_t i = 0; i < count; i++) {
-        (*dots)[i] = read_dot(reader);
-        reader->bad |= !(*dots)[i].counter; // a first write is the 1st
+        dots[i] = read_dot(reader);
+        reader->bad |= !dots[i].counter; // a first write is the 1st
     }
-    count = reader_varint(reader);
-    if (count > reader_left(reader))
-        return false;
-    *superseded = xcalloc(count + 1, sizeof **superseded);
-    *superseded_count = (uint32_t)count;
-    for (uint64_t i = 0; i < count; i++) {
-        (*superseded)[i].dot = read_dot(reader);
-        struct bytes request = reader_bytes(reader, sizeof(*superseded)[i].request.bytes);
+    return dots;
+}
+
+static void read_superseded(struct reader *reader, struct superseded_list *list)
+{
+    for (uint64_t left = reader_varint(reader); left && !reader->bad; left--) {
+        struct superseded superseded = {.dot = read_dot(reader)};
+        struct bytes request = reader_bytes(reader, sizeof superseded.request.bytes);
         if (request.size)
-            memcpy((*superseded)[i].request.bytes, request.data, request.size);
+            memcpy(superseded.request.bytes, request.data, request.size);
+        superseded_list_add(list, superseded);
     }
-    return reader_done(reader);
 }
 
 enum status ledger_apply_lists(struct ledger *ledger, struct ledger_entry *entry,
                                struct reader *reader)
 {
-    struct dot *dots = NULL;
-    struct ledger_superseded *superseded = NULL;
-    bool is_whole =
-        read_lists(reader, &dots, &entry->dot_count, &superseded, &entry->superseded_count);
+    struct superseded_list superseded = {0};
+    struct dot *dots = read_dots(reader, &entry->dot_count);
+    if (dots)
+        read_superseded(reader, &superseded);
+    bool is_whole = dots && reader_done(reader);
     entry->dots = dots;
-    entry->superseded = superseded;
+    entry->superseded = superseded.items;
+    entry->superseded_count = superseded.count;
     if (is_whole)
         ledger_apply(ledger, entry);
     free(dots);
-    free(superseded);
+    superseded_list_release(&superseded);
     return is_whole ? STATUS_OK : STATUS_CORRUPT;
 }
 

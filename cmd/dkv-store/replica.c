@@ -107,51 +107,23 @@ static uint32_t collect_new_dots(struct store *store, const struct place *place,
     return count;
 }
 
-static void add_candidate(struct store *store, struct dot dot, const struct request_id *request)
-{
-    if (store->superseded_count == store->superseded_capacity) {
-        store->superseded_capacity = 2 * store->superseded_capacity + 8;
-        store->superseded =
-            xrealloc(store->superseded, store->superseded_capacity * sizeof *store->superseded);
-    }
-    store->superseded[store->superseded_count++] = (struct ledger_superseded){dot, *request};
-}
-
-// The writes of `record`, which may be superseded by what happens next.
-static void add_candidates(struct store *store, const struct record *record)
-{
-    for (uint32_t i = 0; i < record->count; i++)
-        add_candidate(store, record->siblings[i].dot, &record->siblings[i].request);
-}
-
-// Of the candidates, those that `result` covers and does not show any more.
-static void keep_superseded(struct store *store, const struct record *result)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < store->superseded_count; i++) {
-        struct ledger_superseded candidate = store->superseded[i];
-        if (clock_covers(&result->clock, candidate.dot) && !record_find_dot(result, candidate.dot))
-            store->superseded[kept++] = candidate;
-    }
-    store->superseded_count = kept;
-}
-
 // Makes of them what the ledger is to remember: request ids that no record carries any more
 // and that it does not have yet.
 static void bind_superseded(struct store *store, const struct place *place,
                             const struct record *result)
 {
+    struct superseded_list *list = &store->superseded;
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < store->superseded_count; i++) {
-        struct ledger_superseded superseded = store->superseded[i];
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct superseded superseded = list->items[i];
         if (request_id_is_none(&superseded.request) ||
             record_find_request(result, &superseded.request) ||
             find_remembered(store, place, &superseded.request))
             continue;
         superseded.request = bind_request(place, &superseded.request);
-        store->superseded[kept++] = superseded;
+        list->items[kept++] = superseded;
     }
-    store->superseded_count = kept;
+    list->count = kept;
 }
 
 // Writes `encoded` as the record of the place (nothing if it is empty), with the ledger
@@ -162,8 +134,8 @@ static enum status write(struct store *store, const struct place *place, struct 
     entry->keyspace = place->keyspace;
     entry->token = place->token;
     entry->dots = store->dots;
-    entry->superseded = store->superseded;
-    entry->superseded_count = store->superseded_count;
+    entry->superseded = store->superseded.items;
+    entry->superseded_count = store->superseded.count;
     buf_clear(&store->note);
     ledger_note(entry, &store->note);
     lsm_batch_clear(&store->batch);
@@ -273,20 +245,21 @@ static void apply_context(struct store *store, const struct op_update *update)
 // lww: keeps the greatest, and remembers those that lose as beaten.
 static void settle_conflict(struct store *store, const struct place *place, struct record *record)
 {
-    uint32_t mark = store->superseded_count, kept = mark;
+    struct superseded_list *list = &store->superseded;
+    uint32_t mark = list->count, kept = mark;
     if (place->conflict != RING_CONFLICT_LWW || record->count < 2)
         return;
-    add_candidates(store, record);
+    superseded_list_add_shown(list, record);
     store->counts.lww_dropped += record_keep_greatest(record);
-    for (uint32_t i = mark; i < store->superseded_count; i++) {
-        struct ledger_superseded beaten = store->superseded[i];
+    for (uint32_t i = mark; i < list->count; i++) {
+        struct superseded beaten = list->items[i];
         bool has_lost = !record_find_dot(record, beaten.dot);
         beaten.dot = record->siblings[0].dot;
         beaten.dot.counter |= beaten_bit;
         if (has_lost)
-            store->superseded[kept++] = beaten;
+            list->items[kept++] = beaten;
     }
-    store->superseded_count = kept;
+    list->count = kept;
 }
 
 // The greatest hlc that is believed of others.
@@ -350,10 +323,10 @@ static enum status repeat(struct store *store, struct op_updated *updated)
 static void tell_superseded(struct store *store, struct op_updated *updated)
 {
     buf_clear(&store->requests);
-    for (uint32_t i = 0; i < store->superseded_count; i++) {
-        const struct ledger_superseded *one = &store->superseded[i];
+    for (uint32_t i = 0; i < store->superseded.count; i++) {
+        const struct superseded *one = &store->superseded.items[i];
         if (!request_id_is_none(&one->request))
-            superseded_append(&(struct superseded){one->dot, one->request}, &store->requests);
+            superseded_append(one, &store->requests);
     }
     updated->requests = buf_bytes(&store->requests);
 }
@@ -389,7 +362,7 @@ static enum status mint(struct store *store, const struct place *place,
     if (update->context.size)
         apply_context(store, update);
     record_update(record, &write_of, held);
-    keep_superseded(store, record);
+    superseded_list_keep(&store->superseded, record);
     tell_superseded(store, updated);
     settle_conflict(store, place, record);
     buf_clear(&store->encoded);
@@ -429,8 +402,8 @@ enum status replica_update(struct store *store, struct place *place, const struc
     }
     if (update->value.size > store->options.value_size_max)
         return STATUS_TOO_LARGE;
-    store->superseded_count = 0;
-    add_candidates(store, &store->local);
+    store->superseded.count = 0;
+    superseded_list_add_shown(&store->superseded, &store->local);
     return mint(store, place, update, now, updated);
 }
 
@@ -457,11 +430,11 @@ static const struct record *join(struct store *store, const struct place *place,
     bool one_value = place->conflict == RING_CONFLICT_LWW && incoming->count > 1;
     if (!has_dropped && !one_value &&
         (record_is_empty(local) || record_includes(incoming, local))) {
-        keep_superseded(store, incoming);
+        superseded_list_keep(&store->superseded, incoming);
         return incoming;
     }
     record_join(local, incoming);
-    keep_superseded(store, local);
+    superseded_list_keep(&store->superseded, local);
     settle_conflict(store, place, local);
     buf_clear(&store->encoded);
     record_encode(local, place->key, &store->encoded);
@@ -549,7 +522,7 @@ static bool take_requests(struct store *store, const struct place *place, struct
     struct superseded one;
     uint32_t count = local->count;
     while (superseded_next(&list, &one)) {
-        add_candidate(store, one.dot, &one.request);
+        superseded_list_add(&store->superseded, one);
         if (place->conflict == RING_CONFLICT_LWW ||
             record_find_request(&store->incoming, &one.request))
             continue; // it was superseded by its own second dot
@@ -575,17 +548,17 @@ enum status replica_merge(struct store *store, struct place *place, const struct
     tell(store, place, merge, merged);
     struct ledger_entry entry = {.now_ms = now.mono_ms};
     ledger_count(&entry, local, place->hash, -1);
-    store->superseded_count = 0;
-    add_candidates(store, local);
+    store->superseded.count = 0;
+    superseded_list_add_shown(&store->superseded, local);
     // Even what is superseded already adds its dots to the seen-clock.
     entry.dot_count = collect_new_dots(store, place, incoming);
-    add_candidates(store, incoming);
+    superseded_list_add_shown(&store->superseded, incoming);
     bool has_dropped = place->conflict != RING_CONFLICT_LWW && drop_superseded(store, place);
     has_dropped |= take_requests(store, place, merge->requests);
     if (!has_dropped && record_includes(local, incoming)) {
-        keep_superseded(store, local);
+        superseded_list_keep(&store->superseded, local);
         bind_superseded(store, place, local);
-        if (!entry.dot_count && !store->superseded_count)
+        if (!entry.dot_count && !store->superseded.count)
             return STATUS_OK;
         ledger_count(&entry, local, place->hash, 1); // as it was
         return write(store, place, (struct bytes){0}, &entry);

@@ -192,7 +192,7 @@ void store_close(struct store *store)
     buf_release(&store->requests);
     buf_release(&store->clock_bytes);
     free(store->dots);
-    free(store->superseded);
+    superseded_list_release(&store->superseded);
     *store = (struct store){0};
 }
 

@@ -93,8 +93,7 @@ struct store {
     struct buf key, local_bytes, encoded, note, items;
     struct dot *dots;
     uint32_t dot_capacity;
-    struct ledger_superseded *superseded;
-    uint32_t superseded_count, superseded_capacity;
+    struct superseded_list superseded;
     struct buf requests, clock_bytes; // for answers
 };
 

@@ -388,3 +388,39 @@ struct record_leaf record_leaf(const struct record *record, uint64_t key_hash)
     }
     return leaf;
 }
+
+// ---- what it does not show any more --------------------------------------------------
+
+void superseded_list_release(struct superseded_list *list)
+{
+    free(list->items);
+    *list = (struct superseded_list){0};
+}
+
+void superseded_list_add(struct superseded_list *list, struct superseded superseded)
+{
+    if (list->count == list->capacity) {
+        list->capacity = 2 * list->capacity + 8;
+        list->items = xrealloc(list->items, list->capacity * sizeof *list->items);
+    }
+    list->items[list->count++] = superseded;
+}
+
+void superseded_list_add_shown(struct superseded_list *list, const struct record *record)
+{
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct sibling *sibling = &record->siblings[i];
+        superseded_list_add(list, (struct superseded){sibling->dot, sibling->request});
+    }
+}
+
+void superseded_list_keep(struct superseded_list *list, const struct record *result)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct dot dot = list->items[i].dot;
+        if (clock_covers(&result->clock, dot) && !record_find_dot(result, dot))
+            list->items[kept++] = list->items[i];
+    }
+    list->count = kept;
+}

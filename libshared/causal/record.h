@@ -154,3 +154,24 @@ struct record_leaf {
 
 struct record_leaf record_leaf(const struct record *record, uint64_t key_hash);
 bool record_has_value(const struct record *record); // expired ones count, too
+
+// A write that a record covers and does not show, with the request it came from: what a record
+// does not tell.
+struct superseded {
+    struct dot dot;
+    struct request_id request;
+};
+
+struct superseded_list {      // zero-filled is empty
+    struct superseded *items; // owned
+    uint32_t count;
+    uint32_t capacity;
+};
+
+void superseded_list_release(struct superseded_list *list);
+void superseded_list_add(struct superseded_list *list, struct superseded superseded);
+
+// Adds what the record shows, since it may be superseded by what happens next ...
+void superseded_list_add_shown(struct superseded_list *list, const struct record *record);
+// ... and keeps what is: what the result of that covers and does not show.
+void superseded_list_keep(struct superseded_list *list, const struct record *result);

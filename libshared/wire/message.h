@@ -285,12 +285,8 @@ struct op_done { // DURABLE
     uint8_t status;
 };
 
-// A dot that was superseded, with the request it came from: what a record does not tell.
-// In `requests` of UPDATED and MERGE they stand one behind the other: dot, request id.
-struct superseded {
-    struct dot dot;
-    struct request_id request;
-};
+// What was superseded, as `requests` of UPDATED and MERGE have it, one behind the other: dot,
+// request id.
 enum { SUPERSEDED_ENCODED_SIZE = 32 };
 void superseded_append(const struct superseded *superseded, struct buf *out);
 bool superseded_next(struct reader *list, struct superseded *superseded); // false at the end

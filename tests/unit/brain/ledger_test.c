@@ -14,7 +14,7 @@
 enum { PARTITIONS = 64 };
 
 static const struct dot dots[] = {{5, 1}, {6, 9}};
-static const struct ledger_superseded superseded[] = {{.dot = {4, 4}, .request = {{1}}}};
+static const struct superseded superseded[] = {{.dot = {4, 4}, .request = {{1}}}};
 static struct fault fault;
 
 static uint64_t token_in(uint32_t partition)

@@ -394,6 +394,31 @@ TEST(writes_without_a_request_id_are_never_taken_for_one)
     record_release(&record);
 }
 
+// ---- what it does not show any more --------------------------------------------------
+
+TEST(what_a_write_superseded_is_listed_with_its_request_and_what_stays_is_not)
+{
+    struct record record = {0};
+    struct superseded_list list = {0};
+    write_concurrently(&record); // a1, b1
+    record.siblings[0].request = request(7);
+    superseded_list_add_shown(&list, &record);
+    superseded_list_add(&list, (struct superseded){.dot = c1}); // nobody knows of it
+    assert_int_equal(list.count, 3);
+    struct clock context = {0};
+    clock_add(&context, (struct interval){a1.actor, 1, 1});
+    struct record_write write = blind(a2);
+    write.context = &context;
+    record_update(&record, &write, true);
+    superseded_list_keep(&list, &record);
+    assert_int_equal(list.count, 1);
+    assert_true(dot_equal(list.items[0].dot, a1));
+    assert_int_equal(list.items[0].request.bytes[0], 7);
+    superseded_list_release(&list);
+    clock_release(&context);
+    record_release(&record);
+}
+
 TESTS(RUN(join_is_commutative_associative_and_idempotent),
       RUN(a_record_includes_another_if_joining_it_changes_nothing),
       RUN(joining_with_nothing_changes_nothing),
@@ -409,4 +434,5 @@ TESTS(RUN(join_is_commutative_associative_and_idempotent),
       RUN(the_greatest_is_chosen_by_stamp_tombstone_actor_counter),
       RUN(a_reader_sees_neither_tombstones_nor_what_expired),
       RUN(siblings_of_one_request_are_shown_as_one_value),
-      RUN(writes_without_a_request_id_are_never_taken_for_one))
+      RUN(writes_without_a_request_id_are_never_taken_for_one),
+      RUN(what_a_write_superseded_is_listed_with_its_request_and_what_stays_is_not))
