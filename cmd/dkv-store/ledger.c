@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "dkv-store/ledger_format.h"
+#include "ring/ring.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -98,9 +99,8 @@ void ledger_count(struct ledger_entry *entry, const struct record *record, uint6
 
 void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry)
 {
-    unsigned bits = (unsigned)__builtin_ctz(ledger->partition_count);
-    struct ledger_shard *shard =
-        ledger_shard(ledger, entry->keyspace, (uint32_t)(entry->token >> (64 - bits)));
+    uint32_t partition = ring_partition_of(ledger->partition_count, entry->token);
+    struct ledger_shard *shard = ledger_shard(ledger, entry->keyspace, partition);
     shard->live_count += (uint64_t)entry->live_count;
     shard->gone_count += (uint64_t)entry->gone_count;
     shard->live_root += entry->live_root;

@@ -1,6 +1,7 @@
 #include "dkv-store/ledger_version_1.h"
 
 #include "dkv-store/ledger_format.h"
+#include "ring/ring.h"
 
 enum {
     KEYSPACE = 1,   // "default"
@@ -22,7 +23,8 @@ static enum status replay_entry(struct ledger *ledger, struct reader *reader)
     reader_u64(reader);
     if (reader->bad || partition >= ledger->partition_count)
         return STATUS_CORRUPT;
-    entry.token = partition << (64 - __builtin_ctz(ledger->partition_count)); // the first one
+    // Any token of the partition would do.
+    entry.token = ring_partition_begin(ledger->partition_count, (uint32_t)partition);
     ledger->is_old = true;
     return ledger_apply_lists(ledger, &entry, reader);
 }

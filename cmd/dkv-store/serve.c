@@ -215,12 +215,12 @@ static enum status serve_find(struct store *store, const struct arrival *arrival
 static void partition_range(const struct store *store, uint32_t partition, struct buf *from,
                             struct buf *to)
 {
-    unsigned shift = 64 - (unsigned)__builtin_ctz(store->ring->partition_count);
+    uint32_t count = store->ring->partition_count;
     buf_clear(from);
     buf_clear(to);
-    store_u64_be(buf_grow(from, 8), (uint64_t)partition << shift);
-    if (partition + 1 < store->ring->partition_count)
-        store_u64_be(buf_grow(to, 8), (uint64_t)(partition + 1) << shift);
+    store_u64_be(buf_grow(from, 8), ring_partition_begin(count, partition));
+    if (partition + 1 < count)
+        store_u64_be(buf_grow(to, 8), ring_partition_begin(count, partition + 1));
 }
 
 static enum status add_item(struct store *store, const struct op_scan_local *scan, struct bytes key,

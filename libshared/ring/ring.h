@@ -106,9 +106,20 @@ bool ring_is_address(struct bytes text); // what a host name, IPv4 or IPv6 addre
 // The token of a key: hash64 over the keyspace id (u32, little-endian) and the key.
 uint64_t ring_token(uint32_t keyspace, struct bytes key);
 
+// Of `count` partitions the one that the token lies in, and the first token of one.
+static inline uint32_t ring_partition_of(uint32_t count, uint64_t token)
+{
+    return (uint32_t)(token >> (64 - __builtin_ctz(count)));
+}
+
+static inline uint64_t ring_partition_begin(uint32_t count, uint32_t partition)
+{
+    return (uint64_t)partition << (64 - __builtin_ctz(count));
+}
+
 static inline uint32_t ring_partition(const struct ring *ring, uint64_t token)
 {
-    return (uint32_t)(token >> (64 - __builtin_ctz(ring->partition_count)));
+    return ring_partition_of(ring->partition_count, token);
 }
 
 // Key in the engine: token (big endian), keyspace (u32, big endian), key. A partition

@@ -19,7 +19,7 @@ static struct fault fault;
 
 static uint64_t token_in(uint32_t partition)
 {
-    return ((uint64_t)partition << 58) + 77;
+    return ring_partition_begin(PARTITIONS, partition) + 77;
 }
 
 static struct ledger_entry entry_of(uint32_t keyspace, uint32_t partition, uint64_t root)

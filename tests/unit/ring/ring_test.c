@@ -28,6 +28,9 @@ TEST(partitions_are_equal_arcs_of_the_tokens)
     assert_int_equal(ring_partition(&ring, (1ull << 56) - 1), 0);
     ring.partition_count = 65536;
     assert_int_equal(ring_partition(&ring, UINT64_MAX), 65535);
+    uint64_t begin = ring_partition_begin(65536, 65535);
+    assert_int_equal(ring_partition_of(65536, begin), 65535);
+    assert_int_equal(ring_partition_of(65536, begin - 1), 65534);
 }
 
 TEST(a_preference_list_never_repeats_a_node)
