@@ -1,10 +1,7 @@
 #include "dkv-store/ledger.h"
 
-#include "base/endian.h"
-#include "base/hash.h"
 #include "base/xalloc.h"
 #include "dkv-store/ledger_format.h"
-#include "ring/ring.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -136,17 +133,15 @@ void ledger_recount_begin(struct ledger *ledger)
 }
 
 // What a record shows this copy has known, whatever version 1 said about its keyspace.
-void ledger_recount_add(struct ledger *ledger, struct bytes engine_key, const struct record *record)
+void ledger_recount_add(struct ledger *ledger, const struct ring_engine_key *key, uint64_t key_hash,
+                        const struct record *record)
 {
-    struct ledger_entry entry = {
-        .token = load_u64_be(engine_key.data),
-        .keyspace = load_u32_be(engine_key.data + 8),
-    };
+    struct ledger_entry entry = {.token = key->token, .keyspace = key->keyspace};
     struct dot *dots = xmalloc((record->count + 1) * sizeof *dots);
     for (uint32_t i = 0; i < record->count; i++)
         dots[entry.dot_count++] = record->siblings[i].dot;
     entry.dots = dots;
-    ledger_count(&entry, record, hash64(engine_key), 1);
+    ledger_count(&entry, record, key_hash, 1);
     ledger_apply(ledger, &entry);
     free(dots);
 }

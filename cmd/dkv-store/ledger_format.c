@@ -3,7 +3,6 @@
 #include "base/section.h"
 #include "base/xalloc.h"
 #include "dkv-store/ledger_version_1.h"
-#include "ring/ring.h"
 
 #include <stdlib.h>
 

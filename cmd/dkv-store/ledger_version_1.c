@@ -1,7 +1,6 @@
 #include "dkv-store/ledger_version_1.h"
 
 #include "dkv-store/ledger_format.h"
-#include "ring/ring.h"
 
 enum {
     KEYSPACE = 1,   // "default"

@@ -1,10 +1,8 @@
 #include "dkv-store/offline.h"
 
-#include "base/endian.h"
 #include "base/text.h"
 #include "dkv-store/pair.h"
 #include "lsm/file_name.h"
-#include "ring/ring.h"
 
 #include <inttypes.h>
 
@@ -80,14 +78,14 @@ static void add_json_bytes(struct bytes bytes, bool is_text, struct buf *out)
     buf_append_u8(out, '"');
 }
 
-static void add_record(const struct record *record, struct bytes engine_key, struct bytes key,
+static void add_record(const struct record *record, const struct ring_engine_key *parts,
                        struct bytes value, struct buf *out)
 {
     uint32_t tombstones = 0;
     for (uint32_t i = 0; i < record->count; i++)
         tombstones += (record->siblings[i].flags & SIBLING_TOMBSTONE) != 0;
-    buf_printf(out, "{\"v\":1,\"keyspace\":%" PRIu32 ",\"key\":", load_u32_be(engine_key.data + 8));
-    add_json_bytes(key, text_is_utf8(key), out);
+    buf_printf(out, "{\"v\":1,\"keyspace\":%" PRIu32 ",\"key\":", parts->keyspace);
+    add_json_bytes(parts->key, text_is_utf8(parts->key), out);
     buf_printf(out,
                ",\"values\":%" PRIu32 ",\"tombstone\":%s,\"record\":", record->count - tombstones,
                tombstones ? "true" : "false");
@@ -99,16 +97,16 @@ static enum status add_pair(const struct offline *offline, struct record *record
                             struct bytes engine_key, struct bytes value, struct buf *out,
                             struct fault *fault)
 {
-    struct bytes key;
+    struct ring_engine_key parts;
     if (offline->is_raw) {
         text_format_hex(engine_key, out);
         buf_append_u8(out, '\t');
         text_format_hex(value, out);
     } else {
-        enum status status = pair_decode(record, engine_key, value, &key, fault);
+        enum status status = pair_decode(record, engine_key, value, &parts, fault);
         if (status)
             return status;
-        add_record(record, engine_key, key, value, out);
+        add_record(record, &parts, value, out);
     }
     buf_append_u8(out, '\n');
     return STATUS_OK;

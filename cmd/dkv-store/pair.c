@@ -1,18 +1,12 @@
 #include "dkv-store/pair.h"
 
+#include "base/hash.h"
 #include "base/text.h"
-#include "ring/ring.h"
 
 enum status pair_decode(struct record *record, struct bytes engine_key, struct bytes value,
-                        struct bytes *key, struct fault *fault)
+                        struct ring_engine_key *parts, struct fault *fault)
 {
-    enum status status = STATUS_CORRUPT;
-    if (engine_key.size > RING_ENGINE_PREFIX_SIZE) {
-        *key = bytes_of(engine_key.data + RING_ENGINE_PREFIX_SIZE,
-                        engine_key.size - RING_ENGINE_PREFIX_SIZE);
-        status = record_decode(record, *key, value);
-    }
-    if (!status)
+    if (ring_engine_key_split(parts, engine_key) && !record_decode(record, parts->key, value))
         return STATUS_OK;
     struct buf hex = {0};
     text_format_hex(engine_key, &hex);
@@ -26,14 +20,15 @@ enum status pair_recount(struct lsm *lsm, struct ledger *ledger, uint64_t *count
 {
     struct lsm_scan *scan = lsm_scan_open(lsm, (struct bytes){0}, (struct bytes){0});
     struct record record = {0};
-    struct bytes engine_key, value, key;
+    struct bytes engine_key, value;
+    struct ring_engine_key parts;
     enum status status = STATUS_OK;
     *count = 0;
     ledger_recount_begin(ledger);
     while (!status && !(status = lsm_scan_next(scan, &engine_key, &value, fault))) {
-        status = pair_decode(&record, engine_key, value, &key, fault);
+        status = pair_decode(&record, engine_key, value, &parts, fault);
         if (!status)
-            ledger_recount_add(ledger, engine_key, &record);
+            ledger_recount_add(ledger, &parts, hash64(engine_key), &record);
         *count += !status;
     }
     lsm_scan_close(scan);

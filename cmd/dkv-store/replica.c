@@ -30,10 +30,7 @@ enum status replica_locate(struct store *store, uint32_t keyspace_id, struct byt
     if (!is_owner(store, partition, keyspace))
         return STATUS_NOT_OWNER;
     buf_clear(&store->key);
-    uint8_t *prefix = buf_grow(&store->key, RING_ENGINE_PREFIX_SIZE);
-    store_u64_be(prefix, token);
-    store_u32_be(prefix + 8, keyspace_id);
-    buf_append(&store->key, key);
+    ring_engine_key_append(&(struct ring_engine_key){token, keyspace_id, key}, &store->key);
     *place = (struct place){
         .keyspace = keyspace_id,
         .partition = partition,

@@ -267,15 +267,13 @@ static enum status collect_page(struct store *store, const struct op_scan_local 
         if (status)
             return status;
         buf_set(last, engine_key);
-        if (engine_key.size <= RING_ENGINE_PREFIX_SIZE)
+        struct ring_engine_key parts;
+        if (!ring_engine_key_split(&parts, engine_key))
             return fault_set(fault, STATUS_CORRUPT, "%s: a key that is none of ours",
                              store->options.lsm.dir);
-        struct bytes key = bytes_of(engine_key.data + RING_ENGINE_PREFIX_SIZE,
-                                    engine_key.size - RING_ENGINE_PREFIX_SIZE);
-        if (load_u32_be(engine_key.data + 8) != scan->keyspace ||
-            !bytes_has_prefix(key, scan->prefix))
+        if (parts.keyspace != scan->keyspace || !bytes_has_prefix(parts.key, scan->prefix))
             continue;
-        status = add_item(store, scan, key, value, fault);
+        status = add_item(store, scan, parts.key, value, fault);
         if (status)
             return status;
         scanned->item_count++;

@@ -14,7 +14,7 @@
 // Limits: 1024 nodes, 64 to 65536 partitions, 256 keyspaces, 9 owners a partition.
 #pragma once
 
-#include "base/bytes.h"
+#include "base/buf.h"
 #include "base/fault.h"
 
 enum {
@@ -125,6 +125,16 @@ static inline uint32_t ring_partition(const struct ring *ring, uint64_t token)
 // Key in the engine: token (big endian), keyspace (u32, big endian), key. A partition
 // is one contiguous range of engine keys.
 enum { RING_ENGINE_PREFIX_SIZE = 12 };
+
+struct ring_engine_key {
+    uint64_t token;
+    uint32_t keyspace;
+    struct bytes key; // not empty
+};
+
+void ring_engine_key_append(const struct ring_engine_key *engine_key, struct buf *out);
+// The parts of one, borrowed. False if it is none.
+bool ring_engine_key_split(struct ring_engine_key *parts, struct bytes engine_key) MUST_USE;
 
 // The owners of a partition for a keyspace, as indexes into nodes, in order of
 // preference. Returns how many (the keyspace's N, or fewer nodes than that).

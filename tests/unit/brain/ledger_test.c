@@ -1,9 +1,6 @@
 #include "dkv-store/ledger.h"
 
-#include "base/endian.h"
-#include "base/hash.h"
 #include "base/section.h"
-#include "ring/ring.h"
 #include "unit/unit.h"
 
 #define GOLDEN_DIR "tests/unit/brain/golden"
@@ -374,15 +371,6 @@ static void write_to(struct record *record, uint64_t counter, uint8_t flags, boo
     record_update(record, &write, record->count > 0);
 }
 
-// An engine key of keyspace 2 with this token.
-static struct bytes engine_key(uint64_t token, uint8_t bytes[static 13])
-{
-    store_u64_be(bytes, token);
-    store_u32_be(bytes + 8, 2);
-    bytes[12] = 'k';
-    return bytes_of(bytes, 13);
-}
-
 TEST(what_is_counted_write_by_write_is_what_there_is)
 {
     static const struct {
@@ -397,17 +385,17 @@ TEST(what_is_counted_write_by_write_is_what_there_is)
                  {0, false}};
     struct ledger ledger, counted;
     struct record record = {0};
-    uint8_t bytes[13];
-    struct bytes key = engine_key(token_in(3), bytes);
+    struct ring_engine_key key = {token_in(3), 2, bytes_of_text("k")};
+    uint64_t key_hash = 77; // as if
     ledger_init(&ledger, PARTITIONS, 1000);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        struct ledger_entry entry = {.keyspace = 2, .token = token_in(3)};
-        ledger_count(&entry, &record, hash64(key), -1);
+        struct ledger_entry entry = {.keyspace = key.keyspace, .token = key.token};
+        ledger_count(&entry, &record, key_hash, -1);
         write_to(&record, i + 1, steps[i].flags, steps[i].keeps);
-        ledger_count(&entry, &record, hash64(key), 1);
+        ledger_count(&entry, &record, key_hash, 1);
         ledger_apply(&ledger, &entry);
         ledger_init(&counted, PARTITIONS, 1000);
-        ledger_recount_add(&counted, key, &record);
+        ledger_recount_add(&counted, &key, key_hash, &record);
         assert_null(ledger_difference(&ledger, &counted));
         assert_int_equal(ledger.entries, 1);
         const struct ledger_shard *shard = ledger_find(&counted, 2, 3);

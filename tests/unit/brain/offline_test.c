@@ -1,7 +1,6 @@
 // The database of a store that does not run: printed, checked, left as it is.
 #include "dkv-store/offline.h"
 
-#include "base/endian.h"
 #include "dkv-store/ledger.h"
 #include "ring/ring.h"
 #include "sim/memory_vfs.h"
@@ -39,10 +38,9 @@ static void put(struct lsm *lsm, const char *key, const char *value)
     struct record record = {0};
     struct record_write write = {.dot = {7, 1}, .hlc = 5, .value = bytes_of_text(value)};
     uint64_t position;
-    uint8_t *prefix = buf_grow(&engine_key, RING_ENGINE_PREFIX_SIZE);
-    store_u64_be(prefix, ring_token(RING_DEFAULT_KEYSPACE, bytes_of_text(key)));
-    store_u32_be(prefix + 8, RING_DEFAULT_KEYSPACE);
-    buf_append_text(&engine_key, key);
+    struct ring_engine_key parts = {.keyspace = RING_DEFAULT_KEYSPACE, .key = bytes_of_text(key)};
+    parts.token = ring_token(parts.keyspace, parts.key);
+    ring_engine_key_append(&parts, &engine_key);
     record_update(&record, &write, false);
     record_encode(&record, bytes_of_text(key), &encoded);
     lsm_batch_put(&batch, buf_bytes(&engine_key), buf_bytes(&encoded));

@@ -1,6 +1,5 @@
 #include "dkv-router/page.h"
 
-#include "base/endian.h"
 #include "ring/ring.h"
 #include "unit/unit.h"
 
@@ -28,10 +27,9 @@ static void make_names(void)
 
 static void engine_key(unsigned key, struct buf *out)
 {
-    uint8_t *prefix = buf_grow(out, RING_ENGINE_PREFIX_SIZE);
-    store_u64_be(prefix, ring_token(KEYSPACE, bytes_of_text(names[key])));
-    store_u32_be(prefix + 8, KEYSPACE);
-    buf_append_text(out, names[key]);
+    struct bytes name = bytes_of_text(names[key]);
+    ring_engine_key_append(&(struct ring_engine_key){ring_token(KEYSPACE, name), KEYSPACE, name},
+                           out);
 }
 
 struct source {

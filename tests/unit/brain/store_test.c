@@ -1,6 +1,5 @@
 #include "unit/brain/store_bench.h"
 
-#include "base/endian.h"
 #include "dkv-store/pair.h"
 #include "lsm/file_name.h"
 
@@ -162,9 +161,7 @@ static void write_version_1(struct bench *bench, uint32_t partitions[2])
         uint64_t token = ring_token(RING_DEFAULT_KEYSPACE, name), position;
         struct record_write write = {
             .dot = {77, i + 1}, .hlc = 9, .flags = i ? SIBLING_TOMBSTONE : 0};
-        store_u64_be(buf_grow(&key, 8), token);
-        store_u32_be(buf_grow(&key, 4), RING_DEFAULT_KEYSPACE);
-        buf_append(&key, name);
+        ring_engine_key_append(&(struct ring_engine_key){token, RING_DEFAULT_KEYSPACE, name}, &key);
         record_update(&record, &write, false);
         record_encode(&record, name, &encoded);
         lsm_batch_put(&batch, buf_bytes(&key), buf_bytes(&encoded));
