@@ -88,3 +88,10 @@ struct vfs {
     enum status (*allocate)(struct vfs *vfs, struct vfs_file *file, uint64_t size,
                             struct fault *fault);
 };
+
+// For what is tried again when there is room: a sync that found none is not (see above).
+static inline enum status vfs_sync_once(struct vfs *vfs, struct vfs_file *file, struct fault *fault)
+{
+    enum status status = vfs->sync(vfs, file, fault);
+    return status == STATUS_DISK_FULL ? STATUS_IO : status;
+}

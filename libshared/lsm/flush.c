@@ -57,9 +57,7 @@ static enum status sync_segments(const struct flush *flush, struct fault *fault)
         status = vfs->open(vfs, buf_text(&path), VFS_WRITE, &file, fault);
         if (status)
             break;
-        status = vfs->sync(vfs, file, fault);
-        if (status == STATUS_DISK_FULL)
-            status = STATUS_IO; // a failed sync is never repeated
+        status = vfs_sync_once(vfs, file, fault);
         vfs->close(vfs, file);
     }
     buf_release(&path);

@@ -263,12 +263,12 @@ bool log_take(struct log *log, struct log_write *write)
 static enum status sync_extent(struct log_write *write, const struct log_extent *extent,
                                struct vfs *vfs, struct fault *fault)
 {
-    enum status status = vfs->sync(vfs, extent->segment.file, fault);
+    enum status status = vfs_sync_once(vfs, extent->segment.file, fault);
     write->synced = extent->is_finished
                         ? frame_address(extent->segment.number, extent->segment.size)
                         : write->end;
     write->sync_count++;
-    return status == STATUS_DISK_FULL ? STATUS_IO : status; // never to be repeated
+    return status;
 }
 
 static enum status run_extent(struct log_write *write, struct log_extent *extent, struct vfs *vfs,

@@ -212,11 +212,8 @@ enum status manifest_append(struct manifest *manifest, struct bytes edit, struct
 {
     uint64_t size = manifest->size;
     enum status status = append(manifest, FRAME_EDIT, edit, fault);
-    if (!status) {
-        status = manifest->vfs->sync(manifest->vfs, manifest->file, fault);
-        if (status == STATUS_DISK_FULL)
-            status = STATUS_IO; // a failed sync is never repeated
-    }
+    if (!status)
+        status = vfs_sync_once(manifest->vfs, manifest->file, fault);
     if (status)
         manifest->size = size;
     return status;

@@ -29,11 +29,8 @@ enum status snapshot_write(struct snapshot *snapshot, struct vfs *vfs, const cha
         status = vfs->write(vfs, file, 0, bytes_of(bytes, sizeof bytes), fault);
     if (!status && content.size)
         status = vfs->write(vfs, file, FRAME_FILE_HEADER_SIZE, content, fault);
-    if (!status) {
-        status = vfs->sync(vfs, file, fault);
-        if (status == STATUS_DISK_FULL)
-            status = STATUS_IO; // a failed sync is never repeated
-    }
+    if (!status)
+        status = vfs_sync_once(vfs, file, fault);
     if (file)
         vfs->close(vfs, file);
     if (status)
