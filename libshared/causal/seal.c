@@ -1,6 +1,7 @@
 #include "causal/seal.h"
 
 #include "base/endian.h"
+#include "base/search.h"
 #include "base/xalloc.h"
 
 #include <assert.h>
@@ -35,15 +36,7 @@ uint64_t seal_id(const uint8_t secret[SEAL_SECRET_SIZE])
 // Where the key stands, or would.
 static uint32_t place_of(const struct seals *seals, uint64_t id)
 {
-    uint32_t low = 0, high = seals->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (seals->keys[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return (uint32_t)search_number(seals->keys, seals->count, sizeof *seals->keys, id);
 }
 
 static const uint8_t *find_secret(const struct seals *seals, uint64_t id)
