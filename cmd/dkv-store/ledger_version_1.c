@@ -24,7 +24,6 @@ static enum status replay_entry(struct ledger *ledger, struct reader *reader)
         return STATUS_CORRUPT;
     // Any token of the partition would do.
     entry.token = ring_partition_begin(ledger->partition_count, (uint32_t)partition);
-    ledger->is_old = true;
     return ledger_apply_lists(ledger, &entry, reader);
 }
 

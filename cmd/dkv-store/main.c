@@ -16,20 +16,22 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { STORE_PORT_OFFSET = 2, TICK_MS = 200, REPORT_MS = 1000 };
+
+// A line of the log for what may happen many times a second: one a second.
+struct report {
+    uint64_t count; // how many the log knows of
+    uint64_t due_ms;
+};
 
 // The brain and what its shell needs beside it.
 struct shell {
     struct store store;
     struct node node;
     char dir[NODE_PATH_SIZE]; // of the database
-    uint64_t reported_damage; // how many failures the log knows of
-    uint64_t report_due_ms;
-    uint64_t reported_forged; // the same of clocks that were refused
-    uint64_t forged_due_ms;
+    struct report damage, forged;
     bool is_disk_full; // as the log knows it
 };
 
@@ -48,15 +50,19 @@ static void on_unsent(void *self, link_id link, struct bytes message, enum statu
     store_on_unsent(&((struct shell *)self)->store, link, message);
 }
 
-// A line for damage that was met, but not one for each time.
+static bool report_is_due(struct report *report, uint64_t count, struct moment now)
+{
+    if (count == report->count || now.mono_ms < report->due_ms)
+        return false;
+    *report = (struct report){.count = count, .due_ms = now.mono_ms + REPORT_MS};
+    return true;
+}
+
 static void report_damage(struct shell *shell, struct moment now)
 {
     const struct store_counts *counts = &shell->store.counts;
-    uint64_t damage = counts->damaged_reads + counts->damaged_merges;
-    if (damage == shell->reported_damage || now.mono_ms < shell->report_due_ms)
+    if (!report_is_due(&shell->damage, counts->damaged_reads + counts->damaged_merges, now))
         return;
-    shell->reported_damage = damage;
-    shell->report_due_ms = now.mono_ms + REPORT_MS;
     log_line(LOG_LEVEL_ERROR, "%s (so far %llu reads and %llu merges failed, all else goes on)",
              shell->store.damage.text, (unsigned long long)counts->damaged_reads,
              (unsigned long long)counts->damaged_merges);
@@ -66,10 +72,8 @@ static void report_damage(struct shell *shell, struct moment now)
 static void report_forged(struct shell *shell, struct moment now)
 {
     uint64_t forged = shell->store.counts.forged;
-    if (forged == shell->reported_forged || now.mono_ms < shell->forged_due_ms)
+    if (!report_is_due(&shell->forged, forged, now))
         return;
-    shell->reported_forged = forged;
-    shell->forged_due_ms = now.mono_ms + REPORT_MS;
     log_line(LOG_LEVEL_ERROR, "refused: %s (%llu such clocks so far)", shell->store.forged.text,
              (unsigned long long)forged);
 }

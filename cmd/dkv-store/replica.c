@@ -5,8 +5,6 @@
 #include "base/xalloc.h"
 #include "causal/hlc.h"
 
-#include <assert.h>
-
 static bool is_owner(const struct store *store, uint32_t partition,
                      const struct ring_keyspace *keyspace)
 {

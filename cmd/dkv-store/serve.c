@@ -24,6 +24,13 @@ static enum status check_epoch(const struct store *store, const struct message_h
     return is_same ? STATUS_OK : STATUS_STALE;
 }
 
+// A read that has to wait, or that found no descriptor, met no damage.
+static void note_read(struct store *store, enum status status, const struct fault *fault)
+{
+    if (status && status != STATUS_BUSY && status != STATUS_EXHAUSTED)
+        store_note_damage(store, &store->counts.damaged_reads, fault);
+}
+
 // Finds the place of a key and reads its record into store->local. BUSY: the operation has to
 // wait for the disk, or for one on the same key that does.
 static enum status locate_and_read(struct store *store, const struct message_header *header,
@@ -40,8 +47,7 @@ static enum status locate_and_read(struct store *store, const struct message_hea
         parked_find(&store->parked, store->wait.key, &store->wait.position))
         return STATUS_BUSY;
     status = replica_read(store, place, &fault);
-    if (status && status != STATUS_BUSY && status != STATUS_EXHAUSTED)
-        store_note_damage(store, &store->counts.damaged_reads, &fault);
+    note_read(store, status, &fault);
     return status;
 }
 
@@ -295,8 +301,7 @@ static enum status scan_page(struct store *store, const struct op_scan_local *sc
     struct fault fault = {0};
     enum status status = collect_page(store, scan, walk, scanned, last, &fault);
     store->wait.miss_count += status == STATUS_BUSY;
-    if (status && status != STATUS_BUSY && status != STATUS_EXHAUSTED)
-        store_note_damage(store, &store->counts.damaged_reads, &fault);
+    note_read(store, status, &fault);
     lsm_scan_close(walk);
     buf_release(&from);
     buf_release(&to);

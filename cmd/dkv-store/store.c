@@ -1,14 +1,10 @@
 #include "dkv-store/store.h"
 
-#include "base/endian.h"
-#include "base/xalloc.h"
-#include "causal/hlc.h"
 #include "dkv-store/pair.h"
 #include "dkv-store/serve.h"
 #include "ring/ring_text.h"
 #include "wire/age.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 static void on_snapshot(void *context, struct buf *out)
