@@ -1,5 +1,10 @@
 // replica.h - reading and changing one record of a store's replica.
 //
+//     replica.c      where a key lives, what is there, which request has been applied to it
+//     update.c       a write gets its dot
+//     merge.c        what another store minted joins what is there
+//     superseded.c   what either supersedes, and what is remembered of it
+//
 // Every change is read-join-write: the record that is there, joined with what came, goes
 // back together with its ledger entry in one batch of the engine. The engine shows a write
 // to later reads at once, so operations of one turn see each other.
@@ -32,12 +37,8 @@ enum status replica_locate(struct store *store, uint32_t keyspace, struct bytes 
 enum status replica_read(struct store *store, const struct place *place,
                          struct fault *fault) MUST_USE;
 
-// Has this request been applied to the record in store->local? Then *dot is what it became. 0:
-// nothing is known of it.
-enum find_state replica_find(const struct store *store, const struct place *place,
-                             const struct request_id *request, struct dot *dot);
-
-// The same, and if nothing is known, only UPDATEs of this try are obeyed from now on.
+// Has this request been applied to the record in store->local? If nothing is known of it, only
+// UPDATEs of this try are obeyed from now on.
 //   NOT_FOUND; BUSY: too many fences, ask later
 enum status replica_find_or_fence(struct store *store, const struct place *place,
                                   const struct op_find *find, struct moment now,
