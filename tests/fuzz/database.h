@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/endian.h"
 #include "base/reader.h"
+#include "fuzz/must.h"
 #include "lsm/block.h"
 #include "lsm/checksum.h"
 #include "lsm/file_name.h"
@@ -18,7 +19,6 @@
 #include "sim/memory_vfs.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,21 +30,13 @@ struct database {
     enum file_kind kind;
 };
 
-static inline void database_must(bool done, const char *what)
-{
-    if (!done) {
-        fprintf(stderr, "unable to %s\n", what);
-        abort();
-    }
-}
-
 static inline void database_work(struct lsm *lsm)
 {
     struct lsm_job *job;
     for (int worker = LSM_WORKER_LOG; worker < LSM_WORKER_COUNT; worker++)
         while ((job = lsm_next_job(lsm, (enum lsm_worker)worker))) {
             lsm_job_run(job);
-            database_must(lsm_on_done(lsm, job, NULL) == STATUS_OK, "do a job");
+            must(lsm_on_done(lsm, job, NULL) == STATUS_OK, "unable to do a job");
         }
 }
 
@@ -65,7 +57,7 @@ static inline void database_write(struct lsm *lsm, unsigned first, unsigned coun
     }
     lsm_batch_delete(&batch, bytes_of_text("key 0001"));
     lsm_batch_note(&batch, bytes_of_text("note"));
-    database_must(lsm_write(lsm, &batch, &position) == STATUS_OK, "write");
+    must(lsm_write(lsm, &batch, &position) == STATUS_OK, "unable to write");
     lsm_batch_release(&batch);
     database_work(lsm);
 }
@@ -109,7 +101,7 @@ static inline struct database *database_make(enum file_kind kind)
     database.options.log_segment_size = 64 << 10;
     database.options.block_size = 512;
     database.options.separate_size = 150;
-    database_must(lsm_open(&lsm, &database.options, &fault) == STATUS_OK, "open");
+    must(lsm_open(&lsm, &database.options, &fault) == STATUS_OK, "unable to open");
     database_write(lsm, 0, 60); // few large values: copied
     lsm_flush(lsm);
     database_work(lsm);
@@ -118,10 +110,9 @@ static inline struct database *database_make(enum file_kind kind)
     database_work(lsm);
     database_write(lsm, 40, 40);
     lsm_close(lsm);
-    database_must(database.disk.vfs.list(&database.disk.vfs, "db", database_each, &database,
-                                         NULL) == STATUS_OK &&
-                      database.path.size,
-                  "find the file");
+    struct vfs *vfs = &database.disk.vfs;
+    must(!vfs->list(vfs, "db", database_each, &database, NULL), "unable to list files");
+    must(database.path.size, "unable to find the file");
     return &database;
 }
 
@@ -201,9 +192,8 @@ static inline void database_frames(const struct database *database, struct bytes
 {
     struct frame_file file = {0};
     enum frame_file_kind kind = database->kind == FILE_LOG ? FRAME_FILE_LOG : FRAME_FILE_MANIFEST;
-    database_must(frame_file_decode(&file, buf_bytes(&database->content), kind, "", NULL) ==
-                      STATUS_OK,
-                  "read a header");
+    must(!frame_file_decode(&file, buf_bytes(&database->content), kind, "", NULL),
+         "unable to read a header");
     buf_set(out, bytes_of(database->content.data, FRAME_START));
     struct reader reader = reader_of(data);
     while (reader_left(&reader) >= 4 && out->size < (48 << 10)) {
@@ -242,7 +232,7 @@ static inline void database_sign_table(const struct database *database, struct b
     sample.offset = load_u64(good + end + 64);
     uint64_t index_size = load_u64(good + end + 40);
     struct buf raw = {0};
-    database_must(block_load(&raw, bytes_of(good + index.offset, index_size), index), "load");
+    must(block_load(&raw, bytes_of(good + index.offset, index_size), index), "unable to load");
     struct reader reader = reader_of(buf_bytes(&raw));
     for (uint32_t count = reader_u32(&reader); count; count--) {
         place.offset = reader_u64(&reader);

@@ -1,18 +1,11 @@
 // Any bytes as notes and as a snapshot of a ledger: what is taken comes back by a snapshot, and
 // what is refused does no harm.
 #include "dkv-store/ledger.h"
-
-#include <stdlib.h>
+#include "fuzz/must.h"
 
 enum { PARTITIONS = 64 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool done)
-{
-    if (!done)
-        abort();
-}
 
 static void check(const struct ledger *ledger)
 {
@@ -20,12 +13,14 @@ static void check(const struct ledger *ledger)
     struct buf snapshot = {0}, twice = {0};
     ledger_init(&again, PARTITIONS, 1000);
     ledger_snapshot(ledger, &snapshot);
-    must(!ledger_restore(&again, buf_bytes(&snapshot), NULL));
-    must(!ledger_difference(ledger, &again));
-    must(again.actor == ledger->actor && again.requests.count == ledger->requests.count);
-    must(again.shards.count == ledger->shards.count && again.entries == ledger->entries);
+    must(!ledger_restore(&again, buf_bytes(&snapshot), NULL), "a snapshot that is none");
+    must(!ledger_difference(ledger, &again), "other counts");
+    must(again.actor == ledger->actor, "another actor");
+    must(again.requests.count == ledger->requests.count, "other requests");
+    must(again.shards.count == ledger->shards.count, "other shards");
+    must(again.entries == ledger->entries, "other keys");
     ledger_snapshot(&again, &twice);
-    must(twice.size == snapshot.size);
+    must(twice.size == snapshot.size, "another snapshot");
     ledger_release(&again);
     buf_release(&snapshot);
     buf_release(&twice);

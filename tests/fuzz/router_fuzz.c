@@ -7,10 +7,8 @@
 #include "base/xalloc.h"
 #include "causal/token.h"
 #include "dkv-router/router.h"
-#include "ring/ring_plan.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "fuzz/must.h"
+#include "unit/brain/ring.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,26 +40,6 @@ static link_id address(uint32_t number)
 static uint32_t number(link_id link)
 {
     return link >= CLIENT ? UINT32_MAX : (uint32_t)link;
-}
-
-static void must(bool is_true, const char *what)
-{
-    if (!is_true) {
-        fprintf(stderr, "%s\n", what);
-        abort();
-    }
-}
-
-static void make_ring(struct ring *ring)
-{
-    struct ring_node nodes[NODES] = {0};
-    struct fault fault;
-    for (unsigned i = 0; i < NODES; i++) {
-        nodes[i] = (struct ring_node){.id = i + 1, .port = 7400, .weight = 100};
-        snprintf(nodes[i].name, sizeof nodes[i].name, "n%u", i);
-        snprintf(nodes[i].address, sizeof nodes[i].address, "10.0.0.%u", i + 1);
-    }
-    must(!ring_create(ring, 1, RING_PARTITIONS_MIN, nodes, NODES, &fault), "no ring");
 }
 
 // ---- what the router says ------------------------------------------------------------
@@ -295,7 +273,7 @@ static void welcome(struct bench *bench, uint32_t link, uint64_t boot)
     struct op_welcome welcome = {.version = MESSAGE_VERSION,
                                  .version_min = MESSAGE_VERSION,
                                  .version_max = MESSAGE_VERSION,
-                                 .cluster = 1,
+                                 .cluster = CLUSTER,
                                  .node = link % LINKS_ROUTER + 1};
     buf_grow(&message, MESSAGE_HEADER_SIZE);
     op_encode_welcome(&welcome, &message);
@@ -371,7 +349,7 @@ static void happen(struct bench *bench, struct reader *input)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bench *bench = xcalloc(1, sizeof *bench);
-    make_ring(&bench->ring);
+    must(!make_cluster(&bench->ring, NODES), "no ring");
     bench->now = (struct moment){1000, 1700000000000};
     struct router_options options = {.ring = &bench->ring,
                                      .ring_text = bytes_of_text("a ring"),

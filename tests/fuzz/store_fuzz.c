@@ -6,12 +6,10 @@
 #include "base/xalloc.h"
 #include "dkv-store/pair.h"
 #include "dkv-store/store.h"
-#include "ring/ring_plan.h"
+#include "fuzz/must.h"
 #include "sim/memory_vfs.h"
+#include "unit/brain/ring.h"
 #include "wire/age.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,14 +25,6 @@ struct bench {
     uint64_t promised;        // updates that were accepted
     uint64_t kept;            // DURABLE of them
 };
-
-static void must(bool is_true, const char *what)
-{
-    if (!is_true) {
-        fprintf(stderr, "%s\n", what);
-        abort();
-    }
-}
 
 // ---- what the store says -------------------------------------------------------------
 
@@ -265,10 +255,7 @@ static void happen(struct bench *bench, struct reader *input)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bench *bench = xcalloc(1, sizeof *bench);
-    struct ring_node node = {
-        .id = 1, .name = "n1", .address = "10.0.0.1", .port = 7400, .weight = 100};
-    struct fault fault;
-    must(!ring_create(&bench->ring, 1, RING_PARTITIONS_MIN, &node, 1, &fault), "no ring");
+    must(!make_cluster(&bench->ring, 1), "no ring");
     memory_vfs_init(&bench->disk);
     bench->now = (struct moment){1000, 1700000000000};
     bench->options = (struct store_options){.ring = &bench->ring,

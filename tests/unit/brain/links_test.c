@@ -1,9 +1,7 @@
 #include "dkv-router/links.h"
 
-#include "ring/ring_plan.h"
+#include "unit/brain/ring.h"
 #include "unit/unit.h"
-
-#include <stdio.h>
 
 static link_id address(uint32_t number)
 {
@@ -18,15 +16,8 @@ struct bench {
 
 static void init(struct bench *bench)
 {
-    struct ring_node nodes[3] = {0};
-    struct fault fault;
     memset(bench, 0, sizeof *bench);
-    for (unsigned i = 0; i < 3; i++) {
-        nodes[i] = (struct ring_node){.id = i + 1, .port = 7400, .weight = 100};
-        snprintf(nodes[i].name, sizeof nodes[i].name, "n%u", i);
-        snprintf(nodes[i].address, sizeof nodes[i].address, "10.0.0.%u", i + 1);
-    }
-    assert_int_equal(ring_create(&bench->ring, 77, 64, nodes, 3, &fault), STATUS_OK);
+    assert_int_equal(make_cluster(&bench->ring, 3), STATUS_OK);
     links_init(&bench->links, &bench->ring, 0, 1234);
     bench->links.ping_interval_ms = 200;
     bench->links.down_after_ms = 1000;
@@ -60,7 +51,7 @@ static struct op_welcome right_welcome(void)
 {
     return (struct op_welcome){.version_min = 1,
                                .version_max = MESSAGE_VERSION + 1,
-                               .cluster = 77,
+                               .cluster = CLUSTER,
                                .node = 2,
                                .actor = 5,
                                .software = bytes_of_text("1.0")};
@@ -110,7 +101,7 @@ TEST(a_welcome_of_somebody_else_does_not_bring_it_up_and_says_why)
     init(&bench);
     struct message_header header = right_header(&bench);
     struct op_welcome welcome = right_welcome();
-    welcome.cluster = 78;
+    welcome.cluster = CLUSTER + 1;
     assert_int_equal(links_on_welcome(&bench.links, 1, &header, &welcome), LINK_UNCHANGED);
     assert_int_equal(link_state(&bench.links.links[1]), LINK_OTHER_CLUSTER);
     welcome = right_welcome();

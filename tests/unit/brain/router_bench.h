@@ -5,10 +5,8 @@
 
 #include "dkv-router/router.h"
 
-#include "ring/ring_plan.h"
+#include "unit/brain/ring.h"
 #include "unit/unit.h"
-
-#include <stdio.h>
 
 enum { NODES = 3, CLIENT = 1 << 20, BOOT = 5 };
 
@@ -68,15 +66,9 @@ static inline void welcome(struct bench *bench, uint32_t store)
 
 static inline void init(struct bench *bench, unsigned up)
 {
-    struct ring_node nodes[NODES] = {0};
     struct fault fault;
     memset(bench, 0, sizeof *bench);
-    for (unsigned i = 0; i < NODES; i++) {
-        nodes[i] = (struct ring_node){.id = i + 1, .port = 7400, .weight = 100};
-        snprintf(nodes[i].name, sizeof nodes[i].name, "n%u", i);
-        snprintf(nodes[i].address, sizeof nodes[i].address, "10.0.0.%u", i + 1);
-    }
-    assert_int_equal(ring_create(&bench->ring, 1, 64, nodes, NODES, &fault), STATUS_OK);
+    assert_int_equal(make_cluster(&bench->ring, NODES), STATUS_OK);
     bench->now = (struct moment){1000, 1700000000000};
     uint8_t secret[SEAL_SECRET_SIZE] = {1};
     assert_int_equal(seals_add_own(&bench->seals, secret), STATUS_OK);

@@ -4,11 +4,9 @@
 #include "unit/unit.h"
 
 #include "dkv-store/store.h"
-#include "ring/ring_plan.h"
 #include "sim/memory_vfs.h"
+#include "unit/brain/ring.h"
 #include "wire/age.h"
-
-#include <stdio.h>
 
 enum { NODES = 4 };
 
@@ -53,15 +51,8 @@ static inline void bench_choose_key(struct bench *bench, int index, bool owned)
 
 static inline void bench_init(struct bench *bench)
 {
-    struct ring_node nodes[NODES] = {0};
-    struct fault fault;
     memset(bench, 0, sizeof *bench);
-    for (unsigned i = 0; i < NODES; i++) {
-        nodes[i] = (struct ring_node){.id = i + 1, .port = 7400, .weight = 100};
-        snprintf(nodes[i].name, sizeof nodes[i].name, "n%u", i);
-        snprintf(nodes[i].address, sizeof nodes[i].address, "10.0.0.%u", i + 1);
-    }
-    assert_int_equal(ring_create(&bench->ring, 1, 64, nodes, NODES, &fault), STATUS_OK);
+    assert_int_equal(make_cluster(&bench->ring, NODES), STATUS_OK);
     memory_vfs_init(&bench->disk);
     bench->now = (struct moment){1000, 1700000000000};
     bench->options = (struct store_options){.ring = &bench->ring,
