@@ -8,6 +8,8 @@
 #include "unit/brain/ring.h"
 #include "wire/age.h"
 
+#include <stdio.h>
+
 enum { NODES = 4 };
 
 // A store of a cluster of four, three of which own a key.
@@ -18,6 +20,7 @@ struct bench {
     struct store store;
     struct outbox outbox;
     struct moment now;
+    link_id link;          // of the router that tells it
     uint64_t age_ms;       // of what it is told
     uint32_t received_kib; // as its router says
     uint32_t other_ring;   // what its ring hash differs by
@@ -52,6 +55,7 @@ static inline void bench_choose_key(struct bench *bench, int index, bool owned)
 static inline void bench_init(struct bench *bench)
 {
     memset(bench, 0, sizeof *bench);
+    bench->link = 1;
     assert_int_equal(make_cluster(&bench->ring, NODES), STATUS_OK);
     memory_vfs_init(&bench->disk);
     bench->now = (struct moment){1000, 1700000000000};
@@ -100,8 +104,9 @@ static inline void bench_sync_log(struct bench *bench)
     }
 }
 
-static inline void bench_tell(struct bench *bench, enum message_type type, uint64_t epoch,
-                              uint32_t budget_ms, struct buf *body)
+// In the same turn: what it has said before is still in the outbox.
+static inline void bench_tell_more(struct bench *bench, enum message_type type, uint64_t epoch,
+                                   uint32_t budget_ms, struct buf *body)
 {
     struct buf message = {0};
     struct message_header header = {
@@ -115,11 +120,17 @@ static inline void bench_tell(struct bench *bench, enum message_type type, uint6
         .received_kib = bench->received_kib};
     message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
     buf_append(&message, buf_bytes(body));
-    struct arrival arrival = {.link = 1, .role = ROLE_PEER};
-    outbox_clear(&bench->outbox);
+    struct arrival arrival = {.link = bench->link, .role = ROLE_PEER};
     store_on_message(&bench->store, &arrival, buf_bytes(&message), bench->now, &bench->outbox);
     buf_release(&message);
     buf_release(body);
+}
+
+static inline void bench_tell(struct bench *bench, enum message_type type, uint64_t epoch,
+                              uint32_t budget_ms, struct buf *body)
+{
+    outbox_clear(&bench->outbox);
+    bench_tell_more(bench, type, epoch, budget_ms, body);
 }
 
 // The body of the i-th message of the outbox, which must have this type.

@@ -561,6 +561,42 @@ TEST(a_router_that_takes_no_answers_is_told_to_come_back_until_it_has)
     bench_release(&bench);
 }
 
+static void fetch_in_turn(struct bench *bench, link_id link)
+{
+    struct buf body = {0};
+    struct op_fetch op = {.keyspace = RING_DEFAULT_KEYSPACE, .key = bytes_of_text(bench->key)};
+    bench->link = link;
+    op_encode_fetch(&op, &body);
+    bench_tell_more(bench, MESSAGE_FETCH, bench->ring.epoch, 0, &body);
+}
+
+TEST(answers_to_one_router_make_no_other_come_back)
+{
+    enum { MOST = 16 << 20, SLOW = 2, OTHER = 3 };
+    struct bench bench;
+    char value[901];
+    uint64_t asked = 0;
+    bench_init(&bench);
+    memset(value, 'v', sizeof value - 1);
+    value[sizeof value - 1] = 0;
+    struct op_update update = bench_update_of(&bench, 1, value);
+    assert_int_equal(bench_update(&bench, &update).status, STATUS_OK);
+    outbox_clear(&bench.outbox);
+    while (!bench.store.counts.behind) { // within one turn
+        fetch_in_turn(&bench, SLOW);
+        assert_true(++asked < 2 * MOST / 900);
+    }
+    assert_true(asked > MOST / 2 / 900);
+    fetch_in_turn(&bench, OTHER);
+    assert_int_equal(bench.store.counts.behind, 1);
+    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    fetch_in_turn(&bench, OTHER); // and from then on
+    assert_int_equal(bench.store.counts.behind, 1);
+    fetch_in_turn(&bench, SLOW);
+    assert_int_equal(bench.store.counts.behind, 2);
+    bench_release(&bench);
+}
+
 TESTS(RUN(updated_leaves_at_once_and_durable_waits_for_the_log),
       RUN(a_disk_that_keeps_up_with_steady_writes_is_never_called_hanging),
       RUN(merged_waits_for_the_log_even_if_nothing_changed),
@@ -580,4 +616,5 @@ TESTS(RUN(updated_leaves_at_once_and_durable_waits_for_the_log),
       RUN(a_merge_that_meets_damage_ends_and_the_store_goes_on),
       RUN(acknowledgements_wait_while_the_engine_wants_writers_to),
       RUN(an_interval_between_syncs_is_kept),
-      RUN(a_router_that_takes_no_answers_is_told_to_come_back_until_it_has))
+      RUN(a_router_that_takes_no_answers_is_told_to_come_back_until_it_has),
+      RUN(answers_to_one_router_make_no_other_come_back))
