@@ -46,16 +46,18 @@ static void fail(struct router *router, struct flight *flight, enum status statu
     flights_remove(&router->flights, flight);
 }
 
-// Asks as many more owners as are missing to R.
+// Asks as many more owners as are missing to R, if there are so many.
 static void ask(struct router *router, struct flight *flight, struct outbox *outbox)
 {
+    if (!needs_met(&flight->scan.r, flight->scan.live | flight->scan.replied)) {
+        fail(router, flight, STATUS_UNAVAILABLE, outbox);
+        return;
+    }
     for (unsigned i = 0; i < flight->n; i++) {
         owner_mask busy = flight->scan.asked | flight->scan.replied;
         if ((flight->scan.live & owner_bit(i)) && needs_help_of(&flight->scan.r, busy, i))
             send_scan(router, flight, i, outbox);
     }
-    if (!needs_met(&flight->scan.r, flight->scan.asked | flight->scan.replied))
-        fail(router, flight, STATUS_UNAVAILABLE, outbox);
 }
 
 static struct flight *add_flight(struct router *router, const struct arrival *arrival,
