@@ -11,6 +11,7 @@
 #     eventually COMMAND...   until it succeeds, at most EVENTUALLY (10) seconds; no stdout
 #     fails_with CODE COMMAND...
 #     port_of n1, pid_of n1 store, stranger mode=flood PORT
+#     memory_begin, memory_look, memory_within MIB    what the daemons of n1 take meanwhile
 
 bats_require_minimum_version 1.5.0
 load /usr/lib/bats/bats-support/load
@@ -59,6 +60,38 @@ port_of() {
 
 pid_of() {
     grep -oE '^[0-9]+' "$CLUSTER/$1/run/dkv-$2.pid"
+}
+
+# What both daemons of n1 have from the system at most between memory_begin and the last of many
+# memory_look. memory_within says it, and fails if it is more than so many MiB above what they had.
+anonymous_kib() {
+    awk '/RssAnon/ { print $2 }' "/proc/$(pid_of n1 "$1")/status"
+}
+
+memory_begin() {
+    local name
+    declare -gA memory_before memory_most
+    for name in router store; do
+        memory_before[$name]=$(anonymous_kib $name)
+        memory_most[$name]=0
+    done
+}
+
+memory_look() {
+    local name now
+    for name in router store; do
+        now=$(anonymous_kib $name)
+        ((now <= memory_most[$name])) || memory_most[$name]=$now
+    done
+}
+
+memory_within() {
+    local name failed=0
+    for name in router store; do
+        echo "# $name: ${memory_before[$name]} KiB before, ${memory_most[$name]} KiB at most" >&3
+        ((memory_most[$name] <= memory_before[$name] + $1 * 1024)) || failed=1
+    done
+    return "$failed"
 }
 
 # stranger OPTION... PORT...: see stranger.pl

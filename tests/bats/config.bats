@@ -106,7 +106,7 @@ refuses() {
     cluster_up --nodes 1
     local conf=$CLUSTER/n1/dkv.conf daemon good
     good=$(cat "$conf")
-    hang_up() { kill -HUP "$(cut -d' ' -f1 "$CLUSTER/n1/run/$daemon.pid")"; }
+    hang_up() { kill -HUP "$(pid_of n1 "${daemon#dkv-}")"; }
     logged() { grep -qE -- "$1" "$CLUSTER/n1/log/$daemon.log"; }
     for daemon in dkv-store dkv-router; do
         echo "$good" >"$conf"

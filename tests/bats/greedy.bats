@@ -13,10 +13,6 @@ teardown_file() {
     cluster_down
 }
 
-anonymous_kib() {
-    awk '/RssAnon/ { print $2 }' "/proc/$(pid_of n1 "$1")/status"
-}
-
 # greedy OPTION... - see greedy.pl; asks n1 for the large value.
 greedy() {
     perl "$BATS_TEST_DIRNAME/greedy.pl" "$@" "$CLUSTER/n1/run/router.sock" large
@@ -29,31 +25,21 @@ silences() {
 
 # withstand LIMIT OPTION... - says what it costs, and fails if it is more than so many MiB.
 withstand() {
-    local limit=$1 name now greedy silences i=0
-    declare -A before peak
+    local limit=$1 greedy silences i=0
     shift
     silences=$(silences)
-    for name in router store; do
-        before[$name]=$(anonymous_kib $name)
-        peak[$name]=0
-    done
+    memory_begin
     greedy "$@" 3>&- &
     greedy=$!
     while kill -0 "$greedy" 2>/dev/null; do
-        for name in router store; do
-            now=$(anonymous_kib $name)
-            ((now <= peak[$name])) || peak[$name]=$now
-        done
+        memory_look
         i=$((i + 1))
         dkv put meanwhile "$i"
         assert_equal "$(dkv get meanwhile)" "$i"
         dkv get large | cmp - "$SANDBOX/value"
     done
     wait
-    for name in router store; do
-        echo "# $name: ${before[$name]} KiB before, ${peak[$name]} KiB at most" >&3
-        ((peak[$name] <= before[$name] + limit * 1024))
-    done
+    memory_within "$limit"
     assert_equal "$(silences)" "$silences"
 }
 

@@ -5,7 +5,7 @@ load cluster
 setup_file() {
     isolate
     cluster_up --nodes 3
-    PORT=$(sed -n 's/.*port = "\([0-9]*\)".*/\1/p' "$CLUSTER/n1/dkv.conf")
+    PORT=$(port_of n1)
     export PORT TCP=tcp://127.0.0.1:$PORT
 }
 
@@ -125,7 +125,7 @@ rss_kib() {
 @test "--plain: clients need no keys, the ports for nodes do" {
     local dir=$SANDBOX/plain port
     DKV_CLUSTER='' dkv local up --dir "$dir" --plain --nodes 3 >/dev/null
-    port=$(sed -n 's/.*port = "\([0-9]*\)".*/\1/p' "$dir/n1/dkv.conf")
+    port=$(CLUSTER=$dir port_of n1)
     dkv --cluster "tcp://127.0.0.1:$port" put plain v
     assert_equal "$(dkv --cluster "tcp://127.0.0.1:$port" get plain)" v
     run ! dkv --cluster "tcp://127.0.0.1:$((port + 1))" --timeout 500 get plain

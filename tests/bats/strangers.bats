@@ -13,10 +13,6 @@ teardown_file() {
     cluster_down
 }
 
-anonymous_kib() {
-    awk '/RssAnon/ { print $2 }' "/proc/$(pid_of n1 "$1")/status"
-}
-
 # Puts and gets for some seconds: "p50 and p99 in us" of the writes.
 measure() {
     dkv --quiet bench --clients 4 --seconds "${1:-3}" | awk '$1 == "write" { print $5, $6 }'
@@ -30,31 +26,21 @@ attack() {
 # withstand MODE [OPTION...] - says what an attack costs, and fails if it is more memory than
 # MOST_MIB.
 withstand() {
-    local name before peak now quiet loaded attacker pids most=$((${MOST_MIB:-32} * 1024))
-    declare -A before peak
+    local quiet loaded attacker pids
     pids=$(pid_of n1 router; pid_of n1 store)
     quiet=$(measure 2)
-    for name in router store; do
-        before[$name]=$(anonymous_kib $name)
-        peak[$name]=0
-    done
+    memory_begin
     attack "$@" seconds=4 >"$BATS_TEST_TMPDIR/attack" 3>&- &
     attacker=$!
     measure 3 >"$BATS_TEST_TMPDIR/loaded" 3>&- &
     while kill -0 "$attacker" 2>/dev/null; do
-        for name in router store; do
-            now=$(anonymous_kib $name)
-            ((now <= peak[$name])) || peak[$name]=$now
-        done
+        memory_look
         sleep 0.1
     done
     wait
     loaded=$(cat "$BATS_TEST_TMPDIR/loaded")
     echo "# $(cat "$BATS_TEST_TMPDIR/attack"); put p50, p99 us: $quiet before, $loaded meanwhile" >&3
-    for name in router store; do
-        echo "# $name: ${before[$name]} KiB before, ${peak[$name]} KiB at most" >&3
-        ((peak[$name] <= before[$name] + most))
-    done
+    memory_within "${MOST_MIB:-32}"
     assert_equal "$(pid_of n1 router; pid_of n1 store)" "$pids"
     dkv put after "$1"
     assert_equal "$(dkv get after)" "$1"
