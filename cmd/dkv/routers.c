@@ -5,8 +5,6 @@
 #include "ring/ring_text.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -17,33 +15,25 @@ enum {
     CONNECT_TCP_MS = 1500, // four round trips with CURVE
 };
 
-static bool is_loopback(const char *tcp)
+static enum status parse(struct router *router, struct bytes text, bool has_keys,
+                         struct fault *fault)
 {
-    const char *host = tcp + strlen("tcp://");
-    return !strncmp(host, "127.", 4) || !strncmp(host, "[::1]", 5) ||
-           !strncmp(host, "localhost:", 10);
-}
-
-static enum status check(struct router *router, struct bytes text, struct fault *fault)
-{
-    if (text.size >= ROUTER_SIZE_MAX)
-        return fault_set(fault, STATUS_INVALID, "an endpoint is longer than %d bytes",
-                         ROUTER_SIZE_MAX - 1);
+    struct endpoint endpoint;
+    if (text.size >= sizeof router->text)
+        return fault_set(fault, STATUS_INVALID, "an endpoint is longer than %zu bytes",
+                         sizeof router->text - 1);
     *router = (struct router){0};
     memcpy(router->text, text.data, text.size);
-    router->is_ipc = !strncmp(router->text, "ipc://", 6);
-    const char *address = router->text + 6;
-    if (router->is_ipc && *address && strlen(address) < sizeof((struct sockaddr_un *)0)->sun_path)
-        return STATUS_OK;
-    const char *port = strrchr(address, ':');
-    char *end = NULL;
-    if (!router->is_ipc && !strncmp(router->text, "tcp://", 6) && port && port > address) {
-        unsigned long number = strtoul(port + 1, &end, 10);
-        if (port[1] >= '0' && port[1] <= '9' && !*end && number > 0 && number < 65536)
-            return STATUS_OK;
-    }
-    return fault_set(fault, STATUS_INVALID,
-                     "'%s' is no endpoint; use ipc:///PATH or tcp://ADDRESS:PORT", router->text);
+    enum status status = endpoint_parse(router->text, &endpoint, fault);
+    if (status)
+        return status;
+    router->is_ipc = endpoint.ipc;
+    if (!endpoint.ipc && !endpoint.loopback && !has_keys)
+        return fault_set(fault, STATUS_INVALID,
+                         "%s needs keys, as all but 127.0.0.0/8 and [::1] do; give their "
+                         "directory with --key-dir",
+                         router->text);
+    return STATUS_OK;
 }
 
 // The key of the node that listens for clients at address and port.
@@ -52,9 +42,8 @@ static enum status find_in_ring(struct router *router, const struct ring *ring, 
 {
     for (uint32_t i = 0; i < ring->node_count; i++) {
         const struct ring_node *node = &ring->nodes[i];
-        char text[ROUTER_SIZE_MAX];
-        snprintf(text, sizeof text, "tcp://%s:%u", node->address, node->port);
-        if (strcmp(text, router->text))
+        char text[ENDPOINT_SIZE];
+        if (strcmp(endpoint_of_tcp(node->address, node->port, text), router->text))
             continue;
         memcpy(router->server_key, node->public_key, sizeof router->server_key);
         return STATUS_OK;
@@ -111,14 +100,10 @@ enum status routers_parse(struct routers *routers, const struct globals *globals
             return fault_set(fault, STATUS_INVALID, "more than %d endpoints", ROUTERS_MAX);
         struct router *router = &routers->items[routers->count];
         if (size) {
-            enum status status = check(router, bytes_of(at, size), fault);
+            enum status status = parse(router, bytes_of(at, size), globals->key_dir != NULL, fault);
             if (status)
                 return status;
             routers->count++;
-            if (!router->is_ipc && !globals->key_dir && !is_loopback(router->text))
-                return fault_set(fault, STATUS_INVALID,
-                                 "%s needs keys; give their directory with --key-dir",
-                                 router->text);
             needs_keys |= !router->is_ipc && globals->key_dir;
         }
         at += size + (at[size] == ',');

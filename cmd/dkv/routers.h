@@ -4,16 +4,17 @@
 // keys of the nodes are in KEY_DIR/cluster.pub, which is either the ring document of the
 // cluster (`dkv ring export`), in which a node is found by address and port, or the public
 // key file of a single node. Without a key directory tcp is possible on loopback
-// addresses alone, for clusters that run without CURVE.
+// addresses (numbers) alone, for clusters that run without CURVE.
 #pragma once
 
 #include "dkv/dkv.h"
+#include "net/endpoint.h"
 #include "net/net.h"
 
-enum { ROUTERS_MAX = 64, ROUTER_SIZE_MAX = 320 };
+enum { ROUTERS_MAX = 64 };
 
 struct router {
-    char text[ROUTER_SIZE_MAX];
+    char text[ENDPOINT_SIZE];
     char server_key[41]; // Z85, "" for ipc and plain tcp
     bool is_ipc;
 };

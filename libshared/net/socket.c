@@ -1,13 +1,11 @@
 #include "net/socket.h"
 
-#include "base/text.h"
+#include "net/endpoint.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -24,54 +22,6 @@ enum {
     CURVE_OVERHEAD_SIZE = 33,   // a frame on the wire is larger than its message
     CURVE_HANDSHAKE_SIZE = 512, // and no handshake command is larger than this
 };
-
-static bool is_loopback(const char *host, bool ipv6)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (ipv6)
-        return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-    return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
-}
-
-static enum status parse_ipc(const char *text, struct endpoint *endpoint, struct fault *fault)
-{
-    struct sockaddr_un address;
-    const char *path = text + strlen("ipc://");
-    if (!*path || *path == '@' || *path == '*')
-        return fault_set(fault, STATUS_INVALID, "%s: a path was expected behind ipc://", text);
-    if (strlen(path) >= sizeof address.sun_path)
-        return fault_set(fault, STATUS_INVALID, "%s: the path is longer than %zu bytes", text,
-                         sizeof address.sun_path - 1);
-    *endpoint = (struct endpoint){.ipc = true, .path = path};
-    return STATUS_OK;
-}
-
-enum status endpoint_parse(const char *text, struct endpoint *endpoint, struct fault *fault)
-{
-    if (!strncmp(text, "ipc://", 6))
-        return parse_ipc(text, endpoint, fault);
-    const char *begin = text + strlen("tcp://");
-    const char *colon = strrchr(text, ':');
-    if (strncmp(text, "tcp://", 6) || colon <= begin)
-        return fault_set(fault, STATUS_INVALID, "%s: not ipc://PATH or tcp://HOST:PORT", text);
-    uint64_t port;
-    if (text_parse_number(bytes_of_text(colon + 1), &port, NULL) || port == 0 || port > 65535)
-        return fault_set(fault, STATUS_INVALID, "%s: not a port number", text);
-    char host[256];
-    size_t size = (size_t)(colon - begin);
-    bool ipv6 = *begin == '[' && colon[-1] == ']' && size > 2;
-    if (ipv6) {
-        begin++;
-        size -= 2;
-    }
-    if (size >= sizeof host || (!ipv6 && memchr(begin, ':', size)))
-        return fault_set(fault, STATUS_INVALID, "%s: not a host and a port", text);
-    memcpy(host, begin, size);
-    host[size] = 0;
-    *endpoint = (struct endpoint){.ipv6 = ipv6, .loopback = is_loopback(host, ipv6)};
-    return STATUS_OK;
-}
 
 static void set(void *socket, int option, int value)
 {

@@ -25,17 +25,6 @@ struct door {
     enum role role_local; // of members of our group, or of everybody on the loopback
 };
 
-struct endpoint {
-    bool ipc;
-    bool ipv6;
-    bool loopback;    // tcp: a numeric loopback address
-    const char *path; // ipc: within the parsed text
-};
-
-// "ipc://PATH" or "tcp://HOST:PORT", HOST in brackets if it is IPv6; else INVALID.
-enum status endpoint_parse(const char *text, struct endpoint *endpoint,
-                           struct fault *fault) MUST_USE;
-
 // What the listener's door will be. REFUSED: plain on an address that is not loopback. An ipc
 // path in a directory that is open to ourselves alone has no role for others.
 enum status door_of(const struct net_listener *listener, struct door *door,

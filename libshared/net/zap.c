@@ -1,10 +1,10 @@
 #include "net/zap.h"
 
-#include <arpa/inet.h>
+#include "net/endpoint.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -94,17 +94,6 @@ static enum role role_of_user(const struct door *door, const char *address)
     return uid == 0 || uid == geteuid() ? ROLE_PEER : door->role_local;
 }
 
-static bool is_loopback_address(const char *address)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (!strncmp(address, "::ffff:", 7))
-        address += 7;
-    if (inet_pton(AF_INET, address, &v4) == 1)
-        return ntohl(v4.s_addr) >> 24 == 127;
-    return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 static const struct door *find_door(const struct zap *zap, const struct request *request)
 {
     char domain[ZAP_DOMAIN_SIZE];
@@ -159,7 +148,7 @@ static void admit(const struct zap *zap, const struct request *request, char use
     }
     if (is_frame(request, FRAME_MECHANISM, "NULL"))
         role = door->kind == DOOR_LOCAL       ? role_of_user(door, address)
-               : is_loopback_address(address) ? door->role_local
+               : address_is_loopback(address) ? door->role_local
                                               : ROLE_NONE;
     if (role != ROLE_NONE)
         snprintf(user, 64, "@%s", role_text(role));

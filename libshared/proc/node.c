@@ -1,5 +1,6 @@
 #include "proc/node.h"
 
+#include "net/endpoint.h"
 #include "os/owner.h"
 #include "proc/log.h"
 #include "proc/notify.h"
@@ -34,10 +35,7 @@ const char *node_ipc(const struct node *node, const char *rest, char endpoint[NO
 const char *node_tcp(const struct ring_node *ring_node, unsigned port_offset,
                      char endpoint[NODE_PATH_SIZE])
 {
-    bool is_ipv6 = strchr(ring_node->address, ':') != NULL;
-    snprintf(endpoint, NODE_PATH_SIZE, is_ipv6 ? "tcp://[%s]:%u" : "tcp://%s:%u",
-             ring_node->address, ring_node->port + port_offset);
-    return endpoint;
+    return endpoint_of_tcp(ring_node->address, ring_node->port + port_offset, endpoint);
 }
 
 // One line for each thing that is wrong; the first is kept.

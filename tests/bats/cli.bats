@@ -152,6 +152,19 @@ Try 'dkv status --help'."
     fails_with 2 dkv --cluster nonsense status
     fails_with 2 dkv --cluster tcp://10.0.0.1:7400 status
     assert_regex "$stderr" '--key-dir'
+    fails_with 2 dkv --cluster tcp://localhost:7400 status # who knows where that leads
+    assert_regex "$stderr" '--key-dir'
+    fails_with 2 dkv --cluster tcp://127.0.0.1:74000 status
+    fails_with 2 dkv --cluster tcp://::1:7400 status
+}
+
+@test "a node with an address of IPv6 is found in cluster.pub" {
+    dkv -q init "$SANDBOX/v6" --node v6 --address ::1 --port 7420
+    dkv ring init "$SANDBOX/v6/v6.node" >"$SANDBOX/v6/keys/cluster.pub"
+    fails_with 7 dkv --cluster 'tcp://[::1]:7420' --key-dir "$SANDBOX/v6/keys" get k
+    assert_regex "$stderr" '::1.*7420'
+    fails_with 2 dkv --cluster 'tcp://[::1]:7421' --key-dir "$SANDBOX/v6/keys" get k
+    assert_regex "$stderr" 'no node has the address'
 }
 
 @test "config --json has an object a line" {

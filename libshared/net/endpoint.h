@@ -1,0 +1,25 @@
+// endpoint.h - where somebody listens: "ipc:///run/dkv/router.sock", "tcp://10.0.0.1:7400".
+#pragma once
+
+#include "base/fault.h"
+
+#include <stdbool.h>
+
+enum { ENDPOINT_SIZE = 320 }; // bytes for the longest and its terminator
+
+struct endpoint {
+    bool ipc;
+    bool ipv6;
+    bool loopback;    // tcp: a numeric loopback address
+    const char *path; // ipc: within the parsed text
+};
+
+// "ipc://PATH" or "tcp://HOST:PORT", HOST in brackets if it is IPv6; else INVALID.
+enum status endpoint_parse(const char *text, struct endpoint *endpoint,
+                           struct fault *fault) MUST_USE;
+
+// "tcp://ADDRESS:PORT" into caller's memory, with brackets around an address of IPv6.
+const char *endpoint_of_tcp(const char *address, unsigned port, char endpoint[ENDPOINT_SIZE]);
+
+// A numeric address that no network leads to. Names are none, whatever they stand for.
+bool address_is_loopback(const char *address);
