@@ -68,6 +68,7 @@ static uint32_t find_host(struct crowd *crowd, const struct crowd_address *addre
             crowd->hosts = xrealloc(crowd->hosts, (place ? 2 * place : 1) * sizeof *crowd->hosts);
     } else {
         crowd->barred_count -= crowd->hosts[place].is_barred;
+        crowd->is_unbarred |= crowd->hosts[place].is_barred;
     }
     crowd->hosts[place] = (struct crowd_host){
         .address = *address, .credit_milli = credit_max(crowd), .credit_ms = now_ms};
@@ -76,7 +77,8 @@ static uint32_t find_host(struct crowd *crowd, const struct crowd_address *addre
 
 bool crowd_refresh(struct crowd *crowd, uint64_t now_ms)
 {
-    bool is_changed = false;
+    bool is_changed = crowd->is_unbarred;
+    crowd->is_unbarred = false;
     for (uint32_t i = 0; i < crowd->host_count; i++) {
         struct crowd_host *host = &crowd->hosts[i];
         refill(crowd, host, now_ms);

@@ -27,7 +27,8 @@ struct crowd_limits {
     uint32_t credit_per_s;
 };
 
-// IPv4 as ::ffff:a.b.c.d, of IPv6 the network (/64), a local user as its number.
+// IPv4 as ::ffff:a.b.c.d, of IPv6 the network (/64), or what stands for a local user and is
+// neither.
 struct crowd_address {
     uint8_t bytes[16];
 };
@@ -56,6 +57,7 @@ struct crowd {
     struct crowd_host *hosts;
     uint32_t host_count;
     uint32_t count, stranger_count, barred_count;
+    bool is_unbarred;       // an address was forgotten, and its bar with it
     int32_t oldest, newest; // strangers; -1 = none
 };
 

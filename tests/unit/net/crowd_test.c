@@ -149,10 +149,38 @@ TEST(addresses_that_owe_nothing_are_forgotten)
     crowd_release(&crowd);
 }
 
+// Comes and goes, and proves nothing.
+static void knock(struct crowd *crowd, uint8_t number, unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        enter(crowd, 5, number, 0);
+        crowd_leave(crowd, 5, 0);
+    }
+}
+
+TEST(a_bar_that_is_forgotten_for_want_of_room_is_a_change)
+{
+    struct crowd crowd;
+    crowd_init(&crowd, &limits);
+    uint8_t last = 2 * 20; // from here on others take its place
+    for (uint8_t i = 0; i <= last; i++)
+        knock(&crowd, i, 1);
+    knock(&crowd, last, 7);
+    assert_true(crowd_refresh(&crowd, 0));
+    assert_true(is_barred(&crowd, last));
+    assert_false(crowd_refresh(&crowd, 0));
+    knock(&crowd, last + 1, 1);
+    assert_false(is_barred(&crowd, last));
+    assert_true(crowd_refresh(&crowd, 0));
+    assert_false(crowd_refresh(&crowd, 0));
+    crowd_release(&crowd);
+}
+
 TESTS(RUN(honest_clients_pass_however_many_they_are),
       RUN(who_only_knocks_is_barred_until_a_quarter_of_its_credit_is_back),
       RUN(nobody_pays_for_another_address),
       RUN(of_too_many_strangers_the_oldest_of_the_address_with_most_goes),
       RUN(connections_are_bounded_by_address_and_in_all),
       RUN(a_number_that_is_used_again_is_another_connection),
-      RUN(addresses_that_owe_nothing_are_forgotten))
+      RUN(addresses_that_owe_nothing_are_forgotten),
+      RUN(a_bar_that_is_forgotten_for_want_of_room_is_a_change))
