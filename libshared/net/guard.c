@@ -26,6 +26,7 @@ enum {
     // Greeting 64, WELCOME 170, and an ERROR of 12: the most that a stranger is told. With a
     // READY it is 301 at least.
     TOLD_SIZE_MAX = 272,
+    USER_MARK = 0xff, // stands for a local user: in IPv6 it begins a group, never a peer
 };
 
 struct watch {
@@ -98,19 +99,19 @@ static struct crowd_address address_of(const union address *address)
 
 static struct crowd_address address_of_user(uid_t uid)
 {
-    struct crowd_address found = {{0}}; // ::uid, which comes over no network
+    struct crowd_address found = {{[0] = USER_MARK}};
     memcpy(found.bytes + 12, &uid, sizeof uid);
     return found;
 }
 
 static void format_address(const struct crowd_address *address, char *text, size_t size)
 {
-    static const uint8_t zeros[12];
+    static const uint8_t zeros[10];
     uid_t uid;
     memcpy(&uid, address->bytes + 12, sizeof uid);
-    if (!memcmp(address->bytes, zeros, sizeof zeros))
+    if (address->bytes[0] == USER_MARK)
         snprintf(text, size, "the local user %u", (unsigned)uid);
-    else if (!memcmp(address->bytes, zeros, 10))
+    else if (!memcmp(address->bytes, zeros, sizeof zeros) && address->bytes[10])
         inet_ntop(AF_INET, address->bytes + 12, text, (socklen_t)size);
     else
         inet_ntop(AF_INET6, address->bytes, text, (socklen_t)size);
@@ -118,13 +119,14 @@ static void format_address(const struct crowd_address *address, char *text, size
 
 // ---- shutting --------------------------------------------------------------------------
 
+// It is counted first: whoever sees the connection end may ask.
 static void shut(struct guard *guard, int fd, const struct crowd_address *address)
 {
-    shutdown(fd, SHUT_RDWR); // ENOTSOCK, ENOTCONN and EBADF are as good
     pthread_mutex_lock(&guard->mutex);
     guard->refusals.count++;
     format_address(address, guard->refusals.last, sizeof guard->refusals.last);
     pthread_mutex_unlock(&guard->mutex);
+    shutdown(fd, SHUT_RDWR); // ENOTSOCK, ENOTCONN and EBADF are as good
 }
 
 static void shut_guest(struct guard *guard, int fd)

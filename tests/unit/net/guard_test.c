@@ -19,14 +19,19 @@ static void *open_raw(void **context, const char *endpoint, const char *routing_
 // A connection of somebody who says what he likes, to the stage's listener.
 static int dial(const struct stage *stage)
 {
-    const char *port = strrchr(stage->endpoint, ':') + 1;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    address.sin_port = htons((uint16_t)atoi(port));
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    uint16_t port = htons((uint16_t)atoi(strrchr(stage->endpoint, ':') + 1));
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = port};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = port};
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    v6.sin6_addr = in6addr_loopback;
+    bool is_v6 = strchr(stage->endpoint, '[') != NULL;
+    int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
     struct timeval patience = {.tv_sec = 1};
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    return connect(fd, (struct sockaddr *)&address, sizeof address) ? -1 : fd;
+    int failed = is_v6 ? connect(fd, (struct sockaddr *)&v6, sizeof v6)
+                       : connect(fd, (struct sockaddr *)&v4, sizeof v4);
+    return failed ? -1 : fd;
 }
 
 static void greet(int fd)
@@ -49,22 +54,32 @@ static size_t push(int fd, size_t max)
     return size;
 }
 
-TEST(who_has_proved_nothing_is_shut_after_a_few_kilobytes)
+enum { HUGE_SIZE = 256 << 20 };
+
+// A server that takes huge messages, and a stranger who begins one. False if the machine has no
+// such address.
+static bool flood(struct stage *stage)
 {
-    enum { SIZE = 256 << 20 };
-    struct stage stage;
-    prepare(&stage, true);
-    struct net_options options = {.keys = stage.server_keys, .directory = {&stage.list, find}};
-    struct net_listener listener = listener_at(stage.endpoint);
-    listener.message_size_max = 2 * SIZE;
-    assert_int_equal(net_open(&stage.server, &options, NULL), STATUS_OK);
-    assert_int_equal(net_listen(stage.server, &listener, NULL), STATUS_OK);
-    int fd = dial(&stage);
+    struct net_options options = {.keys = stage->server_keys, .directory = {&stage->list, find}};
+    struct net_listener listener = listener_at(stage->endpoint);
+    listener.message_size_max = 2 * HUGE_SIZE;
+    assert_int_equal(net_open(&stage->server, &options, NULL), STATUS_OK);
+    if (net_listen(stage->server, &listener, NULL))
+        return false;
+    int fd = dial(stage);
     greet(fd);
     static const uint8_t frame[9] = {2, [5] = 0x1f}; // of 520 MiB
     assert_int_equal(send(fd, frame, sizeof frame, MSG_NOSIGNAL), sizeof frame);
-    assert_true(push(fd, SIZE) < SIZE);
+    assert_true(push(fd, HUGE_SIZE) < HUGE_SIZE);
     close(fd);
+    return true;
+}
+
+TEST(who_has_proved_nothing_is_shut_after_a_few_kilobytes)
+{
+    struct stage stage;
+    prepare(&stage, true);
+    assert_true(flood(&stage));
     struct net_refusals refusals = net_refusals(stage.server);
     assert_int_equal(refusals.shut, 1);
     assert_string_equal(refusals.crowder, "127.0.0.1");
@@ -73,6 +88,20 @@ TEST(who_has_proved_nothing_is_shut_after_a_few_kilobytes)
     assert_int_equal(send_soon(&stage, "hello", PATIENCE_MS), STATUS_OK);
     expect(&stage, stage.server, "hello", &arrival);
     end(&stage);
+}
+
+TEST(an_address_of_ipv6_is_not_taken_for_a_local_user)
+{
+    struct stage stage;
+    prepare(&stage, true);
+    snprintf(stage.endpoint, sizeof stage.endpoint, "tcp://[::1]:%u", free_port());
+    bool is_there = flood(&stage);
+    struct net_refusals refusals = net_refusals(stage.server);
+    if (is_there)
+        assert_string_equal(refusals.crowder, "::");
+    end(&stage);
+    if (!is_there)
+        skip();
 }
 
 TEST(a_client_may_send_a_large_message_at_once)
@@ -167,6 +196,7 @@ TEST(a_peer_that_chooses_its_routing_id_is_not_heard)
 }
 
 TESTS(RUN(who_has_proved_nothing_is_shut_after_a_few_kilobytes),
+      RUN(an_address_of_ipv6_is_not_taken_for_a_local_user),
       RUN(a_client_may_send_a_large_message_at_once),
       RUN(who_comes_again_and_again_without_a_key_is_not_taken_any_more),
       RUN(a_message_above_the_limit_never_arrives_and_others_still_do),
