@@ -185,13 +185,3 @@ struct request_id client_new_request_id(struct client *client)
 {
     return conversation_request_id(&client->conversation);
 }
-
-const char *client_endpoint(const struct client *client)
-{
-    return client->routers.items[client->conversation.current].text;
-}
-
-const struct op_welcome *client_welcome(const struct client *client)
-{
-    return client->conversation.is_welcome ? &client->conversation.welcome : NULL;
-}

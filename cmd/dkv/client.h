@@ -39,8 +39,3 @@ void client_run(struct client *client, int fd, int timeout_ms);
 void client_drain(struct client *client);
 
 struct request_id client_new_request_id(struct client *client);
-
-// The router in use, for messages: "tcp://127.0.0.1:7400". The last WELCOME, once there was one,
-// else NULL.
-const char *client_endpoint(const struct client *client);
-const struct op_welcome *client_welcome(const struct client *client);

@@ -290,13 +290,6 @@ ON_REPLY(scanned, MESSAGE_SCAN, scan, op->text)
 ON_REPLY(answer, MESSAGE_ASK, answer, (struct bytes){0})
 #undef ON_REPLY
 
-static void on_welcome(struct conversation *conversation, const struct op_welcome *op)
-{
-    conversation->welcome = *op;
-    conversation->welcome.software = (struct bytes){0}; // it was borrowed
-    conversation->is_welcome = true;
-}
-
 #define READ(name, take)                                                                           \
     {                                                                                              \
         struct op_##name op;                                                                       \
@@ -319,8 +312,6 @@ void conversation_on_message(struct conversation *conversation, uint32_t router,
         switch (header.type) {
         case MESSAGE_ERROR:
             READ(error, on_error(conversation, router, &op, now_ms))
-        case MESSAGE_WELCOME:
-            READ(welcome, on_welcome(conversation, &op))
         case MESSAGE_PUT_DONE:
             READ(put_done, note_void(conversation, router, &op);
                  on_put_done(conversation, router, &op, now_ms))
@@ -330,7 +321,7 @@ void conversation_on_message(struct conversation *conversation, uint32_t router,
             READ(scanned, on_scanned(conversation, router, &op, now_ms))
         case MESSAGE_ANSWER:
             READ(answer, on_answer(conversation, router, &op, now_ms))
-        default:
+        default: // of WELCOME and PONG the header says it all
             return;
         }
 }

@@ -47,10 +47,8 @@ struct conversation {
     struct pending pending;
     struct route routes[CONVERSATION_ROUTERS_MAX];
     uint32_t router_count;
-    uint32_t current; // where new requests go
-    bool is_known;    // a router was connected once
-    bool is_welcome;  // and said so
-    struct op_welcome welcome;
+    uint32_t current;  // where new requests go
+    bool is_known;     // a router was connected once
     uint64_t check_ms; // no deadline or pause ends before
 
     // The message that is to be sent.
