@@ -7,11 +7,12 @@
 // addresses (numbers) alone, for clusters that run without CURVE.
 #pragma once
 
+#include "client/conversation.h"
 #include "dkv/dkv.h"
 #include "net/endpoint.h"
 #include "net/net.h"
 
-enum { ROUTERS_MAX = 64 };
+enum { ROUTERS_MAX = CONVERSATION_ROUTERS_MAX };
 
 struct router {
     char text[ENDPOINT_SIZE];

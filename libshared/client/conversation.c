@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+_Static_assert(CONVERSATION_ROUTERS_MAX <= 64, "request.asked has a bit for each router");
+
 enum {
     PAUSE_FIRST_MS = 5,
     PAUSE_MAX_MS = 200,

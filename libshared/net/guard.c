@@ -18,7 +18,6 @@
 #include <zmq.h>
 
 enum {
-    DOORS_MAX = 16,
     LOOK_MS = 2,          // between looks at strangers
     BAR_MS = 100,         // and changes of bars, which cost the whole machine a moment
     STRANGER_SIZE = 4096, // what a handshake may take, several times over

@@ -105,7 +105,7 @@ enum status net_listen(struct net *net, const struct net_listener *options, stru
 {
     char domain[ZAP_DOMAIN_SIZE];
     struct listener listener = {0};
-    if (net->listener_count == LISTENERS_MAX)
+    if (net->listener_count == DOORS_MAX)
         return fault_set(fault, STATUS_TOO_LARGE, "%s: too many listeners", options->endpoint);
     enum status status = open_doorkeepers(net, fault);
     if (!status)

@@ -18,6 +18,8 @@ enum door_kind {
     DOOR_PLAIN, // tcp on a loopback address, nothing proved
 };
 
+enum { DOORS_MAX = 16 }; // of a net
+
 // What leads in: how, and who may. net/zap.h keeps one for each listener.
 struct door {
     enum door_kind kind;

@@ -8,8 +8,6 @@
 #include <poll.h>
 #include <zmq.h>
 
-enum { LISTENERS_MAX = ZAP_DOORS_MAX };
-
 struct listener {
     void *socket;
     struct door door;
@@ -47,7 +45,7 @@ struct net {
     struct zap zap;
     struct guard *guard;        // of the listeners; NULL without
     struct guard_refusals shut; // as last asked
-    struct listener listeners[LISTENERS_MAX];
+    struct listener listeners[DOORS_MAX];
     uint32_t listener_count;
     struct link *links; // by number
     uint32_t link_count;

@@ -51,7 +51,7 @@ void zap_close(struct zap *zap)
 
 void zap_add_door(struct zap *zap, const struct door *door, char domain[ZAP_DOMAIN_SIZE])
 {
-    assert(zap->door_count < ZAP_DOORS_MAX);
+    assert(zap->door_count < DOORS_MAX);
     snprintf(domain, ZAP_DOMAIN_SIZE, "dkv.%u", (unsigned)zap->door_count);
     zap->doors[zap->door_count++] = *door;
 }

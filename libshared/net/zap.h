@@ -11,13 +11,13 @@
 
 #include "net/guard.h"
 
-enum { ZAP_DOORS_MAX = 16, ZAP_DOMAIN_SIZE = 16 };
+enum { ZAP_DOMAIN_SIZE = 16 };
 
 struct zap {
     void *socket;
     struct net_directory directory;
     struct guard *guard; // is told whose keys were admitted
-    struct door doors[ZAP_DOORS_MAX];
+    struct door doors[DOORS_MAX];
     uint32_t door_count;
     bool is_shut; // nobody comes in any more: come back later
     uint64_t refused_count;
@@ -29,7 +29,7 @@ enum status zap_open(struct zap *zap, void *context, struct net_directory direct
 void zap_close(struct zap *zap); // may be repeated
 void zap_serve(struct zap *zap); // answers all that are waiting
 
-// One more door, there are at most ZAP_DOORS_MAX: the ZAP domain of its listener.
+// One more door, there are at most DOORS_MAX: the ZAP domain of its listener.
 void zap_add_door(struct zap *zap, const struct door *door, char domain[ZAP_DOMAIN_SIZE]);
 
 // What the holder of a User-Id may do, as things are now: NONE if nothing (any more).
