@@ -250,11 +250,6 @@ static bool is_record_of(struct router *router, const struct op_put *put)
     return !record_decode(&router->record, put->key, put->value) && !router->record.head;
 }
 
-static uint64_t least_ms(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static struct flight *add_flight(struct router *router, const struct arrival *arrival,
                                  const struct placing *placing, const struct op_put *put,
                                  uint64_t deadline_ms, struct moment now)

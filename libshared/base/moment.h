@@ -9,3 +9,9 @@ struct moment {
     uint64_t mono_ms; // monotonic, for deadlines
     uint64_t wall_ms; // wall clock since 1970, for hybrid clocks and expiry
 };
+
+// What comes first.
+static inline uint64_t least_ms(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}

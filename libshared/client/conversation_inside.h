@@ -3,12 +3,8 @@
 // conversation.c knows what a request is waiting for, conversation_step.c what leaves next.
 #pragma once
 
+#include "base/moment.h"
 #include "client/conversation.h"
-
-static inline uint64_t least_ms(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
 
 // The connection is of no use any more: its requests go to other routers.
 void conversation_lose(struct conversation *conversation, uint32_t router, enum status why,

@@ -252,9 +252,9 @@ static enum status think(struct daemon *daemon, struct moment now, struct fault 
     }
     if (brain->on_turn_end)
         brain->on_turn_end(brain->self, now, &daemon->outbox);
-    if (brain->tick_within_ms &&
-        now.mono_ms + brain->tick_within_ms(brain->self) < daemon->tick_due_ms)
-        daemon->tick_due_ms = now.mono_ms + brain->tick_within_ms(brain->self);
+    if (brain->tick_within_ms)
+        daemon->tick_due_ms =
+            least_ms(daemon->tick_due_ms, now.mono_ms + brain->tick_within_ms(brain->self));
     return STATUS_OK;
 }
 
@@ -336,11 +336,9 @@ static bool is_stopped(const struct daemon *daemon, uint64_t now_ms)
 static int wait_ms(const struct daemon *daemon)
 {
     uint64_t now_ms = clock_mono_ms();
-    uint64_t due_ms = daemon->tick_due_ms;
-    if (daemon->chore_due_ms < due_ms)
-        due_ms = daemon->chore_due_ms;
-    if (daemon->watchdog_ms && daemon->watchdog_due_ms < due_ms)
-        due_ms = daemon->watchdog_due_ms;
+    uint64_t due_ms = least_ms(daemon->tick_due_ms, daemon->chore_due_ms);
+    if (daemon->watchdog_ms)
+        due_ms = least_ms(due_ms, daemon->watchdog_due_ms);
     if (first_parcel(&daemon->unsent) || due_ms <= now_ms)
         return 0;
     return (int)(due_ms - now_ms);
@@ -357,10 +355,12 @@ static enum status listen_up_to(struct daemon *daemon, uint32_t count, struct fa
     return status ? status : net_self_test(daemon->net, fault);
 }
 
-// An address that is not ours, or taken, may be ours in a moment: the network comes up, a process
-// ends. What was refused stays so.
-static int exit_status_of(enum status status)
+// Says why the daemon does not start, and returns its exit status. An address that is not ours, or
+// taken, may be ours in a moment: the network comes up, a process ends. What was refused stays so.
+static int give_up(enum status status, const struct fault *fault)
 {
+    log_line(LOG_LEVEL_ERROR, "%s", fault->text);
+    notify_status(fault->text);
     return status == STATUS_INVALID || status == STATUS_REFUSED ? 2 : 1;
 }
 
@@ -373,11 +373,8 @@ static int become_ready(struct daemon *daemon, struct moment now)
         (brain->is_ready && !brain->is_ready(brain->self, now)))
         return 0;
     enum status status = listen_up_to(daemon, daemon->options->listener_count, &fault);
-    if (status) {
-        log_line(LOG_LEVEL_ERROR, "%s", fault.text);
-        notify_status(fault.text);
-        return exit_status_of(status);
-    }
+    if (status)
+        return give_up(status, &fault);
     daemon->is_ready = true;
     log_line(LOG_LEVEL_INFO, "ready; a stranger was refused on every tcp port");
     notify_send("READY=1");
@@ -444,11 +441,8 @@ int daemon_run(const struct daemon_options *options, const struct daemon_brain *
         .options = options, .brain = brain, .net = net, .watchdog_ms = notify_watchdog_ms()};
     struct fault fault = {0};
     enum status status = start(&daemon, &fault);
-    if (status) {
-        log_line(LOG_LEVEL_ERROR, "%s", fault.text);
-        notify_status(fault.text);
-        return exit_status_of(status);
-    }
+    if (status)
+        return give_up(status, &fault);
     int exit_status = turn_until_stopped(&daemon);
     if (exit_status == 0) {
         for (unsigned i = 0; i < brain->worker_count; i++)
