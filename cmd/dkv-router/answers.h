@@ -8,18 +8,18 @@
 //                         does not fit any more is BUSY instead
 //     at it for long      silence: even refusals pile up
 //
-// One answer, however large, may always be on its way. Together clients have a bound too; where
-// it is reached, each is left with an equal part. A client that is gone is not reported: when
-// room is short, the ones that were silent for longest are sent a PONG, one at a tick, and who
-// is not there any more is forgotten.
+// One answer, however large, may always be on its way; the contexts of an answer are not counted
+// beforehand. Together clients have a bound too; where it is reached, each is left with an equal
+// part. A client that is gone is not reported: when room is short, the ones that were silent for
+// longest are sent a PONG, one at a tick, and who is not there any more is forgotten.
 #pragma once
 
 #include "dkv-router/router.h"
 
 enum {
-    ANSWERS_UNREAD_MAX = 8 << 20,      // bytes, of one client
-    ANSWERS_UNREAD_ALL_MAX = 64 << 20, // of all
-    ANSWERS_REFUSED_MAX = 4096,        // as many as a client has operations in flight
+    ANSWERS_UNREAD_MAX = 8 << 20,            // bytes, of one client
+    ANSWERS_UNREAD_ALL_MAX = 64 << 20,       // of all
+    ANSWERS_REFUSED_MAX = FLIGHTS_SHARE_MAX, // all that a client may have in flight
 };
 
 #define ANSWER_FUNCTION(name)                                                                      \

@@ -94,8 +94,7 @@ static struct flight_share *find_share(const struct flights *flights, link_id cl
 
 static bool has_share_left(const struct flight_share *share, size_t size)
 {
-    return share->count < FLIGHTS_MAX / FLIGHTS_SHARES &&
-           share->held_size + size <= FLIGHTS_SIZE_MAX / FLIGHTS_SHARES;
+    return share->count < FLIGHTS_SHARE_MAX && share->held_size + size <= FLIGHTS_SHARE_SIZE_MAX;
 }
 
 static struct flight_share *add_to_share(struct flights *flights, link_id client, size_t size)
@@ -174,7 +173,7 @@ bool flights_hold(struct flights *flights, struct flight *flight, size_t more)
     struct flight_share *share = flight->share;
     bool is_alone = share->count == 1;
     if (flights->held_size + more > FLIGHTS_SIZE_MAX ||
-        (!is_alone && share->held_size + more > FLIGHTS_SIZE_MAX / FLIGHTS_SHARES))
+        (!is_alone && share->held_size + more > FLIGHTS_SHARE_SIZE_MAX))
         return false;
     flight->held_size += more;
     share->held_size += more;

@@ -19,6 +19,8 @@ enum {
     FLIGHTS_MAX = 16384,
     FLIGHTS_SIZE_MAX = 128 << 20, // bytes of keys, values and replies held
     FLIGHTS_SHARES = 4,           // one client has at most so much of both
+    FLIGHTS_SHARE_MAX = FLIGHTS_MAX / FLIGHTS_SHARES,
+    FLIGHTS_SHARE_SIZE_MAX = FLIGHTS_SIZE_MAX / FLIGHTS_SHARES,
     FLIGHTS_TICK_MS = 8,
     FLIGHTS_WHEEL_SIZE = 1024,
     FLIGHT_LINGER_MS = 10, // between the client's deadline and ours, so that ours comes first

@@ -8,7 +8,7 @@
 #include "ring/ring_text.h"
 
 enum {
-    CREDIT_OPS = FLIGHTS_MAX / FLIGHTS_SHARES,
+    CREDIT_OPS = FLIGHTS_SHARE_MAX,
     CREDIT_KIB = ANSWERS_UNREAD_MAX / 1024,
     GET_P99_FIRST_US = 20000,
     IDLE_AFTER_MS = 2000,
@@ -191,20 +191,37 @@ static enum status take_request(struct router *router, const struct arrival *arr
     }
 }
 
+// True if the client must read what waits for it before it is answered; it was told so, as long as
+// that is of any use. What has a small answer is not held up so soon.
+static bool must_read(struct router *router, const struct arrival *arrival, struct reader body,
+                      bool is_small, struct outbox *outbox)
+{
+    enum status status = answers_admit(router, arrival->link);
+    if (!status || (status == STATUS_BUSY && is_small))
+        return false;
+    router->counts.unread++;
+    if (status == STATUS_BUSY)
+        refuse(router, arrival, body, STATUS_BUSY, "read the answers that wait", outbox);
+    return true;
+}
+
+// A client's message that is none.
+static void on_garbage(struct router *router, const struct arrival *arrival, struct outbox *outbox)
+{
+    struct reader nothing = {0};
+    if (!must_read(router, arrival, nothing, false, outbox))
+        refuse(router, arrival, nothing, STATUS_INVALID, "not a message of this version", outbox);
+}
+
 // True if a client's message is not to be obeyed; what is to be said about that was said.
 static bool turn_away(struct router *router, const struct arrival *arrival,
                       const struct message_header *header, struct reader body, struct moment now,
                       struct outbox *outbox)
 {
-    meters_taken(&router->meters, arrival->link, header);
-    enum status status = answers_admit(router, arrival->link);
     bool is_small = header->type == MESSAGE_HELLO || header->type == MESSAGE_PING;
-    if (status == STATUS_LATE || (status && !is_small)) {
-        router->counts.unread++;
-        if (status == STATUS_BUSY)
-            refuse(router, arrival, body, STATUS_BUSY, "read the answers that wait", outbox);
+    meters_taken(&router->meters, arrival->link, header);
+    if (must_read(router, arrival, body, is_small, outbox))
         return true;
-    }
     if (!role_allows(arrival->role, (enum message_type)header->type, false)) {
         router->counts.refused++;
         refuse(router, arrival, body, STATUS_NOT_AUTHORISED, "the key's role does not allow this",
@@ -226,8 +243,7 @@ void router_on_message(struct router *router, const struct arrival *arrival, str
     uint32_t number = router->options.number(arrival->link);
     if (message_header_decode(&header, message, &body)) {
         if (number == UINT32_MAX)
-            refuse(router, arrival, (struct reader){0}, STATUS_INVALID,
-                   "not a message of this version", outbox);
+            on_garbage(router, arrival, outbox);
         return;
     }
     if (number != UINT32_MAX) {

@@ -46,6 +46,15 @@ static void fail(struct router *router, struct flight *flight, enum status statu
     flights_remove(&router->flights, flight);
 }
 
+// It has nothing to do with R; the client may come again.
+static void put_off(struct router *router, struct flight *flight, const char *why,
+                    struct outbox *outbox)
+{
+    router->counts.busy++;
+    answer(router, flight, STATUS_BUSY, NULL, (struct bytes){0}, bytes_of_text(why), outbox);
+    flights_remove(&router->flights, flight);
+}
+
 // Asks as many more owners as are missing to R, if there are so many.
 static void ask(struct router *router, struct flight *flight, struct outbox *outbox)
 {
@@ -146,7 +155,6 @@ static void make_contexts(struct router *router, const struct flight *flight,
 {
     struct buf *out = &router->encoded;
     struct reader items = reader_of(buf_bytes(&page->items));
-    buf_clear(out);
     for (uint32_t i = 0; i < page->item_count; i++) {
         struct bytes key = reader_short(&items);
         bool is_damaged = record_decode(&router->record, key, reader_sized(&items));
@@ -158,6 +166,16 @@ static void make_contexts(struct router *router, const struct flight *flight,
         context_encode(&router->context, router->keyring.seals, flight->keyspace, key, out);
         store_u32(out->data + begun, (uint32_t)(out->size - begun - 4));
     }
+}
+
+static void answer_page(struct router *router, struct flight *flight, const struct page *page,
+                        struct outbox *outbox)
+{
+    buf_clear(&router->encoded);
+    if (flight->flags & SCAN_WANT_CONTEXT)
+        make_contexts(router, flight, page);
+    answer(router, flight, STATUS_OK, page, buf_bytes(&router->encoded), (struct bytes){0}, outbox);
+    flights_remove(&router->flights, flight);
 }
 
 static void finish(struct router *router, struct flight *flight, struct outbox *outbox)
@@ -178,21 +196,12 @@ static void finish(struct router *router, struct flight *flight, struct outbox *
     enum status status =
         page_join(&page, sources, count, ring_keyspace(router->ring, flight->keyspace),
                   &router->joined, &router->record);
-    buf_clear(&router->encoded);
-    if (!status && (flight->flags & SCAN_WANT_CONTEXT))
-        make_contexts(router, flight, &page);
-    if (status) {
+    if (status)
         fail(router, flight, STATUS_CORRUPT, outbox);
-    } else if (!answers_fit(router, flight->client, page.items.size + router->encoded.size)) {
-        router->counts.busy++;
-        answer(router, flight, STATUS_BUSY, NULL, (struct bytes){0},
-               bytes_of_text("read the answers that wait"), outbox);
-        flights_remove(&router->flights, flight);
-    } else {
-        answer(router, flight, STATUS_OK, &page, buf_bytes(&router->encoded), (struct bytes){0},
-               outbox);
-        flights_remove(&router->flights, flight);
-    }
+    else if (!answers_fit(router, flight->client, page.items.size))
+        put_off(router, flight, "read the answers that wait", outbox);
+    else
+        answer_page(router, flight, &page, outbox);
     page_release(&page);
 }
 
@@ -209,9 +218,8 @@ enum status scans_on_scanned(struct router *router, uint32_t node, struct reader
         router->counts.late++;
         return STATUS_OK;
     }
-    if (scanned.status == STATUS_BUSY) { // the store waits for us; the client may come again
-        router->counts.busy++;
-        fail(router, flight, STATUS_BUSY, outbox);
+    if (scanned.status == STATUS_BUSY) { // the store waits for us
+        put_off(router, flight, "too much in flight", outbox);
         return STATUS_OK;
     }
     if (scanned.status) {

@@ -546,6 +546,33 @@ TEST(even_refusals_end_for_who_reads_none)
     release(&bench);
 }
 
+static void say_garbage(struct bench *bench, link_id client)
+{
+    struct arrival arrival = {.link = client, .role = ROLE_CLIENT};
+    outbox_clear(&bench->outbox);
+    router_on_message(&bench->router, &arrival, bytes_of_text("garbage"), bench->now,
+                      &bench->outbox);
+}
+
+TEST(garbage_is_answered_only_as_far_as_anything_else)
+{
+    struct bench bench;
+    struct reader body;
+    init(&bench, 3);
+    say_garbage(&bench, CLIENT);
+    assert_true(said(&bench, CLIENT, MESSAGE_ERROR, &body));
+    assert_int_equal(get_large(&bench, CLIENT, 0, 2 * ANSWERS_UNREAD_MAX), STATUS_OK);
+    for (unsigned i = 0; i < ANSWERS_REFUSED_MAX; i++) {
+        say_garbage(&bench, CLIENT);
+        assert_true(said(&bench, CLIENT, MESSAGE_ERROR, &body));
+    }
+    say_garbage(&bench, CLIENT);
+    assert_int_equal(bench.outbox.count, 0);
+    say_garbage(&bench, CLIENT + 1); // another one
+    assert_int_equal(bench.outbox.count, 1);
+    release(&bench);
+}
+
 TEST(clients_that_are_gone_are_found_out_when_room_is_short)
 {
     enum { GONE = 40 };
@@ -592,6 +619,28 @@ TEST(a_store_that_waits_for_its_router_makes_the_client_come_again)
     release(&bench);
 }
 
+TEST(a_scan_that_a_store_is_too_busy_for_does_not_speak_of_R)
+{
+    struct bench bench;
+    struct buf body = {0};
+    struct reader reader;
+    struct op_scanned scanned;
+    uint64_t id = 0;
+    init(&bench, 3);
+    op_encode_scan(&(struct op_scan){.id = 7, .level = 2, .size_max = 1000}, &body);
+    tell(&bench, CLIENT, MESSAGE_SCAN, &body);
+    int store = asked(&bench, MESSAGE_SCAN_LOCAL, &id);
+    assert_true(store >= 0);
+    op_encode_scanned(&(struct op_scanned){.id = id, .status = STATUS_BUSY}, &body);
+    tell(&bench, (link_id)store, MESSAGE_SCANNED_LOCAL, &body);
+    assert_true(said(&bench, CLIENT, MESSAGE_SCANNED, &reader));
+    assert_int_equal(op_decode_scanned(&scanned, &reader), STATUS_OK);
+    assert_int_equal(scanned.status, STATUS_BUSY);
+    assert_true(bytes_equal(scanned.text, bytes_of_text("too much in flight")));
+    assert_int_equal(bench.router.flights.count, 0);
+    release(&bench);
+}
+
 TESTS(RUN(a_put_is_written_when_two_of_three_have_it_durably),
       RUN(a_put_without_enough_owners_is_refused_before_anything_is_sent),
       RUN(a_put_whose_coordinator_is_lost_is_indeterminate),
@@ -611,6 +660,8 @@ TESTS(RUN(a_put_is_written_when_two_of_three_have_it_durably),
       RUN(a_value_above_the_bound_goes_alone),
       RUN(reads_begin_only_as_far_as_their_answers_are_expected_to_fit),
       RUN(even_refusals_end_for_who_reads_none),
+      RUN(garbage_is_answered_only_as_far_as_anything_else),
       RUN(clients_that_are_gone_are_found_out_when_room_is_short),
       RUN(an_answer_that_was_not_queued_is_not_unread),
-      RUN(a_store_that_waits_for_its_router_makes_the_client_come_again))
+      RUN(a_store_that_waits_for_its_router_makes_the_client_come_again),
+      RUN(a_scan_that_a_store_is_too_busy_for_does_not_speak_of_R))
