@@ -1,5 +1,7 @@
 #include "net/accept.h"
 
+#include "net/ration.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +50,8 @@ int accept_or_turn_away(int fd, struct sockaddr *address, socklen_t *size,
 int accept_or_turn_away(int fd, struct sockaddr *address, socklen_t *size, int flags)
 {
     int taken = take(fd, address, size, flags);
+    if (taken >= 0)
+        ration_on_accepted(taken);
     return taken >= 0 || (errno != EMFILE && errno != ENFILE) ? taken : turn_away(fd);
 }
 

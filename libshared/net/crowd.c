@@ -208,11 +208,6 @@ void crowd_leave(struct crowd *crowd, int guest, uint32_t door)
         remove_guest(crowd, it);
 }
 
-int crowd_next_stranger(const struct crowd *crowd, int guest)
-{
-    return guest < 0 ? crowd->oldest : crowd->guests[guest].newer;
-}
-
 int crowd_surplus(const struct crowd *crowd)
 {
     if (crowd->stranger_count <= crowd->limits.strangers_max)

@@ -79,10 +79,6 @@ void crowd_admit(struct crowd *crowd, const struct crowd_address *address, uint6
 // that has the most of them. -1 if nobody must.
 int crowd_surplus(const struct crowd *crowd);
 
-// Strangers in the order of arrival: the first after `guest`, or of all if it is -1; -1 at
-// the end.
-int crowd_next_stranger(const struct crowd *crowd, int guest);
-
 // Brings credit up to date. True if the set of barred addresses changed since it was last called.
 bool crowd_refresh(struct crowd *crowd, uint64_t now_ms);
 

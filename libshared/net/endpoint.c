@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
 bool address_is_loopback(const char *address)
@@ -52,8 +53,24 @@ enum status endpoint_parse(const char *text, struct endpoint *endpoint, struct f
         return fault_set(fault, STATUS_INVALID, "%s: not a host and a port", text);
     memcpy(host, begin, size);
     host[size] = 0;
-    *endpoint = (struct endpoint){.ipv6 = ipv6, .loopback = address_is_loopback(host)};
+    *endpoint = (struct endpoint){
+        .ipv6 = ipv6, .loopback = address_is_loopback(host), .port = (uint16_t)port};
     return STATUS_OK;
+}
+
+uint16_t endpoint_port_of(int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.any.sa_family = AF_UNSPEC};
+    socklen_t size = sizeof address;
+    if (getsockname(fd, &address.any, &size))
+        return 0;
+    if (address.any.sa_family == AF_INET)
+        return ntohs(address.v4.sin_port);
+    return address.any.sa_family == AF_INET6 ? ntohs(address.v6.sin6_port) : 0;
 }
 
 const char *endpoint_of_tcp(const char *address, unsigned port, char endpoint[ENDPOINT_SIZE])

@@ -4,6 +4,7 @@
 #include "base/fault.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { ENDPOINT_SIZE = 320 }; // bytes for the longest and its terminator
 
@@ -11,6 +12,7 @@ struct endpoint {
     bool ipc;
     bool ipv6;
     bool loopback;    // tcp: a numeric loopback address
+    uint16_t port;    // tcp
     const char *path; // ipc: within the parsed text
 };
 
@@ -20,6 +22,9 @@ enum status endpoint_parse(const char *text, struct endpoint *endpoint,
 
 // "tcp://ADDRESS:PORT" into caller's memory, with brackets around an address of IPv6.
 const char *endpoint_of_tcp(const char *address, unsigned port, char endpoint[ENDPOINT_SIZE]);
+
+// The port of our end of a connection, 0 if that is not tcp.
+uint16_t endpoint_port_of(int fd);
 
 // A numeric address that no network leads to. Names are none, whatever they stand for.
 bool address_is_loopback(const char *address);

@@ -2,6 +2,8 @@
 
 #include "base/xalloc.h"
 #include "net/bar.h"
+#include "net/endpoint.h"
+#include "net/ration.h"
 #include "os/clock.h"
 
 #include <arpa/inet.h>
@@ -18,9 +20,7 @@
 #include <zmq.h>
 
 enum {
-    LOOK_MS = 2,          // between looks at strangers
-    BAR_MS = 100,         // and changes of bars, which cost the whole machine a moment
-    STRANGER_SIZE = 4096, // what a handshake may take, several times over
+    BAR_MS = 100, // between changes of bars, which cost the whole machine a moment
     // Greeting 64, WELCOME 170, and an ERROR of 12: the most that a stranger is told. With a
     // READY it is 301 at least.
     TOLD_SIZE_MAX = 272,
@@ -31,8 +31,8 @@ struct watch {
     void *listener;
     void *monitor;
     enum door_kind kind;
-    int fd;        // that listens, -1 = not yet
-    uint16_t port; // of tcp
+    int fd;                    // that listens, -1 = not yet
+    struct ration_door ration; // of tcp
 };
 
 union address {
@@ -69,16 +69,14 @@ static bool find_peer(int fd, union address *address)
     return !getpeername(fd, &address->any, &size);
 }
 
-// The port of our end, 0 if it is not tcp.
-static uint16_t port_of(int fd)
+// A client sends nothing more than a handshake before it has our READY, and acknowledges that with
+// what it sends then.
+static bool has_proved(int fd)
 {
-    union address address = {0};
-    socklen_t size = sizeof address;
-    if (getsockname(fd, &address.any, &size))
-        return 0;
-    if (address.any.sa_family == AF_INET)
-        return ntohs(address.v4.sin_port);
-    return address.any.sa_family == AF_INET6 ? ntohs(address.v6.sin6_port) : 0;
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) &&
+           info.tcpi_bytes_acked > TOLD_SIZE_MAX;
 }
 
 static struct crowd_address address_of(const union address *address)
@@ -138,6 +136,21 @@ static void shut_guest(struct guard *guard, int fd)
     crowd_leave(&guard->crowd, fd, guard->crowd.guests[fd].door);
 }
 
+// Who has sent more than a handshake takes and was not told enough has no key. On a thread of the
+// library.
+static bool may_go_on(void *context, int fd)
+{
+    struct guard *guard = context;
+    union address peer;
+    if (has_proved(fd))
+        return true;
+    if (find_peer(fd, &peer)) {
+        struct crowd_address address = address_of(&peer);
+        shut(guard, fd, &address);
+    }
+    return false;
+}
+
 // ---- what the monitors say -------------------------------------------------------------
 
 static void remember_address(struct guard *guard, int fd, const union address *address)
@@ -155,7 +168,7 @@ static void on_accepted_tcp(struct guard *guard, uint32_t door, int fd)
 {
     const struct watch *watch = &guard->watches[door];
     union address peer;
-    if (port_of(fd) != watch->port || !find_peer(fd, &peer))
+    if (endpoint_port_of(fd) != watch->ration.port || !find_peer(fd, &peer))
         return; // it is gone already
     struct crowd_address address = address_of(&peer);
     bool is_stranger = watch->kind == DOOR_CURVE;
@@ -184,7 +197,6 @@ static void on_event(struct guard *guard, uint32_t door, int event, int fd)
     bool is_ipc = watch->kind == DOOR_LOCAL;
     if (event == ZMQ_EVENT_LISTENING) {
         watch->fd = fd;
-        watch->port = is_ipc ? 0 : port_of(fd);
     } else if (event == ZMQ_EVENT_ACCEPTED && is_ipc) {
         on_accepted_ipc(guard, door, fd);
     } else if (event == ZMQ_EVENT_ACCEPTED) {
@@ -215,29 +227,15 @@ static void read_admitted(struct guard *guard)
 
 // ---- the thread ------------------------------------------------------------------------
 
-// Both figures are of one moment, and a client sends nothing more before it has our READY: so who
-// has sent too much and was not told enough has no key.
-static void look_at(struct guard *guard, int fd)
+// Nobody says who has proved a key; so who would have to go is looked at first.
+static void shut_surplus(struct guard *guard)
 {
-    struct tcp_info info = {0};
-    socklen_t size = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size))
-        return; // closed; the monitor will say so
-    if (info.tcpi_bytes_acked > TOLD_SIZE_MAX)
-        crowd_prove(&guard->crowd, fd);
-    else if (info.tcpi_bytes_received > STRANGER_SIZE)
-        shut_guest(guard, fd);
-}
-
-static void look_at_strangers(struct guard *guard)
-{
-    for (int fd = crowd_next_stranger(&guard->crowd, -1); fd >= 0;) {
-        int next = crowd_next_stranger(&guard->crowd, fd);
-        look_at(guard, fd);
-        fd = next;
+    for (int fd; (fd = crowd_surplus(&guard->crowd)) >= 0;) {
+        if (has_proved(fd))
+            crowd_prove(&guard->crowd, fd);
+        else
+            shut_guest(guard, fd);
     }
-    for (int fd; (fd = crowd_surplus(&guard->crowd)) >= 0;)
-        shut_guest(guard, fd);
 }
 
 static void set_bars(struct guard *guard, uint64_t now_ms)
@@ -264,14 +262,11 @@ static void *watch_all(void *context)
         zmq_getsockopt(guard->watches[i].monitor, ZMQ_FD, &items[1 + i].fd, &size);
     }
     do {
+        read_admitted(guard); // before who comes next needs the credit
         read_monitors(guard);
-        read_admitted(guard);
-        look_at_strangers(guard);
+        shut_surplus(guard);
         set_bars(guard, clock_mono_ms());
-        int wait_ms = guard->crowd.stranger_count ? LOOK_MS
-                      : guard->crowd.barred_count ? BAR_MS
-                                                  : -1;
-        poll(items, 1 + guard->watch_count, wait_ms);
+        poll(items, 1 + guard->watch_count, guard->crowd.barred_count ? BAR_MS : -1);
     } while (!items[0].revents);
     return NULL;
 }
@@ -311,7 +306,7 @@ struct guard *guard_open(void *context, const struct crowd_limits *limits)
     return guard;
 }
 
-enum status guard_watch(struct guard *guard, void *listener, enum door_kind kind,
+enum status guard_watch(struct guard *guard, void *listener, const struct door *door,
                         struct fault *fault)
 {
     if (guard->watch_count == DOORS_MAX)
@@ -327,8 +322,14 @@ enum status guard_watch(struct guard *guard, void *listener, enum door_kind kind
     void *monitor = monitor_open(guard->context, listener, name, events);
     if (!monitor)
         return fault_set(fault, STATUS_IO, "no monitor: %s", zmq_strerror(errno));
-    guard->watches[guard->watch_count++] =
-        (struct watch){.listener = listener, .monitor = monitor, .kind = kind, .fd = -1};
+    struct watch *watch = &guard->watches[guard->watch_count++];
+    *watch = (struct watch){.listener = listener,
+                            .monitor = monitor,
+                            .kind = door->kind,
+                            .fd = -1,
+                            .ration = {door->port, may_go_on, guard, NULL}};
+    if (door->kind == DOOR_CURVE)
+        ration_open(&watch->ration);
     return start(guard, fault);
 }
 
@@ -337,8 +338,10 @@ void guard_close(struct guard *guard)
 {
     if (!guard)
         return;
-    for (uint32_t i = 0; i < guard->watch_count; i++)
+    for (uint32_t i = 0; i < guard->watch_count; i++) {
         zmq_socket_monitor(guard->watches[i].listener, NULL, 0);
+        ration_shut(&guard->watches[i].ration);
+    }
     stop(guard);
     for (uint32_t i = 0; i < guard->watch_count; i++)
         zmq_close(guard->watches[i].monitor);

@@ -3,6 +3,7 @@
 #include "base/endian.h"
 #include "base/xalloc.h"
 #include "net/accept.h"
+#include "net/ration.h"
 #include "net/zap.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
@@ -96,6 +97,8 @@ static enum status open_doorkeepers(struct net *net, struct fault *fault)
     if (!net->guard)
         net->guard = guard_open(net->context, &limits);
     enum status status = accept_prepare(fault);
+    if (!status)
+        status = ration_prepare(fault);
     if (status || net->zap.socket)
         return status;
     return zap_open(&net->zap, net->context, net->options.directory, net->guard, fault);
@@ -117,7 +120,7 @@ enum status net_listen(struct net *net, const struct net_listener *options, stru
                                 &listener.socket, fault);
     if (status)
         return status;
-    status = guard_watch(net->guard, listener.socket, listener.door.kind, fault);
+    status = guard_watch(net->guard, listener.socket, &listener.door, fault);
     if (!status)
         status = socket_bind(listener.socket, options, &listener.door, fault);
     listener.endpoint = xstrdup(options->endpoint);

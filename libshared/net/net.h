@@ -11,7 +11,7 @@
 // is dropped. A key that is no longer allowed is refused from the next message on.
 //
 // Who has not proved a key costs next to nothing, however often and fast it comes: a
-// thread watches over the handshakes (net/guard.h). Connections are bounded, so that half
+// guard watches over the handshakes (net/guard.h). Connections are bounded, so that half
 // of the descriptors that the process may have are left for everything else.
 //
 // Success of a send means queued, nothing more. No ZMTP heartbeats: liveness is PING and

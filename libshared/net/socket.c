@@ -109,6 +109,7 @@ enum status door_of(const struct net_listener *listener, struct door *door, stru
     *door = (struct door){.kind = endpoint.ipc      ? DOOR_LOCAL
                                   : listener->plain ? DOOR_PLAIN
                                                     : DOOR_CURVE,
+                          .port = endpoint.port,
                           .role_least = listener->role_least,
                           .role_local = listener->role_local};
     if (door->kind == DOOR_LOCAL && !is_open_to_group(endpoint.path))

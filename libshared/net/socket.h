@@ -23,6 +23,7 @@ enum { DOORS_MAX = 16 }; // of a net
 // What leads in: how, and who may. net/zap.h keeps one for each listener.
 struct door {
     enum door_kind kind;
+    uint16_t port;        // of tcp
     enum role role_least; // of keys
     enum role role_local; // of members of our group, or of everybody on the loopback
 };

@@ -23,8 +23,7 @@ attack() {
     stranger mode="$1" count=500 from=127.0.0.66 "${@:2}" "$PORT" $((PORT + 1)) $((PORT + 2))
 }
 
-# withstand MODE [OPTION...] - says what an attack costs, and fails if it is more memory than
-# MOST_MIB.
+# withstand MODE [OPTION...] - says what an attack costs, and fails if it is more than 32 MiB.
 withstand() {
     local quiet loaded attacker pids
     pids=$(pid_of n1 router; pid_of n1 store)
@@ -40,7 +39,7 @@ withstand() {
     wait
     loaded=$(cat "$BATS_TEST_TMPDIR/loaded")
     echo "# $(cat "$BATS_TEST_TMPDIR/attack"); put p50, p99 us: $quiet before, $loaded meanwhile" >&3
-    memory_within "${MOST_MIB:-32}"
+    memory_within 32
     assert_equal "$(pid_of n1 router; pid_of n1 store)" "$pids"
     dkv put after "$1"
     assert_equal "$(dkv get after)" "$1"
@@ -54,9 +53,9 @@ withstand() {
     withstand flood size=1000000
 }
 
-# Each address has a share of its own. (Without a bound it is more than 500 MiB.)
+# Each address has a share of its own.
 @test "frames of 30 MiB, from many addresses" {
-    MOST_MIB=64 withstand flood spread=50
+    withstand flood spread=50
 }
 
 @test "handshakes that the server has to work on" {

@@ -21,6 +21,7 @@ TEST(an_endpoint_is_a_path_or_a_host_and_a_port)
     assert_false(endpoint.ipc || endpoint.ipv6 || endpoint.loopback);
     assert_int_equal(parse("tcp://[fd00::1]:7400", &endpoint), STATUS_OK);
     assert_true(endpoint.ipv6);
+    assert_int_equal(endpoint.port, 7400);
 }
 
 TEST(what_is_no_endpoint_is_refused)

@@ -1,6 +1,7 @@
 // What those cost who prove nothing, say too much, or what our own sockets never say.
 #include "unit/net/stage.h"
 
+#include <sys/resource.h>
 #include <zmq.h>
 
 // A peer that does what our own sockets never do.
@@ -16,8 +17,9 @@ static void *open_raw(void **context, const char *endpoint, const char *routing_
     return socket;
 }
 
-// A connection of somebody who says what he likes, to the stage's listener.
-static int dial(const struct stage *stage)
+// A connection of somebody who says what he likes, to the stage's listener; over IPv4 from
+// 127.0.0.`from`.
+static int dial_from(const struct stage *stage, uint8_t from)
 {
     uint16_t port = htons((uint16_t)atoi(strrchr(stage->endpoint, ':') + 1));
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = port};
@@ -26,12 +28,23 @@ static int dial(const struct stage *stage)
     v6.sin6_addr = in6addr_loopback;
     bool is_v6 = strchr(stage->endpoint, '[') != NULL;
     int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in here = {.sin_family = AF_INET};
+    here.sin_addr.s_addr = htonl(0x7f000000u + from);
+    if (!is_v6 && bind(fd, (struct sockaddr *)&here, sizeof here)) {
+        close(fd);
+        return -1;
+    }
     struct timeval patience = {.tv_sec = 1};
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     int failed = is_v6 ? connect(fd, (struct sockaddr *)&v6, sizeof v6)
                        : connect(fd, (struct sockaddr *)&v4, sizeof v4);
     return failed ? -1 : fd;
+}
+
+static int dial(const struct stage *stage)
+{
+    return dial_from(stage, 1);
 }
 
 static void greet(int fd)
@@ -146,6 +159,36 @@ TEST(who_comes_again_and_again_without_a_key_is_not_taken_any_more)
     end(&stage);
 }
 
+// Nobody tells the guard who has proved a key.
+TEST(who_has_proved_a_key_stays_when_strangers_are_too_many)
+{
+    enum { COUNT = 440, ADDRESSES = 8 };
+    struct rlimit files = {2048, 2048};
+    setrlimit(RLIMIT_NOFILE, &files);
+    int fds[COUNT];
+    struct arrival arrival;
+    struct stage stage;
+    prepare(&stage, true);
+    open_server(&stage, false);
+    open_client(&stage, false);
+    assert_int_equal(send_soon(&stage, "before", PATIENCE_MS), STATUS_OK);
+    expect(&stage, stage.server, "before", &arrival);
+    for (unsigned i = 0; i < COUNT; i++) // of 127.0.0.1, where the client is, the most
+        fds[i] = dial_from(&stage, (uint8_t)(i < 100 ? 1 : 2 + i % ADDRESSES));
+    uint64_t deadline_ms = clock_mono_ms() + PATIENCE_MS;
+    while (!net_refusals(stage.server).shut && clock_mono_ms() < deadline_ms)
+        serve(&stage);
+    assert_true(net_refusals(stage.server).shut > 0);
+    uint32_t number;
+    expect_silence(&stage, stage.server);
+    assert_false(net_next_lost(stage.client, &number));
+    assert_int_equal(send_soon(&stage, "after", PATIENCE_MS), STATUS_OK);
+    expect(&stage, stage.server, "after", &arrival);
+    for (unsigned i = 0; i < COUNT; i++)
+        close(fds[i]);
+    end(&stage);
+}
+
 TEST(a_message_above_the_limit_never_arrives_and_others_still_do)
 {
     static char large[2 * SIZE_MAX_TEST];
@@ -199,6 +242,7 @@ TESTS(RUN(who_has_proved_nothing_is_shut_after_a_few_kilobytes),
       RUN(an_address_of_ipv6_is_not_taken_for_a_local_user),
       RUN(a_client_may_send_a_large_message_at_once),
       RUN(who_comes_again_and_again_without_a_key_is_not_taken_any_more),
+      RUN(who_has_proved_a_key_stays_when_strangers_are_too_many),
       RUN(a_message_above_the_limit_never_arrives_and_others_still_do),
       RUN(a_message_of_several_frames_is_dropped_whole),
       RUN(a_peer_that_chooses_its_routing_id_is_not_heard))
