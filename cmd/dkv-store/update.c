@@ -11,14 +11,21 @@ static bool decode_context(struct store *store, const struct place *place, struc
                              !replica_is_forged(store, place, &store->context));
 }
 
+static bool next_request(struct reader *list, struct request_id *request)
+{
+    if (reader_left(list) < sizeof *request)
+        return false;
+    memcpy(request->bytes, reader_bytes(list, sizeof *request).data, sizeof *request);
+    return true;
+}
+
 // Two tries of one request may both have been obeyed. Whoever has seen one has seen the write:
 // the context covers what became of its requests here, too.
 static void widen_context(struct store *store, struct bytes seen)
 {
     struct reader list = reader_of(seen);
     struct request_id request;
-    while (reader_left(&list) >= sizeof request) {
-        memcpy(request.bytes, reader_bytes(&list, sizeof request).data, sizeof request);
+    while (next_request(&list, &request)) {
         for (uint32_t i = 0; i < store->local.count; i++) {
             struct dot dot = store->local.siblings[i].dot;
             if (request_id_equal(&store->local.siblings[i].request, &request))
@@ -81,6 +88,18 @@ static enum status repeat(struct store *store, struct op_updated *updated)
     return STATUS_OK;
 }
 
+// What became of its requests elsewhere nobody here knows: it is superseded wherever it is met.
+static void add_seen(struct store *store, struct bytes seen, const struct record *result)
+{
+    struct reader list = reader_of(seen);
+    struct request_id request;
+    while (next_request(&list, &request)) {
+        if (!record_find_request(result, &request) &&
+            !superseded_list_has(&store->superseded, &request))
+            superseded_list_add(&store->superseded, (struct superseded){.request = request});
+    }
+}
+
 // What the write superseded, for owners that never had it.
 static void tell_superseded(struct store *store, struct op_updated *updated)
 {
@@ -129,6 +148,7 @@ static void apply(struct store *store, const struct place *place, const struct o
         apply_context(store, update);
     record_update(record, write, held);
     superseded_list_keep(&store->superseded, record);
+    add_seen(store, update->seen, record);
     tell_superseded(store, updated);
     superseded_settle(store, place, record);
     buf_clear(&store->encoded);

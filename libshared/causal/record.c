@@ -419,8 +419,17 @@ void superseded_list_keep(struct superseded_list *list, const struct record *res
     uint32_t kept = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         struct dot dot = list->items[i].dot;
-        if (clock_covers(&result->clock, dot) && !record_find_dot(result, dot))
+        if (!dot.counter || (clock_covers(&result->clock, dot) && !record_find_dot(result, dot)))
             list->items[kept++] = list->items[i];
     }
     list->count = kept;
+}
+
+bool superseded_list_has(const struct superseded_list *list, const struct request_id *request)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (request_id_equal(&list->items[i].request, request))
+            return true;
+    }
+    return false;
 }

@@ -158,7 +158,7 @@ bool record_has_value(const struct record *record); // expired ones count, too
 // A write that a record covers and does not show, with the request it came from: what a record
 // does not tell.
 struct superseded {
-    struct dot dot;
+    struct dot dot; // counter 0: not known
     struct request_id request;
 };
 
@@ -173,5 +173,7 @@ void superseded_list_add(struct superseded_list *list, struct superseded superse
 
 // Adds what the record shows, since it may be superseded by what happens next ...
 void superseded_list_add_shown(struct superseded_list *list, const struct record *record);
-// ... and keeps what is: what the result of that covers and does not show.
+// ... and keeps what is: what the result of that covers and does not show; and what has no dot.
 void superseded_list_keep(struct superseded_list *list, const struct record *result);
+
+bool superseded_list_has(const struct superseded_list *list, const struct request_id *request);

@@ -222,6 +222,47 @@ TEST(who_has_seen_one_try_of_a_write_replaces_what_another_one_left_here)
     bench_release(&bench);
 }
 
+// A write that another owner alone has, as its second dot: the context names the first one.
+TEST(what_a_context_has_seen_is_superseded_where_its_coordinator_never_had_it)
+{
+    struct bench bench;
+    struct record record = {0};
+    struct clock context = {0};
+    struct buf encoded = {0}, requests = {0};
+    struct superseded told;
+    bench_init(&bench);
+    struct op_update seen = bench_update_of(&bench, 3, "seen");
+    struct op_update next = bench_update_of(&bench, 4, "next");
+    clock_add(&context, (struct interval){7, 1, 1});
+    clock_encode(&context, &encoded);
+    next.flags = UPDATE_KEEP_SIBLINGS;
+    next.context = buf_bytes(&encoded);
+    next.seen = bytes_of(seen.request.bytes, sizeof seen.request.bytes);
+    struct op_updated updated = bench_update(&bench, &next);
+    buf_set(&requests, updated.requests);
+    struct reader list = reader_of(buf_bytes(&requests));
+    assert_true(superseded_next(&list, &told));
+    assert_true(request_id_equal(&told.request, &seen.request));
+    assert_int_equal(told.dot.counter, 0);
+    assert_false(superseded_next(&list, &told));
+    assert_int_equal(find(&bench, &seen, 1).state, FIND_SUPERSEDED); // here it is known from now on
+    // And there, where it is live.
+    bench_choose_key(&bench, bench.store.node_index, true);
+    seen = bench_update_of(&bench, 3, "seen");
+    bench_update(&bench, &seen);
+    make_foreign(&record, (struct dot){7, 2}, 9);
+    record.siblings[0].hlc = UINT64_MAX / 2;
+    validate(&bench, &record, (struct dot){0}, buf_bytes(&requests));
+    bench_fetch(&bench, &record);
+    assert_int_equal(record.count, 1);
+    assert_true(bytes_equal(record.siblings[0].value, bytes_of_text("foreign")));
+    clock_release(&context);
+    buf_release(&encoded);
+    buf_release(&requests);
+    record_release(&record);
+    bench_release(&bench);
+}
+
 TEST(what_a_merged_write_superseded_goes_here_as_well_if_another_try_made_it)
 {
     struct bench bench;
@@ -502,6 +543,7 @@ TESTS(RUN(an_update_is_obeyed_only_while_it_is_young),
       RUN(a_second_dot_covers_what_its_context_says_and_is_minted_once),
       RUN(the_id_of_a_superseded_write_that_never_came_here_is_known_from_its_superseder),
       RUN(who_has_seen_one_try_of_a_write_replaces_what_another_one_left_here),
+      RUN(what_a_context_has_seen_is_superseded_where_its_coordinator_never_had_it),
       RUN(what_a_merged_write_superseded_goes_here_as_well_if_another_try_made_it),
       RUN(of_writes_whose_tries_superseded_one_another_the_greater_one_stays),
       RUN(another_try_of_a_superseded_write_goes_also_if_it_comes_with_its_superseder),
