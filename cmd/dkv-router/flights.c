@@ -195,7 +195,7 @@ size_t flights_expected(const struct flights *flights, link_id client)
 
 struct flight *flights_find(struct flights *flights, uint64_t id)
 {
-    uint32_t slot = (uint32_t)(id & ~FLIGHT_SECOND_ROUND);
+    uint32_t slot = (uint32_t)(id & ~(FLIGHT_SECOND_ROUND | FLIGHT_ATTEMPT));
     if (slot >= flights->slot_count)
         return NULL;
     struct flight *flight = flights->slots[slot];

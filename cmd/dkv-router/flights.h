@@ -140,8 +140,10 @@ struct flight *flights_find(struct flights *flights, uint64_t id); // NULL if it
 struct flight *flights_find_of(struct flights *flights, uint64_t id, enum flight_kind kind,
                                uint32_t node, unsigned *owner);
 
-// Besides the slot an id has room for one bit of the caller's, which flights_find() passes over.
-#define FLIGHT_SECOND_ROUND ((uint64_t)1 << 31)
+// Besides the slot an id has room for three bits of the caller's, which flights_find() passes over.
+#define FLIGHT_SECOND_ROUND  ((uint64_t)1 << 31)
+#define FLIGHT_ATTEMPT_SHIFT 29
+#define FLIGHT_ATTEMPT       ((uint64_t)3 << FLIGHT_ATTEMPT_SHIFT)
 
 // The index of the node among the flight's owners, -1 if it is none.
 int flight_owner(const struct flight *flight, uint32_t node);

@@ -83,7 +83,7 @@ static void send_update(struct router *router, struct flight *flight, unsigned o
                         struct moment now, struct outbox *outbox)
 {
     struct op_update update = {
-        .id = round_id(flight),
+        .id = round_id(flight) | (uint64_t)flight->put.attempt << FLIGHT_ATTEMPT_SHIFT,
         .request = flight->request,
         .flags = update_flags(flight),
         .keyspace = flight->keyspace,
@@ -166,7 +166,7 @@ static void take_step(struct router *router, struct flight *flight, struct put_s
             send_merge(router, flight, owner, &minted, outbox);
     }
     if (step.update >= 0) {
-        router->counts.again += flight->put.again && !flight->put.late_count;
+        router->counts.again += flight->put.again && !flight->put.attempt;
         send_update(router, flight, (unsigned)step.update, now, outbox);
     }
     if (step.wait && flight->wait_until_ms <= now.mono_ms) {
@@ -449,6 +449,20 @@ static bool join_clock(struct router *router, struct bytes encoded, struct clock
     return true;
 }
 
+static struct put_step take_updated(struct router *router, struct flight *flight, uint8_t owner,
+                                    const struct op_updated *updated)
+{
+    enum put_conflict conflict = PUT_ALONE;
+    if (updated->status)
+        return put_on_refused(&flight->put, owner,
+                              (updated->id & FLIGHT_ATTEMPT) >> FLIGHT_ATTEMPT_SHIFT,
+                              (enum status)updated->status);
+    raise(&flight->hlc, updated->hlc);
+    if (!look_into(router, flight, updated->dot, updated->record, &conflict))
+        return put_on_failed(&flight->put, owner); // it exists
+    return put_on_updated(&flight->put, owner, conflict);
+}
+
 enum status puts_on_updated(struct router *router, uint32_t node, struct reader *body,
                             struct moment now, struct outbox *outbox)
 {
@@ -459,13 +473,11 @@ enum status puts_on_updated(struct router *router, uint32_t node, struct reader 
     struct flight *flight = find(router, updated.id, node, &owner, now);
     if (!flight)
         return STATUS_OK;
-    enum put_conflict conflict = PUT_ALONE;
-    raise(&flight->hlc, updated.hlc);
-    bool is_damaged =
-        !updated.status && !look_into(router, flight, updated.dot, updated.record, &conflict);
-    struct put_step step = is_damaged ? put_on_failed(&flight->put, (uint8_t)owner) // it exists
-                                      : put_on_updated(&flight->put, (uint8_t)owner,
-                                                       (enum status)updated.status, conflict);
+    if (!put_awaits_updated(&flight->put, (uint8_t)owner)) {
+        router->counts.late++;
+        return STATUS_OK;
+    }
+    struct put_step step = take_updated(router, flight, (uint8_t)owner, &updated);
     take_step(router, flight, step, (struct minted){updated.record, updated.requests}, now, outbox);
     return STATUS_OK;
 }

@@ -2,8 +2,6 @@
 
 #include <assert.h>
 
-enum { LATE_MAX = 3 }; // UPDATEs to one owner: the link's clocks may have been out of date
-
 static owner_mask all(const struct put *put)
 {
     return (owner_mask)(owner_bit(put->n) - 1);
@@ -75,7 +73,7 @@ static struct put_step start_updating(struct put *put)
     struct put_step step = nothing();
     put->coordinator = (int8_t)__builtin_ctz(able);
     put->phase = PUT_UPDATING;
-    put->late_count = 0;
+    put->attempt = 0;
     put->sent = true;
     step.update = put->coordinator;
     return step;
@@ -147,7 +145,7 @@ static struct put_step start_again(struct put *put)
     struct put_step step = nothing();
     put->again = true;
     put->phase = PUT_UPDATING;
-    put->late_count = 0;
+    put->attempt = 0;
     put->acked = put->merging = put->early = 0;
     step.update = put->coordinator;
     return step;
@@ -224,11 +222,20 @@ static bool is_final(enum status status)
            status == STATUS_REFUSED || status == STATUS_STALE;
 }
 
-// An explicit no: this owner wrote nothing.
-static struct put_step take_refusal(struct put *put, uint8_t owner, enum status status)
+bool put_awaits_updated(const struct put *put, uint8_t owner)
 {
-    if (status == STATUS_LATE && ++put->late_count < LATE_MAX && !put->is_over)
+    return put->phase == PUT_UPDATING && owner == put->coordinator;
+}
+
+// Each UPDATE is sent when the one before was refused: what is left to hear of is the last.
+struct put_step put_on_refused(struct put *put, uint8_t owner, uint8_t attempt, enum status status)
+{
+    if (!put_awaits_updated(put, owner) || attempt != put->attempt)
+        return nothing();
+    if (status == STATUS_LATE && attempt + 1 < PUT_ATTEMPTS_MAX && !put->is_over) {
+        put->attempt++;
         return (struct put_step){.update = (int8_t)owner};
+    }
     if (put->again)
         return give_up(put, STATUS_INDETERMINATE); // the first dot is there
     put->sent = false;
@@ -237,13 +244,10 @@ static struct put_step take_refusal(struct put *put, uint8_t owner, enum status 
     return is_final(status) ? give_up(put, status) : start_updating(put);
 }
 
-struct put_step put_on_updated(struct put *put, uint8_t owner, enum status status,
-                               enum put_conflict conflict)
+struct put_step put_on_updated(struct put *put, uint8_t owner, enum put_conflict conflict)
 {
-    if (put->phase != PUT_UPDATING || owner != put->coordinator)
+    if (!put_awaits_updated(put, owner))
         return nothing();
-    if (status)
-        return take_refusal(put, owner, status);
     put->acked |= put->early & owner_bit(owner);
     put->merging = (owner_mask)(owner_bit(owner) & ~put->early); // its DURABLE
     hear(put, owner, conflict);

@@ -69,7 +69,7 @@ struct put {
     bool sent;         // an UPDATE or MERGE may have left: never again "not written"
     bool maybe_before; // a retry: the same holds, whatever the owners say
     bool answered;
-    uint8_t late_count; // times that the coordinator found the UPDATE too old
+    uint8_t attempt;    // UPDATEs that were sent to the coordinator before the last one
     uint8_t refusal;    // enum status of the last owner that refused, OK = none
     owner_mask live;    // still worth asking
     owner_mask refused; // refused to coordinate
@@ -86,6 +86,8 @@ static inline bool put_is_validating(const struct put *put)
 {
     return put->validate && !put->again;
 }
+
+enum { PUT_ATTEMPTS_MAX = 3 }; // UPDATEs to one owner: the link's clocks may have been out of date
 
 struct put_step {
     owner_mask find;  // send FIND to these
@@ -115,9 +117,13 @@ struct put_step put_on_found(struct put *put, uint8_t owner, enum status status,
                              enum put_conflict conflict);
 // The try before this one can mint no more.
 struct put_step put_on_waited(struct put *put);
-// UPDATED with its status. OK: the record is the one to merge.
-struct put_step put_on_updated(struct put *put, uint8_t owner, enum status status,
-                               enum put_conflict conflict);
+// Whether it is the coordinator's turn to say what became of UPDATE. Nobody else's word counts.
+bool put_awaits_updated(const struct put *put, uint8_t owner);
+// UPDATED: the record is the one to merge.
+struct put_step put_on_updated(struct put *put, uint8_t owner, enum put_conflict conflict);
+// The UPDATE of this attempt was refused: one that came too late may be sent again, as the next
+// attempt. A refusal that comes twice says nothing of a later one.
+struct put_step put_on_refused(struct put *put, uint8_t owner, uint8_t attempt, enum status status);
 // DURABLE with its status.
 struct put_step put_on_durable(struct put *put, uint8_t owner, enum status status);
 // MERGED with its status.

@@ -54,7 +54,6 @@ static void expect_one(struct stage *run, uint32_t key, const struct act *act, c
     bool has_twin;
     bool is_one = sees_one(run, key, act, &has_twin);
     if (is_one && has_twin) { // all owners have met it now
-        world_sometimes(&run->world, SOMETIMES_TWIN, true);
         stage_wait_ms(run, 1000);
         is_one = sees_one(run, key, act, &has_twin) && !has_twin;
     }

@@ -43,7 +43,6 @@
     POINT(BUSY, "a store refused a write because flushes were behind")                             \
     POINT(SLOW, "a router called a store slow because its disk hung")                              \
     POINT(PAUSED, "a process stood still")                                                         \
-    POINT(TWIN, "another try of a superseded write was read once")                                 \
     POINT(FORGOTTEN, "a process stood still longer than stores remember requests")                 \
     POINT(PARTITION, "the network was cut")                                                        \
     POINT(ONE_WAY, "the network was cut one way")                                                  \

@@ -220,6 +220,29 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
     release(&bench);
 }
 
+TEST(a_dot_of_who_does_not_coordinate_is_not_that_of_the_write)
+{
+    struct bench bench;
+    struct reader body;
+    struct op_put_done done;
+    uint64_t id = 0;
+    init(&bench, 3);
+    put(&bench, 0);
+    uint32_t first = (uint32_t)asked(&bench, MESSAGE_UPDATE, &id), other = (first + 1) % NODES;
+    updated(&bench, other, id, (struct dot){8, 1}, (struct dot){4, 2});
+    assert_int_equal(bench.outbox.count, 0);
+    assert_int_equal(bench.router.counts.late, 1);
+    updated(&bench, first, id, (struct dot){9, 1}, (struct dot){4, 2});
+    updated(&bench, other, id, (struct dot){8, 1}, (struct dot){4, 2});
+    durable(&bench, first, id);
+    merged(&bench, other, &(struct op_merged){.id = id});
+    assert_true(said(&bench, CLIENT, MESSAGE_PUT_DONE, &body));
+    assert_int_equal(op_decode_put_done(&done, &body), STATUS_OK);
+    assert_int_equal(done.status, STATUS_OK);
+    assert_true(dot_equal(done.dot, (struct dot){9, 1}));
+    release(&bench);
+}
+
 TEST(a_put_that_waited_beyond_its_budget_is_not_begun)
 {
     struct bench bench;
@@ -647,6 +670,7 @@ TESTS(RUN(a_put_is_written_when_two_of_three_have_it_durably),
       RUN(a_new_life_of_a_store_ends_what_the_old_one_was_asked),
       RUN(a_repeated_put_asks_every_owner_for_its_first_try),
       RUN(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers_just_that),
+      RUN(a_dot_of_who_does_not_coordinate_is_not_that_of_the_write),
       RUN(a_put_that_waited_beyond_its_budget_is_not_begun),
       RUN(a_retry_that_misses_an_owner_waits_until_the_try_before_is_over),
       RUN(a_get_is_answered_when_two_of_three_replied),

@@ -19,7 +19,7 @@ static struct put merging(void)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
+    put_on_updated(&put, 0, PUT_ALONE);
     return put;
 }
 
@@ -37,12 +37,12 @@ TEST(what_was_minted_goes_to_all_other_live_owners)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    struct put_step step = put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
+    struct put_step step = put_on_updated(&put, 0, PUT_ALONE);
     assert_int_equal(step.merge, 6);
     assert_false(step.answer);
     start.live = 3;
     put_start(&put, &start);
-    assert_int_equal(put_on_updated(&put, 0, STATUS_OK, PUT_ALONE).merge, 2);
+    assert_int_equal(put_on_updated(&put, 0, PUT_ALONE).merge, 2);
 }
 
 TEST(w_durable_acknowledgements_make_it_written)
@@ -103,7 +103,7 @@ TEST(an_explicit_refusal_sends_it_to_the_next_owner)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    struct put_step step = put_on_updated(&put, 0, STATUS_DISK_FULL, PUT_ALONE);
+    struct put_step step = put_on_refused(&put, 0, put.attempt, STATUS_DISK_FULL);
     assert_int_equal(step.update, 1);
     assert_false(step.answer);
 }
@@ -113,9 +113,9 @@ TEST(a_refusal_by_every_owner_is_the_answer)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    put_on_updated(&put, 0, STATUS_DISK_FULL, PUT_ALONE);
-    put_on_updated(&put, 1, STATUS_DISK_FULL, PUT_ALONE);
-    expect_answer(put_on_updated(&put, 2, STATUS_DISK_FULL, PUT_ALONE), STATUS_DISK_FULL);
+    put_on_refused(&put, 0, put.attempt, STATUS_DISK_FULL);
+    put_on_refused(&put, 1, put.attempt, STATUS_DISK_FULL);
+    expect_answer(put_on_refused(&put, 2, put.attempt, STATUS_DISK_FULL), STATUS_DISK_FULL);
 }
 
 TEST(an_owner_that_cannot_read_its_disk_is_one_that_is_not_there)
@@ -125,9 +125,9 @@ TEST(an_owner_that_cannot_read_its_disk_is_one_that_is_not_there)
         struct put put;
         struct put_start start = plain();
         put_start(&put, &start);
-        assert_int_equal(put_on_updated(&put, 0, troubles[i], PUT_ALONE).update, 1);
-        assert_int_equal(put_on_updated(&put, 1, troubles[i], PUT_ALONE).update, 2);
-        expect_answer(put_on_updated(&put, 2, troubles[i], PUT_ALONE), STATUS_UNAVAILABLE);
+        assert_int_equal(put_on_refused(&put, 0, put.attempt, troubles[i]).update, 1);
+        assert_int_equal(put_on_refused(&put, 1, put.attempt, troubles[i]).update, 2);
+        expect_answer(put_on_refused(&put, 2, put.attempt, troubles[i]), STATUS_UNAVAILABLE);
     }
 }
 
@@ -136,7 +136,7 @@ TEST(a_refusal_that_all_would_repeat_is_the_answer_at_once)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    expect_answer(put_on_updated(&put, 0, STATUS_SIBLING_CAP, PUT_ALONE), STATUS_SIBLING_CAP);
+    expect_answer(put_on_refused(&put, 0, put.attempt, STATUS_SIBLING_CAP), STATUS_SIBLING_CAP);
 }
 
 TEST(w_out_of_reach_is_indeterminate_at_once)
@@ -195,14 +195,14 @@ TEST(a_durable_that_overtakes_its_updated_counts)
     struct put_start start = plain();
     put_start(&put, &start);
     put_on_durable(&put, 0, STATUS_OK);
-    assert_false(put_on_updated(&put, 0, STATUS_OK, PUT_ALONE).answer);
+    assert_false(put_on_updated(&put, 0, PUT_ALONE).answer);
     expect_answer(put_on_merged(&put, 2, STATUS_OK, PUT_ALONE), STATUS_OK);
 }
 
 TEST(late_and_stray_replies_change_nothing)
 {
     struct put put = merging();
-    assert_false(put_on_updated(&put, 0, STATUS_DISK_FULL, PUT_ALONE).answer);
+    assert_false(put_on_refused(&put, 0, put.attempt, STATUS_DISK_FULL).answer);
     assert_int_equal(put_on_found(&put, 1, STATUS_OK, PUT_ALONE).merge, 0);
     put_on_merged(&put, 1, STATUS_OK, PUT_ALONE);
     expect_answer(put_on_merged(&put, 2, STATUS_OK, PUT_ALONE), STATUS_OK);
@@ -217,7 +217,7 @@ static struct put merging_blind(void)
     struct put_start start = plain();
     start.validate = true;
     put_start(&put, &start);
-    put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
+    put_on_updated(&put, 0, PUT_ALONE);
     return put;
 }
 
@@ -235,7 +235,7 @@ TEST(a_blind_write_waits_for_r_that_tell)
     start.validate = true;
     start.w = needs_of(3, 1);
     put_start(&put, &start);
-    put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
+    put_on_updated(&put, 0, PUT_ALONE);
     assert_false(put_on_durable(&put, 0, STATUS_OK).answer); // W = 1 are there
     expect_answer(put_on_merged(&put, 1, STATUS_OK, PUT_ALONE), STATUS_OK);
 }
@@ -249,7 +249,7 @@ TEST(fewer_tell_if_no_more_can_be_reached_but_not_when_it_is_strict)
         start.strict = strict;
         start.w = needs_of(3, 1);
         put_start(&put, &start);
-        put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
+        put_on_updated(&put, 0, PUT_ALONE);
         put_on_durable(&put, 0, STATUS_OK);
         assert_false(put_on_failed(&put, 1).answer);
         expect_answer(put_on_failed(&put, 2), strict ? STATUS_INDETERMINATE : STATUS_OK);
@@ -265,7 +265,7 @@ TEST(a_blind_write_that_met_others_gets_a_second_dot_before_the_answer)
     assert_true(put.again);
     assert_false(step.answer);
     // W is counted anew, and what the second record meets is let stand.
-    assert_int_equal(put_on_updated(&put, 0, STATUS_OK, PUT_ALONE).merge, 6);
+    assert_int_equal(put_on_updated(&put, 0, PUT_ALONE).merge, 6);
     assert_false(put_on_durable(&put, 0, STATUS_OK).answer);
     expect_answer(put_on_merged(&put, 2, STATUS_OK, PUT_MET_OTHERS), STATUS_OK);
 }
@@ -279,7 +279,7 @@ TEST(all_r_are_heard_before_the_second_dot)
     start.live = 31;
     start.w = start.r = needs_of(5, 3);
     put_start(&put, &start);
-    put_on_updated(&put, 0, STATUS_OK, PUT_ALONE);
+    put_on_updated(&put, 0, PUT_ALONE);
     assert_int_equal(put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS).update, -1);
     assert_int_equal(put_on_merged(&put, 4, STATUS_OK, PUT_ALONE).update, 0);
     assert_true(put.again);
@@ -292,7 +292,7 @@ TEST(all_w_are_heard_before_the_second_dot_as_well)
     start.w = needs_of(3, 3);
     start.validate = true;
     put_start(&put, &start);
-    put_on_updated(&put, 0, STATUS_OK, PUT_MET_OTHERS);
+    put_on_updated(&put, 0, PUT_MET_OTHERS);
     assert_int_equal(put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS).update, -1); // R has told
     assert_int_equal(put_on_merged(&put, 2, STATUS_OK, PUT_ALONE).update, 0);
     assert_true(put.again);
@@ -339,7 +339,7 @@ TEST(a_second_dot_that_fails_leaves_the_write_indeterminate)
 {
     struct put put = merging_blind();
     put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS);
-    expect_answer(put_on_updated(&put, 0, STATUS_DISK_FULL, PUT_ALONE), STATUS_INDETERMINATE);
+    expect_answer(put_on_refused(&put, 0, put.attempt, STATUS_DISK_FULL), STATUS_INDETERMINATE);
     put = merging_blind();
     put.is_over = true; // this try may mint no more
     expect_answer(put_on_merged(&put, 1, STATUS_OK, PUT_MET_OTHERS), STATUS_INDETERMINATE);
@@ -407,7 +407,7 @@ TEST(a_retry_is_never_called_not_written)
     struct put put = finding(&step);
     for (uint8_t owner = 0; owner < 3; owner++)
         put_on_found(&put, owner, STATUS_NOT_FOUND, PUT_ALONE);
-    expect_answer(put_on_updated(&put, 0, STATUS_TOO_LARGE, PUT_ALONE), STATUS_INDETERMINATE);
+    expect_answer(put_on_refused(&put, 0, put.attempt, STATUS_TOO_LARGE), STATUS_INDETERMINATE);
     struct put_start start = plain();
     start.retry = true;
     start.live = 1;
@@ -428,11 +428,26 @@ TEST(an_update_that_came_too_late_is_sent_again_to_the_same_owner)
     struct put put;
     struct put_start start = plain();
     put_start(&put, &start);
-    assert_int_equal(put_on_updated(&put, 0, STATUS_LATE, PUT_ALONE).update, 0);
-    assert_int_equal(put_on_updated(&put, 0, STATUS_LATE, PUT_ALONE).update, 0);
-    assert_int_equal(put_on_updated(&put, 0, STATUS_LATE, PUT_ALONE).update, 1);
+    assert_int_equal(put_on_refused(&put, 0, put.attempt, STATUS_LATE).update, 0);
+    assert_int_equal(put_on_refused(&put, 0, put.attempt, STATUS_LATE).update, 0);
+    assert_int_equal(put_on_refused(&put, 0, put.attempt, STATUS_LATE).update, 1);
     put.is_over = true;
-    expect_answer(put_on_updated(&put, 1, STATUS_LATE, PUT_ALONE), STATUS_LATE);
+    expect_answer(put_on_refused(&put, 1, put.attempt, STATUS_LATE), STATUS_LATE);
+}
+
+TEST(a_refusal_that_comes_twice_says_nothing_of_the_next_update)
+{
+    struct put put;
+    struct put_start start = plain();
+    put_start(&put, &start);
+    assert_int_equal(put_on_refused(&put, 0, 0, STATUS_LATE).update, 0);
+    // The first refusal comes twice; it is not that of the second UPDATE, which may be obeyed.
+    assert_int_equal(put_on_refused(&put, 0, 0, STATUS_LATE).update, -1);
+    assert_int_equal(put_on_refused(&put, 0, 0, STATUS_LATE).update, -1);
+    assert_int_equal(put_on_refused(&put, 0, 2, STATUS_LATE).update, -1); // it was never sent
+    assert_int_equal(put_on_refused(&put, 0, 1, STATUS_BUSY).update, 1);
+    assert_int_equal(put_on_updated(&put, 0, PUT_ALONE).merge, 0); // not the coordinator any more
+    assert_int_equal(put_on_updated(&put, 1, PUT_ALONE).merge, 5);
 }
 
 TEST(no_update_leaves_when_fewer_than_w_owners_are_left)
@@ -442,17 +457,17 @@ TEST(no_update_leaves_when_fewer_than_w_owners_are_left)
     put_start(&put, &start);
     put_on_failed(&put, 1);
     put_on_failed(&put, 2);
-    struct put_step step = put_on_updated(&put, 0, STATUS_BUSY, PUT_ALONE);
+    struct put_step step = put_on_refused(&put, 0, put.attempt, STATUS_BUSY);
     expect_answer(step, STATUS_BUSY);
     start.live = 3;
     put_start(&put, &start);
     put_on_failed(&put, 1);
-    assert_int_equal(put_on_updated(&put, 0, STATUS_LATE, PUT_ALONE).update, 0);
+    assert_int_equal(put_on_refused(&put, 0, put.attempt, STATUS_LATE).update, 0);
     start.live = 7;
     start.w = needs_of(3, 3); // one that would take it is there, but not W
     put_start(&put, &start);
     put_on_failed(&put, 1);
-    step = put_on_updated(&put, 0, STATUS_BUSY, PUT_ALONE);
+    step = put_on_refused(&put, 0, put.attempt, STATUS_BUSY);
     assert_int_equal(step.update, -1);
     expect_answer(step, STATUS_UNAVAILABLE);
 }
@@ -492,4 +507,5 @@ TESTS(RUN(the_first_live_owner_coordinates), RUN(what_was_minted_goes_to_all_oth
       RUN(a_retry_is_never_called_not_written),
       RUN(a_first_try_that_was_superseded_is_merged_and_nothing_is_minted),
       RUN(an_update_that_came_too_late_is_sent_again_to_the_same_owner),
+      RUN(a_refusal_that_comes_twice_says_nothing_of_the_next_update),
       RUN(no_update_leaves_when_fewer_than_w_owners_are_left))
