@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-bool address_is_loopback(const char *address)
+bool endpoint_is_loopback(const char *address)
 {
     struct in_addr v4;
     struct in6_addr v6;
@@ -54,7 +54,7 @@ enum status endpoint_parse(const char *text, struct endpoint *endpoint, struct f
     memcpy(host, begin, size);
     host[size] = 0;
     *endpoint = (struct endpoint){
-        .ipv6 = ipv6, .loopback = address_is_loopback(host), .port = (uint16_t)port};
+        .ipv6 = ipv6, .loopback = endpoint_is_loopback(host), .port = (uint16_t)port};
     return STATUS_OK;
 }
 

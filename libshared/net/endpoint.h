@@ -27,4 +27,4 @@ const char *endpoint_of_tcp(const char *address, unsigned port, char endpoint[EN
 uint16_t endpoint_port_of(int fd);
 
 // A numeric address that no network leads to. Names are none, whatever they stand for.
-bool address_is_loopback(const char *address);
+bool endpoint_is_loopback(const char *address);

@@ -147,9 +147,9 @@ static void admit(const struct zap *zap, const struct request *request, char use
         return;
     }
     if (is_frame(request, FRAME_MECHANISM, "NULL"))
-        role = door->kind == DOOR_LOCAL       ? role_of_user(door, address)
-               : address_is_loopback(address) ? door->role_local
-                                              : ROLE_NONE;
+        role = door->kind == DOOR_LOCAL        ? role_of_user(door, address)
+               : endpoint_is_loopback(address) ? door->role_local
+                                               : ROLE_NONE;
     if (role != ROLE_NONE)
         snprintf(user, 64, "@%s", role_text(role));
 }
