@@ -196,7 +196,8 @@ void crowd_prove(struct crowd *crowd, int guest)
 
 void crowd_admit(struct crowd *crowd, const struct crowd_address *address, uint64_t now_ms)
 {
-    struct crowd_host *host = &crowd->hosts[find_host(crowd, address, now_ms)];
+    uint32_t index = find_host(crowd, address, now_ms); // which may move the hosts
+    struct crowd_host *host = &crowd->hosts[index];
     refill(crowd, host, now_ms);
     add_credit(crowd, host, MILLI);
 }

@@ -158,6 +158,20 @@ static void knock(struct crowd *crowd, uint8_t number, unsigned times)
     }
 }
 
+// An admission may be heard of before the connection is.
+TEST(whoever_is_admitted_first_of_all_has_credit)
+{
+    struct crowd crowd;
+    crowd_init(&crowd, &limits);
+    for (uint8_t from = 0; from < 9; from++) { // the hosts move at 1, 2, 4 and 8
+        struct crowd_address where = address(from);
+        crowd_admit(&crowd, &where, from);
+    }
+    for (uint8_t from = 0; from < 9; from++)
+        assert_true(enter(&crowd, from, from, 9));
+    crowd_release(&crowd);
+}
+
 TEST(a_bar_that_is_forgotten_for_want_of_room_is_a_change)
 {
     struct crowd crowd;
@@ -183,4 +197,5 @@ TESTS(RUN(honest_clients_pass_however_many_they_are),
       RUN(connections_are_bounded_by_address_and_in_all),
       RUN(a_number_that_is_used_again_is_another_connection),
       RUN(addresses_that_owe_nothing_are_forgotten),
+      RUN(whoever_is_admitted_first_of_all_has_credit),
       RUN(a_bar_that_is_forgotten_for_want_of_room_is_a_change))
