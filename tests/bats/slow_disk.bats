@@ -72,16 +72,29 @@ all_is_there() {
     assert_equal "$(comm -12 "$SANDBOX/keys" "$SANDBOX/refused")" ''
 }
 
-@test "a slow disk slows the writers down, in bounded memory, and loses nothing" {
+# ROUND
+four_clients() {
     local client pids=()
-    slow_down 200 20
     for client in 1 2 3 4; do
-        client "$client" 3>&- &
+        client "$1$client" 3>&- &
         pids+=($!)
     done
     wait "${pids[@]}" || :
-    # The engine held them back, or refused what memory had no room for.
+}
+
+# The engine held writers back, or refused what memory had no room for.
+has_resisted() {
     (($(metric dkv_store_paced_ms_total) + $(metric dkv_store_stalled_total) > 0))
+}
+
+@test "a slow disk slows the writers down, in bounded memory, and loses nothing" {
+    local round
+    slow_down 200 20
+    for round in 1 2 3 4; do # on a busy machine clients may be slower than the disk
+        four_clients "$round"
+        ! has_resisted || break
+    done
+    has_resisted
     recover
     assert_equal "$(store_pid)" "$STORE"
     # Memory as dkv-store(8) has it: 50 MiB with these settings and what the messages of a
