@@ -172,9 +172,32 @@ TEST(to_go_on_in_another_partition_is_refused)
     release(&bench);
 }
 
+TEST(a_scan_that_a_store_is_too_busy_for_does_not_speak_of_R)
+{
+    struct bench bench;
+    struct buf body = {0};
+    struct reader reader;
+    struct op_scanned scanned;
+    uint64_t id = 0;
+    init(&bench, 3);
+    op_encode_scan(&(struct op_scan){.id = 7, .level = 2, .size_max = 1000}, &body);
+    tell(&bench, CLIENT, MESSAGE_SCAN, &body);
+    int store = asked(&bench, MESSAGE_SCAN_LOCAL, &id);
+    assert_true(store >= 0);
+    op_encode_scanned(&(struct op_scanned){.id = id, .status = STATUS_BUSY}, &body);
+    tell(&bench, (link_id)store, MESSAGE_SCANNED_LOCAL, &body);
+    assert_true(said(&bench, CLIENT, MESSAGE_SCANNED, &reader));
+    assert_int_equal(op_decode_scanned(&scanned, &reader), STATUS_OK);
+    assert_int_equal(scanned.status, STATUS_BUSY);
+    assert_true(bytes_equal(scanned.text, bytes_of_text("too much in flight")));
+    assert_int_equal(bench.router.flights.count, 0);
+    release(&bench);
+}
+
 TESTS(RUN(a_page_is_what_two_of_three_have_joined),
       RUN(for_an_owner_that_fails_the_next_one_is_asked_until_there_is_none),
       RUN(too_few_owners_are_said_before_anybody_is_asked),
       RUN(a_local_page_is_that_of_the_routers_own_store),
       RUN(a_page_that_nobody_answers_ends_at_its_deadline_and_what_comes_then_is_late),
-      RUN(to_go_on_in_another_partition_is_refused))
+      RUN(to_go_on_in_another_partition_is_refused),
+      RUN(a_scan_that_a_store_is_too_busy_for_does_not_speak_of_R))
