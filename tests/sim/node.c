@@ -1,6 +1,5 @@
 #include "sim/node.h"
 
-#include "base/endian.h"
 #include "dkv-store/pair.h"
 #include "lsm/frame.h"
 #include "sim/node_disk.h"
@@ -56,10 +55,8 @@ static bool read_plainly(const struct node *node, struct lsm *lsm, uint32_t keys
                          struct bytes name, struct record *record, struct buf *bytes)
 {
     struct buf key = {0};
-    uint8_t *prefix = buf_grow(&key, RING_ENGINE_PREFIX_SIZE);
-    store_u64_be(prefix, ring_token(keyspace, name));
-    store_u32_be(prefix + 8, keyspace);
-    buf_append(&key, name);
+    struct ring_engine_key parts = {ring_token(keyspace, name), keyspace, name};
+    ring_engine_key_append(&parts, &key);
     struct fault fault = {0};
     record_clear(record);
     enum status status = lsm_get(lsm, buf_bytes(&key), bytes, &fault);

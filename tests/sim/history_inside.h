@@ -1,0 +1,17 @@
+// history_inside.h - what the files of the history have in common: history.c notes what happened,
+// history_tries.c when each try of a put may mint, history_check.c holds what is seen against it.
+#pragma once
+
+#include "sim/history.h"
+
+int history_find_mint(const struct history_key *key, struct dot dot); // index, -1 if none
+
+// Did a write that the clock covers supersede this one?
+bool history_is_superseded(const struct history_key *key, const struct clock *clock,
+                           const struct mint *mint);
+
+// A blind put was answered OK.
+void history_check_validated(struct history *history, const struct act *act);
+
+// The update has made a first dot, or one that covers what the first has met.
+void history_check_try(struct history *history, struct act *act, const struct op_update *update);
