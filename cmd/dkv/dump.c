@@ -1,5 +1,4 @@
 // dkv dump: every live pair. dkv scan: every live key. Both in token order.
-#include "base/endian.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "causal/token.h"
@@ -89,12 +88,10 @@ static void leave_out(struct dump *dump, struct bytes key, const char *why)
 
 static void append_cursor(const struct dump *dump, struct bytes key, struct buf *out)
 {
-    uint8_t prefix[RING_ENGINE_PREFIX_SIZE];
+    uint32_t keyspace = dump->scanner.keyspace;
     struct buf engine_key = {0};
-    store_u64_be(prefix, ring_token(dump->scanner.keyspace, key));
-    store_u32_be(prefix + 8, dump->scanner.keyspace);
-    buf_append(&engine_key, bytes_of(prefix, sizeof prefix));
-    buf_append(&engine_key, key);
+    ring_engine_key_append(&(struct ring_engine_key){ring_token(keyspace, key), keyspace, key},
+                           &engine_key);
     token_format(buf_bytes(&engine_key), out);
     buf_release(&engine_key);
 }

@@ -1,6 +1,5 @@
 #include "dkv/scanner.h"
 
-#include "base/endian.h"
 #include "os/clock.h"
 #include "ring/ring_text.h"
 
@@ -93,10 +92,9 @@ enum status scanner_open(struct scanner *scanner, struct client *client, const s
         return status;
     for (uint32_t i = 0; i < SCANNER_LANES; i++)
         scanner->lanes[i].scanner = scanner;
-    if (after.size >= RING_ENGINE_PREFIX_SIZE) {
-        unsigned bits = (unsigned)__builtin_ctz(scanner->partition_count);
-        scanner->partition = (uint32_t)(load_u64_be(after.data) >> (64 - bits));
-    }
+    struct ring_engine_key cursor;
+    if (ring_engine_key_split(&cursor, after))
+        scanner->partition = ring_partition_of(scanner->partition_count, cursor.token);
     for (uint32_t i = 0; i < SCANNER_LANES; i++)
         start_partition(scanner, scanner->partition + i, i ? (struct bytes){0} : after);
     return STATUS_OK;

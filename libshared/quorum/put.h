@@ -7,7 +7,7 @@
 //       │                 │    ▼              │
 //       ├─────────────────┼─► UPDATING ◄──────┘
 //       │                 ▼    │ UPDATED        ▲
-//       │              MERGING ◄┘               │ AGAIN: R and W told, one of them what
+//       │              MERGING ◄┘               │ AGAIN: R and W told, and one held what
 //       │                 │    ─────────────────┘ the write has not seen (once)
 //       │                 │ W durable and R told: answer OK
 //       └─► ENDED ◄───────┘
