@@ -38,6 +38,7 @@ PROGRAMS = $(patsubst cmd/%/main.c,%,$(wildcard cmd/*/main.c))
 BRAIN   := $(filter-out %/main.c cmd/dkv/%,$(wildcard cmd/*/*.c))
 UNIT    := $(wildcard tests/unit/*/*_test.c)
 SIM     := $(wildcard tests/sim/*.c)
+DISK    := $(wildcard tests/disk/*.c)
 FUZZ    := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH   := $(wildcard tests/bench/*_bench.c)
 MAN     := $(wildcard cmd/*/*.[1-8] libshared/*/*.[1-8])
@@ -83,7 +84,7 @@ $(BIN): $(BUILD)/bin/%: $$(call object,$$(wildcard cmd/$$*/*.c)) $(WORLD_LIBS) $
 
 # ---- tests ---------------------------------------------------------------------------
 # A unit test of a pure layer links that layer and those below, nothing else: what
-# reaches up or out does not link. tests/sim holds the file system in memory.
+# reaches up or out does not link. tests/disk holds files in memory.
 below_base   = base
 below_causal = causal base
 below_ring   = ring base
@@ -94,7 +95,7 @@ below_brain  = brain quorum wire lsm ring causal base
 below_os     = os base
 below_net    = net os wire causal base
 below_proc   = proc net os wire ring causal base
-below_sim    = lsm base
+below_disk   = lsm base
 below_client = client wire causal base
 below_dkv    = dkv client os wire ring causal base
 link_net     = $(WORLD_LINK)
@@ -103,14 +104,14 @@ link_dkv     = -ljansson -pthread
 link_os      = -pthread
 
 layer_of = $(word 1,$(subst /, ,$(patsubst $(BUILD)/tests/unit/%,%,$(1))))
-$(call program,$(UNIT)): $(BUILD)/%_test: $(BUILD)/%_test.o $$(call object,$$(wildcard tests/sim/*_vfs.c)) \
+$(call program,$(UNIT)): $(BUILD)/%_test: $(BUILD)/%_test.o $(BUILD)/tests/unit/unit.o $(call object,$(DISK)) \
 		$$(foreach l,$$(below_$$(call layer_of,$$@)),$$(call layer,$$(l)))
 	$(LINK) $^ -lcmocka $(PURE_LINK) $(link_$(call layer_of,$@))
 
 unit: $(call program,$(UNIT))
 
 SIM_PROGRAM = $(if $(wildcard tests/sim/sim.c),$(BUILD)/tests/sim/sim)
-$(BUILD)/tests/sim/sim: $(call object,$(SIM)) $(BUILD)/libbrain.a $(PURE_LIBS)
+$(BUILD)/tests/sim/sim: $(call object,$(SIM) $(DISK)) $(BUILD)/libbrain.a $(PURE_LIBS)
 	$(LINK) $^ $(PURE_LINK)
 
 sim: $(SIM_PROGRAM)
@@ -134,7 +135,7 @@ torture: deps $(BIN) $(TORTURE)
 
 # A fuzz target is one object; libFuzzer drives it, or replay.c with a stored corpus.
 REPLAY = $(FUZZ:%_fuzz.c=$(BUILD)/%_replay)
-fuzz_parts = $(call object,$(wildcard tests/sim/*_vfs.c)) $(BUILD)/libbrain.a \
+fuzz_parts = $(call object,$(DISK)) $(BUILD)/libbrain.a \
 	$(BUILD)/libdkv.a $(PURE_LIBS)
 $(REPLAY): %_replay: %_fuzz.o $(BUILD)/tests/fuzz/replay.o $(fuzz_parts)
 	$(LINK) $^ $(PURE_LINK) -ljansson

@@ -2,7 +2,7 @@
 //
 // Everything that touches a disk goes through one of these tables, so that the
 // engine runs unchanged on a real file system (os/posix_vfs.h) and on one in
-// memory that loses what was not synced (tests/sim/memory_vfs.h).
+// memory that loses what was not synced (tests/disk/memory_vfs.h).
 //
 // Promises of every implementation:
 //  - What was written before a `sync` that returned OK survives a power loss.

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/endian.h"
 #include "base/reader.h"
+#include "disk/memory_vfs.h"
 #include "fuzz/must.h"
 #include "lsm/block.h"
 #include "lsm/checksum.h"
@@ -16,7 +17,6 @@
 #include "lsm/frame.h"
 #include "lsm/lsm.h"
 #include "lsm/sstable.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 

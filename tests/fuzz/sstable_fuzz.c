@@ -6,11 +6,11 @@
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/reader.h"
+#include "disk/memory_vfs.h"
 #include "lsm/block.h"
 #include "lsm/iterator.h"
 #include "lsm/sstable.h"
 #include "lsm/sstable_writer.h"
-#include "sim/memory_vfs.h"
 
 #include <assert.h>
 

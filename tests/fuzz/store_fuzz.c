@@ -4,10 +4,10 @@
 // The input is a list of events, one byte for the kind and a few for its details.
 #include "base/endian.h"
 #include "base/xalloc.h"
+#include "disk/memory_vfs.h"
 #include "dkv-store/pair.h"
 #include "dkv-store/store.h"
 #include "fuzz/must.h"
-#include "sim/memory_vfs.h"
 #include "unit/brain/ring.h"
 #include "wire/age.h"
 

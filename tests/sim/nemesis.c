@@ -1,6 +1,6 @@
 #include "sim/nemesis.h"
 
-#include "sim/memory_node_vfs.h"
+#include "disk/memory_node_vfs.h"
 #include "sim/node_disk.h"
 
 enum { FOR_EVER_US = 60 * WORLD_S };

@@ -5,10 +5,10 @@
 // the copies are.
 #pragma once
 
+#include "disk/memory_vfs.h"
 #include "dkv-router/router.h"
 #include "dkv-store/store.h"
 #include "sim/history.h"
-#include "sim/memory_vfs.h"
 #include "sim/process.h"
 
 // The same for all nodes of a run.

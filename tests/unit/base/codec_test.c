@@ -87,7 +87,3 @@ TEST(random_numbers_repeat_for_a_seed_and_stay_below_the_limit)
         assert_true(x == random_below(&b, 10));
     }
 }
-
-TESTS(RUN(every_number_comes_back), RUN(a_number_has_one_varint), RUN(a_short_read_is_bad_for_ever),
-      RUN(a_size_beyond_the_end_gives_nothing), RUN(formatted_text_is_appended_without_terminator),
-      RUN(random_numbers_repeat_for_a_seed_and_stay_below_the_limit))

@@ -50,6 +50,3 @@ TEST(a_section_that_is_cut_makes_the_reader_bad)
     }
     buf_release(&buf);
 }
-
-TESTS(RUN(sections_of_all_sizes_come_back), RUN(a_small_section_costs_two_bytes),
-      RUN(a_section_that_is_cut_makes_the_reader_bad))

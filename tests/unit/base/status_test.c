@@ -46,7 +46,3 @@ TEST(every_status_has_a_phrase_of_its_own)
     }
     assert_string_equal(status_text((enum status)9999), "unknown status");
 }
-
-TESTS(RUN(the_exit_status_tells_written_from_not_written_from_not_known),
-      RUN(what_is_broken_on_our_side_is_1), RUN(every_class_of_the_manual_has_its_number),
-      RUN(every_status_has_a_phrase_of_its_own))

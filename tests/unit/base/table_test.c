@@ -96,7 +96,3 @@ TEST(iteration_gives_every_key_once)
     assert_int_equal(count, 1000);
     table_release(&table);
 }
-
-TESTS(RUN(a_key_is_found_with_its_value_until_it_is_removed),
-      RUN(keys_are_copied_and_compared_by_bytes_and_size),
-      RUN(adding_and_removing_in_any_order_loses_nothing), RUN(iteration_gives_every_key_once))

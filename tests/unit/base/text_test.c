@@ -205,12 +205,3 @@ TEST(utf8_is_what_the_standard_calls_well_formed)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(text_is_utf8(text_of(bad[i])));
 }
-
-TESTS(RUN(numbers_are_decimal_and_fit_in_64_bits),
-      RUN(hexadecimal_comes_back_and_is_read_in_both_cases),
-      RUN(sizes_are_bytes_binary_units_or_a_part_of_the_whole), RUN(durations_have_a_unit),
-      RUN(sizes_and_durations_are_written_exactly_and_come_back),
-      RUN(a_field_of_any_bytes_comes_back_from_a_line),
-      RUN(a_bad_escape_or_a_raw_tab_is_refused_and_appends_nothing),
-      RUN(a_log_line_holds_nothing_that_a_terminal_obeys),
-      RUN(utf8_is_what_the_standard_calls_well_formed))

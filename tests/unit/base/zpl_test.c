@@ -71,6 +71,3 @@ TEST(an_empty_text_has_no_entries)
     struct zpl_entry entry;
     assert_int_equal(zpl_next(&zpl, &entry, NULL), STATUS_END);
 }
-
-TESTS(RUN(entries_come_with_path_value_and_line), RUN(every_other_line_is_an_error),
-      RUN(an_empty_text_has_no_entries))

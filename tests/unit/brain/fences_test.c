@@ -67,9 +67,3 @@ TEST(there_are_no_more_fences_than_the_limit)
     assert_true(fences_allow(&fences, &one, 1));
     fences_release(&fences);
 }
-
-TESTS(RUN(without_a_fence_any_try_may_mint),
-      RUN(a_fence_lets_its_own_try_through_and_the_last_one_counts),
-      RUN(a_fence_stands_as_long_as_an_earlier_try_could_be_obeyed),
-      RUN(a_fence_outlives_what_routers_may_send_late),
-      RUN(there_are_no_more_fences_than_the_limit))

@@ -128,10 +128,3 @@ TEST(what_was_due_already_wakes_at_the_next_tick)
     assert_ptr_equal(flights_next_due(&flights, 10000 + 2 * FLIGHTS_TICK_MS), flight);
     flights_release(&flights);
 }
-
-TESTS(RUN(a_late_answer_to_a_slot_used_again_finds_nothing),
-      RUN(flights_are_bounded_by_count_and_by_bytes),
-      RUN(one_client_has_a_quarter_and_the_others_have_the_rest),
-      RUN(what_is_expected_ends_with_the_flight),
-      RUN(every_flight_wakes_when_it_is_due_and_not_before), RUN(a_waking_can_be_put_off),
-      RUN(what_was_due_already_wakes_at_the_next_tick))

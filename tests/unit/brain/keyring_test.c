@@ -197,12 +197,3 @@ TEST(a_router_is_ready_when_all_were_heard_or_time_is_over)
     assert_true(router_is_ready(&bench.router, bench.now));
     release(&bench);
 }
-
-TESTS(RUN(a_put_with_the_routers_own_context_goes_at_once),
-      RUN(a_put_with_a_key_that_another_router_knows_goes_when_it_has_told),
-      RUN(a_put_with_a_key_that_nobody_knows_is_refused_as_foreign),
-      RUN(while_a_router_is_down_a_foreign_key_may_be_its_own),
-      RUN(who_does_not_tell_is_not_waited_for_beyond_the_budget),
-      RUN(a_put_that_waited_for_a_key_beyond_its_try_is_late),
-      RUN(puts_that_wait_for_keys_are_bounded), RUN(keys_are_told_to_routers_alone),
-      RUN(a_router_is_ready_when_all_were_heard_or_time_is_over))

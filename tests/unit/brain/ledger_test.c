@@ -428,15 +428,3 @@ TEST(the_note_of_an_overwrite_is_small)
     assert_true(note.size <= 60);
     buf_release(&note);
 }
-
-TESTS(RUN(a_shard_is_a_keyspace_in_a_partition), RUN(a_write_that_is_no_write_is_refused),
-      RUN(replayed_notes_give_the_same_ledger),
-      RUN(a_snapshot_and_the_later_notes_give_the_same_ledger),
-      RUN(what_is_no_note_is_refused_and_changes_nothing), RUN(what_is_no_snapshot_is_refused),
-      RUN(a_snapshot_of_another_ring_is_refused),
-      RUN(who_does_not_know_the_ring_learns_how_many_partitions_it_has),
-      RUN(a_new_life_counts_from_the_start),
-      RUN(a_section_that_is_not_known_is_passed_over_or_refused_as_it_says),
-      RUN(version_2_stays_readable), RUN(notes_of_version_1_are_of_the_default_keyspace),
-      RUN(a_snapshot_of_version_1_is_of_the_default_keyspace),
-      RUN(what_is_counted_write_by_write_is_what_there_is), RUN(the_note_of_an_overwrite_is_small))

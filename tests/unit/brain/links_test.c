@@ -198,10 +198,3 @@ TEST(a_dead_connection_is_made_anew)
     assert_int_equal(bench.outbox.reset_count, 1);
     release(&bench);
 }
-
-TESTS(RUN(a_link_that_is_down_says_hello_now_and_then), RUN(a_welcome_brings_it_up),
-      RUN(a_welcome_of_somebody_else_does_not_bring_it_up_and_says_why),
-      RUN(silence_takes_it_down_and_any_message_prevents_that),
-      RUN(silence_is_answered_with_a_ping), RUN(our_own_standstill_is_not_the_others_silence),
-      RUN(another_life_of_the_peer_takes_it_down), RUN(a_store_whose_disk_hangs_is_not_asked),
-      RUN(a_dead_connection_is_made_anew))

@@ -268,11 +268,3 @@ TEST(a_repeated_request_is_applied_once_even_when_superseded_and_after_a_restart
     record_release(&record);
     bench_release(&bench);
 }
-
-TESTS(RUN(what_was_synced_survives_a_power_loss_and_the_rest_is_not_promised),
-      RUN(a_new_life_gives_dots_of_a_new_actor), RUN(an_actor_says_which_node_it_is_and_since_when),
-      RUN(a_start_is_above_all_before_whatever_the_clock_says),
-      RUN(a_start_is_above_those_of_which_a_dot_is_known), RUN(the_data_of_another_node_is_refused),
-      RUN(a_store_of_version_1_is_counted_anew), RUN(a_step_of_the_wall_clock_forgets_no_request),
-      RUN(after_a_restart_a_request_is_remembered_for_the_whole_time_again),
-      RUN(a_repeated_request_is_applied_once_even_when_superseded_and_after_a_restart))

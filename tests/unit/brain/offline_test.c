@@ -1,9 +1,9 @@
 // The database of a store that does not run: printed, checked, left as it is.
 #include "dkv-store/offline.h"
 
+#include "disk/memory_vfs.h"
 #include "dkv-store/ledger.h"
 #include "ring/ring.h"
-#include "sim/memory_vfs.h"
 #include "unit/unit.h"
 
 struct bench {
@@ -193,9 +193,3 @@ TEST(what_a_newer_store_has_written_is_no_damage)
     lsm_batch_release(&batch);
     release(&bench);
 }
-
-TESTS(RUN(a_dump_has_a_line_of_json_for_each_record),
-      RUN(a_raw_dump_has_a_line_of_hex_for_each_pair), RUN(a_directory_without_a_database_stays_so),
-      RUN(a_store_that_runs_is_left_alone), RUN(verify_ends_with_ok_or_finds_a_record_that_is_none),
-      RUN(verify_compares_what_was_counted_with_what_is_there),
-      RUN(what_a_newer_store_has_written_is_no_damage))

@@ -178,8 +178,3 @@ TEST(a_malformed_page_is_refused)
     assert_int_equal(join(&page, &a, &b), STATUS_INVALID);
     page_release(&page);
 }
-
-TESTS(RUN(records_of_one_key_are_joined_and_keys_come_in_order),
-      RUN(an_lww_keyspace_shows_the_greatest_sibling_alone),
-      RUN(what_lies_behind_the_shortest_page_waits_for_the_next),
-      RUN(a_page_without_items_still_moves_on), RUN(a_malformed_page_is_refused))

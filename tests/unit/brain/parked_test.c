@@ -368,14 +368,3 @@ TEST(a_store_may_close_while_operations_wait)
     assert_int_equal(bench.store.parked.count, 0);
     bench_release(&bench);
 }
-
-TESTS(RUN(a_cold_read_holds_nobody_up_and_is_answered_when_it_is_done),
-      RUN(operations_on_one_key_keep_their_order),
-      RUN(a_cold_scan_holds_nobody_up_and_has_every_record_once),
-      RUN(a_page_of_many_large_values_ends_early_rather_than_wait_for_the_disk),
-      RUN(a_scan_that_misses_again_and_again_waits_for_the_disk_for_one_pair),
-      RUN(those_behind_wait_on_when_the_first_misses_again),
-      RUN(who_misses_again_and_again_waits_for_the_disk),
-      RUN(there_is_a_limit_to_what_waits_and_all_are_answered_once),
-      RUN(what_waited_until_its_time_was_over_is_dropped),
-      RUN(a_store_may_close_while_operations_wait))

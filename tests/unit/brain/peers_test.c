@@ -163,10 +163,3 @@ TEST(the_status_counts_stores_and_names_who_is_down)
     buf_release(&text);
     release(&bench);
 }
-
-TESTS(RUN(who_comes_up_at_the_start_is_not_told), RUN(who_never_came_is_told_once),
-      RUN(who_goes_and_comes_back_is_told_twice_and_for_how_long),
-      RUN(who_answers_and_is_a_stranger_is_told_as_that),
-      RUN(a_clock_that_stays_off_is_told_once_a_minute),
-      RUN(a_clock_that_was_off_for_a_moment_is_not_told), RUN(there_is_no_link_to_our_own_router),
-      RUN(the_status_counts_stores_and_names_who_is_down))

@@ -246,14 +246,3 @@ TEST(a_receipt_is_sealed_and_comes_also_if_the_outcome_is_not_known)
     assert_int_equal(receipt.request.bytes[0], 1);
     release(&bench);
 }
-
-TESTS(RUN(a_put_is_written_when_two_of_three_have_it_durably),
-      RUN(a_put_without_enough_owners_is_refused_before_anything_is_sent),
-      RUN(a_put_whose_coordinator_is_lost_is_indeterminate),
-      RUN(a_new_life_of_a_store_ends_what_the_old_one_was_asked),
-      RUN(a_repeated_put_asks_every_owner_for_its_first_try),
-      RUN(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers_just_that),
-      RUN(a_dot_of_who_does_not_coordinate_is_not_that_of_the_write),
-      RUN(a_put_that_waited_beyond_its_budget_is_not_begun),
-      RUN(a_retry_that_misses_an_owner_waits_until_the_try_before_is_over),
-      RUN(a_receipt_is_sealed_and_comes_also_if_the_outcome_is_not_known))

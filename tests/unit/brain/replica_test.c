@@ -535,22 +535,3 @@ TEST(the_coordinator_makes_the_expiry_from_a_duration)
     record_release(&record);
     bench_release(&bench);
 }
-
-TESTS(RUN(an_update_is_obeyed_only_while_it_is_young),
-      RUN(who_asks_last_for_an_unknown_request_is_the_only_one_that_may_mint_it),
-      RUN(an_update_tells_what_it_superseded),
-      RUN(a_merge_tells_what_was_here_that_the_write_has_not_seen),
-      RUN(a_second_dot_covers_what_its_context_says_and_is_minted_once),
-      RUN(the_id_of_a_superseded_write_that_never_came_here_is_known_from_its_superseder),
-      RUN(who_has_seen_one_try_of_a_write_replaces_what_another_one_left_here),
-      RUN(what_a_context_has_seen_is_superseded_where_its_coordinator_never_had_it),
-      RUN(what_a_merged_write_superseded_goes_here_as_well_if_another_try_made_it),
-      RUN(of_writes_whose_tries_superseded_one_another_the_greater_one_stays),
-      RUN(another_try_of_a_superseded_write_goes_also_if_it_comes_with_its_superseder),
-      RUN(a_merge_that_never_fits_says_so_and_the_key_can_be_read_and_deleted),
-      RUN(a_clock_that_names_dots_which_this_store_has_not_given_out_is_refused),
-      RUN(a_request_id_names_another_request_on_another_key),
-      RUN(where_the_last_write_wins_one_that_lost_is_known_and_its_second_dot_wins),
-      RUN(a_key_takes_no_more_siblings_than_the_limit),
-      RUN(a_stamp_from_far_ahead_moves_its_own_key_alone),
-      RUN(the_coordinator_makes_the_expiry_from_a_duration))

@@ -142,9 +142,3 @@ TEST(a_snapshot_keeps_all_and_their_time_begins_anew)
     requests_release(&requests);
     requests_release(&again);
 }
-
-TESTS(RUN(a_request_that_was_applied_is_found_with_its_dot), RUN(the_first_dot_of_a_request_stays),
-      RUN(no_request_id_is_not_remembered), RUN(what_is_older_than_the_memory_is_forgotten),
-      RUN(beyond_the_limit_the_oldest_goes_and_is_counted),
-      RUN(what_goes_because_it_is_old_is_not_counted), RUN(the_circle_stays_whole_while_it_grows),
-      RUN(a_snapshot_keeps_all_and_their_time_begins_anew))

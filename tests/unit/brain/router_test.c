@@ -143,10 +143,3 @@ TEST(every_operation_is_answered_by_its_deadline)
     assert_int_equal(bench.router.flights.count, 0);
     release(&bench);
 }
-
-TESTS(RUN(a_get_is_answered_when_two_of_three_replied),
-      RUN(a_get_carries_a_sealed_context_only_if_it_is_wanted),
-      RUN(status_says_who_answers_instead_of_a_store),
-      RUN(what_a_role_does_not_allow_is_refused_by_its_id),
-      RUN(a_repair_that_is_refused_is_counted), RUN(a_reply_that_comes_again_changes_nothing),
-      RUN(every_operation_is_answered_by_its_deadline))

@@ -193,11 +193,3 @@ TEST(a_scan_that_a_store_is_too_busy_for_does_not_speak_of_R)
     assert_int_equal(bench.router.flights.count, 0);
     release(&bench);
 }
-
-TESTS(RUN(a_page_is_what_two_of_three_have_joined),
-      RUN(for_an_owner_that_fails_the_next_one_is_asked_until_there_is_none),
-      RUN(too_few_owners_are_said_before_anybody_is_asked),
-      RUN(a_local_page_is_that_of_the_routers_own_store),
-      RUN(a_page_that_nobody_answers_ends_at_its_deadline_and_what_comes_then_is_late),
-      RUN(to_go_on_in_another_partition_is_refused),
-      RUN(a_scan_that_a_store_is_too_busy_for_does_not_speak_of_R))

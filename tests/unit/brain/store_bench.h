@@ -3,8 +3,8 @@
 
 #include "unit/unit.h"
 
+#include "disk/memory_vfs.h"
 #include "dkv-store/store.h"
-#include "sim/memory_vfs.h"
 #include "unit/brain/ring.h"
 #include "wire/age.h"
 

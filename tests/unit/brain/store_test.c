@@ -329,18 +329,3 @@ TEST(answers_to_one_router_make_no_other_come_back)
     assert_int_equal(bench.store.counts.behind, 2);
     bench_release(&bench);
 }
-
-TESTS(RUN(updated_leaves_at_once_and_durable_waits_for_the_log),
-      RUN(a_disk_that_keeps_up_with_steady_writes_is_never_called_hanging),
-      RUN(merged_waits_for_the_log_even_if_nothing_changed),
-      RUN(a_merge_keeps_concurrent_values_and_repeats_do_nothing),
-      RUN(a_context_that_names_dots_not_given_yet_is_refused),
-      RUN(values_beyond_the_limit_are_refused_whole),
-      RUN(another_epoch_and_keys_of_others_are_refused),
-      RUN(what_waited_for_longer_than_its_budget_is_dropped),
-      RUN(a_damaged_block_fails_what_is_read_from_it_and_nothing_else),
-      RUN(a_merge_that_meets_damage_ends_and_the_store_goes_on),
-      RUN(acknowledgements_wait_while_the_engine_wants_writers_to),
-      RUN(an_interval_between_syncs_is_kept),
-      RUN(a_router_that_takes_no_answers_is_told_to_come_back_until_it_has),
-      RUN(answers_to_one_router_make_no_other_come_back))

@@ -184,12 +184,3 @@ TEST(a_store_that_waits_for_its_router_makes_the_client_come_again)
     assert_int_equal(bench.router.flights.count, 0);
     release(&bench);
 }
-
-TESTS(RUN(who_does_not_read_is_told_to_come_back_until_it_has_read),
-      RUN(a_value_above_the_bound_goes_alone),
-      RUN(reads_begin_only_as_far_as_their_answers_are_expected_to_fit),
-      RUN(even_refusals_end_for_who_reads_none),
-      RUN(garbage_is_answered_only_as_far_as_anything_else),
-      RUN(clients_that_are_gone_are_found_out_when_room_is_short),
-      RUN(an_answer_that_was_not_queued_is_not_unread),
-      RUN(a_store_that_waits_for_its_router_makes_the_client_come_again))

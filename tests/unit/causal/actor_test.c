@@ -48,6 +48,3 @@ TEST(a_start_is_now_or_above_all_that_are_known)
     assert_int_equal(actor_start_after(0, ACTOR_START_MAX - 1), ACTOR_START_MAX);
     assert_int_equal(actor_start_after(0, ACTOR_START_MAX), 0);
 }
-
-TESTS(RUN(an_actor_says_whose_it_is), RUN(of_two_actors_of_one_process_the_greater_is_younger),
-      RUN(a_start_is_now_or_above_all_that_are_known))

@@ -257,12 +257,3 @@ TEST(format_1_stays_readable)
     clock_release(&back);
     buf_release(&buf);
 }
-
-TESTS(RUN(a_clock_covers_exactly_the_dots_that_were_added),
-      RUN(join_is_the_union_commutative_associative_and_idempotent),
-      RUN(a_clock_includes_another_if_it_covers_every_dot_of_it),
-      RUN(intervals_that_touch_become_one_also_at_the_ends_of_the_numbers),
-      RUN(a_coordinator_that_held_the_record_extends_its_last_interval),
-      RUN(a_coordinator_that_found_no_record_covers_its_dot_alone),
-      RUN(a_clock_comes_back_from_its_bytes_and_not_from_fewer),
-      RUN(bytes_that_encode_would_not_write_are_refused), RUN(format_1_stays_readable))

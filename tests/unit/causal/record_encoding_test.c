@@ -211,10 +211,3 @@ TEST(format_1_stays_readable)
     record_release(&record);
     buf_release(&buf);
 }
-
-TESTS(RUN(a_record_and_its_head_come_back_from_their_bytes),
-      RUN(every_truncation_and_every_flipped_bit_is_refused),
-      RUN(a_record_of_another_key_is_refused),
-      RUN(a_record_that_breaks_its_rules_is_refused_whatever_its_checksum),
-      RUN(a_section_that_may_be_skipped_is_and_any_other_is_refused),
-      RUN(the_leaf_hash_tells_keys_and_dots_apart_but_not_clocks), RUN(format_1_stays_readable))

@@ -418,21 +418,3 @@ TEST(what_a_write_superseded_is_listed_with_its_request_and_what_stays_is_not)
     clock_release(&context);
     record_release(&record);
 }
-
-TESTS(RUN(join_is_commutative_associative_and_idempotent),
-      RUN(a_record_includes_another_if_joining_it_changes_nothing),
-      RUN(joining_with_nothing_changes_nothing),
-      RUN(a_blind_write_supersedes_all_that_the_record_holds),
-      RUN(a_write_with_a_context_supersedes_what_the_context_covers),
-      RUN(an_empty_context_supersedes_nothing),
-      RUN(a_write_that_keeps_siblings_supersedes_only_what_its_context_covers),
-      RUN(a_context_supersedes_what_the_coordinator_never_held),
-      RUN(a_coordinator_extends_its_interval_only_over_a_record_that_it_held),
-      RUN(joining_a_head_takes_its_versions_and_keeps_the_values_that_are_here),
-      RUN(a_stamp_below_what_it_supersedes_joins_to_an_empty_record),
-      RUN(lww_replicas_converge_to_one_value_when_stamps_follow_the_rule),
-      RUN(the_greatest_is_chosen_by_stamp_tombstone_actor_counter),
-      RUN(a_reader_sees_neither_tombstones_nor_what_expired),
-      RUN(siblings_of_one_request_are_shown_as_one_value),
-      RUN(writes_without_a_request_id_are_never_taken_for_one),
-      RUN(what_a_write_superseded_is_listed_with_its_request_and_what_stays_is_not))

@@ -203,9 +203,3 @@ TEST(in_version_1_it_was_a_clock)
     seen_release(&back);
     buf_release(&buf);
 }
-
-TESTS(RUN(the_base_ends_before_the_first_missing_counter), RUN(a_dot_is_new_once),
-      RUN(dots_in_any_order_give_one_seen_clock), RUN(only_the_contiguous_part_covers_a_clock),
-      RUN(adoption_closes_the_gaps), RUN(a_seen_clock_comes_back_however_many_gaps_it_has),
-      RUN(every_dot_of_a_closed_start_counts_as_known), RUN(adoption_joins_what_is_closed),
-      RUN(what_is_closed_comes_back_in_one_form_alone), RUN(in_version_1_it_was_a_clock))

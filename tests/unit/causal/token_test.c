@@ -307,12 +307,3 @@ TEST(format_2_stays_readable)
     context_release(&context);
     buf_release(&buf);
 }
-
-TESTS(RUN(a_context_comes_back_for_its_key),
-      RUN(the_context_of_a_record_is_its_clock_and_greatest_stamp), RUN(a_damaged_token_is_refused),
-      RUN(every_router_that_knows_the_key_of_a_token_takes_it),
-      RUN(a_seal_of_another_key_under_a_known_name_is_refused), RUN(many_keys_are_told_apart),
-      RUN(a_receipt_of_nobody_names_the_request_and_claims_nothing), RUN(a_receipt_comes_back),
-      RUN(the_longest_context_fits_in_a_text_and_a_longer_one_is_refused),
-      RUN(bytes_of_every_length_come_back_from_their_text),
-      RUN(a_text_is_base64url_in_its_one_form), RUN(format_2_stays_readable))

@@ -481,23 +481,3 @@ TEST(a_connection_that_takes_nothing_for_now_is_offered_the_same_again)
     steps(STATUS_OK);
     assert_steps("get 0");
 }
-
-TESTS(RUN(a_put_waits_for_the_clock_of_its_router_and_a_get_does_not),
-      RUN(operations_of_one_type_share_a_message),
-      RUN(a_try_may_mint_for_its_budget_and_a_later_one_says_what_is_left_of_that),
-      RUN(busy_late_and_stale_are_asked_again_after_a_pause_and_are_no_tries),
-      RUN(an_answer_to_an_earlier_try_is_none),
-      RUN(after_a_try_that_may_be_applied_the_outcome_is_never_not_written),
-      RUN(a_put_whose_router_is_lost_goes_to_the_next_one_as_a_retry),
-      RUN(a_put_that_is_sent_at_its_deadline_is_indeterminate_and_one_that_is_not_is_not),
-      RUN(an_id_that_was_used_before_is_not_called_not_written),
-      RUN(a_router_that_is_not_able_is_followed_by_each_other_one_once),
-      RUN(the_router_that_was_able_is_asked_from_then_on),
-      RUN(what_one_router_alone_is_asked_no_other_one_is),
-      RUN(unavailable_stands_when_no_other_router_can_be_reached),
-      RUN(when_nobody_is_there_all_fail_at_once_and_say_why),
-      RUN(a_key_that_is_refused_everywhere_is_not_authorised),
-      RUN(a_cluster_that_was_there_is_waited_for), RUN(a_silent_router_is_pinged_and_then_left),
-      RUN(a_connection_that_is_not_made_in_time_is_left_for_the_next_router),
-      RUN(after_a_long_silence_the_clock_is_asked_for_before_anything_is_sent),
-      RUN(a_connection_that_takes_nothing_for_now_is_offered_the_same_again))

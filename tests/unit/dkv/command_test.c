@@ -145,10 +145,3 @@ TEST(a_key_that_is_too_long_is_too_large)
     assert_int_equal(words(buf_text(&line)), STATUS_TOO_LARGE);
     buf_release(&line);
 }
-
-TESTS(RUN(words_are_quoted_as_in_sh), RUN(an_empty_line_and_a_comment_are_no_command),
-      RUN(options_stand_anywhere_before_two_dashes),
-      RUN(an_option_of_another_verb_or_without_its_value_is_refused),
-      RUN(a_put_has_a_value_and_nothing_else_has), RUN(a_time_to_live_is_whole_seconds_and_never_0),
-      RUN(bytes_that_are_no_text_come_as_base64), RUN(nothing_that_an_object_says_is_ignored),
-      RUN(a_line_that_cannot_be_taken_keeps_its_id), RUN(a_key_that_is_too_long_is_too_large))

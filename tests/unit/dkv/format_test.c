@@ -203,11 +203,3 @@ TEST(a_record_that_is_too_long_comes_in_parts_and_nothing_of_it_is_lost)
     assert_int_equal(seen, size_all + 1);
     format_reader_release(&reader);
 }
-
-TESTS(RUN(every_pair_comes_back), RUN(tsv_splits_at_the_first_tab_and_reads_escapes),
-      RUN(tsv_rejects_a_line_without_tab_with_two_or_with_a_bad_escape),
-      RUN(json_gives_strings_and_base64),
-      RUN(cdb_ends_with_an_empty_line_and_breaks_on_anything_else),
-      RUN(null_separates_keys_and_values), RUN(keys_alone_are_read_too),
-      RUN(a_key_or_value_that_is_too_long_is_rejected),
-      RUN(a_record_that_is_too_long_comes_in_parts_and_nothing_of_it_is_lost))

@@ -43,6 +43,3 @@ TEST(histograms_add_up)
     assert_int_equal(a.max_us, 20);
     assert_int_equal(histogram_quantile(&a, 0.5), 20);
 }
-
-TESTS(RUN(an_empty_histogram_says_zero), RUN(small_numbers_are_exact),
-      RUN(a_quantile_is_off_by_three_percent_at_most), RUN(histograms_add_up))

@@ -98,8 +98,3 @@ TEST(request_ids_follow_from_the_id_and_the_number_of_the_record)
     assert_false(request_id_equal(&first, &next));
     assert_false(request_id_equal(&first, &other));
 }
-
-TESTS(RUN(a_new_journal_is_at_the_start), RUN(the_last_position_counts),
-      RUN(a_torn_or_damaged_line_and_what_follows_is_cut_off),
-      RUN(the_journal_of_another_input_is_refused),
-      RUN(request_ids_follow_from_the_id_and_the_number_of_the_record))

@@ -165,9 +165,3 @@ TEST(a_slip_of_the_pen_is_near)
     assert_false(options_is_near("text", "list"));
     assert_false(options_is_near("x", "text"));
 }
-
-TESTS(RUN(long_and_short_options_mix_with_operands),
-      RUN(the_command_line_wins_over_the_environment_and_that_over_the_table),
-      RUN(a_number_is_within_its_limits_and_nothing_but_digits),
-      RUN(a_mistake_in_the_command_line_is_2), RUN(a_list_collects),
-      RUN(without_a_cluster_the_one_of_this_user_is_meant), RUN(a_slip_of_the_pen_is_near))

@@ -178,7 +178,3 @@ TEST(a_window_is_full_of_records_or_of_bytes)
     assert_true(window_has_room(&window));
     window_release(&window);
 }
-
-TESTS(RUN(records_are_settled_in_order_however_puts_end),
-      RUN(a_key_is_written_again_only_when_its_last_put_has_ended),
-      RUN(to_delete_what_is_not_there_is_no_failure), RUN(a_window_is_full_of_records_or_of_bytes))

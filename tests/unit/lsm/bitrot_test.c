@@ -244,14 +244,7 @@ TEST(without_syncs_no_flipped_bit_gives_a_wrong_answer)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        RUN(the_undamaged_database_is_right),
-        RUN(no_flipped_bit_gives_a_wrong_answer),
-        RUN(no_cut_file_gives_a_wrong_answer),
-        RUN(a_missing_file_is_an_error_or_makes_no_difference),
-        RUN(without_syncs_no_flipped_bit_gives_a_wrong_answer),
-    };
     if (argc > 1)
         stride = strtoull(argv[1], NULL, 10);
-    return stride ? cmocka_run_group_tests(tests, database_make, database_remove) : 2;
+    return stride ? unit_run(database_make, database_remove) : 2;
 }

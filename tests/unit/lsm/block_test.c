@@ -224,10 +224,3 @@ TEST(bytes_that_are_no_block_are_refused)
         block_release(block);
     }
 }
-
-TESTS(RUN(every_entry_comes_back), RUN(a_search_finds_the_key_or_where_it_would_be),
-      RUN(a_key_that_others_begin_with_is_told_apart),
-      RUN(large_values_and_incompressible_ones_are_kept),
-      RUN(a_block_is_decoded_into_the_memory_of_another_that_nobody_else_has),
-      RUN(blocks_of_many_small_entries_follow_those_of_few),
-      RUN(a_damaged_or_misplaced_block_does_not_load), RUN(bytes_that_are_no_block_are_refused))

@@ -182,8 +182,3 @@ TEST(damage_is_reported_and_not_kept)
     assert_false(read(table, 9));
     stop();
 }
-
-TESTS(RUN(what_was_read_is_found_until_the_memory_is_full),
-      RUN(a_long_walk_pushes_out_nothing_that_is_used), RUN(what_is_missed_again_soon_is_kept),
-      RUN(a_table_that_is_gone_leaves_nothing), RUN(a_block_lives_as_long_as_somebody_refers_to_it),
-      RUN(a_block_that_is_too_large_is_lent_only), RUN(damage_is_reported_and_not_kept))

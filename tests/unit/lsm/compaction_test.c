@@ -344,15 +344,3 @@ TEST(debt_grows_gradually_with_the_slices_that_are_too_many)
     assert_int_equal(before, 1000);
     stop();
 }
-
-TESTS(RUN(nothing_is_to_be_done_where_all_is_well), RUN(too_many_slices_are_merged_with_their_like),
-      RUN(upper_slices_that_grew_to_a_share_of_the_bottom_make_a_new_one),
-      RUN(garbage_makes_a_new_bottom), RUN(deletions_make_a_new_bottom),
-      RUN(old_deletions_make_a_new_bottom), RUN(who_points_into_dead_files_takes_part_in_the_round),
-      RUN(the_greatest_urge_is_first), RUN(when_nobody_writes_less_is_asked_for),
-      RUN(small_neighbours_are_joined_when_nobody_writes),
-      RUN(a_new_bottom_takes_small_neighbours_with_it),
-      RUN(what_another_merge_works_on_is_left_alone), RUN(spans_meet_if_some_key_may_lie_in_both),
-      RUN(a_range_with_a_damaged_table_is_left_alone),
-      RUN(above_damage_new_slices_are_merged_by_their_count),
-      RUN(debt_grows_gradually_with_the_slices_that_are_too_many))

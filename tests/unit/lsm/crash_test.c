@@ -209,12 +209,6 @@ TEST(where_files_cannot_be_mapped_it_is_the_same)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        RUN(after_a_power_loss_at_any_moment_no_durable_write_is_missing),
-        RUN(with_syncs_from_time_to_time_what_comes_back_is_still_a_prefix),
-        RUN(without_syncs_what_comes_back_is_still_a_prefix),
-        RUN(where_files_cannot_be_mapped_it_is_the_same),
-    };
     if (argc > 1)
         stride = strtoull(argv[1], NULL, 10);
     if (argc > 2) {
@@ -225,5 +219,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: crash_test [STRIDE [SCRIPT]]\n");
         return 2;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return unit_run(NULL, NULL);
 }

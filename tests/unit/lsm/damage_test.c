@@ -279,10 +279,3 @@ TEST(what_a_merge_could_not_write_is_no_damage_of_what_it_read)
     assert_true(stats().merge_count > merge_count);
     stop();
 }
-
-TESTS(RUN(other_ranges_are_merged_on_and_writers_are_not_held_up),
-      RUN(a_drop_does_not_read_what_it_lets_go),
-      RUN(a_drop_that_cannot_count_the_large_values_fails_and_changes_nothing),
-      RUN(a_table_that_cannot_be_opened_for_long_stops_its_range_alone),
-      RUN(what_a_merge_could_not_write_is_no_damage_of_what_it_read),
-      RUN(a_table_that_is_gone_is_damage_of_its_range))

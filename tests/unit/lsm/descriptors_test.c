@@ -105,6 +105,3 @@ TEST(a_read_gives_up_another_table_for_the_one_that_it_needs)
     buf_release(&value);
     stop();
 }
-
-TESTS(RUN(writes_are_put_off_without_descriptors_and_go_on_with_them),
-      RUN(a_read_gives_up_another_table_for_the_one_that_it_needs))

@@ -263,8 +263,3 @@ TEST(facts_that_make_no_sense_are_refused)
     edit_state_release(&sum);
     buf_release(&rest);
 }
-
-TESTS(RUN(the_difference_of_two_versions_makes_one_out_of_the_other),
-      RUN(flushed_and_next_file_are_replaced_by_what_is_said_later),
-      RUN(a_fact_that_is_not_known_is_passed_over_or_refused_as_it_says),
-      RUN(an_edit_of_version_1_has_the_snapshot_in_it), RUN(facts_that_make_no_sense_are_refused))

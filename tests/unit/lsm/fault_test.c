@@ -228,16 +228,7 @@ static int print_count(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        RUN(a_call_that_fails_once_loses_nothing),
-        RUN(a_disk_that_fails_for_ever_loses_nothing),
-        RUN(a_failed_sync_is_never_taken_for_a_success),
-        RUN(what_a_failed_sync_left_in_memory_is_written_again_by_the_next_process),
-        RUN(reads_that_fail_are_reported),
-        RUN(after_a_full_disk_service_resumes),
-        RUN(a_disk_with_a_size_fills_up_and_resumes),
-    };
     if (argc > 1)
         stride = strtoull(argv[1], NULL, 10);
-    return stride ? cmocka_run_group_tests(tests, NULL, print_count) : 2;
+    return stride ? unit_run(NULL, print_count) : 2;
 }

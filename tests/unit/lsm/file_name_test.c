@@ -43,5 +43,3 @@ TEST(foreign_files_are_left_alone)
     assert_int_equal(file_name_parse("CURRENT", &number), FILE_CURRENT);
     assert_int_equal(file_name_parse("LOCK", &number), FILE_LOCK);
 }
-
-TESTS(RUN(a_name_is_parsed_to_what_it_was_made_from), RUN(foreign_files_are_left_alone))

@@ -81,8 +81,3 @@ TEST(bytes_that_are_no_filter_are_refused)
     assert_false(filter_init(&filter, bytes_of(without_probes, sizeof without_probes)));
     assert_false(filter_init(&filter, bytes_of(too_many, sizeof too_many)));
 }
-
-TESTS(RUN(every_key_that_was_added_may_be_there),
-      RUN(ten_bits_a_key_admit_one_stranger_in_a_hundred),
-      RUN(fourteen_bits_a_key_admit_one_stranger_in_five_hundred),
-      RUN(an_empty_filter_excludes_nothing), RUN(bytes_that_are_no_filter_are_refused))

@@ -3,10 +3,10 @@
 #include "unit/unit.h"
 
 #include "base/hash.h"
+#include "disk/memory_vfs.h"
 #include "lsm/flush.h"
 #include "lsm/frame.h"
 #include "lsm/sstable.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 
@@ -299,12 +299,3 @@ TEST(a_kept_segment_that_could_not_be_synced_is_the_end_for_want_of_space_too)
     assert_int_equal(status, STATUS_IO);
     stop();
 }
-
-TESTS(RUN(every_key_is_written_once_as_it_is_now),
-      RUN(without_older_tables_deletions_have_nothing_to_hide),
-      RUN(large_values_stay_in_a_segment_that_they_fill),
-      RUN(of_the_first_and_last_segment_only_the_part_of_the_memtable_counts),
-      RUN(a_large_value_that_was_overwritten_fills_nothing), RUN(small_steps_write_the_same_as_one),
-      RUN(after_the_end_tables_values_and_kept_segments_survive_a_loss_of_power),
-      RUN(a_flush_that_fails_leaves_no_files),
-      RUN(a_kept_segment_that_could_not_be_synced_is_the_end_for_want_of_space_too))

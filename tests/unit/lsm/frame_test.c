@@ -81,7 +81,3 @@ TEST(a_file_header_says_what_the_file_is)
     assert_int_equal(frame_file_decode(&back, bytes, FRAME_FILE_LOG, "f", &fault), STATUS_CORRUPT);
     assert_string_equal(fault.text, "f: damaged header at offset 0");
 }
-
-TESTS(RUN(a_frame_comes_back), RUN(a_frame_of_another_place_is_invalid),
-      RUN(no_bit_can_flip_unseen), RUN(a_frame_that_is_cut_off_is_invalid),
-      RUN(a_file_header_says_what_the_file_is))

@@ -139,6 +139,3 @@ TEST(a_drop_needs_no_room)
     assert_int_equal(stats.table_count + stats.value_file_count, 0);
     stop();
 }
-
-TESTS(RUN(a_segment_that_is_not_needed_yet_is_no_reason_to_call_a_disk_full),
-      RUN(a_drop_needs_no_room), RUN(a_flush_for_which_there_is_room_frees_a_segment))

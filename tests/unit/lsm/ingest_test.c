@@ -173,7 +173,3 @@ TEST(an_ingest_is_refused_when_the_numbers_for_files_are_used_up)
     trial_release(&trial);
     memory_vfs_release(&disk);
 }
-
-TESTS(RUN(an_ingest_is_refused_when_the_numbers_for_files_are_used_up),
-      RUN(writes_after_a_commit_hide_what_it_brings_and_those_before_are_hidden),
-      RUN(a_commit_waits_for_a_flush_that_takes_less_than_was_written))

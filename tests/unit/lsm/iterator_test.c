@@ -287,7 +287,3 @@ TEST(a_walk_leaves_the_cache_alone_after_two_blocks)
     cache_release(&cache);
     shelf_release(&shelf);
 }
-
-TESTS(RUN(a_walk_shows_the_newest_entry_of_every_key), RUN(without_sources_there_is_nothing),
-      RUN(everything_before_damage_comes_out_and_then_an_error),
-      RUN(a_walk_leaves_the_cache_alone_after_two_blocks))

@@ -5,8 +5,8 @@
 #include "unit/unit.h"
 
 #include "base/random.h"
+#include "disk/memory_vfs.h"
 #include "lsm/lsm.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 

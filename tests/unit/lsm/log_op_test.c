@@ -67,6 +67,3 @@ TEST(an_operation_that_is_none_is_bad)
     assert_false(log_op_decode(&reader, &op));
     assert_true(reader.bad);
 }
-
-TESTS(RUN(operations_come_back_in_order), RUN(a_cut_operation_is_bad),
-      RUN(an_operation_that_is_none_is_bad))

@@ -3,8 +3,8 @@
 #include "unit/unit.h"
 
 #include "base/endian.h"
+#include "disk/memory_vfs.h"
 #include "lsm/log_recovery.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 
@@ -515,22 +515,3 @@ TEST(a_log_leaves_room_for_the_seal_of_its_last_segment)
                         "db/000001.log: log ending without room for a seal at offset 65536");
     stop();
 }
-
-TESTS(RUN(what_was_synced_comes_back_after_a_power_loss),
-      RUN(frames_promise_what_was_synced_before_them),
-      RUN(a_torn_tail_is_discarded_and_a_new_segment_begun),
-      RUN(damage_before_what_was_promised_is_corruption),
-      RUN(a_damaged_seal_is_corruption_as_soon_as_a_later_frame_was_synced),
-      RUN(a_batch_that_fits_nowhere_is_refused),
-      RUN(without_a_spare_segment_nothing_more_is_accepted_than_fits),
-      RUN(stale_frames_of_a_recycled_segment_are_never_read),
-      RUN(a_segment_is_prepared_long_before_it_is_needed_and_not_for_nothing),
-      RUN(zeros_of_a_segment_reach_the_disk_a_mebibyte_at_a_time),
-      RUN(a_mapped_log_is_stored_at_once_and_outlives_the_process),
-      RUN(full_mapped_segments_are_closed_and_synced_by_the_next_write),
-      RUN(a_due_sync_makes_a_mapped_log_durable),
-      RUN(a_frame_that_was_half_made_when_the_process_died_was_never_there),
-      RUN(a_segment_that_cannot_be_mapped_may_follow_one_that_is),
-      RUN(a_frame_that_could_not_be_written_at_once_is_written_later),
-      RUN(operations_lie_before_their_position_and_a_replay_says_where),
-      RUN(a_log_leaves_room_for_the_seal_of_its_last_segment))

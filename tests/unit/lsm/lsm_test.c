@@ -1,8 +1,8 @@
 // What lsm.h promises beyond "it is a map": positions, limits, refusals, scans, notes, jobs.
 #include "unit/lsm/jobs.h"
 
+#include "disk/memory_vfs.h"
 #include "lsm/lsm.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 
@@ -549,19 +549,3 @@ TEST(a_lost_current_is_not_taken_for_a_new_database)
     check("a", "1");
     stop();
 }
-
-TESTS(RUN(a_write_is_visible_at_once_and_durable_after_a_job),
-      RUN(there_is_one_job_of_a_kind_at_a_time), RUN(a_database_is_open_once),
-      RUN(limits_are_refused_and_leave_nothing),
-      RUN(when_nothing_is_flushed_writes_are_refused_as_busy),
-      RUN(a_note_larger_than_a_segment_comes_back),
-      RUN(a_flush_between_the_parts_of_a_note_loses_none),
-      RUN(a_note_that_was_not_finished_never_was),
-      RUN(notes_and_snapshots_make_up_the_whole_history),
-      RUN(notes_alone_do_not_make_the_log_grow_for_ever),
-      RUN(a_scan_sees_what_was_there_when_it_was_opened), RUN(a_scan_keeps_its_bounds),
-      RUN(the_directory_holds_only_what_is_needed), RUN(many_short_lives_do_not_leave_a_long_log),
-      RUN(a_full_disk_refuses_writes_and_loses_none), RUN(a_failed_sync_stops_the_engine),
-      RUN(a_failed_write_of_the_log_is_repeated_once_and_then_stops_the_engine),
-      RUN(what_is_synced_goes_into_segments_that_are_filled_with_zeros),
-      RUN(an_interval_passes_between_syncs), RUN(a_lost_current_is_not_taken_for_a_new_database))

@@ -2,8 +2,8 @@
 #include "unit/unit.h"
 
 #include "base/section.h"
+#include "disk/memory_vfs.h"
 #include "lsm/manifest.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 
@@ -226,9 +226,3 @@ TEST(an_edit_that_contradicts_the_state_is_refused)
     edit_state_release(&sum);
     buf_release(&edit);
 }
-
-TESTS(RUN(edits_add_up), RUN(the_last_edit_may_be_torn_and_those_before_may_not),
-      RUN(a_new_manifest_counts_from_the_switch_on), RUN(without_current_there_is_no_database),
-      RUN(who_does_not_know_a_feature_is_told_so_and_reads_nothing),
-      RUN(a_required_fact_of_later_days_is_no_damage),
-      RUN(an_edit_that_contradicts_the_state_is_refused))

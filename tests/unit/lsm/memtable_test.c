@@ -130,8 +130,3 @@ TEST(an_empty_memtable_has_another_life)
     assert_int_equal(memtable->key_count, 0);
     memtable_release(memtable);
 }
-
-TESTS(RUN(the_last_write_of_a_key_is_found), RUN(the_index_grows_with_small_entries),
-      RUN(what_is_loaded_is_there_at_the_end),
-      RUN(the_address_of_a_large_value_is_kept_and_of_no_other),
-      RUN(an_empty_memtable_has_another_life))

@@ -286,10 +286,9 @@ TEST(an_engine_answers_like_a_sorted_array)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {RUN(an_engine_answers_like_a_sorted_array)};
     if (argc > 1)
         round_count = strtoull(argv[1], NULL, 10);
     if (argc > 2)
         seed_first = strtoull(argv[2], NULL, 10);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return unit_run(NULL, NULL);
 }

@@ -153,6 +153,3 @@ TEST(an_order_does_not_see_what_came_later)
     order_release(order);
     memtable_release(memtable);
 }
-
-TESTS(RUN(an_order_has_every_key_once_and_ascending), RUN(orders_stay_few_and_cover_everything),
-      RUN(an_order_does_not_see_what_came_later))

@@ -1,8 +1,8 @@
 // Who writes faster than the engine works is slowed down gradually, and no longer than needed.
 #include "unit/lsm/jobs.h"
 
+#include "disk/memory_vfs.h"
 #include "lsm/engine.h"
-#include "sim/memory_vfs.h"
 
 enum { MEMTABLE_SIZE = 1 << 20, KEYS = 5000 };
 
@@ -160,8 +160,3 @@ TEST(a_log_that_is_written_again_tells_that_there_is_room)
     assert_false(stats().disk_full);
     stop();
 }
-
-TESTS(RUN(merges_keep_to_their_rate_in_the_long_run), RUN(a_delay_ends_when_its_reason_does),
-      RUN(the_further_writes_are_ahead_of_a_flush_the_longer_they_wait),
-      RUN(what_a_flush_was_owed_ends_with_it_whatever_merges_are_owed),
-      RUN(a_log_that_is_written_again_tells_that_there_is_room))

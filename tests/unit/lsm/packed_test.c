@@ -177,6 +177,3 @@ TEST(a_kept_segment_counts_as_large_as_it_is_whatever_size_new_ones_have)
     check();
     stop();
 }
-
-TESTS(RUN(what_is_packed_is_read_from_memory_log_and_files), RUN(what_is_ingested_is_packed),
-      RUN(a_kept_segment_counts_as_large_as_it_is_whatever_size_new_ones_have))

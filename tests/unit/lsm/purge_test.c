@@ -158,6 +158,3 @@ TEST(deletions_that_are_older_than_wanted_are_merged_away)
     assert_int_equal(count("key", bytes_of_text("value")), COUNT - DELETED);
     stop();
 }
-
-TESTS(RUN(tombstones_stay_until_the_rule_lets_them_go), RUN(large_values_are_not_asked_about),
-      RUN(deletions_that_are_older_than_wanted_are_merged_away))

@@ -2,8 +2,8 @@
 #include "unit/unit.h"
 
 #include "base/random.h"
+#include "disk/memory_vfs.h"
 #include "lsm/lsm.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 
@@ -189,6 +189,3 @@ TEST(damage_spoils_no_answer_but_that_of_its_keys)
     assert_true(corrupt_count > 0);
     stop();
 }
-
-TESTS(RUN(many_keys_at_once_get_the_answers_of_each), RUN(no_keys_and_empty_keys_are_no_trouble),
-      RUN(damage_spoils_no_answer_but_that_of_its_keys))

@@ -2,9 +2,9 @@
 #include "unit/lsm/jobs.h"
 
 #include "base/random.h"
+#include "disk/memory_vfs.h"
 #include "lsm/lsm.h"
 #include "lsm/reads.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 
@@ -421,16 +421,3 @@ TEST(what_is_wanted_may_be_left_at_a_close)
     assert_non_null(job); // never run
     stop();
 }
-
-TESTS(RUN(a_cold_key_is_busy_until_the_job_is_done), RUN(who_can_wait_does),
-      RUN(what_is_in_memory_or_nowhere_is_never_busy), RUN(a_large_value_is_a_second_place),
-      RUN(a_cold_scan_is_busy_and_what_is_behind_is_read_with_it),
-      RUN(a_scan_asks_for_large_values_together),
-      RUN(a_scan_asks_for_a_limited_size_of_large_values), RUN(scans_leave_places_to_others),
-      RUN(a_scan_asks_for_the_beginnings_of_all_tables_together),
-      RUN(a_place_is_noted_once_and_a_job_takes_a_limited_number),
-      RUN(a_job_takes_a_limited_size_or_one_place), RUN(with_too_many_places_it_waits),
-      RUN(without_a_file_system_that_can_tell_it_waits),
-      RUN(a_table_that_is_dropped_while_its_place_is_wanted_is_no_trouble),
-      RUN(a_missing_file_and_damage_are_met_by_who_asks_again),
-      RUN(what_is_wanted_may_be_left_at_a_close))

@@ -290,6 +290,3 @@ TEST(a_choice_surveys_a_few_ranges_and_the_next_one_goes_on)
     }
     field_release(&field);
 }
-
-TESTS(RUN(merges_lose_nothing_and_come_to_an_end),
-      RUN(a_choice_surveys_a_few_ranges_and_the_next_one_goes_on))

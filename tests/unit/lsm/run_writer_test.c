@@ -1,8 +1,8 @@
 // A run is in order, whatever it is made of.
 #include "unit/unit.h"
 
+#include "disk/memory_vfs.h"
 #include "lsm/run_writer.h"
-#include "sim/memory_vfs.h"
 
 static struct memory_vfs disk;
 static struct fault fault;
@@ -39,5 +39,3 @@ TEST(keys_that_do_not_ascend_are_refused_within_a_table_and_beyond)
         memory_vfs_release(&disk);
     }
 }
-
-TESTS(RUN(keys_that_do_not_ascend_are_refused_within_a_table_and_beyond))

@@ -3,10 +3,10 @@
 
 #include "unit/unit.h"
 
+#include "disk/memory_vfs.h"
 #include "lsm/entry.h"
 #include "lsm/sstable.h"
 #include "lsm/sstable_writer.h"
-#include "sim/memory_vfs.h"
 
 enum {
     SHELF_DATABASE = 42,

@@ -258,9 +258,3 @@ TEST(what_a_newer_owner_needs_keeps_older_ones_out)
     assert_seen("first");
     stop();
 }
-
-TESTS(RUN(a_flush_writes_it_and_the_one_before_goes), RUN(it_may_be_empty_or_large),
-      RUN(one_that_belongs_to_notes_alone_is_durable_too),
-      RUN(a_damaged_one_is_refused_by_its_name), RUN(who_does_not_want_it_back_reads_all_else),
-      RUN(a_checkpoint_has_it), RUN(what_a_newer_owner_has_written_is_no_damage),
-      RUN(one_that_makes_no_sense_is_damage), RUN(what_a_newer_owner_needs_keeps_older_ones_out))

@@ -1,9 +1,9 @@
 // Tables hold what was written to them; several are walked and merged as one.
 #include "unit/unit.h"
 
+#include "disk/memory_vfs.h"
 #include "lsm/filter.h"
 #include "lsm/merge.h"
-#include "sim/memory_vfs.h"
 
 #include "base/hash.h"
 
@@ -291,9 +291,3 @@ TEST(a_run_without_numbers_left_grows_its_last_table)
     run_writer_release(&writer);
     stop();
 }
-
-TESTS(RUN(a_run_without_numbers_left_grows_its_last_table), RUN(every_key_is_found_in_its_table),
-      RUN(the_index_finds_every_block_and_measures_ranges),
-      RUN(an_iterator_shows_what_the_newest_run_says),
-      RUN(a_merge_in_steps_keeps_what_counts_and_drops_deletions_at_the_bottom),
-      RUN(damage_is_found_and_named), RUN(an_aborted_run_leaves_no_file))

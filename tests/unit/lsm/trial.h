@@ -17,8 +17,8 @@
 #include "base/random.h"
 #include "base/reader.h"
 #include "base/xalloc.h"
+#include "disk/memory_vfs.h"
 #include "lsm/lsm.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 #include "unit/unit.h"
 
 #include "base/xalloc.h"
+#include "disk/memory_vfs.h"
 #include "lsm/frame.h"
 #include "lsm/value.h"
-#include "sim/memory_vfs.h"
 
 #include <stdlib.h>
 
@@ -421,17 +421,3 @@ TEST(a_reader_reads_from_more_files_than_it_keeps_open)
     buf_release(&value);
     stop();
 }
-
-TESTS(RUN(a_packed_value_is_smaller_and_comes_back), RUN(what_does_not_shrink_is_not_packed),
-      RUN(what_was_not_packed_is_not_unpacked),
-      RUN(a_packed_value_is_read_as_it_was_or_as_it_is_stored), RUN(counts_add_up_by_file),
-      RUN(a_pointer_is_20_bytes_and_comes_back),
-      RUN(the_checksum_of_a_pointer_tells_its_place_and_database),
-      RUN(an_id_names_a_value_file_or_a_segment_of_the_log),
-      RUN(values_come_back_each_from_a_multiple_of_8),
-      RUN(a_value_file_begins_with_a_header_of_its_kind),
-      RUN(a_full_file_is_followed_by_another_and_an_abort_removes_them_all),
-      RUN(files_are_synced_when_the_writer_has_finished), RUN(a_failed_write_or_sync_is_told),
-      RUN(a_damaged_value_is_named_and_the_others_are_read),
-      RUN(a_value_of_another_place_or_database_is_damaged), RUN(a_failed_read_is_no_damage),
-      RUN(a_reader_reads_from_more_files_than_it_keeps_open))

@@ -189,8 +189,3 @@ TEST(a_file_of_large_values_stays_as_long_as_some_are_pointed_to)
     value_counts_release(&counts);
     stop(draft);
 }
-
-TESTS(RUN(the_size_of_a_slice_is_about_what_the_table_has_in_the_range),
-      RUN(large_values_weigh_a_quarter),
-      RUN(a_survey_counts_what_is_superseded_or_deleted_among_the_samples),
-      RUN(a_file_of_large_values_stays_as_long_as_some_are_pointed_to))

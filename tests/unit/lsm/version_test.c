@@ -420,16 +420,3 @@ TEST(whatever_happens_every_key_finds_its_tables_in_order)
     for (uint64_t seed = 1; seed <= 200; seed++)
         play(seed, 150);
 }
-
-TESTS(RUN(a_new_version_has_one_empty_range),
-      RUN(a_pushed_table_lies_on_top_of_the_ranges_that_it_reaches),
-      RUN(a_cut_divides_a_range_among_those_who_reach_into_the_halves),
-      RUN(a_table_added_to_one_range_takes_the_place_of_its_run),
-      RUN(a_range_is_found_with_and_without_its_head), RUN(tables_are_listed_once_by_number),
-      RUN(a_draft_leaves_the_version_as_it_is),
-      RUN(the_output_of_a_tier_lies_where_its_inputs_were),
-      RUN(each_table_of_a_new_bottom_has_a_range_of_its_own),
-      RUN(a_bottom_of_neighbours_joins_them),
-      RUN(a_range_from_which_all_has_gone_joins_the_one_before),
-      RUN(a_range_that_was_cut_meanwhile_takes_the_output_on_both_sides_or_is_joined),
-      RUN(whatever_happens_every_key_finds_its_tables_in_order))

@@ -2,9 +2,9 @@
 #include "unit/unit.h"
 
 #include "base/random.h"
+#include "disk/memory_vfs.h"
 #include "lsm/engine.h"
 #include "lsm/frame.h"
-#include "sim/memory_vfs.h"
 
 #include <stdio.h>
 
@@ -165,8 +165,3 @@ TEST(a_flush_without_numbers_for_its_files_fails_and_says_so)
     assert_true(lsm_failed(lsm));
     stop();
 }
-
-TESTS(RUN(one_operation_out_of_bounds_refuses_the_batch),
-      RUN(a_batch_of_any_size_is_applied_in_order),
-      RUN(a_flush_without_numbers_for_its_files_fails_and_says_so),
-      RUN(the_address_of_a_large_value_is_where_its_bytes_are_in_the_log))

@@ -189,13 +189,3 @@ TEST(a_bar_that_is_forgotten_for_want_of_room_is_a_change)
     assert_false(crowd_refresh(&crowd, 0));
     crowd_release(&crowd);
 }
-
-TESTS(RUN(honest_clients_pass_however_many_they_are),
-      RUN(who_only_knocks_is_barred_until_a_quarter_of_its_credit_is_back),
-      RUN(nobody_pays_for_another_address),
-      RUN(of_too_many_strangers_the_oldest_of_the_address_with_most_goes),
-      RUN(connections_are_bounded_by_address_and_in_all),
-      RUN(a_number_that_is_used_again_is_another_connection),
-      RUN(addresses_that_owe_nothing_are_forgotten),
-      RUN(whoever_is_admitted_first_of_all_has_credit),
-      RUN(a_bar_that_is_forgotten_for_want_of_room_is_a_change))

@@ -211,15 +211,3 @@ TEST(the_self_test_finds_a_door_that_lets_strangers_in)
     assert_non_null(strstr(fault.text, stage.endpoint));
     end(&stage);
 }
-
-TESTS(RUN(a_known_key_is_let_in_and_every_message_carries_its_role_and_node),
-      RUN(a_stranger_is_refused_and_told_so),
-      RUN(a_stranger_that_became_known_gets_in_on_a_link_made_anew),
-      RUN(a_server_with_another_key_is_not_talked_to), RUN(a_connection_without_curve_is_refused),
-      RUN(a_revoked_key_is_not_heard_from_the_next_message_on),
-      RUN(a_known_key_of_too_low_a_role_is_a_stranger), RUN(plain_is_for_loopback_alone),
-      RUN(tcp_without_keys_is_refused),
-      RUN(over_ipc_our_own_user_is_a_peer_and_the_socket_is_private),
-      RUN(a_socket_in_a_directory_of_our_group_is_open_to_the_group),
-      RUN(a_socket_for_a_group_without_a_role_is_private),
-      RUN(the_self_test_finds_a_door_that_lets_strangers_in))

@@ -67,6 +67,3 @@ TEST(an_address_and_a_port_make_an_endpoint)
     assert_string_equal(endpoint_of_tcp("fd00::1", 7400, text), "tcp://[fd00::1]:7400");
     assert_int_equal(parse(text, &endpoint), STATUS_OK);
 }
-
-TESTS(RUN(an_endpoint_is_a_path_or_a_host_and_a_port), RUN(what_is_no_endpoint_is_refused),
-      RUN(only_numbers_are_loopback_addresses), RUN(an_address_and_a_port_make_an_endpoint))

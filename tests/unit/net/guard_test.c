@@ -237,12 +237,3 @@ TEST(a_peer_that_chooses_its_routing_id_is_not_heard)
     zmq_ctx_term(context);
     end(&stage);
 }
-
-TESTS(RUN(who_has_proved_nothing_is_shut_after_a_few_kilobytes),
-      RUN(an_address_of_ipv6_is_not_taken_for_a_local_user),
-      RUN(a_client_may_send_a_large_message_at_once),
-      RUN(who_comes_again_and_again_without_a_key_is_not_taken_any_more),
-      RUN(who_has_proved_a_key_stays_when_strangers_are_too_many),
-      RUN(a_message_above_the_limit_never_arrives_and_others_still_do),
-      RUN(a_message_of_several_frames_is_dropped_whole),
-      RUN(a_peer_that_chooses_its_routing_id_is_not_heard))

@@ -53,6 +53,8 @@ static struct key_file new_key(enum role role)
     return file;
 }
 
+AROUND_EACH(make_directory, remove_directory)
+
 TEST(a_saved_key_comes_back_and_its_public_file_holds_no_secret)
 {
     struct key_file saved = new_key(ROLE_PEER);
@@ -237,18 +239,3 @@ TEST(nobody_is_in_a_directory_that_is_missing)
     assert_false(is_in(keys, &a, ROLE_CLIENT));
     key_directory_close(keys);
 }
-
-#define RUN_IN_DIRECTORY(name)                                                                     \
-    cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
-
-TESTS(RUN_IN_DIRECTORY(a_saved_key_comes_back_and_its_public_file_holds_no_secret),
-      RUN_IN_DIRECTORY(a_key_is_never_overwritten),
-      RUN_IN_DIRECTORY(a_secret_that_others_can_read_is_refused),
-      RUN_IN_DIRECTORY(a_link_a_pipe_and_a_file_of_another_user_are_refused),
-      RUN_IN_DIRECTORY(a_bad_file_is_named_with_its_line),
-      RUN_IN_DIRECTORY(keys_that_are_no_pair_are_refused),
-      RUN_IN_DIRECTORY(a_key_without_a_name_or_role_is_not_saved),
-      RUN_IN_DIRECTORY(a_directory_follows_what_is_put_into_it_and_taken_away),
-      RUN_IN_DIRECTORY(a_directory_passes_over_what_is_no_key_file_and_says_so),
-      RUN_IN_DIRECTORY(of_two_files_with_one_key_the_lesser_role_counts),
-      RUN_IN_DIRECTORY(nobody_is_in_a_directory_that_is_missing))

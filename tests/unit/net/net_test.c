@@ -181,11 +181,3 @@ TEST(an_address_in_use_is_an_error)
     assert_non_null(strstr(fault.text, stage.endpoint));
     end(&stage);
 }
-
-TESTS(RUN(where_nobody_listens_the_connection_fails_at_once),
-      RUN(an_endpoint_that_makes_no_sense_is_invalid), RUN(a_link_comes_back_when_its_peer_does),
-      RUN(an_answer_to_a_peer_that_is_gone_is_unreachable),
-      RUN(a_peer_that_does_not_read_makes_its_link_busy), RUN(ready_sockets_take_turns),
-      RUN(a_disconnected_link_is_free_for_another_connection),
-      RUN(a_net_that_no_longer_listens_keeps_its_connections_and_takes_no_new_ones),
-      RUN(an_address_in_use_is_an_error))

@@ -133,8 +133,3 @@ TEST(a_connection_that_we_make_has_no_ration_even_if_its_descriptor_was_a_strang
     close(other.here);
     close_pair(&pair);
 }
-
-TESTS(RUN(a_stranger_is_read_its_ration_and_no_more),
-      RUN(who_may_go_on_is_read_to_the_end_and_not_asked_for_again),
-      RUN(without_a_door_everything_is_read),
-      RUN(a_connection_that_we_make_has_no_ration_even_if_its_descriptor_was_a_strangers))

@@ -28,6 +28,3 @@ TEST(random_numbers_differ)
     entropy_fill(data, sizeof data);
     assert_memory_not_equal(data + 512, zeros, 512);
 }
-
-TESTS(RUN(monotonic_time_never_goes_back), RUN(wall_time_is_in_this_century),
-      RUN(random_numbers_differ))

@@ -43,6 +43,8 @@ static uid_t owner_of_new_file(const char *name)
     return info.st_uid;
 }
 
+AROUND_EACH(make_directory, remove_directory)
+
 TEST(root_acts_as_the_owner_of_a_directory_until_it_leaves)
 {
     struct owner owner;
@@ -101,10 +103,3 @@ TEST(the_part_of_a_path_that_is_closed_is_named_with_owner_and_mode)
     assert_int_equal(rmdir(path_of("d")), 0);
     owner_leave(&owner);
 }
-
-#define RUN_IN_DIRECTORY(name)                                                                     \
-    cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
-
-TESTS(RUN_IN_DIRECTORY(root_acts_as_the_owner_of_a_directory_until_it_leaves),
-      RUN_IN_DIRECTORY(in_its_own_directory_root_stays_root),
-      RUN_IN_DIRECTORY(the_part_of_a_path_that_is_closed_is_named_with_owner_and_mode))

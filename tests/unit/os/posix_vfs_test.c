@@ -234,18 +234,5 @@ TEST(there_is_space)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        RUN(what_is_written_is_read_back_up_to_the_end),
-        RUN(what_was_read_can_be_read_without_waiting),
-        RUN(what_is_stored_in_mapped_memory_is_in_the_file),
-        RUN(a_missing_file_is_not_found_and_the_fault_says_so),
-        RUN(exclusive_creation_happens_once),
-        RUN(a_full_disk_is_told_from_a_broken_one),
-        RUN(a_process_without_descriptors_is_told_from_a_broken_disk),
-        RUN(a_lock_excludes_until_it_is_closed),
-        RUN(names_are_created_linked_renamed_listed_and_removed),
-        RUN(a_directory_that_is_there_is_fine_but_a_file_of_that_name_is_not),
-        RUN(there_is_space),
-    };
-    return cmocka_run_group_tests(tests, dir_make, dir_remove);
+    return unit_run(dir_make, dir_remove);
 }

@@ -76,7 +76,3 @@ TEST(a_patient_one_gives_way_and_the_others_do_not)
     worker_stop(worker);
     assert_int_equal(job.result, before);
 }
-
-TESTS(RUN(a_patient_one_gives_way_and_the_others_do_not),
-      RUN(jobs_come_back_done_one_after_the_other),
-      RUN(stopping_waits_for_the_job_that_was_submitted))

@@ -410,12 +410,3 @@ TEST(systemd_is_told_how_it_goes_in_one_line_and_only_when_that_changed)
     assert_in_range(stage.described, 2, 3);
     close_stage(&stage);
 }
-
-TESTS(RUN(a_message_with_a_gate_waits_until_the_log_is_durable_and_others_do_not),
-      RUN(a_job_that_failed_ends_the_daemon), RUN(the_brain_is_told_what_could_not_be_sent),
-      RUN(a_hangup_reloads_and_an_interrupt_stops),
-      RUN(a_stopping_daemon_drains_and_reads_no_more_requests),
-      RUN(who_cannot_listen_yet_ends_with_1_and_who_never_will_with_2),
-      RUN(a_brain_that_is_not_ready_turns_but_nobody_can_come_in),
-      RUN(a_lost_link_is_told_and_made_anew), RUN(systemd_is_told_ready_watchdog_and_stopping),
-      RUN(systemd_is_told_how_it_goes_in_one_line_and_only_when_that_changed))

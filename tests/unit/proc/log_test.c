@@ -83,7 +83,3 @@ TEST(who_dies_says_why_and_ends_with_its_status)
 {
     assert_string_equal(capture(die_in_a_child), "<3>dkv-x: no way\n");
 }
-
-TESTS(RUN(control_characters_are_escaped_and_text_stays_readable),
-      RUN(what_is_below_the_level_is_not_written), RUN(a_long_line_is_cut),
-      RUN(who_dies_says_why_and_ends_with_its_status))

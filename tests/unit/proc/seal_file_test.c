@@ -42,6 +42,8 @@ static enum status load_text(const char *text, struct fault *fault)
     return status;
 }
 
+AROUND_EACH(make_directory, remove_directory)
+
 TEST(as_many_keys_as_there_may_be_come_back)
 {
     struct seals seals = {0}, back = {0};
@@ -101,8 +103,3 @@ TEST(a_file_that_others_could_touch_is_refused)
     assert_int_equal(seal_file_load(path, &seals, &fault), STATUS_NOT_FOUND);
     assert_int_equal(seals.count, 0);
 }
-
-#define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
-TESTS(FILE_TEST(as_many_keys_as_there_may_be_come_back),
-      FILE_TEST(a_damaged_file_is_named_with_the_line),
-      FILE_TEST(a_file_that_others_could_touch_is_refused))

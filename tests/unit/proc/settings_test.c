@@ -38,6 +38,8 @@ static enum status load(const char *text, struct settings *settings, struct faul
     return settings_load(settings, path, fault);
 }
 
+AROUND_EACH(make_file, remove_file)
+
 TEST(what_is_not_given_has_its_default)
 {
     struct settings settings;
@@ -251,13 +253,3 @@ TEST(czmq_reads_the_same_values)
     assert_int_equal(settings.ping_interval_ms, 100);
     zconfig_destroy(&tree);
 }
-
-#define RUN_WITH_FILE(name) cmocka_unit_test_setup_teardown(name, make_file, remove_file)
-
-TESTS(RUN_WITH_FILE(what_is_not_given_has_its_default), RUN_WITH_FILE(every_kind_of_value_is_read),
-      RUN_WITH_FILE(what_is_wrong_is_named_with_file_and_line),
-      RUN_WITH_FILE(a_file_that_is_missing_or_too_long_is_refused),
-      RUN(every_default_is_a_value_of_its_key_and_sections_stand_together),
-      RUN_WITH_FILE(two_readings_are_compared_key_by_key),
-      RUN_WITH_FILE(one_value_is_taken_over_and_the_others_stay),
-      RUN_WITH_FILE(a_key_is_found_in_its_line), RUN_WITH_FILE(czmq_reads_the_same_values))

@@ -129,12 +129,3 @@ TEST(the_deadline_ends_it_once)
     assert_false(get_on_deadline(&get).answer);
     assert_false(get_on_reply(&get, 1, true).answer);
 }
-
-TESTS(RUN(the_nearest_owner_gives_the_record_and_the_others_a_head),
-      RUN(owners_that_are_down_are_not_asked), RUN(fewer_than_r_live_owners_are_too_few),
-      RUN(r_equal_replies_are_the_answer), RUN(what_a_head_names_and_no_record_has_is_fetched),
-      RUN(a_failed_owner_is_replaced_by_the_next),
-      RUN(an_owner_that_fails_while_its_record_is_fetched_counts_no_more),
-      RUN(too_many_failures_are_unavailable), RUN(heads_alone_are_no_answer),
-      RUN(a_reply_that_comes_twice_counts_once), RUN(a_slow_read_asks_one_more_owner),
-      RUN(the_deadline_ends_it_once))

@@ -64,8 +64,3 @@ TEST(an_owner_helps_if_a_need_of_it_is_not_met)
     assert_false(needs_help_of(&needs, 1, 0)); // was asked
     assert_false(needs_help_of(&needs, 5, 2)); // enough
 }
-
-TESTS(RUN(a_number_a_quorum_and_all_count_every_owner), RUN(a_level_beyond_the_owners_is_refused),
-      RUN(a_local_quorum_counts_one_datacenter),
-      RUN(each_quorum_counts_every_datacenter_for_itself),
-      RUN(an_owner_helps_if_a_need_of_it_is_not_met))

@@ -311,18 +311,3 @@ TEST(a_thousand_nodes_are_planned_in_seconds)
     ring_release(&after);
     ring_release(&ring);
 }
-
-TESTS(RUN(every_prefix_of_the_lists_is_balanced), RUN(a_plan_of_a_planned_ring_changes_nothing),
-      RUN(the_plan_depends_on_nothing_but_its_input),
-      RUN(a_new_node_takes_its_share_and_nothing_else_moves),
-      RUN(a_removed_node_gives_its_share_away_and_nothing_else_moves),
-      RUN(owners_stand_in_distinct_racks_while_racks_suffice),
-      RUN(with_two_racks_the_first_two_of_three_owners_are_apart),
-      RUN(two_owners_in_one_rack_are_counted), RUN(load_follows_weight),
-      RUN(no_weight_makes_a_node_own_a_partition_twice), RUN(a_node_of_weight_zero_owns_nothing),
-      RUN(every_datacenter_is_balanced_for_itself),
-      RUN(the_lists_serve_the_keyspace_that_asks_for_most),
-      RUN(a_small_cluster_has_as_many_copies_as_nodes),
-      RUN(what_cannot_be_planned_is_refused_with_a_reason),
-      RUN(a_first_document_needs_distinct_nodes), RUN(a_number_is_never_given_twice),
-      RUN(a_thousand_nodes_are_planned_in_seconds))

@@ -167,13 +167,3 @@ TEST(a_level_asks_for_no_more_than_there_is)
     assert_int_equal(ring_level_count(20, 9), 0);
     assert_int_equal(ring_level_count(99, 9), 0);
 }
-
-TESTS(RUN(the_token_of_a_key_never_changes), RUN(a_key_of_any_size_has_a_token),
-      RUN(partitions_are_equal_arcs_of_the_tokens), RUN(a_preference_list_never_repeats_a_node),
-      RUN(an_engine_key_has_the_token_the_keyspace_and_the_key),
-      RUN(a_keyspace_with_fewer_copies_uses_the_first_owners),
-      RUN(a_keyspace_takes_its_copies_in_each_datacenter),
-      RUN(fallbacks_are_all_other_nodes_clockwise),
-      RUN(a_node_that_owns_nothing_is_the_last_fallback),
-      RUN(nodes_and_keyspaces_are_found_by_id_and_by_name),
-      RUN(levels_are_read_back_from_their_text), RUN(a_level_asks_for_no_more_than_there_is))

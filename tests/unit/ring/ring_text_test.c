@@ -279,11 +279,3 @@ TEST(the_public_part_of_a_node_is_read_back)
     assert_int_equal(ring_node_parse(&back, buf_bytes(&text), NULL), STATUS_CORRUPT);
     buf_release(&text);
 }
-
-TESTS(RUN(a_document_is_read_back_and_written_the_same),
-      RUN(a_document_of_version_1_stays_readable), RUN(a_document_of_version_2_stays_readable),
-      RUN(a_document_of_version_1_that_gets_a_node_has_numbers),
-      RUN(a_document_of_later_days_is_no_damage), RUN(a_damaged_document_is_refused),
-      RUN(only_the_canonical_text_is_accepted), RUN(a_partition_has_distinct_owners_that_exist),
-      RUN(a_fault_names_the_line), RUN(the_hash_is_that_of_the_last_line),
-      RUN(the_public_part_of_a_node_is_read_back))

@@ -67,8 +67,3 @@ TEST(a_message_that_waited_does_not_set_the_clock_back)
     peer_clock_learn(&clock, &slow, 600);
     assert_int_equal(age(&clock, 600, BOOT, 5400), 40);
 }
-
-TESTS(RUN(the_age_of_a_message_is_what_it_was_under_way_and_a_little_more),
-      RUN(a_message_is_never_taken_for_younger_than_it_is),
-      RUN(what_was_said_to_another_life_has_no_age),
-      RUN(a_message_that_waited_does_not_set_the_clock_back))

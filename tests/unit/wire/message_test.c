@@ -258,11 +258,3 @@ TEST(a_message_has_no_more_operations_than_the_limit)
     store_u16(message + 6, MESSAGE_OPS_MAX + 1);
     assert_int_equal(decode(message, sizeof message), STATUS_INVALID);
 }
-
-TESTS(RUN(every_operation_follows_the_grammar_comes_back_and_cannot_be_cut),
-      RUN(the_try_of_an_encoded_put_is_changed_in_place),
-      RUN(a_header_is_sixty_four_bytes_in_this_order),
-      RUN(a_header_comes_back_with_a_reader_of_exactly_the_body),
-      RUN(a_message_of_another_size_than_its_header_says_is_invalid),
-      RUN(magic_version_flags_and_reserved_bytes_must_be_right),
-      RUN(a_message_has_no_more_operations_than_the_limit))

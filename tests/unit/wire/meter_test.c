@@ -109,10 +109,3 @@ TEST(a_greater_answer_is_expected_at_once_a_smaller_one_by_and_by)
     assert_true(meters_guess(&meters, 7) < 200);
     meters_release(&meters);
 }
-
-TESTS(RUN(what_was_sent_and_not_taken_is_unread),
-      RUN(two_sides_agree_through_any_traffic_and_past_the_end_of_the_count),
-      RUN(a_count_above_what_was_sent_begins_anew),
-      RUN(of_too_many_links_those_silent_for_longest_are_forgotten),
-      RUN(what_was_not_queued_after_all_is_not_unread),
-      RUN(a_greater_answer_is_expected_at_once_a_smaller_one_by_and_by))

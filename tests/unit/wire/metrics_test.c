@@ -43,7 +43,3 @@ TEST(every_name_is_there_once)
             assert_string_not_equal(metrics_table[i].name, metrics_table[j].name);
     }
 }
-
-TESTS(RUN(what_is_encoded_comes_back),
-      RUN(what_did_not_come_is_zero_and_what_is_not_known_is_passed_over),
-      RUN(every_name_is_there_once))

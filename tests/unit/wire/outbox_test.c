@@ -154,11 +154,3 @@ TEST(nothing_is_lost_with_many_links)
         assert_int_equal(counts[link], ROUNDS);
     outbox_release(&outbox);
 }
-
-TESTS(RUN(operations_of_a_type_for_a_link_share_a_message_in_order),
-      RUN(gated_and_ungated_never_share_and_the_greatest_gate_counts),
-      RUN(the_smallest_budget_of_a_step_is_sent),
-      RUN(no_message_has_more_operations_than_the_limit),
-      RUN(a_large_operation_begins_no_sharing_and_its_buffer_is_not_kept),
-      RUN(a_cleared_outbox_begins_anew_and_keeps_its_template),
-      RUN(nothing_is_lost_with_many_links))

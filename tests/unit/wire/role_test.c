@@ -52,6 +52,3 @@ TEST(every_role_may_send_what_is_listed_and_nothing_else)
         }
     }
 }
-
-TESTS(RUN(a_role_is_read_as_it_is_written),
-      RUN(every_role_may_send_what_is_listed_and_nothing_else))

@@ -66,8 +66,3 @@ TEST(a_try_that_wrote_nothing_is_not_waited_for)
         tries_take_back(&tries);
     }
 }
-
-TESTS(RUN(a_try_that_wrote_nothing_is_not_waited_for), RUN(a_large_value_may_take_longer),
-      RUN(a_first_try_waits_for_nobody), RUN(a_retry_says_how_long_the_try_before_may_mint),
-      RUN(a_try_after_one_that_was_refused_is_like_a_first),
-      RUN(tries_of_somebody_else_are_counted_from_now))

@@ -1,8 +1,8 @@
-#include "sim/memory_vfs.h"
+#include "disk/memory_vfs.h"
 
 #include "base/xalloc.h"
-#include "sim/memory_map_vfs.h"
-#include "sim/memory_node_vfs.h"
+#include "disk/memory_map_vfs.h"
+#include "disk/memory_node_vfs.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "sim/memory_image_vfs.h"
+#include "disk/memory_image_vfs.h"
 
 #include "base/xalloc.h"
 

@@ -4,7 +4,7 @@
 // were written. Maps of a generation that is over, by a crash, are only kept to be removed.
 #pragma once
 
-#include "sim/memory_node_vfs.h"
+#include "disk/memory_node_vfs.h"
 
 struct memory_map;
 

@@ -1,7 +1,7 @@
 // The disk in memory loses what it may lose, and nothing else.
 #include "unit/unit.h"
 
-#include "sim/memory_vfs.h"
+#include "disk/memory_vfs.h"
 
 static struct memory_vfs disk;
 static struct random dice;
@@ -389,18 +389,3 @@ TEST(what_became_cold_is_cold_until_it_is_read_or_written)
     file_close(file);
     memory_vfs_release(&disk);
 }
-
-TESTS(RUN(a_synced_file_in_a_synced_directory_survives),
-      RUN(what_is_stored_in_mapped_memory_is_a_write_like_others),
-      RUN(a_synced_file_without_a_synced_name_is_lost),
-      RUN(an_unsynced_rename_leaves_the_old_or_the_new_name),
-      RUN(unsynced_sectors_survive_independently),
-      RUN(a_prefix_never_has_a_later_change_without_an_earlier_one),
-      RUN(the_latest_change_may_survive_without_those_before), RUN(only_the_last_write_is_torn),
-      RUN(a_killed_process_loses_nothing_until_the_power_goes),
-      RUN(a_lock_excludes_until_it_is_closed_or_the_process_dies),
-      RUN(after_a_failed_sync_a_later_one_makes_only_later_writes_durable),
-      RUN(a_full_disk_refuses_and_has_room_again_after_a_remove),
-      RUN(the_planned_call_fails_once_or_for_ever), RUN(when_the_power_is_off_everything_fails),
-      RUN(a_clone_is_independent), RUN(damage_is_durable),
-      RUN(what_became_cold_is_cold_until_it_is_read_or_written))

@@ -1,4 +1,4 @@
-#include "sim/memory_map_vfs.h"
+#include "disk/memory_map_vfs.h"
 
 #include "base/xalloc.h"
 

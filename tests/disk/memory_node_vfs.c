@@ -1,4 +1,4 @@
-#include "sim/memory_node_vfs.h"
+#include "disk/memory_node_vfs.h"
 
 #include "base/xalloc.h"
 

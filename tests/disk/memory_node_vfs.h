@@ -6,8 +6,8 @@
 #pragma once
 
 #include "base/random.h"
-#include "sim/memory_image_vfs.h"
-#include "sim/memory_vfs.h"
+#include "disk/memory_image_vfs.h"
+#include "disk/memory_vfs.h"
 
 enum { MEMORY_SECTOR_SIZE = 512 };
 
