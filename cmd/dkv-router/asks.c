@@ -2,9 +2,14 @@
 
 #include "dkv-router/answers.h"
 
+static const struct link *store_of(const struct router *router, uint32_t index)
+{
+    return peers_link_of(&router->peers, index, SERVICE_STORE);
+}
+
 static bool is_router_up(const struct router *router, uint32_t index)
 {
-    return index == router->self || router->links.links[LINKS_ROUTER + index].up;
+    return index == router->self || peers_link_of(&router->peers, index, SERVICE_ROUTER)->up;
 }
 
 // That of the store; of a node whose router does not answer it is down, unless somebody else
@@ -22,7 +27,7 @@ static const char *state_of(const struct router *router, uint32_t index)
         [LINK_DAMAGED] = "damaged",
         [LINK_WELL] = "up",
     };
-    const struct link *store = &router->links.links[index];
+    const struct link *store = store_of(router, index);
     bool is_down = !is_router_up(router, index) && (store->up || !store->problem);
     return states[is_down ? LINK_DOWN : link_state(store)];
 }
@@ -38,7 +43,7 @@ static uint64_t write_amplification(const struct metrics *metrics)
 static void add_node(const struct router *router, uint32_t index, struct buf *text)
 {
     const struct ring_node *node = &router->ring->nodes[index];
-    const struct link *store = &router->links.links[index];
+    const struct link *store = store_of(router, index);
     const char *software = index == router->self ? (const char *)router->options.software.data
                                                  : (store->software[0] ? store->software : "");
     unsigned long long amplification = write_amplification(&store->metrics);
@@ -74,17 +79,16 @@ static void add_value(const struct router *router, uint32_t index, const char *n
 
 static void add_stores(const struct router *router, struct buf *text)
 {
-    const struct link *links = router->links.links;
     add_head(text, "store_up", false, "whether the store answers");
     for (uint32_t i = 0; i < router->ring->node_count; i++)
-        add_value(router, i, "store_up", false, links[i].up, text);
+        add_value(router, i, "store_up", false, store_of(router, i)->up, text);
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
         const struct metric *metric = &metrics_table[m];
         add_head(text, metric->name, metric->is_counter, metric->meaning);
         for (uint32_t i = 0; i < router->ring->node_count; i++) {
-            if (links[i].up)
-                add_value(router, i, metric->name, metric->is_counter, links[i].metrics.values[m],
-                          text);
+            if (store_of(router, i)->up)
+                add_value(router, i, metric->name, metric->is_counter,
+                          store_of(router, i)->metrics.values[m], text);
         }
     }
 }
@@ -130,7 +134,7 @@ enum status asks_on_ask(struct router *router, const struct arrival *arrival, st
     struct op_answer answer = {.id = ask.id};
     buf_clear(&router->text);
     if (bytes_equal(ask.topic, bytes_of_text("ring"))) {
-        answer.text = router->options.ring_text;
+        answer.text = buf_bytes(&router->snapshot->text);
     } else if (bytes_equal(ask.topic, bytes_of_text("status"))) {
         for (uint32_t i = 0; i < router->ring->node_count; i++)
             add_node(router, i, &router->text);

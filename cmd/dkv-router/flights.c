@@ -44,6 +44,7 @@ void flights_release(struct flights *flights)
 {
     for (uint32_t i = 0; i < flights->slot_count; i++) {
         release_buffers(flights->slots[i], 0);
+        ring_snapshot_drop(flights->slots[i]->ring);
         clock_release(&flights->slots[i]->context);
         clock_release(&flights->slots[i]->covers);
         free(flights->slots[i]);
@@ -164,6 +165,8 @@ void flights_remove(struct flights *flights, struct flight *flight)
     flights->held_size -= flight->held_size;
     flights->count--;
     flight->kind = FLIGHT_FREE;
+    ring_snapshot_drop(flight->ring);
+    flight->ring = NULL;
     release_buffers(flight, BUFFER_KEPT_MAX);
     flights->free_slots[flights->free_count++] = flight->slot;
 }
@@ -202,21 +205,21 @@ struct flight *flights_find(struct flights *flights, uint64_t id)
     return flight->kind != FLIGHT_FREE && flight->life == id >> 32 ? flight : NULL;
 }
 
-int flight_owner(const struct flight *flight, uint32_t node)
+int flight_target(const struct flight *flight, uint32_t link)
 {
-    for (int i = 0; i < flight->n; i++) {
-        if (flight->owners[i] == node)
+    for (int i = 0; i < flight->route.count; i++) {
+        if (flight->links[i] == link)
             return i;
     }
     return -1;
 }
 
 struct flight *flights_find_of(struct flights *flights, uint64_t id, enum flight_kind kind,
-                               uint32_t node, unsigned *owner)
+                               uint32_t link, unsigned *target)
 {
     struct flight *flight = flights_find(flights, id);
-    int index = flight && flight->kind == kind ? flight_owner(flight, node) : -1;
-    *owner = index < 0 ? 0 : (unsigned)index;
+    int index = flight && flight->kind == kind ? flight_target(flight, link) : -1;
+    *target = index < 0 ? 0 : (unsigned)index;
     return index < 0 ? NULL : flight;
 }
 

@@ -13,6 +13,8 @@
 #include "base/table.h"
 #include "quorum/get.h"
 #include "quorum/put.h"
+#include "quorum/scan.h"
+#include "ring/ring_snapshot.h"
 #include "wire/role.h"
 
 enum {
@@ -43,8 +45,9 @@ struct flight_share {
 
 struct flight {
     uint8_t kind;                     // enum flight_kind
-    uint8_t n;                        // owners
-    uint16_t owners[RING_OWNERS_MAX]; // node indexes, in order of preference
+    struct ring_snapshot *ring;       // that it was planned by, held
+    struct ring_route route;          // in it
+    uint16_t links[RING_TARGETS_MAX]; // by target: the number of the link to its store
     uint32_t slot;
     uint32_t life;
     uint32_t next, previous; // in the wheel, FLIGHT_NONE = end
@@ -54,20 +57,15 @@ struct flight {
     link_id client;
     struct flight_share *share; // of the client
     uint64_t client_id;         // the op's id in the client's request
-    uint32_t keyspace;
-    uint32_t partition;
-    uint8_t flags;    // of the client's request
-    uint8_t level;    // that was asked for
-    size_t held_size; // counted against FLIGHTS_SIZE_MAX
-    size_t expected;  // see flight_share
+    uint8_t flags;              // of the client's request
+    uint8_t level;              // that was asked for
+    size_t held_size;           // counted against FLIGHTS_SIZE_MAX
+    size_t expected;            // see flight_share
     struct buf key;
     union {
         struct put put;
         struct get get;
-        struct {
-            owner_mask asked, replied, live;
-            struct needs r;
-        } scan;
+        struct scan scan;
     };
     // A put.
     struct request_id request;
@@ -85,7 +83,7 @@ struct flight {
     struct dot dot;
     uint64_t hlc; // the greatest that `covers` stands for
     struct buf value;
-    // A get or scan: what each owner answered.
+    // A get or scan: what each target answered.
     struct buf replies[RING_OWNERS_MAX];
     // A scan.
     uint32_t size_max;
@@ -135,18 +133,18 @@ static inline uint32_t flight_budget_ms(const struct flight *flight, struct mome
 
 struct flight *flights_find(struct flights *flights, uint64_t id); // NULL if it is over
 
-// The flight of this kind that an answer of a node belongs to, and its owner. NULL if it is
-// over, or the node is none of its owners.
+// The flight of this kind that an answer on a link belongs to, and its target. NULL if it is
+// over, or nobody there is a target.
 struct flight *flights_find_of(struct flights *flights, uint64_t id, enum flight_kind kind,
-                               uint32_t node, unsigned *owner);
+                               uint32_t link, unsigned *target);
 
 // Besides the slot an id has room for three bits of the caller's, which flights_find() passes over.
 #define FLIGHT_SECOND_ROUND  ((uint64_t)1 << 31)
 #define FLIGHT_ATTEMPT_SHIFT 29
 #define FLIGHT_ATTEMPT       ((uint64_t)3 << FLIGHT_ATTEMPT_SHIFT)
 
-// The index of the node among the flight's owners, -1 if it is none.
-int flight_owner(const struct flight *flight, uint32_t node);
+// The target of the flight at the end of this link, -1 if there is none.
+int flight_target(const struct flight *flight, uint32_t link);
 
 void flights_wake_at(struct flights *flights, struct flight *flight, uint64_t wake_ms);
 // The next flight whose time has come, NULL if there is none. It must be removed or given a

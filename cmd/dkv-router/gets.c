@@ -12,10 +12,10 @@ static void send_fetch(struct router *router, const struct flight *flight, unsig
 {
     struct op_fetch fetch = {.id = flight_id(flight),
                              .head = head,
-                             .keyspace = flight->keyspace,
+                             .keyspace = flight->route.keyspace->id,
                              .key = buf_bytes(&flight->key)};
-    op_encode_fetch(&fetch, outbox_add_timed(outbox, owner_link(router, flight, owner),
-                                             MESSAGE_FETCH, flight_budget_ms(flight, now)));
+    op_encode_fetch(&fetch, placing_ask(router, flight, owner, MESSAGE_FETCH,
+                                        flight_budget_ms(flight, now), outbox));
 }
 
 static void answer(struct router *router, const struct flight *flight, enum status status,
@@ -24,7 +24,7 @@ static void answer(struct router *router, const struct flight *flight, enum stat
     struct op_got got = {.id = flight->client_id,
                          .status = (uint8_t)status,
                          .replied = replied,
-                         .keyspace = flight->keyspace,
+                         .keyspace = flight->route.keyspace->id,
                          .text = text};
     answer_got(router, flight->client, &got, outbox);
 }
@@ -42,20 +42,20 @@ static bool decode_reply(const struct flight *flight, unsigned owner, struct rec
 static void join_full(struct router *router, const struct flight *flight)
 {
     record_clear(&router->joined);
-    for (unsigned owner = 0; owner < flight->n; owner++) {
-        if ((flight->get.full & owner_bit(owner)) && decode_reply(flight, owner, &router->record))
+    for (unsigned owner = 0; owner < flight->route.count; owner++) {
+        if ((flight->get.full & target_bit(owner)) && decode_reply(flight, owner, &router->record))
             record_join(&router->joined, &router->record);
     }
-    if (ring_keyspace(router->ring, flight->keyspace)->conflict == RING_CONFLICT_LWW)
+    if (flight->route.keyspace->conflict == RING_CONFLICT_LWW)
         record_keep_greatest(&router->joined);
 }
 
-static owner_mask find_differing(struct router *router, const struct flight *flight)
+static target_set find_differing(struct router *router, const struct flight *flight)
 {
-    owner_mask differing = 0;
+    target_set differing = 0;
     join_full(router, flight);
-    for (unsigned owner = 0; owner < flight->n; owner++) {
-        owner_mask bit = owner_bit(owner);
+    for (unsigned owner = 0; owner < flight->route.count; owner++) {
+        target_set bit = target_bit(owner);
         if (!(flight->get.replied & bit) || (flight->get.full & bit))
             continue;
         if (decode_reply(flight, owner, &router->record) &&
@@ -69,8 +69,8 @@ static owner_mask find_differing(struct router *router, const struct flight *fli
 static void repair(struct router *router, const struct flight *flight, struct bytes encoded,
                    struct outbox *outbox)
 {
-    for (unsigned owner = 0; owner < flight->n; owner++) {
-        if (!(flight->get.replied & owner_bit(owner)) ||
+    for (unsigned owner = 0; owner < flight->route.count; owner++) {
+        if (!(flight->get.replied & target_bit(owner)) ||
             !decode_reply(flight, owner, &router->record) ||
             record_includes(&router->record, &router->joined))
             continue;
@@ -79,10 +79,10 @@ static void repair(struct router *router, const struct flight *flight, struct by
             continue;
         }
         router->counts.repairs++;
-        struct op_merge merge = {
-            .keyspace = flight->keyspace, .key = buf_bytes(&flight->key), .record = encoded};
-        op_encode_merge(&merge,
-                        outbox_add(outbox, owner_link(router, flight, owner), MESSAGE_MERGE, 0));
+        struct op_merge merge = {.keyspace = flight->route.keyspace->id,
+                                 .key = buf_bytes(&flight->key),
+                                 .record = encoded};
+        op_encode_merge(&merge, placing_ask(router, flight, owner, MESSAGE_MERGE, 0, outbox));
     }
 }
 
@@ -90,13 +90,13 @@ static void repair(struct router *router, const struct flight *flight, struct by
 static void append_context(struct router *router, const struct flight *flight)
 {
     context_of_record(&router->context, &router->joined);
-    context_encode(&router->context, router->keyring.seals, flight->keyspace,
+    context_encode(&router->context, router->keyring.seals, flight->route.keyspace->id,
                    buf_bytes(&flight->key), &router->encoded);
 }
 
 static void answer_joined(struct router *router, const struct flight *flight, struct outbox *outbox)
 {
-    uint8_t replied = mask_count(flight->get.replied);
+    uint8_t replied = target_count(flight->get.replied);
     join_full(router, flight);
     if (record_is_empty(&router->joined)) {
         answer(router, flight, STATUS_NOT_FOUND, replied, (struct bytes){0}, outbox);
@@ -118,7 +118,7 @@ static void answer_joined(struct router *router, const struct flight *flight, st
     struct op_got got = {
         .id = flight->client_id,
         .replied = replied,
-        .keyspace = flight->keyspace,
+        .keyspace = flight->route.keyspace->id,
         .record = encoded,
         .context = bytes_of(router->encoded.data + size, router->encoded.size - size),
     };
@@ -143,10 +143,10 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
 {
     if (step.compare)
         step = get_on_compared(&flight->get, find_differing(router, flight));
-    for (unsigned owner = 0; owner < flight->n; owner++) {
-        if (step.fetch & owner_bit(owner))
+    for (unsigned owner = 0; owner < flight->route.count; owner++) {
+        if (step.fetch & target_bit(owner))
             send_fetch(router, flight, owner, false, now, outbox);
-        if (step.head & owner_bit(owner))
+        if (step.head & target_bit(owner))
             send_fetch(router, flight, owner, true, now, outbox);
     }
     if (step.answer && step.status == STATUS_OK) {
@@ -155,7 +155,7 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
     } else if (step.answer) {
         router->counts.unavailable += step.status == STATUS_UNAVAILABLE;
         router->counts.timeouts += step.status == STATUS_TIMEOUT;
-        answer(router, flight, step.status, mask_count(flight->get.replied),
+        answer(router, flight, step.status, target_count(flight->get.replied),
                placing_explain(router, flight, 'R'), outbox);
     }
     if (step.ended)
@@ -194,7 +194,7 @@ static void start(struct router *router, const struct arrival *arrival,
         refuse(router, arrival, get, STATUS_BUSY, "too many operations in flight", outbox);
         return;
     }
-    placing_fill(placing, flight, deadline_ms, now);
+    placing_fill(router, placing, flight, deadline_ms, now);
     flight_expect(flight, guess);
     flight->client_id = get->id;
     flight->flags = get->flags;
@@ -202,7 +202,8 @@ static void start(struct router *router, const struct arrival *arrival,
     buf_set(&flight->key, get->key);
     uint8_t order[RING_OWNERS_MAX];
     placing_order(router, placing, order);
-    struct get_step step = get_start(&flight->get, placing->n, r, placing->live, order);
+    struct get_step step =
+        get_start(&flight->get, placing->route.owner_count, r, placing->live, order);
     take_step(router, flight, step, now, outbox);
 }
 
@@ -228,7 +229,7 @@ enum status gets_on_get(struct router *router, const struct arrival *arrival,
             placing_narrow(router, &placing);
             get.level = 1;
         }
-        if (placing_needs(router, &placing, &get.level, placing.keyspace->r, &r))
+        if (placing_needs(router, &placing, &get.level, placing.route.keyspace->r, &r))
             start(router, arrival, header, &get, &placing, &r, now, outbox);
         else
             refuse(router, arrival, &get, STATUS_INVALID, "R is greater than the number of owners",
@@ -288,16 +289,16 @@ static void take_fetched(struct router *router, struct flight *flight, unsigned 
     take_step(router, flight, get_on_reply(&flight->get, (uint8_t)owner, full), now, outbox);
 }
 
-enum status gets_on_fetched(struct router *router, uint32_t node, struct reader *body,
+enum status gets_on_fetched(struct router *router, uint32_t link, struct reader *body,
                             struct moment now, struct outbox *outbox)
 {
     struct op_fetched fetched;
     if (op_decode_fetched(&fetched, body))
         return STATUS_INVALID;
     unsigned owner;
-    struct flight *flight = flights_find_of(&router->flights, fetched.id, FLIGHT_GET, node, &owner);
+    struct flight *flight = flights_find_of(&router->flights, fetched.id, FLIGHT_GET, link, &owner);
     // A head that comes again must not replace the record that came since.
-    if (flight && ((flight->get.asked | flight->get.fetching) & owner_bit(owner)))
+    if (flight && ((flight->get.asked | flight->get.fetching) & target_bit(owner)))
         take_fetched(router, flight, owner, &fetched, now, outbox);
     else
         router->counts.late++;

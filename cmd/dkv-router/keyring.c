@@ -10,7 +10,6 @@
 void keyring_init(struct router *router, struct seals *seals)
 {
     router->keyring = (struct keyring){.seals = seals};
-    router->keyring.peers = xcalloc(router->ring->node_count, sizeof *router->keyring.peers);
     router->keyring.held = xcalloc(KEYRING_HELD_MAX, sizeof *router->keyring.held);
 }
 
@@ -23,17 +22,30 @@ void keyring_release(struct keyring *keyring)
     *keyring = (struct keyring){0};
 }
 
-static void ask(struct router *router, uint32_t node, struct moment now, struct outbox *outbox)
+void keyring_on_ring(struct router *router)
+{
+    struct keyring *keyring = &router->keyring;
+    keyring->peers = xrealloc(keyring->peers, router->peers.count * sizeof *keyring->peers);
+    for (; keyring->peer_count < router->peers.count; keyring->peer_count++)
+        keyring->peers[keyring->peer_count] = (struct keyring_peer){0};
+}
+
+static void ask(struct router *router, uint32_t link, struct moment now, struct outbox *outbox)
 {
     struct op_ask ask = {.topic = bytes_of_text("seals")};
-    router->keyring.peers[node].asked_ms = now.mono_ms;
-    op_encode_ask(&ask,
-                  outbox_add(outbox, router->options.address(LINKS_ROUTER + node), MESSAGE_ASK, 0));
+    router->keyring.peers[link / SERVICE_COUNT].asked_ms = now.mono_ms;
+    op_encode_ask(&ask, outbox_add(outbox, router->peers.address(link), MESSAGE_ASK, 0));
+}
+
+// Whether there is a router to ask, of another node of the ring.
+static bool has_router(const struct router *router, uint32_t row)
+{
+    return router->peers.rows[row]->links[SERVICE_ROUTER].exists;
 }
 
 static bool is_asking(const struct router *router)
 {
-    for (uint32_t i = 0; i < router->ring->node_count; i++) {
+    for (uint32_t i = 0; i < router->keyring.peer_count; i++) {
         if (router->keyring.peers[i].asked_ms)
             return true;
     }
@@ -67,21 +79,21 @@ static void settle(struct router *router, struct moment now, struct outbox *outb
     keyring->held_count = 0;
 }
 
-void keyring_on_up(struct router *router, uint32_t node, struct moment now, struct outbox *outbox)
+void keyring_on_up(struct router *router, uint32_t link, struct moment now, struct outbox *outbox)
 {
-    ask(router, node, now, outbox);
+    ask(router, link, now, outbox);
 }
 
-void keyring_on_down(struct router *router, uint32_t node, struct moment now, struct outbox *outbox)
+void keyring_on_down(struct router *router, uint32_t link, struct moment now, struct outbox *outbox)
 {
-    router->keyring.peers[node] = (struct keyring_peer){0};
+    router->keyring.peers[link / SERVICE_COUNT] = (struct keyring_peer){0};
     settle(router, now, outbox);
 }
 
-enum status keyring_on_answer(struct router *router, uint32_t node, struct reader *body,
+enum status keyring_on_answer(struct router *router, uint32_t link, struct reader *body,
                               struct moment now, struct outbox *outbox)
 {
-    struct keyring_peer *peer = &router->keyring.peers[node];
+    struct keyring_peer *peer = &router->keyring.peers[link / SERVICE_COUNT];
     struct op_answer answer;
     if (op_decode_answer(&answer, body) || answer.text.size % SEAL_SECRET_SIZE)
         return STATUS_INVALID;
@@ -114,10 +126,9 @@ bool keyring_hold(struct router *router, const struct arrival *arrival,
     if (keyring->is_settling || keyring->held_count == KEYRING_HELD_MAX ||
         keyring->held_size > KEYRING_HELD_SIZE_MAX)
         return false;
-    for (uint32_t i = 0; i < router->ring->node_count; i++) {
-        if (i != router->self && router->links.links[LINKS_ROUTER + i].up &&
-            !keyring->peers[i].asked_ms)
-            ask(router, i, now, outbox);
+    for (uint32_t i = 0; i < keyring->peer_count; i++) {
+        if (router->peers.rows[i]->links[SERVICE_ROUTER].up && !keyring->peers[i].asked_ms)
+            ask(router, i * SERVICE_COUNT + SERVICE_ROUTER, now, outbox);
     }
     if (!is_asking(router))
         return false;
@@ -139,12 +150,12 @@ struct bytes keyring_explain(struct router *router, enum status *status)
         router->counts.busy++;
         return bytes_of_text("too many contexts whose keys this router must ask for");
     }
-    for (uint32_t i = 0; i < router->ring->node_count; i++) {
+    for (uint32_t i = 0; i < router->keyring.peer_count; i++) {
         const struct keyring_peer *peer = &router->keyring.peers[i];
-        if (i == router->self || (peer->is_heard && !peer->asked_ms))
+        if (!has_router(router, i) || (peer->is_heard && !peer->asked_ms))
             continue;
         buf_printf(text, "%s%s", count++ ? ", " : "the context may be of a router that is down: ",
-                   router->ring->nodes[i].name);
+                   router->peers.rows[i]->name);
     }
     *status = count ? STATUS_UNAVAILABLE : STATUS_INVALID;
     return count ? buf_bytes(text)
@@ -164,7 +175,7 @@ void keyring_on_tick(struct router *router, struct moment now, struct outbox *ou
         begin(router, held, now, outbox);
         *held = keyring->held[--keyring->held_count];
     }
-    for (uint32_t i = 0; i < router->ring->node_count; i++) {
+    for (uint32_t i = 0; i < keyring->peer_count; i++) {
         struct keyring_peer *peer = &keyring->peers[i];
         if (peer->asked_ms && now.mono_ms >= peer->asked_ms + router->options.down_after_ms)
             *peer = (struct keyring_peer){0};
@@ -174,8 +185,8 @@ void keyring_on_tick(struct router *router, struct moment now, struct outbox *ou
 
 bool keyring_is_complete(const struct router *router)
 {
-    for (uint32_t i = 0; i < router->ring->node_count; i++) {
-        if (i != router->self && !router->keyring.peers[i].is_heard)
+    for (uint32_t i = 0; i < router->keyring.peer_count; i++) {
+        if (has_router(router, i) && !router->keyring.peers[i].is_heard)
             return false;
     }
     return true;

@@ -34,7 +34,8 @@ struct held_put {
 
 struct keyring {
     struct seals *seals;        // borrowed
-    struct keyring_peer *peers; // by node
+    struct keyring_peer *peers; // by row (peers.h)
+    uint32_t peer_count;
     struct held_put *held;
     uint32_t held_count;
     size_t held_size;
@@ -44,12 +45,15 @@ struct keyring {
 void keyring_init(struct router *router, struct seals *seals);
 void keyring_release(struct keyring *keyring);
 
+// There may be new peers.
+void keyring_on_ring(struct router *router);
+
 // The link to another router came up or went down.
-void keyring_on_up(struct router *router, uint32_t node, struct moment now, struct outbox *outbox);
-void keyring_on_down(struct router *router, uint32_t node, struct moment now,
+void keyring_on_up(struct router *router, uint32_t link, struct moment now, struct outbox *outbox);
+void keyring_on_down(struct router *router, uint32_t link, struct moment now,
                      struct outbox *outbox);
 // What it answered to ASK "seals". INVALID if it is malformed.
-enum status keyring_on_answer(struct router *router, uint32_t node, struct reader *body,
+enum status keyring_on_answer(struct router *router, uint32_t link, struct reader *body,
                               struct moment now, struct outbox *outbox) MUST_USE;
 // What we answer to the same question: all secrets, one behind the other.
 void keyring_tell(const struct router *router, struct buf *out);

@@ -1,6 +1,7 @@
 // dkv-router answers clients and talks to the stores of all nodes; see dkv-router(8).
 
-#include "dkv-router/peers.h"
+#include "base/xalloc.h"
+#include "dkv-router/news.h"
 #include "dkv-router/router.h"
 #include "os/clock.h"
 #include "os/entropy.h"
@@ -12,12 +13,10 @@
 #include "proc/seal_file.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
-    CLIENT_PORT_OFFSET = 0,
-    PEER_PORT_OFFSET = 1,
-    STORE_PORT_OFFSET = 2,
     TICK_MS = 100,
     TIMEOUT_MS = 5000,
     // The greatest value or record of dkv.conf(5) and its envelope. What is beyond the limits
@@ -31,7 +30,9 @@ struct shell {
     struct node node;
     struct seals seals;
     uint32_t saved_count; // of them, in keys/seals
-    struct peers peers;   // as the log knows them
+    struct news news;     // that the log has
+    struct buf *ways;     // by number of a link: where it is connected to; empty = it is not
+    uint32_t way_count;
 };
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
@@ -53,16 +54,16 @@ static void on_unsent(void *self, link_id link, struct bytes message, enum statu
 
 static void report_peers(struct shell *shell, struct moment now)
 {
-    const struct links *links = &shell->router.links;
+    const struct peers *peers = &shell->router.peers;
     const struct settings *settings = &shell->node.settings;
     struct buf line = {0};
-    for (uint32_t i = 0; i < shell->peers.count; i++) {
-        enum link_change change = peers_look(&shell->peers, links, i, now, &line);
+    for (uint32_t i = UINT32_MAX; peers_next(peers, &i);) {
+        enum link_change change = news_look(&shell->news, peers, i, now, &line);
         if (change)
             log_line(change == LINK_WENT_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s",
                      buf_text(&line));
         buf_clear(&line);
-        if (peers_look_at_clock(&shell->peers, links, i, settings->clock_warn_ms, now, &line))
+        if (news_look_at_clock(&shell->news, peers, i, settings->clock_warn_ms, now, &line))
             log_line(LOG_LEVEL_WARNING, "%s", buf_text(&line));
         buf_clear(&line);
     }
@@ -84,7 +85,7 @@ static void on_reload(void *self)
 static void describe(void *self, struct buf *out)
 {
     const struct shell *shell = self;
-    peers_status(&shell->peers, &shell->router.links, out);
+    news_status(&shell->router.peers, out);
 }
 
 static unsigned tick_within_ms(void *self)
@@ -102,9 +103,71 @@ static void save_seals(struct shell *shell)
     shell->saved_count = shell->seals.count;
 }
 
+// Where the link of this number goes. Our own store is next door.
+static const char *way_of(struct shell *shell, uint32_t number, char endpoint[NODE_PATH_SIZE],
+                          const char **key)
+{
+    const struct node *node = &shell->node;
+    const struct ring *ring = shell->router.ring;
+    const struct ring_node *peer =
+        &ring->nodes[ring_find_node(ring, peers_at(&shell->router.peers, number)->node)];
+    bool is_store = peers_service(number) == SERVICE_STORE;
+    bool is_ours = is_store && peer->id == node->settings.node_id;
+    *key = is_ours ? NULL : peer->public_key;
+    return is_ours ? node_private_ipc(node, door_facts(DOOR_STORE)->socket, endpoint)
+                   : node_door(peer, is_store ? DOOR_STORE : DOOR_PEER, endpoint);
+}
+
+// Connects the link if it is not connected to where it should be.
+static enum status connect_peer(struct shell *shell, uint32_t number, struct fault *fault)
+{
+    char endpoint[NODE_PATH_SIZE];
+    const char *key, *way = way_of(shell, number, endpoint, &key);
+    struct buf *connected = &shell->ways[number], wanted = {0};
+    buf_printf(&wanted, "%s %s", way, key ? key : "");
+    bool is_there = bytes_equal(buf_bytes(connected), buf_bytes(&wanted));
+    if (!is_there && connected->size)
+        net_disconnect(shell->node.net, number);
+    if (!is_there)
+        buf_set(connected, buf_bytes(&wanted));
+    buf_release(&wanted);
+    return is_there ? STATUS_OK : net_connect(shell->node.net, number, way, key, fault);
+}
+
+// A link to every store and to every other router of the ring, and no others.
+static enum status connect_peers(struct shell *shell, struct fault *fault)
+{
+    const struct peers *peers = &shell->router.peers;
+    uint32_t count = peers->count * SERVICE_COUNT;
+    enum status status = STATUS_OK;
+    shell->ways = xrealloc(shell->ways, count * sizeof *shell->ways);
+    for (; shell->way_count < count; shell->way_count++)
+        shell->ways[shell->way_count] = (struct buf){0};
+    for (uint32_t i = 0; i < count; i++) {
+        if (peers_link(peers, i) || !shell->ways[i].size)
+            continue;
+        net_disconnect(shell->node.net, i);
+        buf_clear(&shell->ways[i]);
+    }
+    for (uint32_t i = UINT32_MAX; !status && peers_next(peers, &i);)
+        status = connect_peer(shell, i, fault);
+    return status;
+}
+
+// A new ring document was read.
+static void adopt(struct shell *shell, struct moment now, struct outbox *outbox)
+{
+    struct fault fault;
+    router_adopt(&shell->router, shell->node.ring, now, outbox);
+    if (connect_peers(shell, &fault))
+        log_line(LOG_LEVEL_ERROR, "%s", fault.text);
+}
+
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
     struct shell *shell = self;
+    if (shell->router.snapshot != shell->node.ring)
+        adopt(shell, now, outbox);
     if (shell->seals.count != shell->saved_count)
         save_seals(shell);
     router_on_turn_end(&shell->router, now, outbox);
@@ -118,26 +181,6 @@ static bool is_ready(void *self, struct moment now)
 static uint32_t number_of(link_id link)
 {
     return net_is_link(link) ? net_link_number(link) : UINT32_MAX;
-}
-
-// A link to every store and to every other router. Our own store is next door.
-static void connect_all(struct node *node)
-{
-    char endpoint[NODE_PATH_SIZE];
-    struct fault fault;
-    for (uint32_t i = 0; i < node->ring.node_count; i++) {
-        const struct ring_node *peer = &node->ring.nodes[i];
-        bool self = (int)i == node->index;
-        const char *store = self ? node_private_ipc(node, "store.sock", endpoint)
-                                 : node_tcp(peer, STORE_PORT_OFFSET, endpoint);
-        if (net_connect(node->net, i, store, self ? NULL : peer->public_key, &fault))
-            die(2, "%s", fault.text);
-        if (self)
-            continue;
-        node_tcp(peer, PEER_PORT_OFFSET, endpoint);
-        if (net_connect(node->net, LINKS_ROUTER + i, endpoint, peer->public_key, &fault))
-            die(2, "%s", fault.text);
-    }
 }
 
 // At the first start: the key that this router seals with.
@@ -174,8 +217,7 @@ static void open_router(struct shell *shell)
 {
     const struct settings *settings = &shell->node.settings;
     struct router_options options = {
-        .ring = &shell->node.ring,
-        .ring_text = buf_bytes(&shell->node.ring_text),
+        .ring = shell->node.ring,
         .node = settings->node_id,
         .boot = entropy_u64(),
         .value_size_max = settings->value_size_max,
@@ -192,25 +234,26 @@ static void open_router(struct shell *shell)
     struct fault fault;
     if (router_init(&shell->router, &options, now, &fault))
         die(2, "%s", fault.text);
-    peers_init(&shell->peers, &shell->node.ring, &shell->router.links, now);
 }
 
 int main(int argc, char **argv)
 {
     static struct shell shell;
     char client[NODE_PATH_SIZE], peer[NODE_PATH_SIZE], local[NODE_PATH_SIZE];
+    struct fault fault;
     arguments_parse(&shell.node.settings, "dkv-router", "answers clients for one node", argc, argv);
     node_open(&shell.node);
     open_seals(&shell);
     open_router(&shell);
-    connect_all(&shell.node);
-    const struct ring_node *self = &shell.node.ring.nodes[shell.node.index];
+    if (connect_peers(&shell, &fault))
+        die(2, "%s", fault.text);
+    const struct ring_node *self = node_self(&shell.node);
     const struct settings *settings = &shell.node.settings;
     const struct net_listener listeners[] = {
-        {.endpoint = node_tcp(self, PEER_PORT_OFFSET, peer), // others wait for us as we for them
+        {.endpoint = node_door(self, DOOR_PEER, peer), // others wait for us as we for them
          .message_size_max = PEER_SIZE_MAX,
          .role_least = ROLE_PEER},
-        {.endpoint = node_tcp(self, CLIENT_PORT_OFFSET, client),
+        {.endpoint = node_door(self, DOOR_CLIENT, client),
          .message_size_max = CLIENT_SIZE_MAX,
          .role_least = ROLE_READER,
          .role_local = ROLE_CLIENT, // of everybody on the loopback, if it is plain
@@ -242,7 +285,10 @@ int main(int argc, char **argv)
     if (status)
         return status;
     node_close(&shell.node);
-    peers_release(&shell.peers);
+    news_release(&shell.news);
+    for (uint32_t i = 0; i < shell.way_count; i++)
+        buf_release(&shell.ways[i]);
+    free(shell.ways);
     router_release(&shell.router);
     seals_release(&shell.seals);
     return 0;

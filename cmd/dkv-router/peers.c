@@ -2,127 +2,147 @@
 
 #include "base/xalloc.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
-    NAMES_MAX = 8, // in the status; there are more nodes than fit a line
-    CLOCK_OFF_MS = 10000,
-    CLOCK_AGAIN_MS = 60000,
+    STALL_MS = 300,
+    ROUTER_PATIENCE = 5, // nothing waits for other routers: they are pinged less
 };
 
-void peers_init(struct peers *peers, const struct ring *ring, const struct links *links,
-                struct moment now)
+void peers_init(struct peers *peers, const struct link_terms *terms,
+                link_id (*address)(uint32_t number))
 {
-    *peers = (struct peers){.count = links->count, .ring = ring, .begin_ms = now.mono_ms};
-    peers->peers = xcalloc(peers->count, sizeof *peers->peers);
-    for (uint32_t i = 0; i < peers->count; i++)
-        peers->peers[i] = (struct peer){.told = LINK_WELL, .down_ms = now.mono_ms};
+    *peers = (struct peers){.terms = *terms, .address = address};
 }
 
 void peers_release(struct peers *peers)
 {
-    free(peers->peers);
+    for (uint32_t i = 0; i < peers->count; i++)
+        free(peers->rows[i]);
+    free(peers->rows);
+    free(peers->row_of);
     *peers = (struct peers){0};
 }
 
-static const char *kind_of(uint32_t number)
+// ---- the ring changes ----------------------------------------------------------------
+
+static uint32_t find_row(const struct peers *peers, uint64_t node)
 {
-    return number < LINKS_ROUTER ? "store" : "router";
+    uint32_t row = 0;
+    while (row < peers->count && peers->rows[row]->node != node)
+        row++;
+    return row;
 }
 
-static const char *name_of(const struct peers *peers, uint32_t number)
+static bool is_free(const struct peer *peer, struct moment now)
 {
-    return peers->ring->nodes[number % LINKS_ROUTER].name;
+    return !peer->is_member && now.mono_ms >= peer->left_ms + PEERS_KEPT_MS;
 }
 
-static void append_seconds(uint64_t duration_ms, struct buf *line)
+// One that is free, or a new one.
+static uint32_t take_row(struct peers *peers, struct moment now)
 {
-    buf_printf(line, "%llu.%llu s", (unsigned long long)(duration_ms / 1000),
-               (unsigned long long)(duration_ms % 1000 / 100));
+    uint32_t row = 0;
+    while (row < peers->count && !is_free(peers->rows[row], now))
+        row++;
+    if (row == peers->count) {
+        peers->rows = xrealloc(peers->rows, (row + 1) * sizeof *peers->rows);
+        peers->rows[row] = xcalloc(1, sizeof **peers->rows);
+        peers->count++;
+    }
+    return row;
 }
 
-static enum link_change tell_up(struct peers *peers, uint32_t number, struct moment now,
-                                struct buf *line)
+static void add_link(struct link *link, struct moment now)
 {
-    struct peer *peer = &peers->peers[number];
-    peer->is_up = true;
-    if (peer->told == LINK_WELL)
-        return LINK_UNCHANGED;
-    peer->told = LINK_WELL;
-    buf_printf(line, "%s: its %s answers again, after ", name_of(peers, number), kind_of(number));
-    append_seconds(now.mono_ms - peer->down_ms, line);
-    return LINK_WENT_UP;
-}
-
-static enum link_change tell_down(struct peers *peers, uint32_t number, enum link_state state,
-                                  struct buf *line)
-{
-    static const char *const what[] = {
-        [LINK_DOWN] = "does not answer",
-        [LINK_OTHER_CLUSTER] = "belongs to another cluster",
-        [LINK_OTHER_NODE] = "is that of another node",
-        [LINK_OTHER_VERSION] = "speaks another version",
-        [LINK_OTHER_RING] = "has another ring document of this epoch",
-    };
-    peers->peers[number].told = state;
-    buf_printf(line, "%s: its %s %s", name_of(peers, number), kind_of(number), what[state]);
-    return LINK_WENT_DOWN;
-}
-
-enum link_change peers_look(struct peers *peers, const struct links *links, uint32_t number,
-                            struct moment now, struct buf *line)
-{
-    const struct link *link = &links->links[number];
-    struct peer *peer = &peers->peers[number];
     if (!link->exists)
-        return LINK_UNCHANGED;
-    if (link->up)
-        return peer->is_up ? LINK_UNCHANGED : tell_up(peers, number, now, line);
-    enum link_state state = link_state(link);
-    if (peer->is_up) {
-        peer->is_up = false;
-        peer->down_ms = now.mono_ms;
-        return tell_down(peers, number, state, line);
-    }
-    bool is_late = now.mono_ms > peers->begin_ms + links->down_after_ms;
-    return is_late && peer->told != state ? tell_down(peers, number, state, line) : LINK_UNCHANGED;
+        link->reset_ms = now.mono_ms; // the connection is just being made
+    link->exists = true;
 }
 
-bool peers_look_at_clock(struct peers *peers, const struct links *links, uint32_t number,
-                         uint64_t warn_ms, struct moment now, struct buf *line)
+static void add_node(struct peers *peers, uint32_t index, const struct ring_node *node,
+                     struct moment now)
 {
-    const struct link *link = &links->links[number];
-    struct peer *peer = &peers->peers[number];
-    int64_t ahead_ms = link->wall_ahead_ms;
-    uint64_t off_ms = ahead_ms < 0 ? -(uint64_t)ahead_ms : (uint64_t)ahead_ms;
-    if (!link->up || off_ms <= warn_ms) {
-        peer->off_ms = 0;
-        return false;
+    uint32_t row = find_row(peers, node->id);
+    if (row == peers->count) {
+        row = take_row(peers, now);
+        *peers->rows[row] = (struct peer){.node = node->id, .joined_ms = now.mono_ms};
     }
-    if (!peer->off_ms)
-        peer->off_ms = now.mono_ms;
-    if (now.mono_ms < peer->off_ms + CLOCK_OFF_MS || now.mono_ms < peer->clock_due_ms)
-        return false;
-    peer->clock_due_ms = now.mono_ms + CLOCK_AGAIN_MS;
-    buf_printf(line, "%s: its clock is ", name_of(peers, number));
-    append_seconds(off_ms, line);
-    buf_printf(line, " %s ours", ahead_ms < 0 ? "behind" : "ahead of");
-    return true;
+    struct peer *peer = peers->rows[row];
+    peer->is_member = true;
+    memcpy(peer->name, node->name, sizeof peer->name);
+    add_link(&peer->links[SERVICE_STORE], now);
+    if (node->id != peers->terms.self)
+        add_link(&peer->links[SERVICE_ROUTER], now);
+    peers->row_of[index] = (uint16_t)row;
 }
 
-void peers_status(const struct peers *peers, const struct links *links, struct buf *out)
+void peers_adopt(struct peers *peers, const struct ring_snapshot *ring, struct moment now)
 {
-    uint32_t node_count = peers->ring->node_count, up_count = 0, named_count = 0;
-    for (uint32_t i = 0; i < node_count; i++)
-        up_count += links->links[i].up;
-    buf_printf(out, "serving; %u of %u stores up", up_count, node_count);
-    for (uint32_t i = 0; i < node_count; i++) {
-        if (links->links[i].up)
+    for (uint32_t i = 0; i < peers->count; i++) {
+        if (peers->rows[i]->is_member)
+            peers->rows[i]->left_ms = now.mono_ms;
+        peers->rows[i]->is_member = false;
+    }
+    free(peers->row_of);
+    peers->row_of = xcalloc(ring->ring.node_count, sizeof *peers->row_of);
+    for (uint32_t i = 0; i < ring->ring.node_count; i++)
+        add_node(peers, i, &ring->ring.nodes[i], now);
+    peers->terms.cluster = ring->ring.cluster;
+    peers->terms.epoch = ring->ring.epoch;
+    peers->terms.ring_hash = (uint32_t)ring->hash;
+}
+
+bool peers_next_lost(struct peers *peers, struct moment now, uint32_t *number)
+{
+    for (*number = UINT32_MAX; peers_next(peers, number);) {
+        struct link *link = peers_link(peers, *number);
+        if (peers_at(peers, *number)->is_member)
             continue;
-        if (named_count++ == NAMES_MAX) {
-            buf_append_text(out, ", ...");
-            return;
-        }
-        buf_printf(out, "%s %s", named_count == 1 ? "; down:" : ",", name_of(peers, i));
+        link->exists = false;
+        if (link_on_lost(link, now) == LINK_WENT_DOWN)
+            return true;
     }
+    return false;
+}
+
+// ---- links ---------------------------------------------------------------------------
+
+struct link *peers_link(const struct peers *peers, uint32_t number)
+{
+    if (number / SERVICE_COUNT >= peers->count)
+        return NULL;
+    struct link *link = &peers_at(peers, number)->links[peers_service(number)];
+    return link->exists ? link : NULL;
+}
+
+bool peers_next(const struct peers *peers, uint32_t *number)
+{
+    enum service service = *number == UINT32_MAX ? SERVICE_STORE : peers_service(*number);
+    uint32_t row = *number == UINT32_MAX ? 0 : *number / SERVICE_COUNT + 1;
+    for (; service <= SERVICE_ROUTER; service++, row = 0) {
+        for (; row < peers->count; row++) {
+            *number = row * SERVICE_COUNT + service;
+            if (peers_link(peers, *number))
+                return true;
+        }
+    }
+    return false;
+}
+
+void peers_begin_tick(struct peers *peers, struct moment now)
+{
+    bool has_stalled = peers->ticked_ms && now.mono_ms > peers->ticked_ms + STALL_MS;
+    for (uint32_t number = UINT32_MAX; has_stalled && peers_next(peers, &number);)
+        peers_link(peers, number)->heard_ms = now.mono_ms;
+    peers->ticked_ms = now.mono_ms;
+}
+
+enum link_change peers_on_tick(struct peers *peers, uint32_t number, struct moment now,
+                               struct outbox *outbox)
+{
+    unsigned patience = peers_service(number) == SERVICE_STORE ? 1 : ROUTER_PATIENCE;
+    return link_on_tick(peers_link(peers, number), &peers->terms, patience, peers->address(number),
+                        now, outbox);
 }

@@ -1,45 +1,81 @@
-// peers.h - what people are told of other nodes: who went away, who is back, whose clock is off.
+// peers.h - the processes of other nodes that a router talks to, and the links to them.
 //
-// Looks at the links now and then (links.h decides) and makes a line of each change:
+// A peer is a node, by its id. It has a row here, and in that a link to each of its services. A
+// number of a link is row and service; it stays the same whatever the ring document says, and so
+// do requests that are under way. A new document adds rows and lets others go; nobody else takes
+// the row of a node that left before all that was asked of it is over.
 //
-//     n2: its store does not answer
-//     n2: its store answers again, after 3.2 s
-//     n3: its store belongs to another cluster
-//     n4: its clock is 1.5 s ahead of ours
-//
-// Who was never up is told once, when `down_after_ms` have passed; who comes up in that time is
-// not told at all. A clock is told once a minute, after it was off for ten seconds: an answer
-// that was late makes it look so for a moment.
+// Indexes of nodes end with their document: peers_number() translates those of the newest one.
 #pragma once
 
-#include "dkv-router/links.h"
+#include "dkv-router/link.h"
+#include "ring/ring_snapshot.h"
+#include "wire/service.h"
+
+enum {
+    PEERS_MAX = RING_NODES_MAX,
+    PEERS_KEPT_MS = 10 * 60 * 1000, // of a node that left: longer than any operation lasts
+};
 
 struct peer {
-    bool is_up;
-    enum link_state told; // what is wrong with it, as we said; LINK_WELL = nothing
-    uint64_t down_ms;     // since when, as far as we saw
-    uint64_t off_ms;      // since when its clock is off, 0 = it is not
-    uint64_t clock_due_ms;
+    uint64_t node; // its id
+    char name[RING_NAME_SIZE_MAX + 1];
+    bool is_member;
+    uint64_t joined_ms; // when we first heard of it
+    uint64_t left_ms;   // when it was a member for the last time
+    struct link links[SERVICE_COUNT];
 };
 
 struct peers {
-    struct peer *peers; // by number of the link
+    struct peer **rows;
     uint32_t count;
-    const struct ring *ring; // borrowed
-    uint64_t begin_ms;
+    uint16_t *row_of; // by index in the ring
+    struct link_terms terms;
+    uint64_t ticked_ms;
+    link_id (*address)(uint32_t number); // how the shell calls link `number`
 };
 
-void peers_init(struct peers *peers, const struct ring *ring, const struct links *links,
-                struct moment now);
+// `terms` has the intervals and our node id.
+void peers_init(struct peers *peers, const struct link_terms *terms,
+                link_id (*address)(uint32_t number));
 void peers_release(struct peers *peers);
 
-// Looks at one link. If there is something to tell, the line is in `line`.
-enum link_change peers_look(struct peers *peers, const struct links *links, uint32_t number,
-                            struct moment now, struct buf *line);
+// From now on the nodes of this document are peers. Links of those that left go down: the caller
+// looks for them with peers_next_lost(), until none is left.
+void peers_adopt(struct peers *peers, const struct ring_snapshot *ring, struct moment now);
+bool peers_next_lost(struct peers *peers, struct moment now, uint32_t *number);
 
-// The same for its clock, which may be `warn_ms` off. True if there is something to tell.
-bool peers_look_at_clock(struct peers *peers, const struct links *links, uint32_t number,
-                         uint64_t warn_ms, struct moment now, struct buf *line);
+static inline uint32_t peers_number(const struct peers *peers, uint32_t index, enum service service)
+{
+    return peers->row_of[index] * (uint32_t)SERVICE_COUNT + service;
+}
 
-// Appends "serving; 2 of 3 stores up; down: n2".
-void peers_status(const struct peers *peers, const struct links *links, struct buf *out);
+static inline struct peer *peers_at(const struct peers *peers, uint32_t number)
+{
+    return peers->rows[number / SERVICE_COUNT];
+}
+
+static inline enum service peers_service(uint32_t number)
+{
+    return (enum service)(number % SERVICE_COUNT);
+}
+
+// The link of this number; NULL if there is none.
+struct link *peers_link(const struct peers *peers, uint32_t number);
+
+// That of a node of the ring, by its index.
+static inline struct link *peers_link_of(const struct peers *peers, uint32_t index,
+                                         enum service service)
+{
+    return &peers->rows[peers->row_of[index]]->links[service];
+}
+
+// The numbers of all links, first to stores, then to routers; begin with UINT32_MAX. False at the
+// end.
+bool peers_next(const struct peers *peers, uint32_t *number);
+
+// Call once before the links are ticked: forgives silence while this process stood still.
+void peers_begin_tick(struct peers *peers, struct moment now);
+// Sends what is due on this link.
+enum link_change peers_on_tick(struct peers *peers, uint32_t number, struct moment now,
+                               struct outbox *outbox);

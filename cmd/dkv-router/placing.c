@@ -5,35 +5,40 @@ enum { TIMEOUT_MS_MAX = 5 * 60 * 1000 }; // shorter than stores remember request
 static void find_live(const struct router *router, struct placing *placing)
 {
     placing->live = 0;
-    for (unsigned i = 0; i < placing->n; i++) {
-        if (links_can_ask(&router->links, placing->owners[i]))
-            placing->live |= owner_bit(i);
+    for (unsigned i = 0; i < placing->route.owner_count; i++) {
+        const struct link *store =
+            peers_link_of(&router->peers, placing->route.nodes[i], SERVICE_STORE);
+        if (link_can_ask(store))
+            placing->live |= target_bit(i);
     }
 }
 
-enum status placing_find_partition(const struct router *router, struct bytes keyspace,
+// NULL: there is none of this name.
+static const struct ring_keyspace *find_keyspace(const struct router *router, struct bytes name)
+{
+    return name.size ? ring_find_keyspace(router->ring, name)
+                     : ring_keyspace(router->ring, RING_DEFAULT_KEYSPACE);
+}
+
+enum status placing_find_partition(const struct router *router, struct bytes keyspace_name,
                                    uint32_t partition, struct placing *placing)
 {
-    placing->keyspace = keyspace.size ? ring_find_keyspace(router->ring, keyspace)
-                                      : ring_keyspace(router->ring, RING_DEFAULT_KEYSPACE);
-    if (!placing->keyspace || partition >= router->ring->partition_count)
+    const struct ring_keyspace *keyspace = find_keyspace(router, keyspace_name);
+    if (!keyspace || partition >= router->ring->partition_count)
         return STATUS_INVALID;
-    placing->partition = partition;
-    placing->n = (uint8_t)ring_owners(router->ring, partition, placing->keyspace, placing->owners);
+    ring_route(&placing->route, router->ring, keyspace, partition);
     find_live(router, placing);
     return STATUS_OK;
 }
 
-enum status placing_find(const struct router *router, struct bytes keyspace, struct bytes key,
+enum status placing_find(const struct router *router, struct bytes keyspace_name, struct bytes key,
                          struct placing *placing)
 {
-    placing->keyspace = keyspace.size ? ring_find_keyspace(router->ring, keyspace)
-                                      : ring_keyspace(router->ring, RING_DEFAULT_KEYSPACE);
-    if (!placing->keyspace || key.size < 1 || key.size > RECORD_KEY_SIZE_MAX)
+    const struct ring_keyspace *keyspace = find_keyspace(router, keyspace_name);
+    if (!keyspace || key.size < 1 || key.size > RECORD_KEY_SIZE_MAX)
         return STATUS_INVALID;
-    placing->partition = ring_partition(router->ring, ring_token(placing->keyspace->id, key));
-    placing->n =
-        (uint8_t)ring_owners(router->ring, placing->partition, placing->keyspace, placing->owners);
+    uint32_t partition = ring_partition(router->ring, ring_token(keyspace->id, key));
+    ring_route(&placing->route, router->ring, keyspace, partition);
     find_live(router, placing);
     return STATUS_OK;
 }
@@ -43,7 +48,7 @@ bool placing_needs(const struct router *router, const struct placing *placing, u
 {
     if (*level == RING_LEVEL_DEFAULT)
         *level = fallback;
-    return needs_of_level(needs, router->ring, *level, placing->owners, placing->n,
+    return needs_of_level(needs, router->ring, &placing->route, *level,
                           router->ring->nodes[router->self].dc);
 }
 
@@ -51,12 +56,12 @@ void placing_order(const struct router *router, const struct placing *placing,
                    uint8_t order[RING_OWNERS_MAX])
 {
     unsigned count = 0;
-    for (uint8_t i = 0; i < placing->n; i++) {
-        if (placing->owners[i] == router->self)
+    for (uint8_t i = 0; i < placing->route.owner_count; i++) {
+        if (placing->route.nodes[i] == router->self)
             order[count++] = i;
     }
-    for (uint8_t i = 0; i < placing->n; i++) {
-        if (placing->owners[i] != router->self)
+    for (uint8_t i = 0; i < placing->route.owner_count; i++) {
+        if (placing->route.nodes[i] != router->self)
             order[count++] = i;
     }
 }
@@ -70,18 +75,19 @@ static const char *level_text(uint8_t level, unsigned n)
 
 void placing_narrow(const struct router *router, struct placing *placing)
 {
-    placing->n = 1;
-    placing->owners[0] = (uint16_t)router->self;
+    placing->route.owner_count = placing->route.count = 1;
+    placing->route.nodes[0] = (uint16_t)router->self;
     find_live(router, placing);
 }
 
-void placing_fill(const struct placing *placing, struct flight *flight, uint64_t deadline_ms,
-                  struct moment now)
+void placing_fill(const struct router *router, const struct placing *placing, struct flight *flight,
+                  uint64_t deadline_ms, struct moment now)
 {
-    flight->n = placing->n;
-    memcpy(flight->owners, placing->owners, sizeof flight->owners);
-    flight->keyspace = placing->keyspace->id;
-    flight->partition = placing->partition;
+    flight->ring = ring_snapshot_hold(router->snapshot);
+    flight->route = placing->route;
+    for (unsigned i = 0; i < placing->route.count; i++)
+        flight->links[i] =
+            (uint16_t)peers_number(&router->peers, placing->route.nodes[i], SERVICE_STORE);
     flight->started_ms = now.mono_ms;
     flight->deadline_ms = deadline_ms;
 }
@@ -101,11 +107,11 @@ struct bytes placing_explain(struct router *router, const struct flight *flight,
     };
     struct buf *text = &router->text;
     buf_clear(text);
-    buf_printf(text, "%c=%s of", what, level_text(flight->level, flight->n));
-    for (unsigned i = 0; i < flight->n; i++) {
-        const struct ring_node *node = &router->ring->nodes[flight->owners[i]];
-        const struct link *link = &router->links.links[flight->owners[i]];
-        buf_printf(text, "%s %s%s", i ? "," : "", node->name, states[link_state(link)]);
+    buf_printf(text, "%c=%s of", what, level_text(flight->level, flight->route.owner_count));
+    for (unsigned i = 0; i < flight->route.owner_count; i++) {
+        const struct peer *peer = peers_at(&router->peers, flight->links[i]);
+        buf_printf(text, "%s %s%s", i ? "," : "", peer->name,
+                   states[link_state(&peer->links[SERVICE_STORE])]);
     }
     return buf_bytes(text);
 }
@@ -120,7 +126,14 @@ uint64_t placing_deadline(const struct router *router, const struct message_head
     return now.mono_ms + (budget < TIMEOUT_MS_MAX ? budget : TIMEOUT_MS_MAX);
 }
 
-link_id owner_link(const struct router *router, const struct flight *flight, unsigned owner)
+struct buf *placing_ask(const struct router *router, const struct flight *flight, unsigned target,
+                        enum message_type type, uint32_t budget_ms, struct outbox *outbox)
 {
-    return router->options.address(flight->owners[owner]);
+    const struct ring_route *route = &flight->route;
+    const struct ring *ring = &flight->ring->ring;
+    struct ring_stamp stamp = {.epoch = ring->epoch,
+                               .since = ring_since(ring, route->partition, route->keyspace),
+                               .hash = (uint32_t)flight->ring->hash};
+    return outbox_add_stamped(outbox, router->peers.address(flight->links[target]), type, budget_ms,
+                              stamp);
 }

@@ -5,11 +5,8 @@
 
 // Where an operation goes.
 struct placing {
-    const struct ring_keyspace *keyspace;
-    uint32_t partition;
-    uint16_t owners[RING_OWNERS_MAX];
-    uint8_t n;
-    owner_mask live;
+    struct ring_route route; // by the newest ring
+    target_set live;
 };
 
 // Finds keyspace, partition, owners and which of them can be asked now. INVALID: no such
@@ -32,9 +29,9 @@ void placing_order(const struct router *router, const struct placing *placing,
 // This node's replica and no other.
 void placing_narrow(const struct router *router, struct placing *placing);
 
-// Puts the flight there; the request itself is the caller's to add.
-void placing_fill(const struct placing *placing, struct flight *flight, uint64_t deadline_ms,
-                  struct moment now);
+// Puts the flight there, by the ring as it is now; the request itself is the caller's to add.
+void placing_fill(const struct router *router, const struct placing *placing, struct flight *flight,
+                  uint64_t deadline_ms, struct moment now);
 
 // "W=2 of n1, n2 (does not answer), n3" into router->text, for the client.
 struct bytes placing_explain(struct router *router, const struct flight *flight, char what);
@@ -43,5 +40,6 @@ struct bytes placing_explain(struct router *router, const struct flight *flight,
 uint64_t placing_deadline(const struct router *router, const struct message_header *header,
                           struct moment now);
 
-// The link to the store of flight owner `owner`.
-link_id owner_link(const struct router *router, const struct flight *flight, unsigned owner);
+// Where to append a request to the store of a target; budget_ms 0: it is welcome at any time.
+struct buf *placing_ask(const struct router *router, const struct flight *flight, unsigned target,
+                        enum message_type type, uint32_t budget_ms, struct outbox *outbox);

@@ -28,7 +28,7 @@ static struct bytes encode_context(struct router *router, const struct flight *f
     buf_set(&router->context.requests, bytes_of(&flight->request, sizeof flight->request));
     buf_append(&router->context.requests, seen);
     buf_clear(&router->encoded);
-    context_encode(&router->context, router->keyring.seals, flight->keyspace,
+    context_encode(&router->context, router->keyring.seals, flight->route.keyspace->id,
                    buf_bytes(&flight->key), &router->encoded);
     return buf_bytes(&router->encoded);
 }
@@ -36,7 +36,7 @@ static struct bytes encode_context(struct router *router, const struct flight *f
 static struct bytes encode_receipt(struct router *router, const struct flight *flight,
                                    const struct op_put_done *done)
 {
-    struct receipt receipt = {.keyspace = flight->keyspace,
+    struct receipt receipt = {.keyspace = flight->route.keyspace->id,
                               .key = buf_bytes(&flight->key),
                               .request = flight->request,
                               .dot = done->dot,
@@ -57,10 +57,10 @@ static void answer(struct router *router, const struct flight *flight, enum stat
     struct op_put_done done = {
         .id = flight->client_id,
         .status = (uint8_t)status,
-        .acked = mask_count(flight->put.acked),
+        .acked = target_count(flight->put.acked),
         .is_void = !flight->put.sent,
-        .keyspace = flight->keyspace,
-        .epoch = router->ring->epoch,
+        .keyspace = flight->route.keyspace->id,
+        .epoch = flight->ring->ring.epoch,
         .dot = flight->dot,
         .text = text,
     };
@@ -86,7 +86,7 @@ static void send_update(struct router *router, struct flight *flight, unsigned o
         .id = round_id(flight) | (uint64_t)flight->put.attempt << FLIGHT_ATTEMPT_SHIFT,
         .request = flight->request,
         .flags = update_flags(flight),
-        .keyspace = flight->keyspace,
+        .keyspace = flight->route.keyspace->id,
         .try = flight->try,
         .young_ms = flight->young_ms,
         .hlc_floor = flight->hlc_floor,
@@ -100,8 +100,8 @@ static void send_update(struct router *router, struct flight *flight, unsigned o
         clock_encode(&flight->context, &router->encoded);
         update.context = buf_bytes(&router->encoded);
     }
-    op_encode_update(&update, outbox_add_timed(outbox, owner_link(router, flight, owner),
-                                               MESSAGE_UPDATE, flight_budget_ms(flight, now)));
+    op_encode_update(&update, placing_ask(router, flight, owner, MESSAGE_UPDATE,
+                                          flight_budget_ms(flight, now), outbox));
 }
 
 static void send_find(struct router *router, struct flight *flight, unsigned owner,
@@ -110,10 +110,10 @@ static void send_find(struct router *router, struct flight *flight, unsigned own
     struct op_find find = {.id = flight_id(flight),
                            .request = flight->request,
                            .try = flight->try,
-                           .keyspace = flight->keyspace,
+                           .keyspace = flight->route.keyspace->id,
                            .key = buf_bytes(&flight->key)};
-    op_encode_find(&find, outbox_add_timed(outbox, owner_link(router, flight, owner), MESSAGE_FIND,
-                                           flight_budget_ms(flight, now)));
+    op_encode_find(&find, placing_ask(router, flight, owner, MESSAGE_FIND,
+                                      flight_budget_ms(flight, now), outbox));
 }
 
 // What the other owners get.
@@ -127,13 +127,12 @@ static void send_merge(struct router *router, struct flight *flight, unsigned ow
                        const struct minted *minted, struct outbox *outbox)
 {
     struct op_merge merge = {.id = round_id(flight),
-                             .keyspace = flight->keyspace,
+                             .keyspace = flight->route.keyspace->id,
                              .dot = put_is_validating(&flight->put) ? flight->dot : (struct dot){0},
                              .key = buf_bytes(&flight->key),
                              .requests = minted->requests,
                              .record = minted->record};
-    op_encode_merge(&merge,
-                    outbox_add(outbox, owner_link(router, flight, owner), MESSAGE_MERGE, 0));
+    op_encode_merge(&merge, placing_ask(router, flight, owner, MESSAGE_MERGE, 0, outbox));
 }
 
 // Limits of a record that the settings have.
@@ -158,8 +157,8 @@ static struct bytes explain(struct router *router, const struct flight *flight, 
 static void take_step(struct router *router, struct flight *flight, struct put_step step,
                       struct minted minted, struct moment now, struct outbox *outbox)
 {
-    for (unsigned owner = 0; owner < flight->n; owner++) {
-        owner_mask bit = owner_bit(owner);
+    for (unsigned owner = 0; owner < flight->route.count; owner++) {
+        target_set bit = target_bit(owner);
         if (step.find & bit)
             send_find(router, flight, owner, now, outbox);
         if (step.merge & bit)
@@ -229,8 +228,8 @@ static enum status take_context(struct router *router, struct flight *flight,
 {
     if (!put->context.size)
         return STATUS_OK;
-    enum status status = context_decode(&router->context, router->keyring.seals, flight->keyspace,
-                                        put->key, put->context);
+    enum status status = context_decode(&router->context, router->keyring.seals,
+                                        flight->route.keyspace->id, put->key, put->context);
     if (!status && router->context.hlc_max >= UINT64_MAX / 2)
         status = STATUS_INVALID;
     if (status)
@@ -259,7 +258,7 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
                                         deadline_ms - FLIGHT_LINGER_MS);
     if (!flight)
         return NULL;
-    placing_fill(placing, flight, deadline_ms, now);
+    placing_fill(router, placing, flight, deadline_ms, now);
     flight->client_id = put->id;
     flight->flags = put->flags;
     flight->level = put->level;
@@ -267,7 +266,7 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
     flight->try = put->try;
     flight->mint_until_ms = flight->wait_until_ms = 0;
     flight->young_ms = (uint32_t)least_ms(put->young_ms, YOUNG_MS_MAX);
-    flight->ttl_ms = put->ttl_ms ? put->ttl_ms : placing->keyspace->ttl_s * 1000;
+    flight->ttl_ms = put->ttl_ms ? put->ttl_ms : placing->route.keyspace->ttl_s * 1000;
     if (put->flags & PUT_DELETE)
         flight->ttl_ms = 0;
     buf_set(&flight->key, put->key);
@@ -332,16 +331,16 @@ static void start(struct router *router, const struct arrival *arrival,
         return;
     }
     struct put_start start = {
-        .n = placing->n,
+        .n = placing->route.owner_count,
         .w = *w,
         .live = placing->live,
         .retry = put->flags & PUT_RETRY,
         .validate = !is_record && !flight->has_context && !(put->flags & PUT_KEEP_SIBLINGS),
         .strict = put->flags & PUT_STRICT,
     };
-    uint8_t level = placing->keyspace->r;
+    uint8_t level = placing->route.keyspace->r;
     if (!placing_needs(router, placing, &level, level, &start.r))
-        start.r = needs_of(placing->n, placing->n);
+        start.r = needs_of(placing->route.owner_count, placing->route.owner_count);
     struct put_step step =
         is_record ? put_start_merging(&flight->put, &start) : put_start(&flight->put, &start);
     take_step(router, flight, step, (struct minted){.record = put->value}, now, outbox);
@@ -359,7 +358,7 @@ void puts_begin(struct router *router, const struct arrival *arrival,
         why = "no such keyspace";
     }
     struct needs w;
-    if (!why && !placing_needs(router, &placing, &put->level, placing.keyspace->w, &w)) {
+    if (!why && !placing_needs(router, &placing, &put->level, placing.route.keyspace->w, &w)) {
         status = STATUS_INVALID;
         why = "W is greater than the number of owners";
     }
@@ -386,10 +385,10 @@ enum status puts_on_put(struct router *router, const struct arrival *arrival,
 }
 
 // The flight and the owner that an answer from a node belongs to, with what time it is.
-static struct flight *find(struct router *router, uint64_t id, uint32_t node, unsigned *owner,
+static struct flight *find(struct router *router, uint64_t id, uint32_t link, unsigned *owner,
                            struct moment now)
 {
-    struct flight *flight = flights_find_of(&router->flights, id, FLIGHT_PUT, node, owner);
+    struct flight *flight = flights_find_of(&router->flights, id, FLIGHT_PUT, link, owner);
     if (!flight || flight->put.again != !!(id & FLIGHT_SECOND_ROUND)) {
         router->counts.late++;
         return NULL;
@@ -463,14 +462,14 @@ static struct put_step take_updated(struct router *router, struct flight *flight
     return put_on_updated(&flight->put, owner, conflict);
 }
 
-enum status puts_on_updated(struct router *router, uint32_t node, struct reader *body,
+enum status puts_on_updated(struct router *router, uint32_t link, struct reader *body,
                             struct moment now, struct outbox *outbox)
 {
     struct op_updated updated;
     if (op_decode_updated(&updated, body))
         return STATUS_INVALID;
     unsigned owner;
-    struct flight *flight = find(router, updated.id, node, &owner, now);
+    struct flight *flight = find(router, updated.id, link, &owner, now);
     if (!flight)
         return STATUS_OK;
     if (!put_awaits_updated(&flight->put, (uint8_t)owner)) {
@@ -482,14 +481,14 @@ enum status puts_on_updated(struct router *router, uint32_t node, struct reader 
     return STATUS_OK;
 }
 
-enum status puts_on_durable(struct router *router, uint32_t node, struct reader *body,
+enum status puts_on_durable(struct router *router, uint32_t link, struct reader *body,
                             struct moment now, struct outbox *outbox)
 {
     struct op_done done;
     if (op_decode_done(&done, body))
         return STATUS_INVALID;
     unsigned owner;
-    struct flight *flight = find(router, done.id, node, &owner, now);
+    struct flight *flight = find(router, done.id, link, &owner, now);
     if (!flight)
         return STATUS_OK;
     struct put_step step = put_on_durable(&flight->put, (uint8_t)owner, (enum status)done.status);
@@ -497,7 +496,7 @@ enum status puts_on_durable(struct router *router, uint32_t node, struct reader 
     return STATUS_OK;
 }
 
-enum status puts_on_merged(struct router *router, uint32_t node, struct reader *body,
+enum status puts_on_merged(struct router *router, uint32_t link, struct reader *body,
                            struct moment now, struct outbox *outbox)
 {
     struct op_merged merged;
@@ -508,7 +507,7 @@ enum status puts_on_merged(struct router *router, uint32_t node, struct reader *
         return STATUS_OK;
     }
     unsigned owner;
-    struct flight *flight = find(router, merged.id, node, &owner, now);
+    struct flight *flight = find(router, merged.id, link, &owner, now);
     if (!flight)
         return STATUS_OK;
     if (put_is_validating(&flight->put) && merged.told.size) {
@@ -524,14 +523,14 @@ enum status puts_on_merged(struct router *router, uint32_t node, struct reader *
     return STATUS_OK;
 }
 
-enum status puts_on_found(struct router *router, uint32_t node, struct reader *body,
+enum status puts_on_found(struct router *router, uint32_t link, struct reader *body,
                           struct moment now, struct outbox *outbox)
 {
     struct op_found found;
     if (op_decode_found(&found, body))
         return STATUS_INVALID;
     unsigned owner;
-    struct flight *flight = find(router, found.id, node, &owner, now);
+    struct flight *flight = find(router, found.id, link, &owner, now);
     if (!flight || flight->put.phase > PUT_WAITING)
         return STATUS_OK;
     enum put_conflict conflict = PUT_ALONE;

@@ -11,13 +11,13 @@ enum status puts_on_put(struct router *router, const struct arrival *arrival,
 void puts_begin(struct router *router, const struct arrival *arrival,
                 const struct message_header *header, struct op_put *put, struct moment now,
                 struct outbox *outbox);
-enum status puts_on_updated(struct router *router, uint32_t node, struct reader *body,
+enum status puts_on_updated(struct router *router, uint32_t link, struct reader *body,
                             struct moment now, struct outbox *outbox) MUST_USE;
-enum status puts_on_durable(struct router *router, uint32_t node, struct reader *body,
+enum status puts_on_durable(struct router *router, uint32_t link, struct reader *body,
                             struct moment now, struct outbox *outbox) MUST_USE;
-enum status puts_on_merged(struct router *router, uint32_t node, struct reader *body,
+enum status puts_on_merged(struct router *router, uint32_t link, struct reader *body,
                            struct moment now, struct outbox *outbox) MUST_USE;
-enum status puts_on_found(struct router *router, uint32_t node, struct reader *body,
+enum status puts_on_found(struct router *router, uint32_t link, struct reader *body,
                           struct moment now, struct outbox *outbox) MUST_USE;
 
 void puts_on_failed(struct router *router, struct flight *flight, unsigned owner, struct moment now,

@@ -5,7 +5,6 @@
 #include "dkv-router/gets.h"
 #include "dkv-router/puts.h"
 #include "dkv-router/scans.h"
-#include "ring/ring_text.h"
 
 enum {
     CREDIT_OPS = FLIGHTS_SHARE_MAX,
@@ -14,31 +13,41 @@ enum {
     IDLE_AFTER_MS = 2000,
 };
 
+static void take_ring(struct router *router, struct ring_snapshot *ring, struct moment now)
+{
+    ring_snapshot_hold(ring);
+    ring_snapshot_drop(router->snapshot);
+    router->snapshot = ring;
+    router->ring = &ring->ring;
+    router->self = (uint32_t)ring_find_node(router->ring, router->options.node);
+    peers_adopt(&router->peers, ring, now);
+    keyring_on_ring(router);
+}
+
 enum status router_init(struct router *router, const struct router_options *options,
                         struct moment now, struct fault *fault)
 {
-    *router =
-        (struct router){.options = *options, .ring = options->ring, .get_p99_us = GET_P99_FIRST_US};
-    int self = ring_find_node(options->ring, options->node);
-    if (self < 0)
+    *router = (struct router){.options = *options, .get_p99_us = GET_P99_FIRST_US};
+    router->options.ring = NULL; // there will be others
+    if (ring_find_node(&options->ring->ring, options->node) < 0)
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
-    router->self = (uint32_t)self;
-    router->ring_hash = (uint32_t)ring_text_hash(options->ring);
-    links_init(&router->links, options->ring, router->self, router->ring_hash);
-    router->links.ping_interval_ms = options->ping_interval_ms;
-    router->links.down_after_ms = options->down_after_ms;
-    router->links.address = options->address;
+    struct link_terms terms = {.ping_interval_ms = options->ping_interval_ms,
+                               .down_after_ms = options->down_after_ms,
+                               .self = options->node};
+    peers_init(&router->peers, &terms, options->address);
     flights_init(&router->flights, now.mono_ms);
     meters_init(&router->meters, options->boot);
     keyring_init(router, options->seals);
     router->started_ms = now.mono_ms;
+    take_ring(router, options->ring, now);
     return STATUS_OK;
 }
 
 void router_release(struct router *router)
 {
-    links_release(&router->links);
     flights_release(&router->flights);
+    peers_release(&router->peers);
+    ring_snapshot_drop(router->snapshot);
     meters_release(&router->meters);
     keyring_release(&router->keyring);
     record_release(&router->record);
@@ -50,13 +59,13 @@ void router_release(struct router *router)
     *router = (struct router){0};
 }
 
-// Every operation that waits for this node must go on without it.
-static void fail_node(struct router *router, uint32_t node, struct moment now,
-                      struct outbox *outbox)
+// Every operation that waits for the store at the end of this link must go on without it.
+static void fail_store(struct router *router, uint32_t link, struct moment now,
+                       struct outbox *outbox)
 {
     for (uint32_t slot = 0; slot < router->flights.slot_count; slot++) {
         struct flight *flight = router->flights.slots[slot];
-        int owner = flight->kind == FLIGHT_FREE ? -1 : flight_owner(flight, node);
+        int owner = flight->kind == FLIGHT_FREE ? -1 : flight_target(flight, link);
         if (owner < 0)
             continue;
         if (flight->kind == FLIGHT_PUT)
@@ -71,12 +80,22 @@ static void fail_node(struct router *router, uint32_t node, struct moment now,
 static void take_change(struct router *router, uint32_t number, enum link_change change,
                         struct moment now, struct outbox *outbox)
 {
-    if (number >= LINKS_ROUTER && change == LINK_WENT_UP)
-        keyring_on_up(router, number - LINKS_ROUTER, now, outbox);
-    else if (number >= LINKS_ROUTER && change == LINK_WENT_DOWN)
-        keyring_on_down(router, number - LINKS_ROUTER, now, outbox);
+    bool is_router = peers_service(number) == SERVICE_ROUTER;
+    if (is_router && change == LINK_WENT_UP)
+        keyring_on_up(router, number, now, outbox);
+    else if (is_router && change == LINK_WENT_DOWN)
+        keyring_on_down(router, number, now, outbox);
     else if (change == LINK_WENT_DOWN)
-        fail_node(router, number, now, outbox);
+        fail_store(router, number, now, outbox);
+}
+
+void router_adopt(struct router *router, struct ring_snapshot *ring, struct moment now,
+                  struct outbox *outbox)
+{
+    uint32_t number;
+    take_ring(router, ring, now);
+    while (peers_next_lost(&router->peers, now, &number))
+        take_change(router, number, LINK_WENT_DOWN, now, outbox);
 }
 
 static enum status take_answer(struct router *router, uint32_t number,
@@ -89,18 +108,20 @@ static enum status take_answer(struct router *router, uint32_t number,
     case MESSAGE_WELCOME:
         if (op_decode_welcome(&welcome, body))
             return STATUS_INVALID;
-        take_change(router, number, links_on_welcome(&router->links, number, header, &welcome), now,
-                    outbox);
+        take_change(router, number,
+                    link_on_welcome(peers_link(&router->peers, number), &router->peers.terms,
+                                    peers_at(&router->peers, number)->node, header, &welcome),
+                    now, outbox);
         return STATUS_OK;
     case MESSAGE_PONG:
         if (op_decode_pong(&pong, body))
             return STATUS_INVALID;
-        links_on_pong(&router->links, number, &pong, now);
+        link_on_pong(peers_link(&router->peers, number), &pong, now);
         return STATUS_OK;
     case MESSAGE_ANSWER:
-        return number < LINKS_ROUTER
-                   ? STATUS_INVALID
-                   : keyring_on_answer(router, number - LINKS_ROUTER, body, now, outbox);
+        return peers_service(number) == SERVICE_ROUTER
+                   ? keyring_on_answer(router, number, body, now, outbox)
+                   : STATUS_INVALID;
     case MESSAGE_UPDATED:
         return puts_on_updated(router, number, body, now, outbox);
     case MESSAGE_DURABLE:
@@ -123,9 +144,10 @@ static void on_link_message(struct router *router, uint32_t number,
                             const struct message_header *header, struct reader *body,
                             struct moment now, struct outbox *outbox)
 {
-    if (number >= router->links.count || !router->links.links[number].exists)
+    struct link *link = peers_link(&router->peers, number);
+    if (!link)
         return;
-    take_change(router, number, links_on_message(&router->links, number, header, now), now, outbox);
+    take_change(router, number, link_on_message(link, header, now), now, outbox);
     for (unsigned i = 0; i < header->count; i++) {
         if (take_answer(router, number, header, body, now, outbox))
             return;
@@ -155,7 +177,7 @@ static enum status greet(struct router *router, const struct arrival *arrival, s
         .version_max = MESSAGE_VERSION,
         .cluster = router->ring->cluster,
         .node = router->options.node,
-        .actor = router->links.links[router->self].actor,
+        .actor = peers_link_of(&router->peers, router->self, SERVICE_STORE)->actor,
         .value_size_max = (uint32_t)router->options.value_size_max,
         .role = (uint8_t)arrival->role,
         .software = router->options.software,
@@ -222,7 +244,7 @@ static bool turn_away(struct router *router, const struct arrival *arrival,
     meters_taken(&router->meters, arrival->link, header);
     if (must_read(router, arrival, body, is_small, outbox))
         return true;
-    if (!role_allows(arrival->role, (enum message_type)header->type, false)) {
+    if (!service_allows(SERVICE_ROUTER, arrival->role, (enum message_type)header->type)) {
         router->counts.refused++;
         refuse(router, arrival, body, STATUS_NOT_AUTHORISED, "the key's role does not allow this",
                outbox);
@@ -264,8 +286,9 @@ void router_on_message(struct router *router, const struct arrival *arrival, str
 void router_on_lost(struct router *router, link_id link, struct moment now, struct outbox *outbox)
 {
     uint32_t number = router->options.number(link);
-    if (number < router->links.count && router->links.links[number].exists)
-        take_change(router, number, links_on_lost(&router->links, number, now), now, outbox);
+    struct link *lost = peers_link(&router->peers, number);
+    if (lost)
+        take_change(router, number, link_on_lost(lost, now), now, outbox);
 }
 
 void router_on_unsent(struct router *router, link_id link, struct bytes message, enum status why,
@@ -292,13 +315,11 @@ void router_on_tick(struct router *router, struct moment now, struct outbox *out
 {
     if (router->flights.count)
         router->busy_ms = now.mono_ms;
-    router->links.is_idle = now.mono_ms > router->busy_ms + IDLE_AFTER_MS;
-    links_begin_tick(&router->links, now);
-    for (uint32_t number = 0; number < router->links.count; number++) {
-        if (router->links.links[number].exists)
-            take_change(router, number, links_on_tick(&router->links, number, now, outbox), now,
-                        outbox);
-    }
+    router->peers.terms.is_idle = now.mono_ms > router->busy_ms + IDLE_AFTER_MS;
+    peers_begin_tick(&router->peers, now);
+    for (uint32_t number = UINT32_MAX; peers_next(&router->peers, &number);)
+        take_change(router, number, peers_on_tick(&router->peers, number, now, outbox), now,
+                    outbox);
     keyring_on_tick(router, now, outbox);
     answers_on_tick(router, outbox);
     struct flight *flight;
@@ -309,17 +330,16 @@ void router_on_tick(struct router *router, struct moment now, struct outbox *out
 void router_on_turn_end(const struct router *router, struct moment now, struct outbox *outbox)
 {
     outbox->header.epoch = router->ring->epoch;
-    outbox->header.ring_hash = router->ring_hash;
+    outbox->header.ring_hash = (uint32_t)router->snapshot->hash;
     outbox->header.boot = router->options.boot;
     outbox->header.sent_ms = link_clock(router->options.boot, now.mono_ms);
     outbox->header.credit_ops = CREDIT_OPS;
     outbox->header.credit_kib = CREDIT_KIB;
     for (uint32_t i = 0; i < outbox->count; i++) {
         struct outbox_message *message = &outbox->messages[i];
-        uint32_t number = router->options.number(message->link);
-        if (number >= router->links.count)
+        const struct link *link = peers_link(&router->peers, router->options.number(message->link));
+        if (!link)
             continue;
-        const struct link *link = &router->links.links[number];
         message->your_ms = peer_clock_now(&link->clock, now.mono_ms);
         message->received_kib = (uint32_t)(link->taken_bytes / 1024);
     }
@@ -330,7 +350,7 @@ bool router_is_ready(const struct router *router, struct moment now)
     if (now.mono_ms >= router->started_ms + router->options.down_after_ms)
         return true;
     for (uint32_t i = 0; i < router->ring->node_count; i++) {
-        const struct link *store = &router->links.links[i];
+        const struct link *store = peers_link_of(&router->peers, i, SERVICE_STORE);
         if (!store->up && !store->problem)
             return false;
     }

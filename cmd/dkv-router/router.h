@@ -16,13 +16,12 @@
 #include "causal/token.h"
 #include "dkv-router/flights.h"
 #include "dkv-router/keyring.h"
-#include "dkv-router/links.h"
+#include "dkv-router/peers.h"
 #include "wire/meter.h"
 
 struct router_options {
-    const struct ring *ring; // borrowed, outlives the router
-    struct bytes ring_text;  // the document, borrowed
-    uint64_t node;           // our id in it
+    struct ring_snapshot *ring; // the router holds it
+    uint64_t node;              // our id in it
     uint64_t boot;
     uint64_t value_size_max;
     uint64_t record_size_max;
@@ -31,7 +30,7 @@ struct router_options {
     uint64_t timeout_ms; // of an operation whose client named no budget
     struct bytes software;
     struct seals *seals; // with an own key; borrowed. Keys of other routers are added to it
-    link_id (*address)(uint32_t number); // how the shell calls link `number` (links.h)
+    link_id (*address)(uint32_t number); // how the shell calls link `number` (peers.h)
     uint32_t (*number)(link_id link);    // and back; UINT32_MAX if it is a client's
 };
 
@@ -51,10 +50,10 @@ struct router_counts { // since the start
 
 struct router {
     struct router_options options;
-    const struct ring *ring;
-    uint32_t self;      // our index in the ring's nodes
-    uint32_t ring_hash; // as in message headers
-    struct links links;
+    struct ring_snapshot *snapshot; // the newest ring, held
+    const struct ring *ring;        // in it
+    uint32_t self;                  // our index in its nodes
+    struct peers peers;
     struct flights flights;
     struct meters meters; // what clients have not read yet
     struct keyring keyring;
@@ -72,6 +71,12 @@ struct router {
 enum status router_init(struct router *router, const struct router_options *options,
                         struct moment now, struct fault *fault) MUST_USE;
 void router_release(struct router *router);
+
+// Works by this document from now on, which ring_check_successor() has accepted and this node is
+// in. What is in flight goes on by the one that it began with. New links of `peers` are the
+// caller's to make, and those that are no more to close.
+void router_adopt(struct router *router, struct ring_snapshot *ring, struct moment now,
+                  struct outbox *outbox);
 
 void router_on_message(struct router *router, const struct arrival *arrival, struct bytes message,
                        struct moment now, struct outbox *outbox);

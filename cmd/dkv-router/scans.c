@@ -4,19 +4,17 @@
 #include "dkv-router/answers.h"
 #include "dkv-router/page.h"
 
-static void send_scan(struct router *router, struct flight *flight, unsigned owner,
+static void send_scan(struct router *router, const struct flight *flight, unsigned target,
                       struct outbox *outbox)
 {
     struct op_scan_local scan = {.id = flight_id(flight),
                                  .heads = flight->flags & SCAN_HEADS,
-                                 .partition = flight->partition,
-                                 .keyspace = flight->keyspace,
+                                 .partition = flight->route.partition,
+                                 .keyspace = flight->route.keyspace->id,
                                  .size_max = flight->size_max,
                                  .after = buf_bytes(&flight->after),
                                  .prefix = buf_bytes(&flight->key)};
-    flight->scan.asked |= owner_bit(owner);
-    op_encode_scan_local(
-        &scan, outbox_add(outbox, owner_link(router, flight, owner), MESSAGE_SCAN_LOCAL, 0));
+    op_encode_scan_local(&scan, placing_ask(router, flight, target, MESSAGE_SCAN_LOCAL, 0, outbox));
 }
 
 static void answer(struct router *router, const struct flight *flight, enum status status,
@@ -25,8 +23,8 @@ static void answer(struct router *router, const struct flight *flight, enum stat
 {
     struct op_scanned scanned = {.id = flight->client_id,
                                  .status = (uint8_t)status,
-                                 .replied = mask_count(flight->scan.replied),
-                                 .keyspace = flight->keyspace,
+                                 .replied = target_count(flight->scan.replied),
+                                 .keyspace = flight->route.keyspace->id,
                                  .text = text,
                                  .contexts = contexts};
     if (page) {
@@ -55,24 +53,24 @@ static void put_off(struct router *router, struct flight *flight, const char *wh
     flights_remove(&router->flights, flight);
 }
 
-// Asks as many more owners as are missing to R, if there are so many.
-static void ask(struct router *router, struct flight *flight, struct outbox *outbox)
+static void finish(struct router *router, struct flight *flight, struct outbox *outbox);
+
+static void take_step(struct router *router, struct flight *flight, struct scan_step step,
+                      struct outbox *outbox)
 {
-    if (!needs_met(&flight->scan.r, flight->scan.live | flight->scan.replied)) {
-        fail(router, flight, STATUS_UNAVAILABLE, outbox);
-        return;
+    for (unsigned target = 0; target < flight->route.count; target++) {
+        if (step.ask & target_bit(target))
+            send_scan(router, flight, target, outbox);
     }
-    for (unsigned i = 0; i < flight->n; i++) {
-        owner_mask busy = flight->scan.asked | flight->scan.replied;
-        if ((flight->scan.live & owner_bit(i)) && needs_help_of(&flight->scan.r, busy, i))
-            send_scan(router, flight, i, outbox);
-    }
+    if (step.join)
+        finish(router, flight, outbox);
+    else if (step.answer)
+        fail(router, flight, step.status, outbox);
 }
 
 static struct flight *add_flight(struct router *router, const struct arrival *arrival,
                                  const struct message_header *header, const struct op_scan *scan,
-                                 const struct placing *placing, const struct needs *r,
-                                 struct moment now)
+                                 const struct placing *placing, struct moment now)
 {
     uint64_t deadline_ms = placing_deadline(router, header, now);
     size_t size = 2u * scan->size_max + 512;
@@ -81,7 +79,7 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
         flight = flights_add(&router->flights, FLIGHT_SCAN, arrival->link, size, deadline_ms);
     if (!flight)
         return NULL;
-    placing_fill(placing, flight, deadline_ms, now);
+    placing_fill(router, placing, flight, deadline_ms, now);
     flight_expect(flight, scan->size_max);
     flight->client_id = scan->id;
     flight->flags = scan->flags;
@@ -89,9 +87,6 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
     flight->size_max = scan->size_max;
     buf_set(&flight->key, scan->prefix);
     buf_set(&flight->after, scan->after);
-    flight->scan.asked = flight->scan.replied = 0;
-    flight->scan.live = placing->live;
-    flight->scan.r = *r;
     return flight;
 }
 
@@ -134,14 +129,16 @@ enum status scans_on_scan(struct router *router, const struct arrival *arrival,
         scan.level = 1;
     }
     struct needs r;
-    if (!placing_needs(router, &placing, &scan.level, placing.keyspace->r, &r)) {
+    if (!placing_needs(router, &placing, &scan.level, placing.route.keyspace->r, &r)) {
         refuse(router, arrival, &scan, STATUS_INVALID, "R is greater than the number of owners",
                outbox);
         return STATUS_OK;
     }
-    struct flight *flight = add_flight(router, arrival, header, &scan, &placing, &r, now);
+    struct flight *flight = add_flight(router, arrival, header, &scan, &placing, now);
     if (flight) {
-        ask(router, flight, outbox);
+        struct scan_step step =
+            scan_start(&flight->scan, placing.route.owner_count, &r, placing.live);
+        take_step(router, flight, step, outbox);
     } else {
         router->counts.busy++;
         refuse(router, arrival, &scan, STATUS_BUSY, "too many operations in flight", outbox);
@@ -163,7 +160,8 @@ static void make_contexts(struct router *router, const struct flight *flight,
         if (is_damaged)
             continue;
         context_of_record(&router->context, &router->record);
-        context_encode(&router->context, router->keyring.seals, flight->keyspace, key, out);
+        context_encode(&router->context, router->keyring.seals, flight->route.keyspace->id, key,
+                       out);
         store_u32(out->data + begun, (uint32_t)(out->size - begun - 4));
     }
 }
@@ -182,8 +180,8 @@ static void finish(struct router *router, struct flight *flight, struct outbox *
 {
     struct page_source sources[RING_OWNERS_MAX];
     unsigned count = 0;
-    for (unsigned i = 0; i < flight->n; i++) {
-        if (!(flight->scan.replied & owner_bit(i)))
+    for (unsigned i = 0; i < flight->route.count; i++) {
+        if (!(flight->scan.replied & target_bit(i)))
             continue;
         struct reader reply = reader_of(buf_bytes(&flight->replies[i]));
         if (op_decode_scanned(&sources[count].scanned, &reply)) {
@@ -194,8 +192,7 @@ static void finish(struct router *router, struct flight *flight, struct outbox *
     }
     struct page page = {0};
     enum status status =
-        page_join(&page, sources, count, ring_keyspace(router->ring, flight->keyspace),
-                  &router->joined, &router->record);
+        page_join(&page, sources, count, flight->route.keyspace, &router->joined, &router->record);
     if (status)
         fail(router, flight, STATUS_CORRUPT, outbox);
     else if (!answers_fit(router, flight->client, page.items.size))
@@ -205,7 +202,7 @@ static void finish(struct router *router, struct flight *flight, struct outbox *
     page_release(&page);
 }
 
-enum status scans_on_scanned(struct router *router, uint32_t node, struct reader *body,
+enum status scans_on_scanned(struct router *router, uint32_t link, struct reader *body,
                              struct moment now, struct outbox *outbox)
 {
     struct op_scanned scanned;
@@ -213,8 +210,8 @@ enum status scans_on_scanned(struct router *router, uint32_t node, struct reader
         return STATUS_INVALID;
     unsigned owner;
     struct flight *flight =
-        flights_find_of(&router->flights, scanned.id, FLIGHT_SCAN, node, &owner);
-    if (!flight || !(flight->scan.asked & owner_bit(owner))) {
+        flights_find_of(&router->flights, scanned.id, FLIGHT_SCAN, link, &owner);
+    if (!flight || !(flight->scan.asked & target_bit(owner))) {
         router->counts.late++;
         return STATUS_OK;
     }
@@ -226,12 +223,9 @@ enum status scans_on_scanned(struct router *router, uint32_t node, struct reader
         scans_on_failed(router, flight, owner, now, outbox);
         return STATUS_OK;
     }
-    flight->scan.asked &= (owner_mask)~owner_bit(owner);
-    flight->scan.replied |= owner_bit(owner);
     buf_clear(&flight->replies[owner]);
     op_encode_scanned(&scanned, &flight->replies[owner]);
-    if (!flight->scan.asked)
-        finish(router, flight, outbox);
+    take_step(router, flight, scan_on_reply(&flight->scan, owner), outbox);
     return STATUS_OK;
 }
 
@@ -239,14 +233,10 @@ void scans_on_failed(struct router *router, struct flight *flight, unsigned owne
                      struct moment now, struct outbox *outbox)
 {
     (void)now;
-    flight->scan.live &= (owner_mask)~owner_bit(owner);
-    if (!(flight->scan.asked & owner_bit(owner)))
-        return;
-    flight->scan.asked &= (owner_mask)~owner_bit(owner);
-    ask(router, flight, outbox);
+    take_step(router, flight, scan_on_failed(&flight->scan, owner), outbox);
 }
 
 void scans_on_deadline(struct router *router, struct flight *flight, struct outbox *outbox)
 {
-    fail(router, flight, STATUS_TIMEOUT, outbox);
+    take_step(router, flight, scan_on_deadline(&flight->scan), outbox);
 }

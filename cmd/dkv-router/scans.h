@@ -6,7 +6,7 @@
 enum status scans_on_scan(struct router *router, const struct arrival *arrival,
                           const struct message_header *header, struct reader *body,
                           struct moment now, struct outbox *outbox) MUST_USE;
-enum status scans_on_scanned(struct router *router, uint32_t node, struct reader *body,
+enum status scans_on_scanned(struct router *router, uint32_t link, struct reader *body,
                              struct moment now, struct outbox *outbox) MUST_USE;
 void scans_on_failed(struct router *router, struct flight *flight, unsigned owner,
                      struct moment now, struct outbox *outbox);

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STORE_PORT_OFFSET = 2, TICK_MS = 200, REPORT_MS = 1000 };
+enum { TICK_MS = 200, REPORT_MS = 1000 };
 
 // A line of the log for what may happen many times a second: one a second.
 struct report {
@@ -106,7 +106,10 @@ static unsigned tick_within_ms(void *self)
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
-    store_on_turn_end(&((struct shell *)self)->store, now, outbox);
+    struct shell *shell = self;
+    if (shell->store.snapshot != shell->node.ring)
+        store_adopt(&shell->store, shell->node.ring);
+    store_on_turn_end(&shell->store, now, outbox);
 }
 
 static void *next_job(void *self, unsigned worker)
@@ -158,7 +161,7 @@ static struct store_options options_of(const struct node *node, struct posix_vfs
 {
     const struct settings *settings = &node->settings;
     struct store_options options = {
-        .ring = &node->ring,
+        .ring = node->ring,
         .node = settings->node_id,
         .boot = entropy_u64(),
         .value_size_max = settings->value_size_max,
@@ -296,7 +299,7 @@ int main(int argc, char **argv)
     posix_vfs_init(&vfs);
     open_store(&shell, &vfs);
     const struct net_listener listeners[] = {
-        {.endpoint = node_tcp(&shell.node.ring.nodes[shell.node.index], STORE_PORT_OFFSET, remote),
+        {.endpoint = node_door(node_self(&shell.node), DOOR_STORE, remote),
          .message_size_max = MESSAGE_SIZE_MAX,
          .role_least = ROLE_PEER},
         {.endpoint = node_private_ipc(&shell.node, "store.sock", local),

@@ -17,11 +17,35 @@ static uint64_t gate(const struct store *store)
     return lsm_written(store->lsm);
 }
 
-// The placement is the same as long as the ring document is.
-static enum status check_epoch(const struct store *store, const struct message_header *header)
+static bool is_same_ring(const struct store *store, const struct message_header *header)
 {
-    bool is_same = header->epoch == store->ring->epoch && header->ring_hash == store->ring_hash;
-    return is_same ? STATUS_OK : STATUS_STALE;
+    return header->epoch == store->ring->epoch &&
+           header->ring_hash == (uint32_t)store->snapshot->hash;
+}
+
+// Whether the sender and this store mean the same owners of a shard. They do if they have the same
+// ring document; else if the shard is where it is since an epoch that both know (ring_successor.h).
+static bool is_placed_alike(const struct store *store, const struct message_header *header,
+                            uint32_t keyspace_id, uint32_t partition)
+{
+    const struct ring *ring = store->ring;
+    if (header->epoch == ring->epoch)
+        return is_same_ring(store, header);
+    if (header->epoch > ring->epoch)
+        return header->since <= ring->epoch;
+    const struct ring_keyspace *keyspace = ring_keyspace(ring, keyspace_id);
+    return partition < ring->partition_count && keyspace &&
+           ring_since(ring, partition, keyspace) <= header->epoch;
+}
+
+// The place of a key. STALE: the sender has another ring, in which it may be elsewhere.
+static enum status locate(struct store *store, const struct message_header *header,
+                          uint32_t keyspace, struct bytes key, struct place *place)
+{
+    enum status status = replica_locate(store, keyspace, key, place);
+    if (status)
+        return is_same_ring(store, header) ? status : STATUS_STALE;
+    return is_placed_alike(store, header, keyspace, place->partition) ? STATUS_OK : STATUS_STALE;
 }
 
 // A read that has to wait, or that found no descriptor, met no damage.
@@ -36,9 +60,7 @@ static void note_read(struct store *store, enum status status, const struct faul
 static enum status locate_and_read(struct store *store, const struct message_header *header,
                                    uint32_t keyspace, struct bytes key, struct place *place)
 {
-    enum status status = check_epoch(store, header);
-    if (!status)
-        status = replica_locate(store, keyspace, key, place);
+    enum status status = locate(store, header, keyspace, key, place);
     if (status)
         return status;
     struct fault fault = {0};
@@ -337,8 +359,10 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
         answer_scan(store, arrival, STATUS_BUSY, &scanned, (struct bytes){0}, outbox);
         return STATUS_OK;
     }
-    enum status status = check_epoch(store, header);
-    if (!status && scan.partition >= store->ring->partition_count)
+    enum status status = STATUS_OK;
+    if (!is_placed_alike(store, header, scan.keyspace, scan.partition))
+        status = STATUS_STALE;
+    else if (scan.partition >= store->ring->partition_count)
         status = STATUS_INVALID;
     if (!status)
         status = scan_page(store, &scan, &scanned, &last);

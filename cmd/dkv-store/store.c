@@ -2,10 +2,18 @@
 
 #include "dkv-store/pair.h"
 #include "dkv-store/serve.h"
-#include "ring/ring_text.h"
 #include "wire/age.h"
 
 #include <stdlib.h>
+
+void store_adopt(struct store *store, struct ring_snapshot *ring)
+{
+    ring_snapshot_hold(ring);
+    ring_snapshot_drop(store->snapshot);
+    store->snapshot = ring;
+    store->ring = &ring->ring;
+    store->node_index = ring_find_node(store->ring, store->options.node);
+}
 
 static void on_snapshot(void *context, struct buf *out)
 {
@@ -137,12 +145,12 @@ static enum status upgrade(struct store *store, struct fault *fault)
 enum status store_open(struct store *store, const struct store_options *options, uint64_t random,
                        struct moment now, struct fault *fault)
 {
-    *store = (struct store){.options = *options, .ring = options->ring};
-    store->ring_hash = (uint32_t)ring_text_hash(options->ring);
-    store->node_index = ring_find_node(options->ring, options->node);
-    if (store->node_index < 0)
+    *store = (struct store){.options = *options};
+    store->options.ring = NULL; // there will be others
+    if (ring_find_node(&options->ring->ring, options->node) < 0)
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
-    ledger_init(&store->ledger, options->ring->partition_count, options->request_memory_ms);
+    store_adopt(store, options->ring);
+    ledger_init(&store->ledger, store->ring->partition_count, options->request_memory_ms);
     store->ledger.begin_ms = now.mono_ms;
     store->ledger.requests.seed = options->boot;
     table_init(&store->fences.last, options->boot);
@@ -188,6 +196,7 @@ void store_close(struct store *store)
     buf_release(&store->requests);
     buf_release(&store->clock_bytes);
     free(store->dots);
+    ring_snapshot_drop(store->snapshot);
     superseded_list_release(&store->superseded);
     *store = (struct store){0};
 }
@@ -270,7 +279,7 @@ void store_on_message(struct store *store, const struct arrival *arrival, struct
         refuse(outbox, arrival, STATUS_INVALID, "not a message of this version");
         return;
     }
-    if (!role_allows(arrival->role, (enum message_type)header.type, true)) {
+    if (!service_allows(SERVICE_STORE, arrival->role, (enum message_type)header.type)) {
         store->counts.refused++;
         refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "a store serves routers only");
         return;
@@ -338,7 +347,7 @@ void store_on_turn_end(struct store *store, struct moment now, struct outbox *ou
     }
     pace(store, now);
     outbox->header.epoch = store->ring->epoch;
-    outbox->header.ring_hash = store->ring_hash;
+    outbox->header.ring_hash = (uint32_t)store->snapshot->hash;
     outbox->header.boot = store->options.boot;
     outbox->header.sent_ms = link_clock(store->options.boot, now.mono_ms);
     for (uint32_t i = 0; i < outbox->count; i++)

@@ -18,7 +18,8 @@
 // A read that would have to wait for the disk parks its operation (parked.h), and all others go
 // on. A scan begins its page again when it comes back.
 //
-// A store checks itself that it owns what it is asked for, in the epoch it is asked in.
+// A store checks itself that it owns what it is asked for, and that whoever asks means the same
+// owners (STALE if not).
 //
 // Deterministic: no clock, no socket, no thread. The engine works through its vfs and hands
 // blocking work out as jobs.
@@ -29,14 +30,14 @@
 #include "dkv-store/ledger.h"
 #include "dkv-store/parked.h"
 #include "lsm/lsm.h"
-#include "ring/ring.h"
+#include "ring/ring_snapshot.h"
 #include "wire/meter.h"
-#include "wire/role.h"
+#include "wire/service.h"
 
 struct store_options {
-    const struct ring *ring; // borrowed, outlives the store
-    uint64_t node;           // our id in it
-    uint64_t boot;           // random, of this life
+    struct ring_snapshot *ring; // the store holds it
+    uint64_t node;              // our id in it
+    uint64_t boot;              // random, of this life
     uint64_t value_size_max;
     uint64_t record_size_max;
     uint64_t request_memory_ms;
@@ -65,8 +66,8 @@ struct store_counts { // since the start
 
 struct store {
     struct store_options options;
-    const struct ring *ring;
-    uint32_t ring_hash; // as in message headers
+    struct ring_snapshot *snapshot; // the newest ring, held
+    const struct ring *ring;        // in it
     int node_index;
     struct lsm *lsm;
     struct ledger ledger;
@@ -104,6 +105,10 @@ struct store {
 enum status store_open(struct store *store, const struct store_options *options, uint64_t random,
                        struct moment now, struct fault *fault) MUST_USE;
 void store_close(struct store *store);
+
+// Works by this document from now on, which ring_check_successor() has accepted and this node is
+// in.
+void store_adopt(struct store *store, struct ring_snapshot *ring);
 
 void store_on_message(struct store *store, const struct arrival *arrival, struct bytes message,
                       struct moment now, struct outbox *outbox);

@@ -4,7 +4,7 @@
 #include "os/owner.h"
 #include "proc/log.h"
 #include "proc/notify.h"
-#include "ring/ring_text.h"
+#include "ring/ring_successor.h"
 #include "wire/message.h"
 
 #include <errno.h>
@@ -32,10 +32,16 @@ const char *node_ipc(const struct node *node, const char *rest, char endpoint[NO
     return endpoint;
 }
 
-const char *node_tcp(const struct ring_node *ring_node, unsigned port_offset,
-                     char endpoint[NODE_PATH_SIZE])
+const char *node_door(const struct ring_node *ring_node, enum door door,
+                      char endpoint[NODE_PATH_SIZE])
 {
-    return endpoint_of_tcp(ring_node->address, ring_node->port + port_offset, endpoint);
+    return endpoint_of_tcp(ring_node->address, ring_node->port + door_facts(door)->port_offset,
+                           endpoint);
+}
+
+const struct ring_node *node_self(const struct node *node)
+{
+    return &node->ring->ring.nodes[node->index];
 }
 
 // One line for each thing that is wrong; the first is kept.
@@ -90,7 +96,7 @@ static void compare(struct node *node, const char *key, const char *ours, const 
 static void compare_with_ring(struct node *node)
 {
     const struct settings *settings = &node->settings;
-    const struct ring_node *of_ring = &node->ring.nodes[node->index];
+    const struct ring_node *of_ring = node_self(node);
     char id[17], id_of_ring[17], port[8], port_of_ring[8];
     snprintf(id, sizeof id, "%016llx", (unsigned long long)settings->node_id);
     snprintf(id_of_ring, sizeof id_of_ring, "%016llx", (unsigned long long)of_ring->id);
@@ -104,35 +110,42 @@ static void compare_with_ring(struct node *node)
     compare(node, "node/rack", settings->rack, of_ring->rack);
 }
 
+// Looks for this node in the document that was read.
+static void find_self(struct node *node, const char *path)
+{
+    node->index = ring_find_node(&node->ring->ring, node->settings.node_id);
+    if (node->index < 0)
+        complain(node,
+                 "%s: node %s (%016llx) is not in this ring, of cluster %016llx: it is the "
+                 "ring of others, or %s is that of another node",
+                 path, node->settings.node_name, (unsigned long long)node->settings.node_id,
+                 (unsigned long long)node->ring->ring.cluster, node->settings.path);
+    else
+        compare_with_ring(node);
+}
+
+// Without a complaint there is a ring then, and this node in it.
 static void load_ring(struct node *node)
 {
     char path[NODE_PATH_SIZE];
     struct fault fault;
-    const char *dir = node->settings.dir;
+    struct buf text = {0};
     node_path(node, RING_PATH, path);
     node->index = -1;
-    if (!read_whole(path, &node->ring_text)) {
-        if (errno == ENOENT)
-            complain(node,
-                     "%s: there is no ring yet; 'dkv ring init NODEFILE... --into %s' makes the "
-                     "first of a cluster, see dkv-install(7)",
-                     path, dir);
-        else
-            complain_closed(node, path);
-    } else if (ring_text_parse(&node->ring, buf_bytes(&node->ring_text), &fault)) {
+    bool is_read = read_whole(path, &text);
+    if (!is_read && errno == ENOENT)
+        complain(node,
+                 "%s: there is no ring yet; 'dkv ring init NODEFILE... --into %s' makes the "
+                 "first of a cluster, see dkv-install(7)",
+                 path, node->settings.dir);
+    else if (!is_read)
+        complain_closed(node, path);
+    else if (!(node->ring = ring_snapshot_parse(buf_bytes(&text), &fault)))
         complain(node, "%s: %.200s; copy it from another node, which has the same", path,
                  fault.text);
-    } else {
-        node->index = ring_find_node(&node->ring, node->settings.node_id);
-        if (node->index < 0)
-            complain(node,
-                     "%s: node %s (%016llx) is not in this ring, of cluster %016llx: it is the "
-                     "ring of others, or %s is that of another node",
-                     path, node->settings.node_name, (unsigned long long)node->settings.node_id,
-                     (unsigned long long)node->ring.cluster, node->settings.path);
-        else
-            compare_with_ring(node);
-    }
+    else
+        find_self(node, path);
+    buf_release(&text);
 }
 
 static void load_key(struct node *node)
@@ -142,7 +155,7 @@ static void load_key(struct node *node)
     if (key_file_load(node_path(node, "keys/node.key", path), true, &node->key, &fault))
         complain(node, "%s", fault.text);
     else if (node->index >= 0 &&
-             strcmp(node->key.keys.public_key, node->ring.nodes[node->index].public_key) != 0)
+             strcmp(node->key.keys.public_key, node_self(node)->public_key) != 0)
         complain(node, "%s: not the key that the ring names for node %s", path,
                  node->settings.node_name);
 }
@@ -195,7 +208,7 @@ static void log_change(struct node *node, const struct settings *read, uint32_t 
     buf_release(&after);
 }
 
-void node_reload(struct node *node)
+static void reload_settings(struct node *node)
 {
     struct node next = {.ring = node->ring, .index = node->index};
     struct fault fault;
@@ -225,13 +238,50 @@ void node_reload(struct node *node)
     log_set_level((enum log_level)now->log_level);
 }
 
+// What this program can take over while it runs: data stays where it is.
+static bool can_follow(struct node *node, struct node *next)
+{
+    struct fault fault;
+    const struct ring *before = &node->ring->ring, *after = &next->ring->ring;
+    if (strcmp(node_self(next)->public_key, node->key.keys.public_key))
+        fault_set(&fault, STATUS_INVALID, "node %s has another key in it", node_self(next)->name);
+    else if (!ring_check_successor(before, after, &fault) &&
+             !ring_moves_data(before, after, &fault))
+        return true;
+    complain(next, "%s/" RING_PATH ": not taken over: %.200s", node->settings.dir, fault.text);
+    return false;
+}
+
+static void reload_ring(struct node *node)
+{
+    struct node next = {.settings = node->settings};
+    load_ring(&next);
+    bool is_other = !next.complaints && next.ring->hash != node->ring->hash;
+    if (!is_other || !can_follow(node, &next)) {
+        ring_snapshot_drop(next.ring);
+        return;
+    }
+    log_line(LOG_LEVEL_INFO, "ring: epoch %llu -> %llu", (unsigned long long)node->ring->ring.epoch,
+             (unsigned long long)next.ring->ring.epoch);
+    ring_snapshot_drop(node->ring);
+    node->ring = next.ring;
+    node->index = next.index;
+}
+
+void node_reload(struct node *node)
+{
+    reload_ring(node);
+    reload_settings(node);
+}
+
 static bool find_key(void *context, const char *public_key, enum role *role, uint64_t *node_id)
 {
     const struct node *node = context;
-    for (uint32_t i = 0; i < node->ring.node_count; i++) {
-        if (strcmp(node->ring.nodes[i].public_key, public_key) == 0) {
+    const struct ring *ring = &node->ring->ring;
+    for (uint32_t i = 0; i < ring->node_count; i++) {
+        if (strcmp(ring->nodes[i].public_key, public_key) == 0) {
             *role = ROLE_PEER;
-            *node_id = node->ring.nodes[i].id;
+            *node_id = ring->nodes[i].id;
             return true;
         }
     }
@@ -275,6 +325,5 @@ void node_close(struct node *node)
 {
     net_close(node->net);
     key_directory_close(node->clients);
-    ring_release(&node->ring);
-    buf_release(&node->ring_text);
+    ring_snapshot_drop(node->ring);
 }

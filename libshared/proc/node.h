@@ -13,13 +13,13 @@
 
 #include "net/key_file.h"
 #include "proc/settings.h"
-#include "ring/ring.h"
+#include "ring/ring_snapshot.h"
+#include "wire/service.h"
 
 struct node {
     struct settings settings;
-    struct ring ring;
-    struct buf ring_text;
-    int index; // of this node in the ring
+    struct ring_snapshot *ring; // the newest document, held
+    int index;                  // of this node in it
     struct key_file key;
     struct key_directory *clients; // for daemon_options.keys, which keeps it fresh
     struct net *net;
@@ -35,8 +35,9 @@ bool node_load(struct node *node);
 // node_load(), then opens the net. Ends the process (exit status 2) if anything is wrong.
 void node_open(struct node *node);
 
-// SIGHUP: reads dkv.conf again, takes over what counts at once, and logs what changed; or logs why
-// the file is refused, and nothing changes.
+// SIGHUP: reads dkv.conf and the ring document again, takes over what counts at once, and logs what
+// changed; or logs why a file is refused, and nothing of it counts. The brain adopts `node->ring`
+// if that is another one then.
 void node_reload(struct node *node);
 
 void node_close(struct node *node);
@@ -45,8 +46,9 @@ void node_close(struct node *node);
 enum { NODE_PATH_SIZE = 1024 };
 const char *node_path(const struct node *node, const char *rest, char path[NODE_PATH_SIZE]);
 const char *node_ipc(const struct node *node, const char *rest, char endpoint[NODE_PATH_SIZE]);
-const char *node_tcp(const struct ring_node *ring_node, unsigned port_offset,
-                     char endpoint[NODE_PATH_SIZE]);
+const char *node_door(const struct ring_node *ring_node, enum door door,
+                      char endpoint[NODE_PATH_SIZE]);
+const struct ring_node *node_self(const struct node *node); // in the ring
 
 // "ipc://DIR/run/private/name": makes the directory if it is not there, and ends the process if it
 // is open to others.

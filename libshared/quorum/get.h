@@ -29,16 +29,16 @@ struct get {
     uint8_t n;
     struct needs r;
     uint8_t phase; // enum get_phase
-    owner_mask live;
-    owner_mask asked;    // reply outstanding
-    owner_mask fetching; // full record outstanding
-    owner_mask replied;  // with a head or a record
-    owner_mask full;     // with a full record
+    target_set live;
+    target_set asked;    // reply outstanding
+    target_set fetching; // full record outstanding
+    target_set replied;  // with a head or a record
+    target_set full;     // with a full record
 };
 
 struct get_step {
-    owner_mask fetch; // send FETCH (record)
-    owner_mask head;  // send FETCH (head)
+    target_set fetch; // send FETCH (record)
+    target_set head;  // send FETCH (head)
     bool compare;     // R replied: the caller must say what differs with get_on_compared()
     bool answer;      // answer with `status`: the join of what arrived; then repair
     enum status status;
@@ -46,12 +46,12 @@ struct get_step {
 };
 
 // `order` lists the owners from the nearest to the farthest, n of them.
-struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, owner_mask live,
+struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, target_set live,
                           const uint8_t *order);
 // A reply (also "nothing known") with the full record, or with a head.
 struct get_step get_on_reply(struct get *get, uint8_t owner, bool full);
 // After `compare`: the owners whose head holds something that no full record has.
-struct get_step get_on_compared(struct get *get, owner_mask differing);
+struct get_step get_on_compared(struct get *get, target_set differing);
 struct get_step get_on_failed(struct get *get, uint8_t owner);
 // It takes longer than usual: one more owner is asked for the full record.
 struct get_step get_on_hedge(struct get *get);

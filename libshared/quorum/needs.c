@@ -1,64 +1,69 @@
 #include "quorum/needs.h"
 
-#include <string.h>
+#include <assert.h>
+
+void needs_add(struct needs *needs, target_set of, uint8_t count)
+{
+    assert(needs->count < NEEDS_MAX);
+    needs->items[needs->count++] = (struct need){of, count};
+}
 
 struct needs needs_of(uint8_t n, uint8_t count)
 {
-    return (struct needs){.items = {{(owner_mask)((1u << n) - 1), count}}, .count = 1};
+    struct needs needs = {.count = 0};
+    needs_add(&needs, targets_below(n), count);
+    return needs;
 }
 
-bool needs_met(const struct needs *needs, owner_mask have)
+bool needs_met(const struct needs *needs, target_set have)
 {
     for (uint8_t i = 0; i < needs->count; i++) {
-        if (mask_count(have & needs->items[i].of) < needs->items[i].count)
+        if (target_count(have & needs->items[i].of) < needs->items[i].count)
             return false;
     }
     return true;
 }
 
-bool needs_help_of(const struct needs *needs, owner_mask have, unsigned owner)
+bool needs_help_of(const struct needs *needs, target_set have, unsigned target)
 {
-    owner_mask bit = owner_bit(owner);
+    target_set bit = target_bit(target);
     for (uint8_t i = 0; i < needs->count && !(have & bit); i++) {
         const struct need *need = &needs->items[i];
-        if ((need->of & bit) && mask_count(have & need->of) < need->count)
+        if ((need->of & bit) && target_count(have & need->of) < need->count)
             return true;
     }
     return false;
 }
 
-static owner_mask owners_in(const struct ring *ring, const uint16_t *owners, uint8_t n,
-                            const char *dc)
+static void add_quorum(struct needs *needs, target_set of)
 {
-    owner_mask mask = 0;
-    for (uint8_t i = 0; i < n; i++) {
-        if (!strcmp(ring->nodes[owners[i]].dc, dc))
-            mask |= owner_bit(i);
+    needs_add(needs, of, (uint8_t)(target_count(of) / 2 + 1));
+}
+
+static void add_quorum_of_each(struct needs *needs, const struct ring *ring,
+                               const struct ring_route *route)
+{
+    target_set seen = 0;
+    for (unsigned i = 0; i < route->owner_count; i++) {
+        if (seen & target_bit(i))
+            continue;
+        target_set there = ring_route_owners_in(route, ring, ring->nodes[route->nodes[i]].dc);
+        add_quorum(needs, there);
+        seen |= there;
     }
-    return mask;
 }
 
-static void add_quorum(struct needs *needs, owner_mask of)
+bool needs_of_level(struct needs *needs, const struct ring *ring, const struct ring_route *route,
+                    uint8_t level, const char *dc)
 {
-    needs->items[needs->count++] = (struct need){of, (uint8_t)(mask_count(of) / 2 + 1)};
-}
-
-bool needs_of_level(struct needs *needs, const struct ring *ring, uint8_t level,
-                    const uint16_t *owners, uint8_t n, const char *dc)
-{
-    owner_mask local = owners_in(ring, owners, n, dc), seen = 0;
-    *needs = needs_of(n, (uint8_t)ring_level_count(level, n));
-    if (level == RING_LEVEL_LOCAL_QUORUM && local) {
-        needs->count = 0;
+    target_set local = level == RING_LEVEL_LOCAL_QUORUM ? ring_route_owners_in(route, ring, dc) : 0;
+    needs->count = 0;
+    if (local)
         add_quorum(needs, local);
-    } else if (level == RING_LEVEL_EACH_QUORUM) {
-        needs->count = 0;
-        for (uint8_t i = 0; i < n; i++) {
-            owner_mask there = owners_in(ring, owners, n, ring->nodes[owners[i]].dc);
-            if (!(seen & there))
-                add_quorum(needs, there);
-            seen |= there;
-        }
-    }
-    return needs->items[0].count > 0;
+    else if (level == RING_LEVEL_EACH_QUORUM)
+        add_quorum_of_each(needs, ring, route);
+    else
+        needs_add(needs, targets_below(route->owner_count),
+                  (uint8_t)ring_level_count(level, route->owner_count));
+    return needs->count && needs->items[0].count;
 }

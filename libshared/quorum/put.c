@@ -2,9 +2,9 @@
 
 #include <assert.h>
 
-static owner_mask all(const struct put *put)
+static target_set all(const struct put *put)
 {
-    return (owner_mask)(owner_bit(put->n) - 1);
+    return (target_set)(target_bit(put->n) - 1);
 }
 
 static struct put_step nothing(void)
@@ -59,7 +59,7 @@ static bool has_enough(const struct put *put)
 // A retry is minted by an owner that has answered it: the fence is there.
 static struct put_step start_updating(struct put *put)
 {
-    owner_mask able = put->live & (owner_mask)~put->refused;
+    target_set able = put->live & ~put->refused;
     if (put->maybe_before)
         able &= put->fenced;
     if (!able) {
@@ -107,7 +107,7 @@ struct put_step put_start(struct put *put, const struct put_start *start)
 }
 
 // Sends the record to every live owner of `targets`.
-static struct put_step start_merging(struct put *put, owner_mask targets)
+static struct put_step start_merging(struct put *put, target_set targets)
 {
     struct put_step step = nothing();
     put->phase = PUT_MERGING;
@@ -137,10 +137,10 @@ static bool can_succeed(const struct put *put)
 // coordinator is gone, somebody else who has the record does it.
 static struct put_step start_again(struct put *put)
 {
-    owner_mask able = put->told & put->live;
+    target_set able = put->told & put->live;
     if (put->is_over || !able)
         return give_up(put, STATUS_INDETERMINATE);
-    if (!(able & owner_bit((unsigned)put->coordinator)))
+    if (!(able & target_bit((unsigned)put->coordinator)))
         put->coordinator = (int8_t)__builtin_ctz(able);
     struct put_step step = nothing();
     put->again = true;
@@ -171,7 +171,7 @@ static struct put_step judge(struct put *put, struct put_step step)
 // An owner has told, the coordinator by its record.
 static void hear(struct put *put, uint8_t owner, enum put_conflict conflict)
 {
-    put->told |= owner_bit(owner);
+    put->told |= target_bit(owner);
     put->met_others |= conflict == PUT_MET_OTHERS;
     put->validate &= conflict != PUT_SUPERSEDED;
 }
@@ -188,8 +188,8 @@ struct put_step put_on_found(struct put *put, uint8_t owner, enum status status,
                              enum put_conflict conflict)
 {
     bool is_looking = put->phase == PUT_FINDING || put->phase == PUT_WAITING;
-    bool was_asked = put->asked & owner_bit(owner);
-    put->asked &= (owner_mask)~owner_bit(owner);
+    bool was_asked = put->asked & target_bit(owner);
+    put->asked &= ~target_bit(owner);
     if (is_looking && status == STATUS_OK) { // also of one that was given up meanwhile
         put->coordinator = (int8_t)owner;
         put->sent = put->was_found = true;
@@ -199,7 +199,7 @@ struct put_step put_on_found(struct put *put, uint8_t owner, enum status status,
     if (put->phase != PUT_FINDING || !was_asked)
         return nothing();
     if (status == STATUS_NOT_FOUND)
-        put->fenced |= owner_bit(owner);
+        put->fenced |= target_bit(owner);
     if (put->asked)
         return nothing();
     if (put->fenced == all(put))
@@ -240,7 +240,7 @@ struct put_step put_on_refused(struct put *put, uint8_t owner, uint8_t attempt, 
         return give_up(put, STATUS_INDETERMINATE); // the first dot is there
     put->sent = false;
     put->refusal = (uint8_t)status;
-    put->refused |= owner_bit(owner);
+    put->refused |= target_bit(owner);
     return is_final(status) ? give_up(put, status) : start_updating(put);
 }
 
@@ -248,25 +248,25 @@ struct put_step put_on_updated(struct put *put, uint8_t owner, enum put_conflict
 {
     if (!put_awaits_updated(put, owner))
         return nothing();
-    put->acked |= put->early & owner_bit(owner);
-    put->merging = (owner_mask)(owner_bit(owner) & ~put->early); // its DURABLE
+    put->acked |= put->early & target_bit(owner);
+    put->merging = (target_set)(target_bit(owner) & ~put->early); // its DURABLE
     hear(put, owner, conflict);
-    return judge(put, start_merging(put, (owner_mask)(all(put) & ~owner_bit(owner))));
+    return judge(put, start_merging(put, (target_set)(all(put) & ~target_bit(owner))));
 }
 
 static struct put_step take_ack(struct put *put, uint8_t owner, enum status status)
 {
-    put->merging &= (owner_mask)~owner_bit(owner);
+    put->merging &= ~target_bit(owner);
     if (status == STATUS_OK)
-        put->acked |= owner_bit(owner);
+        put->acked |= target_bit(owner);
     return judge(put, nothing());
 }
 
 struct put_step put_on_durable(struct put *put, uint8_t owner, enum status status)
 {
     if (put->phase == PUT_UPDATING && owner == put->coordinator && status == STATUS_OK)
-        put->early |= owner_bit(owner);
-    if (put->phase != PUT_MERGING || !(put->merging & owner_bit(owner)))
+        put->early |= target_bit(owner);
+    if (put->phase != PUT_MERGING || !(put->merging & target_bit(owner)))
         return nothing();
     return take_ack(put, owner, status);
 }
@@ -274,7 +274,7 @@ struct put_step put_on_durable(struct put *put, uint8_t owner, enum status statu
 struct put_step put_on_merged(struct put *put, uint8_t owner, enum status status,
                               enum put_conflict conflict)
 {
-    if (put->phase != PUT_MERGING || !(put->merging & owner_bit(owner)))
+    if (put->phase != PUT_MERGING || !(put->merging & target_bit(owner)))
         return nothing();
     if (status == STATUS_OK || conflict != PUT_ALONE) // who has no room has told, too
         hear(put, owner, conflict);
@@ -283,15 +283,15 @@ struct put_step put_on_merged(struct put *put, uint8_t owner, enum status status
 
 struct put_step put_on_failed(struct put *put, uint8_t owner)
 {
-    put->live &= (owner_mask)~owner_bit(owner);
+    put->live &= ~target_bit(owner);
     switch (put->phase) {
     case PUT_FINDING:
         return put_on_found(put, owner, STATUS_UNREACHABLE, PUT_ALONE);
     case PUT_UPDATING:
         return owner == put->coordinator ? give_up(put, STATUS_INDETERMINATE) : nothing();
     case PUT_MERGING:
-        return put->merging & owner_bit(owner) ? take_ack(put, owner, STATUS_UNREACHABLE)
-                                               : nothing();
+        return put->merging & target_bit(owner) ? take_ack(put, owner, STATUS_UNREACHABLE)
+                                                : nothing();
     default:
         return nothing();
     }

@@ -50,7 +50,7 @@ struct put_start {
     uint8_t n;       // owners
     struct needs w;  // that must acknowledge
     struct needs r;  // that must tell what they held
-    owner_mask live; // owners that can be reached now
+    target_set live; // owners that can be reached now
     bool retry;      // FINDING first
     bool validate;   // a blind write
     bool strict;     // fewer than R that can tell are too few; else as many as can be reached
@@ -71,14 +71,14 @@ struct put {
     bool answered;
     uint8_t attempt;    // UPDATEs that were sent to the coordinator before the last one
     uint8_t refusal;    // enum status of the last owner that refused, OK = none
-    owner_mask live;    // still worth asking
-    owner_mask refused; // refused to coordinate
-    owner_mask asked;   // FIND outstanding
-    owner_mask fenced;  // answered FIND: nothing known of this request
-    owner_mask merging; // MERGE or DURABLE outstanding
-    owner_mask acked;   // durable
-    owner_mask early;   // DURABLE overtook UPDATED
-    owner_mask told;    // told what they held, the coordinator by its record
+    target_set live;    // still worth asking
+    target_set refused; // refused to coordinate
+    target_set asked;   // FIND outstanding
+    target_set fenced;  // answered FIND: nothing known of this request
+    target_set merging; // MERGE or DURABLE outstanding
+    target_set acked;   // durable
+    target_set early;   // DURABLE overtook UPDATED
+    target_set told;    // told what they held, the coordinator by its record
 };
 
 // Whether it still matters what owners tell of other writes.
@@ -90,9 +90,9 @@ static inline bool put_is_validating(const struct put *put)
 enum { PUT_ATTEMPTS_MAX = 3 }; // UPDATEs to one owner: the link's clocks may have been out of date
 
 struct put_step {
-    owner_mask find;  // send FIND to these
+    target_set find;  // send FIND to these
     int8_t update;    // send UPDATE to this one; -1 = none (AGAIN if put->again)
-    owner_mask merge; // send MERGE of the record to these
+    target_set merge; // send MERGE of the record to these
     bool wait;        // put_on_waited() when the try before can mint no more
     bool answer;      // answer the client with `status`
     enum status status;

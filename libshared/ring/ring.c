@@ -12,6 +12,7 @@ void ring_release(struct ring *ring)
     free(ring->nodes);
     free(ring->keyspaces);
     free(ring->owners);
+    free(ring->since);
     *ring = (struct ring){0};
 }
 
@@ -153,6 +154,20 @@ static enum status check_owners(const struct ring *ring, struct fault *fault)
     return STATUS_OK;
 }
 
+static enum status check_since(const struct ring *ring, struct fault *fault)
+{
+    for (uint32_t i = 0; i < ring->keyspace_count; i++) {
+        if (ring->keyspaces[i].since > ring->epoch)
+            return fault_set(fault, STATUS_INVALID, "keyspace %s: since an epoch to come",
+                             ring->keyspaces[i].name);
+    }
+    for (uint32_t p = 0; ring->since && p < ring->partition_count; p++) {
+        if (ring->since[p] > ring->epoch)
+            return fault_set(fault, STATUS_INVALID, "partition %u: since an epoch to come", p);
+    }
+    return STATUS_OK;
+}
+
 enum status ring_check(const struct ring *ring, struct fault *fault)
 {
     uint32_t q = ring->partition_count;
@@ -189,6 +204,8 @@ enum status ring_check(const struct ring *ring, struct fault *fault)
     enum status status = check_unique(ring, fault);
     if (!status)
         status = check_numbers(ring, fault);
+    if (!status)
+        status = check_since(ring, fault);
     return status ? status : check_owners(ring, fault);
 }
 

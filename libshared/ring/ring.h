@@ -18,6 +18,7 @@
 #include "base/fault.h"
 
 enum {
+    RING_EPOCH_MAX = INT32_MAX, // messages have 32 bits for it
     RING_NODES_MAX = 1024,
     RING_NUMBER_MAX = UINT16_MAX,
     RING_PARTITIONS_MIN = 64,
@@ -76,6 +77,7 @@ struct ring_keyspace {
     enum ring_conflict conflict;
     uint8_t r, w;   // enum ring_level or a number
     uint64_t ttl_s; // 0 = none
+    uint64_t since; // the epoch in which `copies` became what they are; 0 stands for 1
 };
 
 struct ring {
@@ -91,6 +93,7 @@ struct ring {
     uint32_t keyspace_count;
     uint8_t owner_count; // owners listed per partition
     uint16_t *owners;    // partition_count × owner_count indexes into nodes
+    uint64_t *since;     // by partition: the epoch in which its list became what it is; NULL: all 1
 };
 
 void ring_release(struct ring *ring);
@@ -140,6 +143,14 @@ bool ring_engine_key_split(struct ring_engine_key *parts, struct bytes engine_ke
 // preference. Returns how many (the keyspace's N, or fewer nodes than that).
 uint32_t ring_owners(const struct ring *ring, uint32_t partition,
                      const struct ring_keyspace *keyspace, uint16_t owners[RING_OWNERS_MAX]);
+
+// The epoch since which the partition has its owners, for a keyspace (NULL: for any).
+static inline uint64_t ring_since(const struct ring *ring, uint32_t partition,
+                                  const struct ring_keyspace *keyspace)
+{
+    uint64_t since = ring->since ? ring->since[partition] : 1;
+    return keyspace && keyspace->since > since ? keyspace->since : since;
+}
 
 // All nodes that are not owners, in the order in which they stand in for owners
 // (clockwise: as they appear in the lists of this partition and the following ones; nodes

@@ -25,6 +25,14 @@ static void format_node(const struct ring_node *node, bool has_number, struct bu
                node->public_key);
 }
 
+// The end of a line that may say since which epoch something is where it is.
+static void format_since(uint64_t since, struct buf *out)
+{
+    if (since > 1)
+        buf_printf(out, " since=%" PRIu64, since);
+    buf_append_text(out, "\n");
+}
+
 static void format_keyspace(const struct ring_keyspace *keyspace, struct buf *out)
 {
     buf_printf(out, "keyspace %" PRIu32 " %s n=", keyspace->id, keyspace->name);
@@ -34,7 +42,8 @@ static void format_keyspace(const struct ring_keyspace *keyspace, struct buf *ou
     }
     buf_printf(out, " conflict=%s r=%s", conflict_names[keyspace->conflict],
                ring_level_text(keyspace->r));
-    buf_printf(out, " w=%s ttl=%" PRIu64 "\n", ring_level_text(keyspace->w), keyspace->ttl_s);
+    buf_printf(out, " w=%s ttl=%" PRIu64, ring_level_text(keyspace->w), keyspace->ttl_s);
+    format_since(keyspace->since, out);
 }
 
 // All but the last line.
@@ -60,7 +69,7 @@ static void format_body(const struct ring *ring, struct buf *out)
             buf_append_text(out, " ");
             buf_append_text(out, ring->nodes[owner].name);
         }
-        buf_append_text(out, "\n");
+        format_since(ring_since(ring, p, NULL), out);
     }
 }
 
@@ -300,6 +309,17 @@ static uint8_t parse_level(struct lines *lines, struct bytes text)
     return level;
 }
 
+// 0: the line does not say it.
+static uint64_t parse_since(struct lines *lines)
+{
+    if (!lines->rest.size)
+        return 0;
+    uint64_t since = parse_number(lines, next_value(lines, "since="), UINT64_MAX);
+    if (since < 2)
+        fail(lines, "bad epoch");
+    return since;
+}
+
 static void parse_keyspace(struct lines *lines, struct ring_keyspace *keyspace)
 {
     expect(lines, "keyspace");
@@ -311,6 +331,7 @@ static void parse_keyspace(struct lines *lines, struct ring_keyspace *keyspace)
     keyspace->r = parse_level(lines, next_value(lines, "r="));
     keyspace->w = parse_level(lines, next_value(lines, "w="));
     keyspace->ttl_s = parse_number(lines, next_value(lines, "ttl="), UINT64_MAX);
+    keyspace->since = parse_since(lines);
     end_line(lines);
 }
 
@@ -334,7 +355,7 @@ static void parse_head(struct lines *lines, struct ring *ring)
     end_line(lines);
     next_line(lines);
     expect(lines, "epoch");
-    ring->epoch = parse_number(lines, next_word(lines), UINT64_MAX);
+    ring->epoch = parse_number(lines, next_word(lines), RING_EPOCH_MAX);
     if (ring->epoch == 0)
         fail(lines, "bad epoch");
     end_line(lines);
@@ -426,6 +447,7 @@ static void parse_partitions(struct lines *lines, struct ring *ring)
         sorted[i] = &ring->nodes[i];
     qsort(sorted, ring->node_count, sizeof *sorted, compare_node_names);
     ring->owners = xcalloc((size_t)ring->partition_count * ring->owner_count, sizeof *ring->owners);
+    ring->since = xcalloc(ring->partition_count, sizeof *ring->since);
     uint16_t *owner = ring->owners;
     for (uint32_t p = 0; p < ring->partition_count && !lines->bad; p++) {
         expect(lines, "partition");
@@ -433,6 +455,8 @@ static void parse_partitions(struct lines *lines, struct ring *ring)
             fail(lines, "partition out of order");
         for (uint32_t i = 0; i < ring->owner_count; i++)
             *owner++ = parse_owner(lines, ring, sorted, next_word(lines));
+        uint64_t since = parse_since(lines);
+        ring->since[p] = since ? since : 1;
         end_line(lines);
         next_line(lines);
     }

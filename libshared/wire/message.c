@@ -19,6 +19,7 @@ void message_header_encode(const struct message_header *header, uint8_t out[MESS
     store_u64(out + 40, header->sent_ms);
     store_u64(out + 48, header->your_ms);
     store_u32(out + 56, header->received_kib);
+    store_u32(out + 60, header->since > 1 ? (uint32_t)header->since : 0);
 }
 
 enum status message_header_decode(struct message_header *header, struct bytes message,
@@ -40,8 +41,8 @@ enum status message_header_decode(struct message_header *header, struct bytes me
     read.sent_ms = reader_u64(&reader);
     read.your_ms = reader_u64(&reader);
     read.received_kib = reader_u32(&reader);
-    uint32_t reserved = reader_u32(&reader);
-    if (reader.bad || magic != MESSAGE_MAGIC || version != MESSAGE_VERSION || flags || reserved ||
+    read.since = reader_u32(&reader);
+    if (reader.bad || magic != MESSAGE_MAGIC || version != MESSAGE_VERSION || flags ||
         read.count > MESSAGE_OPS_MAX || read.body_size != reader_left(&reader))
         return STATUS_INVALID;
     *header = read;

@@ -58,14 +58,16 @@ enum message_type {
 
 // u16 magic, u8 version, u8 type, u16 flags (0), u16 count, u32 body size,
 // u16 credit_ops, u16 credit_kib, u64 epoch, u64 boot, u32 budget_ms, u32 ring_hash,
-// u64 sent_ms, u64 your_ms, u32 received_kib, u32 reserved (0)
+// u64 sent_ms, u64 your_ms, u32 received_kib, u32 since
 struct message_header {
     uint8_t type;          // enum message_type
     uint16_t count;        // operations in the body
     uint32_t body_size;    // bytes behind the header
     uint16_t credit_ops;   // how many operations the sender is willing to have in flight
     uint16_t credit_kib;   // and how many KiB of answers it lets wait; 0 = not said
-    uint64_t epoch;        // of the sender's ring; 0 = has none (clients)
+    uint64_t epoch;        // of the ring that the sender worked by; 0 = has none (clients)
+    uint64_t since;        // of a request: the epoch since which those that it is for are the
+                           // owners, below 2^32; 0 stands for the first
     uint64_t boot;         // random id of the sender's life
     uint32_t budget_ms;    // time left for the operations when this was sent; 0 = not said
     uint32_t ring_hash;    // low bits of the hash of the sender's ring, beside its epoch

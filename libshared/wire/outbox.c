@@ -32,7 +32,7 @@ void outbox_clear(struct outbox *outbox)
     outbox->reset_count = 0;
 }
 
-static struct outbox_message *begin(struct outbox *outbox, link_id link, enum message_type type)
+static struct outbox_message *begin(struct outbox *outbox, const struct outbox_message *like)
 {
     if (outbox->count == outbox->capacity) {
         uint32_t capacity = outbox->capacity ? 2 * outbox->capacity : 16;
@@ -45,7 +45,8 @@ static struct outbox_message *begin(struct outbox *outbox, link_id link, enum me
     struct buf bytes = message->bytes;
     buf_clear(&bytes);
     buf_grow(&bytes, MESSAGE_HEADER_SIZE);
-    *message = (struct outbox_message){.link = link, .type = (uint8_t)type, .bytes = bytes};
+    *message = *like;
+    message->bytes = bytes;
     return message;
 }
 
@@ -54,44 +55,57 @@ static bool has_room(const struct outbox_message *message)
     return message->count < MESSAGE_OPS_MAX && message->bytes.size < MESSAGE_SIZE_SOFT_MAX;
 }
 
-static struct outbox_message *find_open(struct outbox *outbox, link_id link, enum message_type type,
-                                        bool gated, uint32_t budget_ms)
+static bool is_same_ring(struct ring_stamp a, struct ring_stamp b)
+{
+    return a.epoch == b.epoch && a.since == b.since && a.hash == b.hash;
+}
+
+// `like` has what all operations of a message share.
+static struct outbox_message *find_open(struct outbox *outbox, const struct outbox_message *like)
 {
     uint32_t oldest = outbox->count > LOOK_BACK ? outbox->count - LOOK_BACK : 0;
     for (uint32_t i = outbox->count; i > oldest; i--) {
         struct outbox_message *message = &outbox->messages[i - 1];
-        if (message->link == link && message->type == type && (message->gate != 0) == gated &&
-            message->budget_ms / BUDGET_STEP_MS == budget_ms / BUDGET_STEP_MS)
+        if (message->link == like->link && message->type == like->type &&
+            (message->gate != 0) == (like->gate != 0) &&
+            message->budget_ms / BUDGET_STEP_MS == like->budget_ms / BUDGET_STEP_MS &&
+            is_same_ring(message->ring, like->ring))
             return has_room(message) ? message : NULL;
     }
     return NULL;
 }
 
-static struct buf *add(struct outbox *outbox, link_id link, enum message_type type, uint64_t gate,
-                       uint32_t budget_ms)
+static struct buf *add(struct outbox *outbox, const struct outbox_message *like)
 {
-    struct outbox_message *message = find_open(outbox, link, type, gate != 0, budget_ms);
-    if (!message) {
-        message = begin(outbox, link, type);
-        message->budget_ms = budget_ms;
-    }
+    struct outbox_message *message = find_open(outbox, like);
+    if (!message)
+        message = begin(outbox, like);
     message->count++;
-    if (gate > message->gate)
-        message->gate = gate;
-    if (budget_ms < message->budget_ms)
-        message->budget_ms = budget_ms;
+    if (like->gate > message->gate)
+        message->gate = like->gate;
+    if (like->budget_ms < message->budget_ms)
+        message->budget_ms = like->budget_ms;
     return &message->bytes;
 }
 
 struct buf *outbox_add(struct outbox *outbox, link_id link, enum message_type type, uint64_t gate)
 {
-    return add(outbox, link, type, gate, 0);
+    return add(outbox, &(struct outbox_message){.link = link, .type = (uint8_t)type, .gate = gate});
 }
 
 struct buf *outbox_add_timed(struct outbox *outbox, link_id link, enum message_type type,
                              uint32_t budget_ms)
 {
-    return add(outbox, link, type, 0, budget_ms);
+    return add(outbox, &(struct outbox_message){
+                           .link = link, .type = (uint8_t)type, .budget_ms = budget_ms});
+}
+
+struct buf *outbox_add_stamped(struct outbox *outbox, link_id link, enum message_type type,
+                               uint32_t budget_ms, struct ring_stamp ring)
+{
+    return add(outbox,
+               &(struct outbox_message){
+                   .link = link, .type = (uint8_t)type, .budget_ms = budget_ms, .ring = ring});
 }
 
 void outbox_reset_link(struct outbox *outbox, link_id link)
@@ -114,6 +128,11 @@ void outbox_finish(struct outbox *outbox)
         header.budget_ms = message->budget_ms;
         header.your_ms = message->your_ms;
         header.received_kib = message->received_kib;
+        if (message->ring.epoch) {
+            header.epoch = message->ring.epoch;
+            header.since = message->ring.since;
+            header.ring_hash = message->ring.hash;
+        }
         message_header_encode(&header, message->bytes.data);
     }
 }

@@ -18,8 +18,17 @@
 // process, or the way back to one that connected to us.
 typedef uint64_t link_id; // the one typedef: an address is nothing but itself
 
+// By which ring document an operation was planned, and since which epoch the owners that it asks
+// are the owners.
+struct ring_stamp {
+    uint64_t epoch; // 0: that of the outbox's header
+    uint64_t since;
+    uint32_t hash; // low half
+};
+
 struct outbox_message {
     link_id link;
+    struct ring_stamp ring;
     uint64_t gate; // 0 = send at once
     uint32_t budget_ms;
     uint64_t your_ms;      // set by the brain at the end of its turn (wire/age.h)
@@ -51,6 +60,10 @@ struct buf *outbox_add(struct outbox *outbox, link_id link, enum message_type ty
 // BUDGET_STEP is the same.
 struct buf *outbox_add_timed(struct outbox *outbox, link_id link, enum message_type type,
                              uint32_t budget_ms);
+
+// The same for a request that is about a shard.
+struct buf *outbox_add_stamped(struct outbox *outbox, link_id link, enum message_type type,
+                               uint32_t budget_ms, struct ring_stamp ring);
 
 void outbox_reset_link(struct outbox *outbox, link_id link);
 

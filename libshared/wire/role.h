@@ -2,7 +2,7 @@
 //
 // The shell authenticates every connection (CURVE and ZAP over tcp, peer credentials
 // over ipc) and hands the brain, with every message, the role and the name behind it.
-// The brain checks the role for every message type.
+// The brain checks the role for every message type (service.h).
 #pragma once
 
 #include "wire/message.h"
@@ -18,9 +18,6 @@ enum role {
 
 const char *role_text(enum role role);                               // "reader", ...
 enum status role_parse(struct bytes text, enum role *role) MUST_USE; // reader client admin peer
-
-// True if `role` may send messages of this type to a router (to_store false) or store.
-bool role_allows(enum role role, enum message_type type, bool to_store);
 
 // Where a message came from.
 struct arrival {

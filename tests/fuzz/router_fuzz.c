@@ -7,12 +7,13 @@
 #include "base/xalloc.h"
 #include "causal/token.h"
 #include "dkv-router/router.h"
+#include "fixture/links.h"
+#include "fixture/ring.h"
 #include "fuzz/must.h"
-#include "unit/brain/ring.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { NODES = 3, ASKED_MAX = 64, REQUESTS_MAX = 64, CLIENT = 1 << 20, STRANGER };
+enum { NODES = 3, ASKED_MAX = 64, REQUESTS_MAX = 64, STRANGER = CLIENT + 1 };
 
 struct asked {       // by the router, of a store
     uint32_t number; // of the link
@@ -22,6 +23,7 @@ struct asked {       // by the router, of a store
 
 struct bench {
     struct ring ring;
+    struct ring_snapshot snapshot;
     struct seals seals;
     struct router router;
     struct outbox outbox;
@@ -31,16 +33,6 @@ struct bench {
     bool waiting[REQUESTS_MAX];
     unsigned request_count;
 };
-
-static link_id address(uint32_t number)
-{
-    return number;
-}
-
-static uint32_t number(link_id link)
-{
-    return link >= CLIENT ? UINT32_MAX : (uint32_t)link;
-}
 
 // ---- what the router says ------------------------------------------------------------
 
@@ -102,7 +94,7 @@ static void tell(struct bench *bench, link_id link, enum role role, enum message
                                     .body_size = (uint32_t)(message->size - MESSAGE_HEADER_SIZE),
                                     .boot = boot,
                                     .epoch = bench->ring.epoch,
-                                    .ring_hash = bench->router.ring_hash,
+                                    .ring_hash = (uint32_t)bench->snapshot.hash,
                                     .your_ms = link_clock(9, bench->now.mono_ms),
                                     .budget_ms = budget_ms};
     message_header_encode(&header, message->data);
@@ -274,7 +266,7 @@ static void welcome(struct bench *bench, uint32_t link, uint64_t boot)
                                  .version_min = MESSAGE_VERSION,
                                  .version_max = MESSAGE_VERSION,
                                  .cluster = CLUSTER,
-                                 .node = link % LINKS_ROUTER + 1};
+                                 .node = link % OTHER + 1};
     buf_grow(&message, MESSAGE_HEADER_SIZE);
     op_encode_welcome(&welcome, &message);
     tell(bench, link, ROLE_PEER, MESSAGE_WELCOME, 0, boot, &message);
@@ -288,7 +280,7 @@ static void tell_keys(struct bench *bench, uint8_t details)
     struct op_answer answer = {.text = bytes_of(secrets, (details % 4) * SEAL_SECRET_SIZE / 2)};
     buf_grow(&message, MESSAGE_HEADER_SIZE);
     op_encode_answer(&answer, &message);
-    tell(bench, LINKS_ROUTER + 1 + details / 4 % 2, ROLE_PEER, MESSAGE_ANSWER, 0, 1, &message);
+    tell(bench, OTHER + 1 + details / 4 % 2, ROLE_PEER, MESSAGE_ANSWER, 0, 1, &message);
     buf_release(&message);
 }
 
@@ -312,7 +304,7 @@ static void pass_time(struct bench *bench, uint64_t duration_ms)
 
 static uint32_t link_of(uint8_t byte)
 {
-    return byte % NODES + (byte & 64 ? LINKS_ROUTER : 0u);
+    return byte % NODES + (byte & 64 ? OTHER : 0u);
 }
 
 static void happen(struct bench *bench, struct reader *input)
@@ -350,9 +342,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bench *bench = xcalloc(1, sizeof *bench);
     must(!make_cluster(&bench->ring, NODES), "no ring");
+    bench->snapshot = snapshot_of(&bench->ring);
     bench->now = (struct moment){1000, 1700000000000};
-    struct router_options options = {.ring = &bench->ring,
-                                     .ring_text = bytes_of_text("a ring"),
+    struct router_options options = {.ring = &bench->snapshot,
                                      .node = 1,
                                      .boot = 9,
                                      .value_size_max = 1000,

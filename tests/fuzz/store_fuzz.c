@@ -7,14 +7,15 @@
 #include "disk/memory_vfs.h"
 #include "dkv-store/pair.h"
 #include "dkv-store/store.h"
+#include "fixture/ring.h"
 #include "fuzz/must.h"
-#include "unit/brain/ring.h"
 #include "wire/age.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct bench {
     struct ring ring;
+    struct ring_snapshot snapshot;
     struct memory_vfs disk;
     struct store_options options;
     struct store store;
@@ -62,7 +63,7 @@ static void tell(struct bench *bench, enum message_type type, uint64_t epoch, st
         .count = 1,
         .body_size = (uint32_t)(message->size - MESSAGE_HEADER_SIZE),
         .epoch = epoch,
-        .ring_hash = bench->store.ring_hash,
+        .ring_hash = (uint32_t)bench->snapshot.hash,
         .your_ms = link_clock(bench->store.options.boot, bench->now.mono_ms - 100)};
     message_header_encode(&header, message->data);
     struct arrival arrival = {.link = 1, .role = ROLE_PEER};
@@ -258,7 +259,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(!make_cluster(&bench->ring, 1), "no ring");
     memory_vfs_init(&bench->disk);
     bench->now = (struct moment){1000, 1700000000000};
-    bench->options = (struct store_options){.ring = &bench->ring,
+    bench->snapshot = snapshot_of(&bench->ring);
+    bench->options = (struct store_options){.ring = &bench->snapshot,
                                             .node = 1,
                                             .boot = 1,
                                             .value_size_max = 100,

@@ -230,7 +230,7 @@ static void take_turn(struct client *client)
 static void receive(void *self, const struct arrival *arrival, struct buf *bytes)
 {
     struct client *client = self;
-    uint32_t router = (uint32_t)arrival->link - LINKS_ROUTER;
+    uint32_t router = (uint32_t)arrival->link / SERVICE_COUNT;
     conversation_on_message(&client->conversation, router, buf_bytes(bytes), now_ms(client));
     take_turn(client);
 }

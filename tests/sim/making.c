@@ -2,6 +2,7 @@
 
 #include "base/xalloc.h"
 #include "ring/ring_plan.h"
+#include "ring/ring_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,7 +103,7 @@ static void make_nodes(struct stage *run)
         .reorders = world_chance(world, 500),
     };
     run->settings = (struct node_settings){
-        .ring = &run->ring,
+        .ring = run->snapshot,
         .network = &run->network,
         .history = &run->history,
         .world = world,
@@ -145,9 +146,21 @@ void making_clients(struct stage *run)
     run->examiner->copied = 0; // what it does has ended when the next one begins
 }
 
+static void make_document(struct stage *run)
+{
+    struct buf text = {0};
+    struct fault fault = {0};
+    ring_text_format(&run->ring, &text);
+    run->snapshot = ring_snapshot_parse(buf_bytes(&text), &fault);
+    if (!run->snapshot)
+        world_fail(&run->world, "no document: %s", fault.text);
+    buf_release(&text);
+}
+
 void making_cluster(struct stage *run)
 {
     make_ring(run);
     make_keys(run);
+    make_document(run);
     make_nodes(run);
 }

@@ -12,6 +12,19 @@ uint32_t network_number(link_id link)
     return link & way_back ? UINT32_MAX : (uint32_t)link;
 }
 
+// Of a router's own links: it numbers the nodes as the ring does.
+static uint32_t port_of(uint32_t number)
+{
+    uint32_t node = number / SERVICE_COUNT;
+    return number % SERVICE_COUNT == SERVICE_STORE ? node : NETWORK_ROUTER + node;
+}
+
+link_id network_link_to(uint32_t port)
+{
+    return port < NETWORK_ROUTER ? port * SERVICE_COUNT + SERVICE_STORE
+                                 : (port - NETWORK_ROUTER) * SERVICE_COUNT + SERVICE_ROUTER;
+}
+
 void network_start(struct network *network, uint32_t port)
 {
     network->ports[port].up = true;
@@ -120,12 +133,10 @@ void network_send_take(struct network *network, uint32_t from, link_id link, str
     uint32_t to = (uint32_t)link;
     if (link & way_back) { // an answer: it comes on the asker's own link
         uint32_t life = (uint32_t)(link >> 32) & 0xffffff;
-        link_id own = from < NETWORK_ROUTER ? from : LINKS_ROUTER + from - NETWORK_ROUTER;
-        send(network, from, to, life, true, own, bytes);
+        send(network, from, to, life, true, network_link_to(from), bytes);
         return;
     }
-    if (to >= LINKS_ROUTER)
-        to = to - LINKS_ROUTER + NETWORK_ROUTER;
+    to = port_of(to);
     bool is_bound = world_chance(network->world, 700);
     send(network, from, to, network->ports[to].life, is_bound, back_to(network, from), bytes);
 }

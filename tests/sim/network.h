@@ -8,12 +8,12 @@
 // between clients and routers, a message is only delayed: a client's connection is one
 // stream that works or is cut.
 //
-// Links are made as the shell would make them (dkv-router/links.h): a router's own links
+// Links are made as the shell would make them (dkv-router/peers.h): a router's own links
 // are numbers; the way back to whoever asked names the port and its life, so that an
 // answer to a process that died is never taken for one to its successor.
 #pragma once
 
-#include "dkv-router/links.h"
+#include "dkv-router/peers.h"
 #include "sim/world.h"
 
 enum {
@@ -63,6 +63,7 @@ static inline uint32_t network_place(uint32_t port)
 // What a router calls its links, and back (router_options).
 link_id network_address(uint32_t number);
 uint32_t network_number(link_id link);
+link_id network_link_to(uint32_t port); // a router's own link to this port
 
 // A process (re)starts: it receives from now on, as a new life.
 void network_start(struct network *network, uint32_t port);

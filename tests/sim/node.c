@@ -29,7 +29,7 @@ static struct store_options store_options_of(const struct node *node, uint64_t r
     const struct node_settings *settings = node->settings;
     struct store_options options = {
         .ring = settings->ring,
-        .node = settings->ring->nodes[node->index].id,
+        .node = settings->ring->ring.nodes[node->index].id,
         .boot = random,
         .value_size_max = 1 << 20,
         .record_size_max = settings->memtable_size / 4,
@@ -292,7 +292,7 @@ static void router_message(void *self, const struct arrival *arrival, struct byt
     if (!message_header_decode(&header, message, &body) && header.type == MESSAGE_PUT) {
         for (unsigned op = 0; op < header.count && !op_decode_put(&put, &body); op++)
             witness_put(node, arrival, &put);
-    } else if (node->router.links.count && header.type == MESSAGE_FOUND) {
+    } else if (node->router_process.up && header.type == MESSAGE_FOUND) {
         witness_found(node, arrival->link, &header, &body);
     }
     router_on_message(&node->router, arrival, message, moment, outbox);
@@ -313,8 +313,10 @@ static void router_tick(void *self, struct moment moment, struct outbox *outbox)
 {
     struct node *node = self;
     router_on_tick(&node->router, moment, outbox);
-    for (uint32_t i = 0; i < node->settings->ring->node_count; i++)
-        world_sometimes(world_of(node), SOMETIMES_SLOW, node->router.links.links[i].slow);
+    const struct router *router = &node->router;
+    for (uint32_t i = 0; i < router->ring->node_count; i++)
+        world_sometimes(world_of(node), SOMETIMES_SLOW,
+                        peers_link_of(&router->peers, i, SERVICE_STORE)->slow);
 }
 
 static void router_turn_end(void *self, struct moment moment, struct outbox *outbox)
@@ -427,8 +429,7 @@ void node_start_router(struct node *node)
     const struct node_settings *settings = node->settings;
     struct router_options options = {
         .ring = settings->ring,
-        .ring_text = bytes_of_text("a ring"),
-        .node = settings->ring->nodes[node->index].id,
+        .node = settings->ring->ring.nodes[node->index].id,
         .boot = random_u64(&settings->world->random),
         .value_size_max = 1 << 20,
         .record_size_max = settings->memtable_size / 4,
@@ -478,10 +479,11 @@ static void finish_partly(struct node *node, void *const jobs[PROCESS_WORKERS_MA
 // Routers and clients may notice; if not, silence tells them.
 static void tell_links(struct node *node)
 {
-    const struct ring *ring = node->settings->ring;
+    const struct ring *ring = &node->settings->ring->ring;
     for (uint32_t i = 0; i < ring->node_count; i++) {
         if (world_chance(world_of(node), 600))
-            process_lose_link(&node->nodes[i].router_process, network_address(node->index));
+            process_lose_link(&node->nodes[i].router_process,
+                              network_link_to(node->store_process.port));
     }
 }
 

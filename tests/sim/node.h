@@ -13,7 +13,7 @@
 
 // The same for all nodes of a run.
 struct node_settings {
-    const struct ring *ring;
+    struct ring_snapshot *ring;
     struct network *network;
     struct history *history;
     struct world *world;

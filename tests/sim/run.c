@@ -12,6 +12,7 @@ static void release(struct stage *run)
     for (uint32_t i = 0; i <= run->client_count; i++)
         client_release(&run->clients[i]);
     history_release(&run->history);
+    ring_snapshot_drop(run->snapshot);
     ring_release(&run->ring);
     world_release(&run->world);
 }
@@ -26,7 +27,7 @@ void stage_wait_ms(struct stage *run, uint64_t duration_ms)
 bool stage_is_link_up(const struct stage *run, uint32_t router, uint32_t store)
 {
     return run->nodes[router].router_process.up &&
-           links_can_ask(&run->nodes[router].router.links, store);
+           link_can_ask(peers_link_of(&run->nodes[router].router.peers, store, SERVICE_STORE));
 }
 
 static bool is_node_idle(const struct node *node)

@@ -13,6 +13,7 @@ struct stage {
     struct network network;
     struct history history;
     struct ring ring;
+    struct ring_snapshot *snapshot; // its document
     struct node_settings settings;
     struct node nodes[NETWORK_NODES_MAX];
     uint32_t node_count;

@@ -157,7 +157,8 @@ static enum status decode_context(const struct node *node, const struct history_
                                   struct bytes encoded, struct context *context)
 {
     enum status status = STATUS_NOT_FOUND;
-    for (uint32_t i = 0; i < node->settings->ring->node_count && status == STATUS_NOT_FOUND; i++)
+    for (uint32_t i = 0; i < node->settings->ring->ring.node_count && status == STATUS_NOT_FOUND;
+         i++)
         status = context_decode(context, &node->nodes[i].seals, key->keyspace,
                                 bytes_of_text(key->name), encoded);
     return status;
@@ -171,7 +172,8 @@ void witness_put(struct node *node, const struct arrival *arrival, const struct 
     if (!act || (uint32_t)arrival->link == NETWORK_GHOST)
         return;
     const struct history_key *key = &history->keys[act->key];
-    const struct ring_keyspace *keyspace = ring_keyspace(node->settings->ring, key->keyspace);
+    const struct ring_keyspace *keyspace =
+        ring_keyspace(&node->settings->ring->ring, key->keyspace);
     uint8_t level = put->level ? put->level : keyspace->w;
     struct node_put *noted = &node->puts[node->put_count++ % NODE_PUTS_MAX];
     struct context context = {.clock = noted->given};
@@ -221,7 +223,8 @@ static void check_copies(const struct node *node, const struct node_put *put, st
             history_is_covered(history, &told, &record.clock))
             have |= 1u << i;
     }
-    if (!level_is_met(&key->who, put->level, level_dc(node->settings->ring, node->index), have))
+    if (!level_is_met(&key->who, put->level, level_dc(&node->settings->ring->ring, node->index),
+                      have))
         world_fail(node->settings->world, "%s: put %u is answered OK with W=%s, %u can have it",
                    key->name, put->act->number, ring_level_text(put->level),
                    (unsigned)__builtin_popcount(have));
@@ -257,7 +260,7 @@ void witness_put_done(const struct node *node, link_id link, const struct op_put
 void witness_found(struct node *node, link_id link, const struct message_header *header,
                    struct reader *body)
 {
-    const struct link *from = &node->router.links.links[network_number(link)];
+    const struct link *from = peers_link(&node->router.peers, network_number(link));
     struct op_found found;
     if (from->clock.boot != header->boot)
         return;

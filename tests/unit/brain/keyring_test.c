@@ -3,7 +3,7 @@
 
 #include "causal/token.h"
 
-enum { FIRST = LINKS_ROUTER + 1, SECOND = LINKS_ROUTER + 2 }; // the other routers
+enum { FIRST = OTHER + 1, SECOND = OTHER + 2 }; // the other routers
 
 static const uint8_t other_secret[SEAL_SECRET_SIZE] = {2};
 

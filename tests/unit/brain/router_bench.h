@@ -1,18 +1,20 @@
 // router_bench.h - a router of a cluster of three, whose stores and other routers are the test.
 //
-// Includes of a test: this file alone. Link numbers are those of links.h; CLIENT is a client.
+// Includes of a test: this file alone. Links are those of fixture/links.h.
 #pragma once
 
 #include "dkv-router/router.h"
 
-#include "unit/brain/ring.h"
+#include "fixture/links.h"
+#include "fixture/ring.h"
 #include "unit/unit.h"
 
-enum { NODES = 3, CLIENT = 1 << 20, BOOT = 5 };
+enum { NODES = 3, BOOT = 5 };
 
 // A router of a cluster of three whose stores are this test.
 struct bench {
     struct ring ring;
+    struct ring_snapshot snapshot;
     struct seals seals;
     struct router router;
     struct outbox outbox;
@@ -20,16 +22,6 @@ struct bench {
     uint64_t age_ms;       // of what it is told
     uint32_t received_kib; // as its client says
 };
-
-static inline link_id address(uint32_t number)
-{
-    return number;
-}
-
-static inline uint32_t number(link_id link)
-{
-    return link >= CLIENT ? UINT32_MAX : (uint32_t)link;
-}
 
 static inline void tell(struct bench *bench, link_id link, enum message_type type, struct buf *body)
 {
@@ -39,7 +31,7 @@ static inline void tell(struct bench *bench, link_id link, enum message_type typ
                                     .body_size = (uint32_t)body->size,
                                     .epoch = bench->ring.epoch,
                                     .boot = link + 1,
-                                    .ring_hash = bench->router.ring_hash,
+                                    .ring_hash = (uint32_t)bench->snapshot.hash,
                                     .your_ms = link_clock(BOOT, bench->now.mono_ms - bench->age_ms),
                                     .budget_ms = 500,
                                     .received_kib = bench->received_kib};
@@ -52,16 +44,16 @@ static inline void tell(struct bench *bench, link_id link, enum message_type typ
     buf_release(body);
 }
 
-static inline void welcome(struct bench *bench, uint32_t store)
+static inline void welcome(struct bench *bench, link_id link)
 {
     struct buf body = {0};
     struct op_welcome op = {.version_min = MESSAGE_VERSION,
                             .version_max = MESSAGE_VERSION,
                             .cluster = bench->ring.cluster,
-                            .node = store % LINKS_ROUTER + 1,
-                            .actor = store};
+                            .node = link % OTHER + 1,
+                            .actor = link % OTHER};
     op_encode_welcome(&op, &body);
-    tell(bench, store, MESSAGE_WELCOME, &body);
+    tell(bench, link, MESSAGE_WELCOME, &body);
 }
 
 static inline void init(struct bench *bench, unsigned up)
@@ -72,8 +64,8 @@ static inline void init(struct bench *bench, unsigned up)
     bench->now = (struct moment){1000, 1700000000000};
     uint8_t secret[SEAL_SECRET_SIZE] = {1};
     assert_int_equal(seals_add_own(&bench->seals, secret), STATUS_OK);
-    struct router_options options = {.ring = &bench->ring,
-                                     .ring_text = bytes_of_text("a ring"),
+    bench->snapshot = snapshot_of(&bench->ring);
+    struct router_options options = {.ring = &bench->snapshot,
                                      .node = 1,
                                      .boot = BOOT,
                                      .value_size_max = 1000,

@@ -67,7 +67,7 @@ TEST(status_says_who_answers_instead_of_a_store)
     struct buf body = {0}, text = {0};
     struct op_answer answer;
     init(&bench, 3);
-    struct link *link = &bench.router.links.links[0];
+    struct link *link = peers_link_of(&bench.router.peers, 0, SERVICE_STORE);
     static const char *const states[] = {"other-cluster", "other-node", "other-version",
                                          "other-ring"};
     for (unsigned i = 0; i < 4; i++) {

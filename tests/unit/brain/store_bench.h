@@ -5,7 +5,7 @@
 
 #include "disk/memory_vfs.h"
 #include "dkv-store/store.h"
-#include "unit/brain/ring.h"
+#include "fixture/ring.h"
 #include "wire/age.h"
 
 #include <stdio.h>
@@ -15,6 +15,7 @@ enum { NODES = 4 };
 // A store of a cluster of four, three of which own a key.
 struct bench {
     struct ring ring;
+    struct ring_snapshot snapshot;
     struct memory_vfs disk;
     struct store_options options;
     struct store store;
@@ -24,6 +25,7 @@ struct bench {
     uint64_t age_ms;       // of what it is told
     uint32_t received_kib; // as its router says
     uint32_t other_ring;   // what its ring hash differs by
+    uint64_t since;        // as its ring says of the shard
     char key[16];          // one that the store owns
     unsigned key_number;
 };
@@ -59,7 +61,8 @@ static inline void bench_init(struct bench *bench)
     assert_int_equal(make_cluster(&bench->ring, NODES), STATUS_OK);
     memory_vfs_init(&bench->disk);
     bench->now = (struct moment){1000, 1700000000000};
-    bench->options = (struct store_options){.ring = &bench->ring,
+    bench->snapshot = snapshot_of(&bench->ring);
+    bench->options = (struct store_options){.ring = &bench->snapshot,
                                             .node = 1,
                                             .boot = 5,
                                             .value_size_max = 1000,
@@ -114,7 +117,8 @@ static inline void bench_tell_more(struct bench *bench, enum message_type type, 
         .count = 1,
         .body_size = (uint32_t)body->size,
         .epoch = epoch,
-        .ring_hash = bench->store.ring_hash + bench->other_ring,
+        .since = bench->since,
+        .ring_hash = (uint32_t)bench->snapshot.hash + bench->other_ring,
         .your_ms = link_clock(bench->options.boot, bench->now.mono_ms - bench->age_ms),
         .budget_ms = budget_ms,
         .received_kib = bench->received_kib};

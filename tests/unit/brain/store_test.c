@@ -111,27 +111,6 @@ TEST(values_beyond_the_limit_are_refused_whole)
     bench_release(&bench);
 }
 
-TEST(another_epoch_and_keys_of_others_are_refused)
-{
-    struct bench bench;
-    struct buf body = {0};
-    struct op_updated updated;
-    bench_init(&bench);
-    struct op_update op = bench_update_of(&bench, 1, "value");
-    op_encode_update(&op, &body);
-    bench_tell(&bench, MESSAGE_UPDATE, bench.ring.epoch + 1, 0, &body);
-    struct reader reader = bench_said(&bench, 0, MESSAGE_UPDATED);
-    assert_int_equal(op_decode_updated(&updated, &reader), STATUS_OK);
-    assert_int_equal(updated.status, STATUS_STALE);
-    bench.other_ring = 1; // of the same epoch: two that were made apart
-    assert_int_equal(bench_update(&bench, &op).status, STATUS_STALE);
-    bench.other_ring = 0;
-    bench_choose_key(&bench, ring_find_node(&bench.ring, 1), false);
-    op = bench_update_of(&bench, 1, "value");
-    assert_int_equal(bench_update(&bench, &op).status, STATUS_NOT_OWNER);
-    bench_release(&bench);
-}
-
 TEST(what_waited_for_longer_than_its_budget_is_dropped)
 {
     struct bench bench;

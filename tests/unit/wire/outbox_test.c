@@ -46,6 +46,35 @@ TEST(operations_of_a_type_for_a_link_share_a_message_in_order)
     outbox_release(&outbox);
 }
 
+static void add_stamped(struct outbox *outbox, uint64_t epoch, uint64_t since)
+{
+    struct ring_stamp ring = {.epoch = epoch, .since = since, .hash = 77};
+    op_encode_ping(&(struct op_ping){.id = 1},
+                   outbox_add_stamped(outbox, 1, MESSAGE_PING, 0, ring));
+}
+
+TEST(what_was_planned_by_another_ring_says_so_in_a_message_of_its_own)
+{
+    struct outbox outbox = {.header = {.epoch = 9, .ring_hash = 99}};
+    add_ping(&outbox, 1, 0, 1);
+    add_stamped(&outbox, 8, 1);
+    add_stamped(&outbox, 8, 5);
+    add_stamped(&outbox, 8, 1);
+    outbox_finish(&outbox);
+    assert_int_equal(outbox.count, 3);
+    static const struct ring_stamp wanted[] = {{9, 0, 99}, {8, 0, 77}, {8, 5, 77}};
+    for (unsigned i = 0; i < 3; i++) {
+        struct message_header header;
+        struct reader body;
+        assert_int_equal(
+            message_header_decode(&header, buf_bytes(&outbox.messages[i].bytes), &body), STATUS_OK);
+        assert_int_equal(header.epoch, wanted[i].epoch);
+        assert_int_equal(header.since, wanted[i].since);
+        assert_int_equal(header.ring_hash, wanted[i].hash);
+    }
+    outbox_release(&outbox);
+}
+
 TEST(gated_and_ungated_never_share_and_the_greatest_gate_counts)
 {
     struct outbox outbox = {0};

@@ -1,4 +1,4 @@
-// links.h - which stores and routers answer: the state of every link of a router.
+// link.h - whether the peer at the other end of one link answers.
 //
 //            WELCOME                     silence, loss, new boot id
 //     DOWN ──────────► UP ─────────────────────────────────────────► DOWN
@@ -13,19 +13,14 @@
 // message from a link is a sign of life; PING goes out when there was none for a while.
 //
 // WELCOME must come from the node that the link was made for, of our cluster, with our ring
-// document and a version that we speak; from anyone else the link stays down, and says why.
-//
-// There are two links to every other node: to its store and to its router. Link numbers are
-// the node's index in the ring, plus LINKS_ROUTER for routers.
+// document if it is of the same epoch, and a version that we speak; from anyone else the link
+// stays down, and says why.
 #pragma once
 
 #include "base/moment.h"
-#include "ring/ring.h"
 #include "wire/age.h"
 #include "wire/metrics.h"
-#include "wire/role.h"
-
-enum { LINKS_ROUTER = RING_NODES_MAX };
+#include "wire/outbox.h"
 
 struct link {
     bool exists;
@@ -34,6 +29,7 @@ struct link {
     uint8_t problem;         // enum link_state: why its WELCOME was not accepted; 0 = nothing
     struct peer_clock clock; // of the peer's life, from its messages
     uint64_t taken_bytes;    // bodies of all that came
+    uint64_t epoch;          // of the peer's ring, as it said last
     uint64_t actor;
     uint64_t heard_ms;  // last message
     uint64_t pinged_ms; // last PING or HELLO
@@ -48,16 +44,14 @@ struct link {
     char software[24];
 };
 
-struct links {
-    struct link *links; // 2 × RING_NODES_MAX at most, by number
-    uint32_t count;
+// What is the same for all links of a process.
+struct link_terms {
     uint64_t ping_interval_ms;
     uint64_t down_after_ms;
-    bool is_idle; // no client wants anything: ping seldom
-    uint64_t ticked_ms;
-    link_id (*address)(uint32_t number); // how the shell calls link `number`
-    const struct ring *ring;             // borrowed
-    uint32_t self;                       // our index in it
+    bool is_idle;  // no client wants anything: ping seldom
+    uint64_t self; // our node id
+    uint64_t cluster;
+    uint64_t epoch;
     uint32_t ring_hash;
 };
 
@@ -68,10 +62,7 @@ enum link_change {
     LINK_WENT_DOWN,
 };
 
-void links_init(struct links *links, const struct ring *ring, uint32_t self, uint32_t ring_hash);
-void links_release(struct links *links);
-
-// How a store is, the worst first.
+// How the peer is, the worst first.
 enum link_state {
     LINK_DOWN,
     LINK_OTHER_CLUSTER,
@@ -86,25 +77,24 @@ enum link_state {
 
 enum link_state link_state(const struct link *link);
 
-static inline bool links_can_ask(const struct links *links, uint32_t number)
+static inline bool link_can_ask(const struct link *link)
 {
-    return links->links[number].up && !links->links[number].slow;
+    return link->up && !link->slow;
 }
 
 // Any message from the link. A boot id other than before means that the peer's old life, and
 // every request to it, is over: WENT_DOWN; the WELCOME of its new life brings it up again.
-enum link_change links_on_message(struct links *links, uint32_t number,
-                                  const struct message_header *header, struct moment now);
-enum link_change links_on_welcome(struct links *links, uint32_t number,
-                                  const struct message_header *header,
-                                  const struct op_welcome *welcome);
-void links_on_pong(struct links *links, uint32_t number, const struct op_pong *pong,
-                   struct moment now);
+enum link_change link_on_message(struct link *link, const struct message_header *header,
+                                 struct moment now);
+// `node` is the one that the link was made for.
+enum link_change link_on_welcome(struct link *link, const struct link_terms *terms, uint64_t node,
+                                 const struct message_header *header,
+                                 const struct op_welcome *welcome);
+void link_on_pong(struct link *link, const struct op_pong *pong, struct moment now);
 // The connection was lost or a message could not be queued.
-enum link_change links_on_lost(struct links *links, uint32_t number, struct moment now);
+enum link_change link_on_lost(struct link *link, struct moment now);
 
-// Sends what is due on this link: HELLO, PING, a reset.
-enum link_change links_on_tick(struct links *links, uint32_t number, struct moment now,
-                               struct outbox *outbox);
-// Call once before the links are ticked: forgives silence while this process stood still.
-void links_begin_tick(struct links *links, struct moment now);
+// Sends to `address` what is due: HELLO, PING, a reset. `patience`: how many intervals of silence
+// are nothing.
+enum link_change link_on_tick(struct link *link, const struct link_terms *terms, unsigned patience,
+                              link_id address, struct moment now, struct outbox *outbox);

@@ -1,6 +1,6 @@
-#include "dkv-router/links.h"
+#include "dkv-router/peers.h"
 
-#include "unit/brain/ring.h"
+#include "fixture/ring.h"
 #include "unit/unit.h"
 
 static link_id address(uint32_t number)
@@ -8,43 +8,48 @@ static link_id address(uint32_t number)
     return number;
 }
 
+// Of three nodes, whose ids are 1, 2 and 3, this is the first.
 struct bench {
     struct ring ring;
-    struct links links;
+    struct ring_snapshot snapshot;
+    struct peers peers;
+    struct link *link; // to the store of the second
     struct outbox outbox;
 };
-
-static void init(struct bench *bench)
-{
-    memset(bench, 0, sizeof *bench);
-    assert_int_equal(make_cluster(&bench->ring, 3), STATUS_OK);
-    links_init(&bench->links, &bench->ring, 0, 1234);
-    bench->links.ping_interval_ms = 200;
-    bench->links.down_after_ms = 1000;
-    bench->links.address = address;
-}
-
-static void release(struct bench *bench)
-{
-    links_release(&bench->links);
-    outbox_release(&bench->outbox);
-    ring_release(&bench->ring);
-}
 
 static struct moment at(uint64_t mono_ms)
 {
     return (struct moment){.mono_ms = 10000 + mono_ms};
 }
 
+static void init(struct bench *bench)
+{
+    memset(bench, 0, sizeof *bench);
+    assert_int_equal(make_cluster(&bench->ring, 3), STATUS_OK);
+    bench->snapshot = snapshot_of(&bench->ring);
+    struct link_terms terms = {.ping_interval_ms = 200, .down_after_ms = 1000, .self = 1};
+    peers_init(&bench->peers, &terms, address);
+    peers_adopt(&bench->peers, &bench->snapshot, at(0));
+    bench->link = peers_link_of(&bench->peers, 1, SERVICE_STORE);
+}
+
+static void release(struct bench *bench)
+{
+    peers_release(&bench->peers);
+    outbox_release(&bench->outbox);
+    ring_release(&bench->ring);
+}
+
 static enum link_change hear(struct bench *bench, uint64_t boot, uint64_t mono_ms)
 {
     struct message_header header = {.boot = boot};
-    return links_on_message(&bench->links, 1, &header, at(mono_ms));
+    return link_on_message(bench->link, &header, at(mono_ms));
 }
 
 static struct message_header right_header(const struct bench *bench)
 {
-    return (struct message_header){.epoch = bench->ring.epoch, .ring_hash = 1234};
+    return (struct message_header){.epoch = bench->ring.epoch,
+                                   .ring_hash = (uint32_t)bench->snapshot.hash};
 }
 
 static struct op_welcome right_welcome(void)
@@ -62,15 +67,17 @@ static void come_up(struct bench *bench, uint64_t boot, uint64_t mono_ms)
     struct message_header header = right_header(bench);
     struct op_welcome welcome = right_welcome();
     hear(bench, boot, mono_ms);
-    assert_int_equal(links_on_welcome(&bench->links, 1, &header, &welcome), LINK_WENT_UP);
+    assert_int_equal(link_on_welcome(bench->link, &bench->peers.terms, 2, &header, &welcome),
+                     LINK_WENT_UP);
 }
 
 // The type of the message that a tick sends on link 1, 0 if none.
 static unsigned tick(struct bench *bench, uint64_t mono_ms)
 {
     outbox_clear(&bench->outbox);
-    links_begin_tick(&bench->links, at(mono_ms));
-    links_on_tick(&bench->links, 1, at(mono_ms), &bench->outbox);
+    peers_begin_tick(&bench->peers, at(mono_ms));
+    peers_on_tick(&bench->peers, peers_number(&bench->peers, 1, SERVICE_STORE), at(mono_ms),
+                  &bench->outbox);
     return bench->outbox.count ? bench->outbox.messages[0].type : 0;
 }
 
@@ -88,10 +95,10 @@ TEST(a_welcome_brings_it_up)
 {
     struct bench bench;
     init(&bench);
-    assert_false(links_can_ask(&bench.links, 1));
+    assert_false(link_can_ask(bench.link));
     come_up(&bench, 1, 0);
-    assert_true(links_can_ask(&bench.links, 1));
-    assert_int_equal(bench.links.links[1].actor, 5);
+    assert_true(link_can_ask(bench.link));
+    assert_int_equal(bench.link->actor, 5);
     release(&bench);
 }
 
@@ -102,23 +109,27 @@ TEST(a_welcome_of_somebody_else_does_not_bring_it_up_and_says_why)
     struct message_header header = right_header(&bench);
     struct op_welcome welcome = right_welcome();
     welcome.cluster = CLUSTER + 1;
-    assert_int_equal(links_on_welcome(&bench.links, 1, &header, &welcome), LINK_UNCHANGED);
-    assert_int_equal(link_state(&bench.links.links[1]), LINK_OTHER_CLUSTER);
+    assert_int_equal(link_on_welcome(bench.link, &bench.peers.terms, 2, &header, &welcome),
+                     LINK_UNCHANGED);
+    assert_int_equal(link_state(bench.link), LINK_OTHER_CLUSTER);
     welcome = right_welcome();
     welcome.node = 3;
-    assert_int_equal(links_on_welcome(&bench.links, 1, &header, &welcome), LINK_UNCHANGED);
-    assert_int_equal(link_state(&bench.links.links[1]), LINK_OTHER_NODE);
+    assert_int_equal(link_on_welcome(bench.link, &bench.peers.terms, 2, &header, &welcome),
+                     LINK_UNCHANGED);
+    assert_int_equal(link_state(bench.link), LINK_OTHER_NODE);
     welcome = right_welcome();
     welcome.version_max = MESSAGE_VERSION - 1;
-    assert_int_equal(links_on_welcome(&bench.links, 1, &header, &welcome), LINK_UNCHANGED);
-    assert_int_equal(link_state(&bench.links.links[1]), LINK_OTHER_VERSION);
+    assert_int_equal(link_on_welcome(bench.link, &bench.peers.terms, 2, &header, &welcome),
+                     LINK_UNCHANGED);
+    assert_int_equal(link_state(bench.link), LINK_OTHER_VERSION);
     welcome = right_welcome();
     header.ring_hash++;
-    assert_int_equal(links_on_welcome(&bench.links, 1, &header, &welcome), LINK_UNCHANGED);
-    assert_int_equal(link_state(&bench.links.links[1]), LINK_OTHER_RING);
-    assert_false(links_can_ask(&bench.links, 1));
+    assert_int_equal(link_on_welcome(bench.link, &bench.peers.terms, 2, &header, &welcome),
+                     LINK_UNCHANGED);
+    assert_int_equal(link_state(bench.link), LINK_OTHER_RING);
+    assert_false(link_can_ask(bench.link));
     come_up(&bench, 1, 0);
-    assert_int_equal(link_state(&bench.links.links[1]), LINK_WELL);
+    assert_int_equal(link_state(bench.link), LINK_WELL);
     release(&bench);
 }
 
@@ -131,10 +142,10 @@ TEST(silence_takes_it_down_and_any_message_prevents_that)
         tick(&bench, ms);
         hear(&bench, 1, ms);
     }
-    assert_true(links_can_ask(&bench.links, 1));
+    assert_true(link_can_ask(bench.link));
     for (uint64_t ms = 2100; ms <= 3100; ms += 100)
         tick(&bench, ms);
-    assert_false(links_can_ask(&bench.links, 1));
+    assert_false(link_can_ask(bench.link));
     release(&bench);
 }
 
@@ -143,7 +154,7 @@ TEST(silence_is_answered_with_a_ping)
     struct bench bench;
     init(&bench);
     come_up(&bench, 1, 0);
-    bench.links.links[1].pinged_ms = at(0).mono_ms;
+    bench.link->pinged_ms = at(0).mono_ms;
     assert_int_equal(tick(&bench, 100), 0);
     assert_int_equal(tick(&bench, 200), MESSAGE_PING);
     release(&bench);
@@ -156,7 +167,7 @@ TEST(our_own_standstill_is_not_the_others_silence)
     come_up(&bench, 1, 0);
     tick(&bench, 0);
     tick(&bench, 60000);
-    assert_true(links_can_ask(&bench.links, 1));
+    assert_true(link_can_ask(bench.link));
     release(&bench);
 }
 
@@ -176,10 +187,10 @@ TEST(a_store_whose_disk_hangs_is_not_asked)
     struct bench bench;
     init(&bench);
     come_up(&bench, 1, 0);
-    links_on_pong(&bench.links, 1, &(struct op_pong){.unsynced_age_ms = 2001}, at(1));
-    assert_false(links_can_ask(&bench.links, 1));
-    links_on_pong(&bench.links, 1, &(struct op_pong){.unsynced_age_ms = 3}, at(2));
-    assert_true(links_can_ask(&bench.links, 1));
+    link_on_pong(bench.link, &(struct op_pong){.unsynced_age_ms = 2001}, at(1));
+    assert_false(link_can_ask(bench.link));
+    link_on_pong(bench.link, &(struct op_pong){.unsynced_age_ms = 3}, at(2));
+    assert_true(link_can_ask(bench.link));
     release(&bench);
 }
 
@@ -189,7 +200,7 @@ TEST(a_dead_connection_is_made_anew)
     init(&bench);
     tick(&bench, 0);
     come_up(&bench, 1, 0);
-    links_on_lost(&bench.links, 1, at(0));
+    link_on_lost(bench.link, at(0));
     for (uint64_t ms = 100; ms < 2000; ms += 100) {
         tick(&bench, ms);
         assert_int_equal(bench.outbox.reset_count, 0);

@@ -1,0 +1,52 @@
+// ring_route.h - whom an operation on a key can ask: its targets, by one look-up.
+//
+// The targets of an operation are the owners of its shard in order of preference, then the
+// fallbacks that can keep a hint for an owner. A target is a position in this list and nothing
+// else: not a node's index, which ends with the ring document, and not a link. Sets of targets
+// are bit sets.
+#pragma once
+
+#include "ring/ring.h"
+
+enum { RING_TARGETS_MAX = 32 };
+
+typedef uint32_t target_set; // a typedef as a set is nothing but its bits
+
+static inline target_set target_bit(unsigned target)
+{
+    return (target_set)1 << target;
+}
+
+static inline target_set targets_below(unsigned count)
+{
+    return count < RING_TARGETS_MAX ? target_bit(count) - 1 : UINT32_MAX;
+}
+
+static inline uint8_t target_count(target_set set)
+{
+    return (uint8_t)__builtin_popcount(set);
+}
+
+static inline unsigned target_first(target_set set) // of a set that is not empty
+{
+    return (unsigned)__builtin_ctz(set);
+}
+
+struct ring_route {
+    const struct ring_keyspace *keyspace;
+    uint32_t partition;
+    uint16_t nodes[RING_TARGETS_MAX]; // by target: index in the ring's nodes
+    uint8_t owner_count;
+    uint8_t count; // of all targets
+};
+
+// The owners of a shard.
+void ring_route(struct ring_route *route, const struct ring *ring,
+                const struct ring_keyspace *keyspace, uint32_t partition);
+
+// Adds the first fallbacks, as many as there are but at most `max`; call it once.
+void ring_route_add_fallbacks(struct ring_route *route, const struct ring *ring, unsigned max);
+
+// The owners that are in this datacenter.
+target_set ring_route_owners_in(const struct ring_route *route, const struct ring *ring,
+                                const char *dc);

@@ -1,0 +1,111 @@
+#include "ring/ring_successor.h"
+
+#include "base/xalloc.h"
+#include "ring/ring_text.h"
+
+#include <string.h>
+
+// The same owners, by id: an index ends with its document.
+static bool is_where_it_was(const struct ring *before, const struct ring_keyspace *old_keyspace,
+                            const struct ring *next, const struct ring_keyspace *new_keyspace,
+                            uint32_t partition)
+{
+    uint16_t old_owners[RING_OWNERS_MAX], new_owners[RING_OWNERS_MAX];
+    uint32_t count = ring_owners(before, partition, old_keyspace, old_owners);
+    if (count != ring_owners(next, partition, new_keyspace, new_owners))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (before->nodes[old_owners[i]].id != next->nodes[new_owners[i]].id)
+            return false;
+    }
+    return true;
+}
+
+// Of all keyspaces: who is listed, and in which datacenter that is.
+static bool is_list_the_same(const struct ring *before, const struct ring *next, uint32_t partition)
+{
+    const uint16_t *old_list = before->owners + (size_t)partition * before->owner_count;
+    const uint16_t *new_list = next->owners + (size_t)partition * next->owner_count;
+    if (before->partition_count != next->partition_count ||
+        before->owner_count != next->owner_count)
+        return false;
+    for (uint32_t i = 0; i < next->owner_count; i++) {
+        const struct ring_node *old_node = &before->nodes[old_list[i]];
+        const struct ring_node *new_node = &next->nodes[new_list[i]];
+        if (old_node->id != new_node->id || strcmp(old_node->dc, new_node->dc))
+            return false;
+    }
+    return true;
+}
+
+static bool are_copies_the_same(const struct ring_keyspace *before,
+                                const struct ring_keyspace *next)
+{
+    if (before->copies_count != next->copies_count)
+        return false;
+    for (uint8_t i = 0; i < next->copies_count; i++) {
+        if (before->copies[i].n != next->copies[i].n ||
+            strcmp(before->copies[i].dc, next->copies[i].dc))
+            return false;
+    }
+    return true;
+}
+
+void ring_succeed(struct ring *next, const struct ring *before)
+{
+    next->epoch = before->epoch + 1;
+    next->parent = ring_text_hash(before);
+    if (!next->since)
+        next->since = xcalloc(next->partition_count, sizeof *next->since);
+    for (uint32_t p = 0; p < next->partition_count; p++) {
+        next->since[p] =
+            is_list_the_same(before, next, p) ? ring_since(before, p, NULL) : next->epoch;
+    }
+    for (uint32_t i = 0; i < next->keyspace_count; i++) {
+        struct ring_keyspace *keyspace = &next->keyspaces[i];
+        const struct ring_keyspace *old = ring_keyspace(before, keyspace->id);
+        bool is_same = old && are_copies_the_same(old, keyspace);
+        keyspace->since = is_same ? old->since : next->epoch;
+    }
+}
+
+enum status ring_check_successor(const struct ring *before, const struct ring *next,
+                                 struct fault *fault)
+{
+    if (next->cluster != before->cluster)
+        return fault_set(fault, STATUS_INVALID, "it is of another cluster, %016llx",
+                         (unsigned long long)next->cluster);
+    if (next->epoch <= before->epoch)
+        return fault_set(fault, STATUS_INVALID, "its epoch is %llu, but %llu is known already",
+                         (unsigned long long)next->epoch, (unsigned long long)before->epoch);
+    if (next->epoch == before->epoch + 1 && next->parent != ring_text_hash(before))
+        return fault_set(fault, STATUS_INVALID, "it was made from another document of epoch %llu",
+                         (unsigned long long)before->epoch);
+    if (next->partition_count != before->partition_count)
+        return fault_set(fault, STATUS_INVALID, "it has %u partitions instead of %u",
+                         next->partition_count, before->partition_count);
+    for (uint32_t i = 0; i < next->node_count; i++) {
+        const struct ring_node *node = &next->nodes[i];
+        int old = ring_find_node(before, node->id);
+        if (old >= 0 && before->nodes[old].number != node->number)
+            return fault_set(fault, STATUS_INVALID, "node %s has number %u instead of %u",
+                             node->name, node->number, before->nodes[old].number);
+    }
+    return STATUS_OK;
+}
+
+bool ring_moves_data(const struct ring *before, const struct ring *next, struct fault *fault)
+{
+    for (uint32_t i = 0; i < before->keyspace_count; i++) {
+        const struct ring_keyspace *old = &before->keyspaces[i];
+        const struct ring_keyspace *keyspace = ring_keyspace(next, old->id);
+        for (uint32_t p = 0; p < before->partition_count; p++) {
+            if (keyspace && is_where_it_was(before, old, next, keyspace, p))
+                continue;
+            fault_set(fault, STATUS_INVALID, "partition %u of keyspace %s has other owners in it",
+                      p, old->name);
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,140 @@
+#include "ring/ring_successor.h"
+
+#include "fixture/ring.h"
+#include "unit/unit.h"
+
+static struct ring first_ring(void)
+{
+    struct ring ring = {0};
+    assert_int_equal(make_cluster(&ring, 4), STATUS_OK);
+    return ring;
+}
+
+static uint64_t since(const struct ring_snapshot *document, uint32_t partition)
+{
+    return ring_since(&document->ring, partition, &document->ring.keyspaces[0]);
+}
+
+TEST(what_stays_where_it_is_keeps_its_epoch)
+{
+    struct ring first = first_ring();
+    struct ring_snapshot *second = next_document(&first);
+    assert_int_equal(second->ring.epoch, 2);
+    assert_true(second->ring.parent == ring_text_hash(&first));
+    assert_int_equal(since(second, 0), 1);
+    ring_snapshot_drop(second);
+    ring_release(&first);
+}
+
+TEST(what_has_other_owners_is_there_since_the_new_epoch)
+{
+    struct ring first = first_ring();
+    struct ring_snapshot *second = next_document(&first);
+    struct ring moved = copy_of(&second->ring);
+    moved.owners[0] = second->ring.owners[1];
+    moved.owners[1] = second->ring.owners[0];
+    struct ring_snapshot *third = document_take(&moved, &second->ring);
+    struct ring_snapshot *fourth = next_document(&third->ring);
+    assert_int_equal(since(third, 0), 3);
+    assert_int_equal(since(third, 1), 1);
+    assert_int_equal(since(fourth, 0), 3);
+    ring_snapshot_drop(second);
+    ring_snapshot_drop(third);
+    ring_snapshot_drop(fourth);
+    ring_release(&first);
+}
+
+TEST(a_keyspace_with_other_copies_is_there_since_the_new_epoch)
+{
+    struct ring first = first_ring(), next = copy_of(&first);
+    next.keyspaces[0].copies[0].n = 2;
+    struct ring_snapshot *second = document_take(&next, &first);
+    assert_int_equal(since(second, 5), 2);
+    assert_int_equal(ring_since(&second->ring, 5, NULL), 1);
+    ring_snapshot_drop(second);
+    ring_release(&first);
+}
+
+TEST(the_text_says_since_when_and_only_where_something_moved)
+{
+    struct ring first = first_ring(), next = copy_of(&first);
+    next.owners[0] = first.owners[1];
+    next.owners[1] = first.owners[0];
+    struct ring_snapshot *second = document_take(&next, &first);
+    const char *text = buf_text(&second->text), *found = strstr(text, " since=2\n");
+    assert_non_null(found);
+    assert_null(strstr(found + 2, "since="));
+    struct ring_snapshot *read = ring_snapshot_parse(buf_bytes(&second->text), NULL);
+    assert_non_null(read);
+    assert_true(read->hash == second->hash);
+    assert_int_equal(since(read, 0), 2);
+    ring_snapshot_drop(read);
+    ring_snapshot_drop(second);
+    ring_release(&first);
+}
+
+static enum status check(const struct ring *before, const struct ring *next, const char *reason)
+{
+    struct fault fault = {0};
+    enum status status = ring_check_successor(before, next, &fault);
+    if (status)
+        assert_non_null(strstr(fault.text, reason));
+    return status;
+}
+
+TEST(only_a_later_document_of_the_same_cluster_may_follow)
+{
+    struct ring first = first_ring();
+    struct ring_snapshot *second = next_document(&first);
+    struct ring_snapshot *third = next_document(&second->ring);
+    assert_int_equal(check(&first, &second->ring, ""), STATUS_OK);
+    assert_int_equal(check(&first, &third->ring, ""), STATUS_OK); // one may have been missed
+    assert_int_equal(check(&second->ring, &first, "1, but 2 is known"), STATUS_INVALID);
+    assert_int_equal(check(&first, &first, "is known already"), STATUS_INVALID);
+    struct ring other = copy_of(&second->ring);
+    other.cluster++;
+    assert_int_equal(check(&first, &other, "of another cluster"), STATUS_INVALID);
+    other.cluster--;
+    other.parent++;
+    assert_int_equal(check(&first, &other, "another document of epoch 1"), STATUS_INVALID);
+    other.parent--;
+    other.nodes[1].number++;
+    assert_int_equal(check(&first, &other, "has number 3 instead of 2"), STATUS_INVALID);
+    other.nodes[1].number--;
+    other.partition_count *= 2;
+    assert_int_equal(check(&first, &other, "128 partitions instead of 64"), STATUS_INVALID);
+    ring_release(&other);
+    ring_snapshot_drop(third);
+    ring_snapshot_drop(second);
+    ring_release(&first);
+}
+
+TEST(data_moves_if_a_shard_has_other_owners_or_another_order_of_them)
+{
+    struct ring first = first_ring();
+    struct fault fault = {0};
+    struct ring_snapshot *same = next_document(&first), *moved = moved_document(&first);
+    assert_false(ring_moves_data(&first, &same->ring, &fault));
+    assert_true(ring_moves_data(&first, &moved->ring, &fault));
+    assert_string_equal(fault.text, "partition 0 of keyspace default has other owners in it");
+    struct ring fewer = copy_of(&first);
+    fewer.keyspaces[0].id = 7; // the keyspace is gone
+    assert_true(ring_moves_data(&first, &fewer, &fault));
+    ring_release(&fewer);
+    ring_snapshot_drop(same);
+    ring_snapshot_drop(moved);
+    ring_release(&first);
+}
+
+TEST(a_snapshot_lives_as_long_as_somebody_holds_it)
+{
+    struct ring first = first_ring();
+    struct ring_snapshot *snapshot = next_document(&first);
+    struct ring_snapshot *held = ring_snapshot_hold(snapshot);
+    ring_snapshot_drop(snapshot);
+    assert_int_equal(held->holders, 1);
+    assert_int_equal(held->ring.epoch, 2);
+    ring_snapshot_drop(held);
+    ring_snapshot_drop(NULL);
+    ring_release(&first);
+}
