@@ -162,7 +162,12 @@ run_lint = 'tests/lint/lint $(PURE_LIBS) $(BUILD)/libbrain.a'
 run_mutants = 'tests/mutants/run --part --build $(BUILD)'
 run_bats = $(patsubst %,'bats --tap %',$(wildcard tests/bats/*.bats))
 
-programs: $(BIN) $(call program,$(UNIT)) $(REPLAY) $(SIM_PROGRAM) $(TORTURE)
+# What bats tests have made for them.
+NEXT_RING = $(BUILD)/tests/fixture/next_ring
+$(NEXT_RING): $(NEXT_RING).o $(foreach l,ring base,$(call layer,$(l)))
+	$(LINK) $^
+
+programs: $(BIN) $(NEXT_RING) $(call program,$(UNIT)) $(REPLAY) $(SIM_PROGRAM) $(TORTURE)
 
 deps:
 	@tests/deps test

@@ -230,7 +230,7 @@ static void take_turn(struct client *client)
 static void receive(void *self, const struct arrival *arrival, struct buf *bytes)
 {
     struct client *client = self;
-    uint32_t router = (uint32_t)arrival->link / SERVICE_COUNT;
+    uint32_t router = network_place((uint32_t)arrival->link);
     conversation_on_message(&client->conversation, router, buf_bytes(bytes), now_ms(client));
     take_turn(client);
 }

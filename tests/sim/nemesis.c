@@ -2,6 +2,7 @@
 
 #include "disk/memory_node_vfs.h"
 #include "sim/node_disk.h"
+#include "sim/node_ring.h"
 
 enum { FOR_EVER_US = 60 * WORLD_S };
 
@@ -26,6 +27,7 @@ enum fault_kind {
     FAULT_SET_BACK,
     FAULT_READ,
     FAULT_ROT,
+    FAULT_RING,
     FAULT_COUNT
 };
 
@@ -96,7 +98,8 @@ static void lose_link(struct nemesis *nemesis, struct node *node)
 {
     uint32_t other = (uint32_t)world_below(nemesis->world, nemesis->node_count);
     if (world_chance(nemesis->world, 700))
-        process_lose_link(&node->router_process, network_address(other));
+        process_lose_link(&node->router_process,
+                          network_link_to(nemesis->network, node->index, other));
     else if (nemesis->client_count)
         client_lose_link(&nemesis->clients[world_below(nemesis->world, nemesis->client_count)]);
 }
@@ -196,6 +199,26 @@ static void cut_some(struct nemesis *nemesis, struct node *node, enum fault_kind
         isolate(nemesis, node->index, kind == FAULT_ISOLATE, duration_us);
 }
 
+static void hand_ring(void *self, struct event *event)
+{
+    struct nemesis *nemesis = self;
+    node_ring_hand(&nemesis->nodes[event->a], nemesis->documents[event->b]);
+}
+
+// A new document, which reaches one node after the other.
+static void hand_out_ring(struct nemesis *nemesis)
+{
+    struct world *world = nemesis->world;
+    uint32_t number = nemesis->document_count;
+    if (number == NEMESIS_DOCUMENTS_MAX)
+        return;
+    const struct ring_snapshot *before =
+        number ? nemesis->documents[number - 1] : nemesis->nodes[0].settings->ring;
+    nemesis->documents[nemesis->document_count++] = node_ring_next(world, before);
+    for (uint32_t i = 0; i < nemesis->node_count; i++)
+        world_plan(world, world_below(world, 3 * WORLD_S), hand_ring, nemesis, i, number);
+}
+
 static void strike(struct nemesis *nemesis, enum fault_kind kind, struct node *node)
 {
     struct world *world = nemesis->world;
@@ -244,6 +267,9 @@ static void strike(struct nemesis *nemesis, enum fault_kind kind, struct node *n
         break;
     case FAULT_ROT:
         node_damage(node);
+        break;
+    case FAULT_RING:
+        hand_out_ring(nemesis);
         break;
     case FAULT_LOST_LINK:
         lose_link(nemesis, node);
@@ -302,5 +328,13 @@ void nemesis_stop(struct nemesis *nemesis)
         if (node->is_damaged)
             node_wipe(node);
         node_restart_after(node, 1);
+        if (nemesis->document_count)
+            node_ring_hand(node, nemesis->documents[nemesis->document_count - 1]);
     }
+}
+
+void nemesis_release(struct nemesis *nemesis)
+{
+    for (uint32_t i = 0; i < nemesis->document_count; i++)
+        ring_snapshot_drop(nemesis->documents[i]);
 }

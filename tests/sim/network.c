@@ -12,17 +12,26 @@ uint32_t network_number(link_id link)
     return link & way_back ? UINT32_MAX : (uint32_t)link;
 }
 
-// Of a router's own links: it numbers the nodes as the ring does.
-static uint32_t port_of(uint32_t number)
+void network_set_row(struct network *network, uint32_t router, uint32_t node, uint32_t row)
 {
-    uint32_t node = number / SERVICE_COUNT;
-    return number % SERVICE_COUNT == SERVICE_STORE ? node : NETWORK_ROUTER + node;
+    network->rows[router][node] = row;
 }
 
-link_id network_link_to(uint32_t port)
+link_id network_link_to(const struct network *network, uint32_t router, uint32_t port)
 {
-    return port < NETWORK_ROUTER ? port * SERVICE_COUNT + SERVICE_STORE
-                                 : (port - NETWORK_ROUTER) * SERVICE_COUNT + SERVICE_ROUTER;
+    uint32_t node = network_place(port);
+    return network->rows[router][node] * SERVICE_COUNT +
+           (port < NETWORK_ROUTER ? SERVICE_STORE : SERVICE_ROUTER);
+}
+
+// What a router's own link goes to; NETWORK_PORTS_MAX: a node that nobody runs.
+static uint32_t port_of(const struct network *network, uint32_t router, uint32_t number)
+{
+    for (uint32_t node = 0; node < NETWORK_NODES_MAX; node++) {
+        if (network->rows[router][node] == number / SERVICE_COUNT)
+            return number % SERVICE_COUNT == SERVICE_STORE ? node : NETWORK_ROUTER + node;
+    }
+    return NETWORK_PORTS_MAX;
 }
 
 void network_start(struct network *network, uint32_t port)
@@ -133,10 +142,16 @@ void network_send_take(struct network *network, uint32_t from, link_id link, str
     uint32_t to = (uint32_t)link;
     if (link & way_back) { // an answer: it comes on the asker's own link
         uint32_t life = (uint32_t)(link >> 32) & 0xffffff;
-        send(network, from, to, life, true, network_link_to(from), bytes);
+        bool is_to_client = to >= NETWORK_CLIENT;
+        link_id own = is_to_client ? from : network_link_to(network, network_place(to), from);
+        send(network, from, to, life, true, own, bytes);
         return;
     }
-    to = port_of(to);
+    to = port_of(network, network_place(from), to);
+    if (to == NETWORK_PORTS_MAX) { // a node that nobody runs
+        buf_release(bytes);
+        return;
+    }
     bool is_bound = world_chance(network->world, 700);
     send(network, from, to, network->ports[to].life, is_bound, back_to(network, from), bytes);
 }

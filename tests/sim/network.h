@@ -46,7 +46,8 @@ struct network {
     void *watcher;
     struct network_faults faults;
     struct port ports[NETWORK_PORTS_MAX];
-    bool cut[NETWORK_PLACES_MAX][NETWORK_PLACES_MAX];               // from, to
+    uint32_t rows[NETWORK_NODES_MAX][NETWORK_NODES_MAX]; // router, node; see network_set_row()
+    bool cut[NETWORK_PLACES_MAX][NETWORK_PLACES_MAX];    // from, to
     uint64_t held_until_us[NETWORK_PLACES_MAX][NETWORK_PLACES_MAX]; // from, to
     uint64_t extra_us[NETWORK_PLACES_MAX];                          // a slow place
     uint32_t writes_on_way;                                         // PUT, UPDATE
@@ -63,7 +64,11 @@ static inline uint32_t network_place(uint32_t port)
 // What a router calls its links, and back (router_options).
 link_id network_address(uint32_t number);
 uint32_t network_number(link_id link);
-link_id network_link_to(uint32_t port); // a router's own link to this port
+
+// A router says in which row of its peers a node is (UINT32_MAX: in none).
+void network_set_row(struct network *network, uint32_t router, uint32_t node, uint32_t row);
+// A router's own link to this port.
+link_id network_link_to(const struct network *network, uint32_t router, uint32_t port);
 
 // A process (re)starts: it receives from now on, as a new life.
 void network_start(struct network *network, uint32_t port);

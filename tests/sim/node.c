@@ -3,6 +3,7 @@
 #include "dkv-store/pair.h"
 #include "lsm/frame.h"
 #include "sim/node_disk.h"
+#include "sim/node_ring.h"
 #include "sim/witness.h"
 
 enum { BACKGROUND_US_MAX = 4 * WORLD_S };
@@ -28,7 +29,7 @@ static struct store_options store_options_of(const struct node *node, uint64_t r
 {
     const struct node_settings *settings = node->settings;
     struct store_options options = {
-        .ring = settings->ring,
+        .ring = node->ring,
         .node = settings->ring->ring.nodes[node->index].id,
         .boot = random,
         .value_size_max = 1 << 20,
@@ -351,6 +352,7 @@ void node_init(struct node *node, const struct node_settings *settings, struct n
 {
     struct world *world = settings->world;
     *node = (struct node){.settings = settings,
+                          .ring = ring_snapshot_hold(settings->ring),
                           .nodes = nodes,
                           .index = index,
                           .mono_base_ms = world_between(world, 1000, 100000),
@@ -428,7 +430,7 @@ void node_start_router(struct node *node)
 {
     const struct node_settings *settings = node->settings;
     struct router_options options = {
-        .ring = settings->ring,
+        .ring = node->ring,
         .node = settings->ring->ring.nodes[node->index].id,
         .boot = random_u64(&settings->world->random),
         .value_size_max = 1 << 20,
@@ -445,6 +447,7 @@ void node_start_router(struct node *node)
     make_seals(node);
     if (router_init(&node->router, &options, now(node), &fault))
         world_fail(settings->world, "a router does not start: %s", fault.text);
+    node_ring_number(node);
     process_start(&node->router_process);
 }
 
@@ -483,7 +486,7 @@ static void tell_links(struct node *node)
     for (uint32_t i = 0; i < ring->node_count; i++) {
         if (world_chance(world_of(node), 600))
             process_lose_link(&node->nodes[i].router_process,
-                              network_link_to(node->store_process.port));
+                              network_link_to(node->settings->network, i, node->index));
     }
 }
 
@@ -549,6 +552,7 @@ void node_release(struct node *node)
     process_release(&node->store_process);
     process_release(&node->router_process);
     seals_release(&node->seals);
+    ring_snapshot_drop(node->ring);
     memory_vfs_release(&node->disk);
     if (node->saved_us)
         memory_vfs_release(&node->saved);

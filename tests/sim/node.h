@@ -38,6 +38,7 @@ struct node {
     const struct node_settings *settings;
     struct node *nodes; // all of them, by index in the ring
     uint32_t index;
+    struct ring_snapshot *ring; // the document in its directory, held
     struct memory_vfs disk;
     struct memory_vfs saved; // a copy of it
     uint64_t saved_us;       // when that was made, 0 = there is none

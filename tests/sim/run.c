@@ -12,6 +12,7 @@ static void release(struct stage *run)
     for (uint32_t i = 0; i <= run->client_count; i++)
         client_release(&run->clients[i]);
     history_release(&run->history);
+    nemesis_release(&run->nemesis);
     ring_snapshot_drop(run->snapshot);
     ring_release(&run->ring);
     world_release(&run->world);
@@ -26,8 +27,11 @@ void stage_wait_ms(struct stage *run, uint64_t duration_ms)
 
 bool stage_is_link_up(const struct stage *run, uint32_t router, uint32_t store)
 {
-    return run->nodes[router].router_process.up &&
-           link_can_ask(peers_link_of(&run->nodes[router].router.peers, store, SERVICE_STORE));
+    const struct router *asked = &run->nodes[router].router;
+    if (!run->nodes[router].router_process.up)
+        return false;
+    int index = ring_find_node(asked->ring, run->snapshot->ring.nodes[store].id);
+    return link_can_ask(peers_link_of(&asked->peers, (uint32_t)index, SERVICE_STORE));
 }
 
 static bool is_node_idle(const struct node *node)

@@ -59,6 +59,9 @@
     POINT(PARKED_UPDATE, "a write did")                                                            \
     POINT(PARKED_BEHIND, "one waited for another one on the same key")                             \
     POINT(PARKED_SCAN, "a page of a scan waited for the disk")                                     \
+    POINT(RING_IN_FLIGHT, "a new ring document came while operations were under way")              \
+    POINT(NODE_JOINED, "a new document had one node more")                                         \
+    POINT(NODE_LEFT, "a new document had one node less")                                           \
     POINT(GET_TIMEOUT, "a get ran out of time")
 
 #define SOMETIMES_NAME(name, text) SOMETIMES_##name,

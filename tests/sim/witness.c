@@ -140,15 +140,27 @@ void witness_finds(struct node *node, const struct arrival *arrival,
     }
 }
 
+// Replies of stores begin with id and status.
+static bool is_reply(const struct outbox_message *message)
+{
+    return message->type == MESSAGE_UPDATED || message->type == MESSAGE_MERGED ||
+           message->type == MESSAGE_FETCHED || message->type == MESSAGE_FOUND ||
+           message->type == MESSAGE_SCANNED_LOCAL;
+}
+
 void witness_refusals(struct node *node, const struct outbox_message *message)
 {
-    struct op_merged done;
     struct reader reader = reader_of(buf_bytes(&message->bytes));
     reader_bytes(&reader, MESSAGE_HEADER_SIZE);
-    for (unsigned op = 0; message->type == MESSAGE_MERGED && op < message->count; op++) {
-        if (!op_decode_merged(&done, &reader) && done.status)
+    for (unsigned op = 0; is_reply(message) && op < message->count; op++) {
+        struct reader reply = reader_of(reader_sized(&reader));
+        reader_u64(&reply);
+        enum status status = (enum status)reader_u8(&reply);
+        if (status && message->type == MESSAGE_MERGED)
             world_note(node->settings->world, "n%u refuses a merge: %s", node->index,
-                       status_text(done.status));
+                       status_text(status));
+        if (status == STATUS_STALE)
+            world_fail(node->settings->world, "n%u: stale, although nothing moved", node->index);
     }
 }
 
