@@ -18,17 +18,28 @@ void flights_init(struct flights *flights, uint64_t now_ms)
 
 static void release_buffers(struct flight *flight, size_t kept_max)
 {
-    enum { OWN = 4 };
-    struct buf *buffers[OWN + RING_OWNERS_MAX] = {&flight->key, &flight->value, &flight->after,
-                                                  &flight->seen};
-    for (unsigned i = 0; i < RING_OWNERS_MAX; i++)
-        buffers[OWN + i] = &flight->replies[i];
-    for (unsigned i = 0; i < OWN + RING_OWNERS_MAX; i++) {
+    struct buf *buffers[] = {&flight->key, &flight->value, &flight->after, &flight->seen};
+    for (unsigned i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         if (buffers[i]->capacity > kept_max)
             buf_release(buffers[i]);
         else
             buf_clear(buffers[i]);
     }
+}
+
+static void give_replies(struct flights *flights, struct flight *flight)
+{
+    for (unsigned i = 0; i < flight->route.count; i++) {
+        replies_give(&flights->replies, flight->replies[i]);
+        flight->replies[i] = NULL;
+    }
+}
+
+struct reply *flight_reply(struct flights *flights, struct flight *flight, unsigned target)
+{
+    if (!flight->replies[target])
+        flight->replies[target] = replies_take(&flights->replies);
+    return flight->replies[target];
 }
 
 static void release_shares(struct table *shares)
@@ -43,6 +54,7 @@ static void release_shares(struct table *shares)
 void flights_release(struct flights *flights)
 {
     for (uint32_t i = 0; i < flights->slot_count; i++) {
+        give_replies(flights, flights->slots[i]);
         release_buffers(flights->slots[i], 0);
         ring_snapshot_drop(flights->slots[i]->ring);
         clock_release(&flights->slots[i]->context);
@@ -52,6 +64,7 @@ void flights_release(struct flights *flights)
     free(flights->slots);
     free(flights->free_slots);
     release_shares(&flights->shares);
+    replies_release(&flights->replies);
     *flights = (struct flights){0};
 }
 
@@ -167,6 +180,7 @@ void flights_remove(struct flights *flights, struct flight *flight)
     flight->kind = FLIGHT_FREE;
     ring_snapshot_drop(flight->ring);
     flight->ring = NULL;
+    give_replies(flights, flight);
     release_buffers(flight, BUFFER_KEPT_MAX);
     flights->free_slots[flights->free_count++] = flight->slot;
 }

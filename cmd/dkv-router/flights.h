@@ -11,6 +11,7 @@
 
 #include "base/moment.h"
 #include "base/table.h"
+#include "dkv-router/replies.h"
 #include "quorum/get.h"
 #include "quorum/put.h"
 #include "quorum/scan.h"
@@ -83,8 +84,8 @@ struct flight {
     struct dot dot;
     uint64_t hlc; // the greatest that `covers` stands for
     struct buf value;
-    // A get or scan: what each target answered.
-    struct buf replies[RING_OWNERS_MAX];
+    // A get or scan: what each target answered; NULL: nothing yet.
+    struct reply *replies[RING_TARGETS_MAX];
     // A scan.
     uint32_t size_max;
     struct buf after;
@@ -100,6 +101,7 @@ struct flights {
     uint32_t count;
     size_t held_size;
     struct table shares; // by client, those that have flights
+    struct replies replies;
     uint32_t wheel[FLIGHTS_WHEEL_SIZE];
     uint64_t wheel_at; // tick number up to which everything has fired
 };
@@ -118,6 +120,9 @@ bool flights_hold(struct flights *flights, struct flight *flight, size_t more) M
 // The answer will have about so many bytes; 0 = it is made now.
 void flight_expect(struct flight *flight, size_t size);
 size_t flights_expected(const struct flights *flights, link_id client); // of all its flights
+
+// Room for what this target answers, instead of what it answered before.
+struct reply *flight_reply(struct flights *flights, struct flight *flight, unsigned target);
 
 static inline uint64_t flight_id(const struct flight *flight)
 {

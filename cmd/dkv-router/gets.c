@@ -29,102 +29,105 @@ static void answer(struct router *router, const struct flight *flight, enum stat
     answer_got(router, flight->client, &got, outbox);
 }
 
-// The reply of an owner, decoded into `record`; an empty reply is an empty record.
-static bool decode_reply(const struct flight *flight, unsigned owner, struct record *record)
-{
-    record_clear(record);
-    struct bytes reply = buf_bytes(&flight->replies[owner]);
-    return !reply.size || !record_decode(record, buf_bytes(&flight->key), reply);
-}
+// The join of the full replies, as a store of the keyspace would keep it.
+struct whole {
+    const struct record *record;
+    struct bytes encoded; // if it is what one of them sent; else empty
+};
 
-// The join of all full replies, into router->joined, as a store of the keyspace would keep
-// it. Replies were checked on arrival.
-static void join_full(struct router *router, const struct flight *flight)
+static struct whole find_whole(struct router *router, const struct flight *flight)
 {
+    bool is_lww = flight->route.keyspace->conflict == RING_CONFLICT_LWW;
+    const struct reply *first = flight->replies[target_first(flight->get.full)];
+    bool is_alone = target_count(flight->get.full) == 1;
+    if (is_alone && (!is_lww || first->record.count < 2))
+        return (struct whole){&first->record, buf_bytes(&first->bytes)};
     record_clear(&router->joined);
-    for (unsigned owner = 0; owner < flight->route.count; owner++) {
-        if ((flight->get.full & target_bit(owner)) && decode_reply(flight, owner, &router->record))
-            record_join(&router->joined, &router->record);
+    for (unsigned target = 0; target < flight->route.count; target++) {
+        if (flight->get.full & target_bit(target))
+            record_join(&router->joined, &flight->replies[target]->record);
     }
-    if (flight->route.keyspace->conflict == RING_CONFLICT_LWW)
+    if (is_lww)
         record_keep_greatest(&router->joined);
+    return (struct whole){.record = &router->joined};
 }
 
-static target_set find_differing(struct router *router, const struct flight *flight)
+static struct get_comparison compare(const struct flight *flight, const struct record *whole)
 {
-    target_set differing = 0;
-    join_full(router, flight);
-    for (unsigned owner = 0; owner < flight->route.count; owner++) {
-        target_set bit = target_bit(owner);
-        if (!(flight->get.replied & bit) || (flight->get.full & bit))
+    struct get_comparison comparison = {0};
+    for (unsigned target = 0; target < flight->route.count; target++) {
+        target_set bit = target_bit(target);
+        if (!(flight->get.replied & bit))
             continue;
-        if (decode_reply(flight, owner, &router->record) &&
-            !record_includes(&router->joined, &router->record))
-            differing |= bit;
+        const struct record *record = &flight->replies[target]->record;
+        if (record == whole)
+            continue;
+        if (!(flight->get.full & bit) && !record_includes(whole, record))
+            comparison.ahead |= bit;
+        if (!record_includes(record, whole))
+            comparison.behind |= bit;
     }
-    return differing;
+    return comparison;
 }
 
-// Sends the joined record to every owner that answered with less.
-static void repair(struct router *router, const struct flight *flight, struct bytes encoded,
-                   struct outbox *outbox)
+// Sends the join to those that answered with less.
+static void repair(struct router *router, const struct flight *flight, target_set behind,
+                   struct bytes encoded, struct outbox *outbox)
 {
-    for (unsigned owner = 0; owner < flight->route.count; owner++) {
-        if (!(flight->get.replied & target_bit(owner)) ||
-            !decode_reply(flight, owner, &router->record) ||
-            record_includes(&router->record, &router->joined))
+    struct op_merge merge = {
+        .keyspace = flight->route.keyspace->id, .key = buf_bytes(&flight->key), .record = encoded};
+    bool is_too_large = encoded.size > record_joined_size_max(router->options.record_size_max);
+    for (unsigned target = 0; target < flight->route.count; target++) {
+        if (!(behind & target_bit(target)))
             continue;
-        if (encoded.size > record_joined_size_max(router->options.record_size_max)) {
-            router->counts.repairs_too_large++; // it would be refused each time
+        if (is_too_large) { // it would be refused each time
+            router->counts.repairs_too_large++;
             continue;
         }
         router->counts.repairs++;
-        struct op_merge merge = {.keyspace = flight->route.keyspace->id,
-                                 .key = buf_bytes(&flight->key),
-                                 .record = encoded};
-        op_encode_merge(&merge, placing_ask(router, flight, owner, MESSAGE_MERGE, 0, outbox));
+        op_encode_merge(&merge, placing_ask(router, flight, target, MESSAGE_MERGE, 0, outbox));
     }
 }
 
-// Of the joined record, behind its encoding in router->encoded.
-static void append_context(struct router *router, const struct flight *flight)
+static struct bytes encode_context(struct router *router, const struct flight *flight,
+                                   const struct record *record)
 {
-    context_of_record(&router->context, &router->joined);
+    buf_clear(&router->text);
+    context_of_record(&router->context, record);
     context_encode(&router->context, router->keyring.seals, flight->route.keyspace->id,
-                   buf_bytes(&flight->key), &router->encoded);
+                   buf_bytes(&flight->key), &router->text);
+    return buf_bytes(&router->text);
 }
 
-static void answer_joined(struct router *router, const struct flight *flight, struct outbox *outbox)
+static void answer_whole(struct router *router, const struct flight *flight, struct whole whole,
+                         target_set behind, struct outbox *outbox)
 {
     uint8_t replied = target_count(flight->get.replied);
-    join_full(router, flight);
-    if (record_is_empty(&router->joined)) {
+    if (record_is_empty(whole.record)) {
         answer(router, flight, STATUS_NOT_FOUND, replied, (struct bytes){0}, outbox);
         return;
     }
-    buf_clear(&router->encoded);
-    record_encode(&router->joined, buf_bytes(&flight->key), &router->encoded);
-    size_t size = router->encoded.size;
-    meters_learn(&router->meters, flight->client, size);
-    if (!answers_fit(router, flight->client, size)) {
+    if (!whole.encoded.size) {
+        buf_clear(&router->encoded);
+        record_encode(whole.record, buf_bytes(&flight->key), &router->encoded);
+        whole.encoded = buf_bytes(&router->encoded);
+    }
+    meters_learn(&router->meters, flight->client, whole.encoded.size);
+    if (!answers_fit(router, flight->client, whole.encoded.size)) {
         router->counts.busy++;
         answer(router, flight, STATUS_BUSY, replied, bytes_of_text("read the answers that wait"),
                outbox);
         return;
     }
+    struct op_got got = {.id = flight->client_id,
+                         .replied = replied,
+                         .keyspace = flight->route.keyspace->id,
+                         .record = whole.encoded};
     if (flight->flags & GET_WANT_CONTEXT)
-        append_context(router, flight);
-    struct bytes encoded = bytes_of(router->encoded.data, size);
-    struct op_got got = {
-        .id = flight->client_id,
-        .replied = replied,
-        .keyspace = flight->route.keyspace->id,
-        .record = encoded,
-        .context = bytes_of(router->encoded.data + size, router->encoded.size - size),
-    };
+        got.context = encode_context(router, flight, whole.record);
     answer_got(router, flight->client, &got, outbox);
     if (!(flight->flags & GET_LOCAL))
-        repair(router, flight, encoded, outbox);
+        repair(router, flight, behind, whole.encoded, outbox);
 }
 
 // A p99 that follows the samples: up by much when one is above, down by little when below.
@@ -141,8 +144,11 @@ static void observe(struct router *router, uint64_t elapsed_ms)
 static void take_step(struct router *router, struct flight *flight, struct get_step step,
                       struct moment now, struct outbox *outbox)
 {
-    if (step.compare)
-        step = get_on_compared(&flight->get, find_differing(router, flight));
+    struct whole whole = {0};
+    if (step.compare) {
+        whole = find_whole(router, flight);
+        step = get_on_compared(&flight->get, compare(flight, whole.record));
+    }
     for (unsigned owner = 0; owner < flight->route.count; owner++) {
         if (step.fetch & target_bit(owner))
             send_fetch(router, flight, owner, false, now, outbox);
@@ -151,7 +157,7 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
     }
     if (step.answer && step.status == STATUS_OK) {
         observe(router, now.mono_ms - flight->started_ms);
-        answer_joined(router, flight, outbox);
+        answer_whole(router, flight, whole, step.repair, outbox);
     } else if (step.answer) {
         router->counts.unavailable += step.status == STATUS_UNAVAILABLE;
         router->counts.timeouts += step.status == STATUS_TIMEOUT;
@@ -269,15 +275,11 @@ static void take_fetched(struct router *router, struct flight *flight, unsigned 
         gets_on_failed(router, flight, owner, now, outbox);
         return;
     }
-    bool full = true;
-    struct bytes record = {0}; // with NOT_FOUND there is none
-    if (!fetched->status) {
-        record = fetched->record;
-        if (record_decode(&router->record, buf_bytes(&flight->key), record)) {
-            gets_on_failed(router, flight, owner, now, outbox);
-            return;
-        }
-        full = !router->record.head;
+    struct reply *reply = flight_reply(&router->flights, flight, owner);
+    struct bytes record = fetched->status ? (struct bytes){0} : fetched->record;
+    if (reply_keep_record(reply, buf_bytes(&flight->key), record)) {
+        gets_on_failed(router, flight, owner, now, outbox);
+        return;
     }
     if (!flights_hold(&router->flights, flight, record.size)) {
         router->counts.busy++;
@@ -285,8 +287,8 @@ static void take_fetched(struct router *router, struct flight *flight, unsigned 
         flights_remove(&router->flights, flight);
         return;
     }
-    buf_set(&flight->replies[owner], record);
-    take_step(router, flight, get_on_reply(&flight->get, (uint8_t)owner, full), now, outbox);
+    bool is_full = !reply->record.head;
+    take_step(router, flight, get_on_reply(&flight->get, (uint8_t)owner, is_full), now, outbox);
 }
 
 enum status gets_on_fetched(struct router *router, uint32_t link, struct reader *body,

@@ -178,17 +178,11 @@ static void answer_page(struct router *router, struct flight *flight, const stru
 
 static void finish(struct router *router, struct flight *flight, struct outbox *outbox)
 {
-    struct page_source sources[RING_OWNERS_MAX];
+    struct page_source sources[RING_TARGETS_MAX];
     unsigned count = 0;
     for (unsigned i = 0; i < flight->route.count; i++) {
-        if (!(flight->scan.replied & target_bit(i)))
-            continue;
-        struct reader reply = reader_of(buf_bytes(&flight->replies[i]));
-        if (op_decode_scanned(&sources[count].scanned, &reply)) {
-            fail(router, flight, STATUS_INTERNAL, outbox);
-            return;
-        }
-        count++;
+        if (flight->scan.replied & target_bit(i))
+            sources[count++].scanned = flight->replies[i]->scanned;
     }
     struct page page = {0};
     enum status status =
@@ -223,8 +217,7 @@ enum status scans_on_scanned(struct router *router, uint32_t link, struct reader
         scans_on_failed(router, flight, owner, now, outbox);
         return STATUS_OK;
     }
-    buf_clear(&flight->replies[owner]);
-    op_encode_scanned(&scanned, &flight->replies[owner]);
+    reply_keep_page(flight_reply(&router->flights, flight, owner), &scanned);
     take_step(router, flight, scan_on_reply(&flight->scan, owner), outbox);
     return STATUS_OK;
 }

@@ -33,7 +33,7 @@ struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, tar
 static struct get_step check(struct get *get)
 {
     if (get->phase == GET_FETCHING)
-        return get->fetching ? (struct get_step){0} : answer(get, STATUS_OK);
+        return (struct get_step){.compare = !get->fetching};
     if (!needs_met(&get->r, get->replied))
         return (struct get_step){0};
     if (get->full)
@@ -59,16 +59,19 @@ struct get_step get_on_reply(struct get *get, uint8_t owner, bool full)
     return check(get);
 }
 
-struct get_step get_on_compared(struct get *get, target_set differing)
+struct get_step get_on_compared(struct get *get, struct get_comparison comparison)
 {
-    differing &= ~(get->full);
-    if (get->phase != GET_ASKING)
+    target_set ahead = comparison.ahead & get->replied & ~get->full;
+    if (get->phase == GET_ENDED)
         return (struct get_step){0};
-    if (!differing)
-        return answer(get, STATUS_OK);
+    if (!ahead) {
+        struct get_step step = answer(get, STATUS_OK);
+        step.repair = comparison.behind & get->replied;
+        return step;
+    }
     get->phase = GET_FETCHING;
-    struct get_step step = {.fetch = differing & ~get->fetching};
-    get->fetching |= differing;
+    struct get_step step = {.fetch = ahead & ~get->fetching};
+    get->fetching |= ahead;
     return step;
 }
 

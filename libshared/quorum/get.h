@@ -2,14 +2,14 @@
 //
 // Asks R owners, one for the record and the others for its clock and dots (a head).
 //
-//     ASKING   R replies: all the same version ──► answer
-//        │                some differ           ──► FETCHING what the heads name
-//        ▼                                             │
-//     an owner fails or is slow (hedge): the next one is asked
-//                                                      ▼
-//     answer the join, then REPAIRING: every owner that answered with less gets it
+//     ASKING ── R replied ──► compare: no head is ahead ──────────► answer, repair
+//        ▲                       │  some are        ▲
+//        │                       ▼                  │ all are there
+//        │                    FETCHING the records of those
+//     an owner fails, or is slow (hedge): the next one is asked
 //
-// The caller keeps the records: it joins what arrives and says how each reply compares.
+// The caller keeps the records: it joins those that came whole, compares each reply with that,
+// and answers the join. Whoever answered with less than it is repaired.
 // Owners are numbered in order of preference; sets are bit masks.
 //
 // Answers: OK (R owners replied), UNAVAILABLE (too few can be reached, known before
@@ -39,9 +39,10 @@ struct get {
 struct get_step {
     target_set fetch; // send FETCH (record)
     target_set head;  // send FETCH (head)
-    bool compare;     // R replied: the caller must say what differs with get_on_compared()
-    bool answer;      // answer with `status`: the join of what arrived; then repair
+    bool compare;     // R replied: the caller must compare, and go on with get_on_compared()
+    bool answer;      // answer with `status`; if that is OK, the join of what came
     enum status status;
+    target_set repair; // and send it to these
     bool ended;
 };
 
@@ -50,8 +51,12 @@ struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, tar
                           const uint8_t *order);
 // A reply (also "nothing known") with the full record, or with a head.
 struct get_step get_on_reply(struct get *get, uint8_t owner, bool full);
-// After `compare`: the owners whose head holds something that no full record has.
-struct get_step get_on_compared(struct get *get, target_set differing);
+// How the replies compare with the join of the full records.
+struct get_comparison {
+    target_set ahead;  // heads that hold what it has not
+    target_set behind; // replies that lack some of it
+};
+struct get_step get_on_compared(struct get *get, struct get_comparison comparison);
 struct get_step get_on_failed(struct get *get, uint8_t owner);
 // It takes longer than usual: one more owner is asked for the full record.
 struct get_step get_on_hedge(struct get *get);
