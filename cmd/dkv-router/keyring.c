@@ -2,10 +2,9 @@
 
 #include "base/xalloc.h"
 #include "dkv-router/placing.h"
-#include "dkv-router/puts.h"
 
-#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 void keyring_init(struct router *router, struct seals *seals)
 {
@@ -52,46 +51,17 @@ static bool is_asking(const struct router *router)
     return false;
 }
 
-// Begins a put that waited once more; if its key is still not known, it is refused.
-static void begin(struct router *router, struct held_put *held, struct moment now,
-                  struct outbox *outbox)
-{
-    struct op_put put;
-    struct reader body = reader_of(buf_bytes(&held->op));
-    enum status status = op_decode_put(&put, &body);
-    assert(!status); // it was read before
-    (void)status;
-    router->keyring.is_settling = true;
-    puts_begin(router, &held->arrival, &held->header, &put, now, outbox);
-    router->keyring.is_settling = false;
-    router->keyring.held_size -= held->op.size;
-    buf_release(&held->op);
-}
-
-// Nobody is left who could know their keys.
-static void settle(struct router *router, struct moment now, struct outbox *outbox)
-{
-    struct keyring *keyring = &router->keyring;
-    if (is_asking(router))
-        return;
-    for (uint32_t i = 0; i < keyring->held_count; i++)
-        begin(router, &keyring->held[i], now, outbox);
-    keyring->held_count = 0;
-}
-
 void keyring_on_up(struct router *router, uint32_t link, struct moment now, struct outbox *outbox)
 {
     ask(router, link, now, outbox);
 }
 
-void keyring_on_down(struct router *router, uint32_t link, struct moment now, struct outbox *outbox)
+void keyring_on_down(struct router *router, uint32_t link)
 {
     router->keyring.peers[link / SERVICE_COUNT] = (struct keyring_peer){0};
-    settle(router, now, outbox);
 }
 
-enum status keyring_on_answer(struct router *router, uint32_t link, struct reader *body,
-                              struct moment now, struct outbox *outbox)
+enum status keyring_on_answer(struct router *router, uint32_t link, struct reader *body)
 {
     struct keyring_peer *peer = &router->keyring.peers[link / SERVICE_COUNT];
     struct op_answer answer;
@@ -107,7 +77,6 @@ enum status keyring_on_answer(struct router *router, uint32_t link, struct reade
     }
     peer->asked_ms = 0;
     peer->is_heard = true;
-    settle(router, now, outbox);
     return STATUS_OK;
 }
 
@@ -123,8 +92,7 @@ bool keyring_hold(struct router *router, const struct arrival *arrival,
                   struct outbox *outbox)
 {
     struct keyring *keyring = &router->keyring;
-    if (keyring->is_settling || keyring->held_count == KEYRING_HELD_MAX ||
-        keyring->held_size > KEYRING_HELD_SIZE_MAX)
+    if (keyring->held_count == KEYRING_HELD_MAX || keyring->held_size > KEYRING_HELD_SIZE_MAX)
         return false;
     for (uint32_t i = 0; i < keyring->peer_count; i++) {
         if (router->peers.rows[i]->links[SERVICE_ROUTER].up && !keyring->peers[i].asked_ms)
@@ -140,12 +108,28 @@ bool keyring_hold(struct router *router, const struct arrival *arrival,
     return true;
 }
 
-struct bytes keyring_explain(struct router *router, enum status *status)
+bool keyring_next(struct router *router, struct moment now, struct held_put *held)
+{
+    struct keyring *keyring = &router->keyring;
+    bool is_open = is_asking(router); // somebody may still know their keys
+    uint32_t i = 0;
+    while (i < keyring->held_count && is_open && now.mono_ms < keyring->held[i].until_ms)
+        i++;
+    if (i == keyring->held_count)
+        return false;
+    *held = keyring->held[i];
+    keyring->held_size -= held->op.size;
+    memmove(&keyring->held[i], &keyring->held[i + 1],
+            (--keyring->held_count - i) * sizeof *keyring->held);
+    return true;
+}
+
+struct bytes keyring_explain(struct router *router, bool was_asked, enum status *status)
 {
     struct buf *text = &router->text;
     unsigned count = 0;
     buf_clear(text);
-    if (!router->keyring.is_settling && router->keyring.held_count) {
+    if (!was_asked && router->keyring.held_count) {
         *status = STATUS_BUSY;
         router->counts.busy++;
         return bytes_of_text("too many contexts whose keys this router must ask for");
@@ -162,25 +146,15 @@ struct bytes keyring_explain(struct router *router, enum status *status)
                  : bytes_of_text("the context was not made by this cluster; " NEW_CONTEXT);
 }
 
-// Who does not answer is not waited for longer than it takes to call it down.
-void keyring_on_tick(struct router *router, struct moment now, struct outbox *outbox)
+// A router that does not answer is not waited for longer than it takes to call it down.
+void keyring_on_tick(struct router *router, struct moment now)
 {
     struct keyring *keyring = &router->keyring;
-    for (uint32_t i = 0; i < keyring->held_count;) {
-        struct held_put *held = &keyring->held[i];
-        if (now.mono_ms < held->until_ms) {
-            i++;
-            continue;
-        }
-        begin(router, held, now, outbox);
-        *held = keyring->held[--keyring->held_count];
-    }
     for (uint32_t i = 0; i < keyring->peer_count; i++) {
         struct keyring_peer *peer = &keyring->peers[i];
         if (peer->asked_ms && now.mono_ms >= peer->asked_ms + router->options.down_after_ms)
             *peer = (struct keyring_peer){0};
     }
-    settle(router, now, outbox);
 }
 
 bool keyring_is_complete(const struct router *router)

@@ -39,7 +39,6 @@ struct keyring {
     struct held_put *held;
     uint32_t held_count;
     size_t held_size;
-    bool is_settling; // what is not known now will not be
 };
 
 void keyring_init(struct router *router, struct seals *seals);
@@ -50,22 +49,23 @@ void keyring_on_ring(struct router *router);
 
 // The link to another router came up or went down.
 void keyring_on_up(struct router *router, uint32_t link, struct moment now, struct outbox *outbox);
-void keyring_on_down(struct router *router, uint32_t link, struct moment now,
-                     struct outbox *outbox);
+void keyring_on_down(struct router *router, uint32_t link);
 // What it answered to ASK "seals". INVALID if it is malformed.
-enum status keyring_on_answer(struct router *router, uint32_t link, struct reader *body,
-                              struct moment now, struct outbox *outbox) MUST_USE;
+enum status keyring_on_answer(struct router *router, uint32_t link, struct reader *body) MUST_USE;
 // What we answer to the same question: all secrets, one behind the other.
 void keyring_tell(const struct router *router, struct buf *out);
 
-// Takes a put whose context is sealed with an unknown key. False if there is nobody to ask:
+// Keeps a put whose context is sealed with an unknown key. False if there is nobody to ask:
 // then keyring_explain() says why it must be refused, and how.
 bool keyring_hold(struct router *router, const struct arrival *arrival,
                   const struct message_header *header, const struct op_put *put, struct moment now,
                   struct outbox *outbox);
-struct bytes keyring_explain(struct router *router, enum status *status);
+struct bytes keyring_explain(struct router *router, bool was_asked, enum status *status);
+// The next one that need not wait any more: all have answered that can, or its time is over. Its
+// op is the caller's to release.
+bool keyring_next(struct router *router, struct moment now, struct held_put *held);
 
-void keyring_on_tick(struct router *router, struct moment now, struct outbox *outbox);
+void keyring_on_tick(struct router *router, struct moment now);
 
 // True when every other router has told its keys.
 bool keyring_is_complete(const struct router *router);

@@ -1,4 +1,8 @@
 // puts.h - puts in flight: quorum/put.h with messages on both sides.
+//
+//     put_begin.c   a request is checked and becomes a flight
+//     puts.c        what stores answer becomes an event of the put
+//     put_step.c    what the put wants then: messages to stores, the client's answer
 #pragma once
 
 #include "dkv-router/placing.h"
@@ -7,10 +11,9 @@
 enum status puts_on_put(struct router *router, const struct arrival *arrival,
                         const struct message_header *header, struct reader *body, struct moment now,
                         struct outbox *outbox) MUST_USE;
-// One that was decoded and counted already; its level is set if it is the default.
-void puts_begin(struct router *router, const struct arrival *arrival,
-                const struct message_header *header, struct op_put *put, struct moment now,
-                struct outbox *outbox);
+// Those that waited for the key of their context, as far as they need not any more.
+void puts_begin_held(struct router *router, struct moment now, struct outbox *outbox);
+
 enum status puts_on_updated(struct router *router, uint32_t link, struct reader *body,
                             struct moment now, struct outbox *outbox) MUST_USE;
 enum status puts_on_durable(struct router *router, uint32_t link, struct reader *body,

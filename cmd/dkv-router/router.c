@@ -84,9 +84,11 @@ static void take_change(struct router *router, uint32_t number, enum link_change
     if (is_router && change == LINK_WENT_UP)
         keyring_on_up(router, number, now, outbox);
     else if (is_router && change == LINK_WENT_DOWN)
-        keyring_on_down(router, number, now, outbox);
+        keyring_on_down(router, number);
     else if (change == LINK_WENT_DOWN)
         fail_store(router, number, now, outbox);
+    if (is_router)
+        puts_begin_held(router, now, outbox);
 }
 
 void router_adopt(struct router *router, struct ring_snapshot *ring, struct moment now,
@@ -96,6 +98,16 @@ void router_adopt(struct router *router, struct ring_snapshot *ring, struct mome
     take_ring(router, ring, now);
     while (peers_next_lost(&router->peers, now, &number))
         take_change(router, number, LINK_WENT_DOWN, now, outbox);
+}
+
+static enum status take_seals(struct router *router, uint32_t number, struct reader *body,
+                              struct moment now, struct outbox *outbox)
+{
+    if (peers_service(number) != SERVICE_ROUTER)
+        return STATUS_INVALID;
+    enum status status = keyring_on_answer(router, number, body);
+    puts_begin_held(router, now, outbox);
+    return status;
 }
 
 static enum status take_answer(struct router *router, uint32_t number,
@@ -119,9 +131,7 @@ static enum status take_answer(struct router *router, uint32_t number,
         link_on_pong(peers_link(&router->peers, number), &pong, now);
         return STATUS_OK;
     case MESSAGE_ANSWER:
-        return peers_service(number) == SERVICE_ROUTER
-                   ? keyring_on_answer(router, number, body, now, outbox)
-                   : STATUS_INVALID;
+        return take_seals(router, number, body, now, outbox);
     case MESSAGE_UPDATED:
         return puts_on_updated(router, number, body, now, outbox);
     case MESSAGE_DURABLE:
@@ -320,7 +330,8 @@ void router_on_tick(struct router *router, struct moment now, struct outbox *out
     for (uint32_t number = UINT32_MAX; peers_next(&router->peers, &number);)
         take_change(router, number, peers_on_tick(&router->peers, number, now, outbox), now,
                     outbox);
-    keyring_on_tick(router, now, outbox);
+    keyring_on_tick(router, now);
+    puts_begin_held(router, now, outbox);
     answers_on_tick(router, outbox);
     struct flight *flight;
     while ((flight = flights_next_due(&router->flights, now.mono_ms)))

@@ -1,0 +1,165 @@
+#include "dkv-router/put_step.h"
+
+#include "dkv-router/answers.h"
+
+// The id of what is sent for the dot that is at work: answers about the first one are late
+// when there is a second.
+static uint64_t round_id(const struct flight *flight)
+{
+    return flight_id(flight) | (flight->put.again ? FLIGHT_SECOND_ROUND : 0);
+}
+
+// What the client may supersede next: what this write superseded, and the write itself. Not
+// what its record holds besides: the client never saw that.
+static struct bytes encode_context(struct router *router, const struct flight *flight)
+{
+    enum { SEEN_MAX = 8 * sizeof(struct request_id) }; // the last ones: a script may go on for ever
+    clock_copy(&router->context.clock, &flight->covers);
+    router->context.hlc_max = flight->hlc;
+    struct bytes seen = buf_bytes(&flight->seen);
+    if (seen.size > SEEN_MAX - sizeof flight->request)
+        seen.size = SEEN_MAX - sizeof flight->request;
+    buf_set(&router->context.requests, bytes_of(&flight->request, sizeof flight->request));
+    buf_append(&router->context.requests, seen);
+    buf_clear(&router->encoded);
+    context_encode(&router->context, router->keyring.seals, flight->route.keyspace->id,
+                   buf_bytes(&flight->key), &router->encoded);
+    return buf_bytes(&router->encoded);
+}
+
+static struct bytes encode_receipt(struct router *router, const struct flight *flight,
+                                   const struct op_put_done *done)
+{
+    struct receipt receipt = {.keyspace = flight->route.keyspace->id,
+                              .key = buf_bytes(&flight->key),
+                              .request = flight->request,
+                              .dot = done->dot,
+                              .epoch = done->epoch,
+                              .acked = done->acked};
+    buf_clear(&router->receipt);
+    receipt_encode(&receipt, router->keyring.seals, &router->receipt);
+    return buf_bytes(&router->receipt);
+}
+
+static void answer(struct router *router, const struct flight *flight, enum status status,
+                   struct bytes text, struct outbox *outbox)
+{
+    if (status == STATUS_UNAVAILABLE)
+        router->counts.unavailable++;
+    if (status == STATUS_INDETERMINATE)
+        router->counts.indeterminate++;
+    struct op_put_done done = {
+        .id = flight->client_id,
+        .status = (uint8_t)status,
+        .acked = target_count(flight->put.acked),
+        .is_void = !flight->put.sent,
+        .keyspace = flight->route.keyspace->id,
+        .epoch = flight->ring->ring.epoch,
+        .dot = flight->dot,
+        .text = text,
+    };
+    if (!status && (flight->flags & PUT_WANT_CONTEXT) && flight->dot.counter)
+        done.context = encode_context(router, flight);
+    if ((!status || status == STATUS_INDETERMINATE) && (flight->flags & PUT_WANT_RECEIPT))
+        done.receipt = encode_receipt(router, flight, &done);
+    answer_put_done(router, flight->client, &done, outbox);
+}
+
+static uint8_t update_flags(const struct flight *flight)
+{
+    bool keeps = flight->has_context || (flight->flags & PUT_KEEP_SIBLINGS);
+    uint8_t what = flight->flags & PUT_DELETE ? UPDATE_DELETE : 0;
+    uint8_t again = UPDATE_AGAIN | (flight->put.was_found ? 0 : UPDATE_FRESH);
+    return flight->put.again ? what | again : what | (keeps ? UPDATE_KEEP_SIBLINGS : UPDATE_BLIND);
+}
+
+static void send_update(struct router *router, struct flight *flight, unsigned owner,
+                        struct moment now, struct outbox *outbox)
+{
+    struct op_update update = {
+        .id = round_id(flight) | (uint64_t)flight->put.attempt << FLIGHT_ATTEMPT_SHIFT,
+        .request = flight->request,
+        .flags = update_flags(flight),
+        .keyspace = flight->route.keyspace->id,
+        .try = flight->try,
+        .young_ms = flight->young_ms,
+        .hlc_floor = flight->hlc_floor,
+        .ttl_ms = flight->ttl_ms,
+        .key = buf_bytes(&flight->key),
+        .seen = buf_bytes(&flight->seen),
+        .value = buf_bytes(&flight->value),
+    };
+    if (flight->context.count && (flight->has_context || flight->put.again)) {
+        buf_clear(&router->encoded);
+        clock_encode(&flight->context, &router->encoded);
+        update.context = buf_bytes(&router->encoded);
+    }
+    op_encode_update(&update, placing_ask(router, flight, owner, MESSAGE_UPDATE,
+                                          flight_budget_ms(flight, now), outbox));
+}
+
+static void send_find(struct router *router, struct flight *flight, unsigned owner,
+                      struct moment now, struct outbox *outbox)
+{
+    struct op_find find = {.id = flight_id(flight),
+                           .request = flight->request,
+                           .try = flight->try,
+                           .keyspace = flight->route.keyspace->id,
+                           .key = buf_bytes(&flight->key)};
+    op_encode_find(&find, placing_ask(router, flight, owner, MESSAGE_FIND,
+                                      flight_budget_ms(flight, now), outbox));
+}
+
+// MERGE carries no budget: it is welcome at any time.
+static void send_merge(struct router *router, struct flight *flight, unsigned owner,
+                       const struct minted *minted, struct outbox *outbox)
+{
+    struct op_merge merge = {.id = round_id(flight),
+                             .keyspace = flight->route.keyspace->id,
+                             .dot = put_is_validating(&flight->put) ? flight->dot : (struct dot){0},
+                             .key = buf_bytes(&flight->key),
+                             .requests = minted->requests,
+                             .record = minted->record};
+    op_encode_merge(&merge, placing_ask(router, flight, owner, MESSAGE_MERGE, 0, outbox));
+}
+
+static struct bytes explain(struct router *router, const struct flight *flight, enum status status)
+{
+    switch (status) {
+    case STATUS_UNAVAILABLE:
+    case STATUS_INDETERMINATE:
+    case STATUS_DISK_FULL:
+        return placing_explain(router, flight, 'W');
+    case STATUS_TOO_LARGE:
+        return bytes_of_text("the record, with its siblings, is " RECORD_LIMITS);
+    default:
+        return bytes_of_text(status_text(status));
+    }
+}
+
+void put_take_step(struct router *router, struct flight *flight, struct put_step step,
+                   struct minted minted, struct moment now, struct outbox *outbox)
+{
+    for (unsigned owner = 0; owner < flight->route.count; owner++) {
+        target_set bit = target_bit(owner);
+        if (step.find & bit)
+            send_find(router, flight, owner, now, outbox);
+        if (step.merge & bit)
+            send_merge(router, flight, owner, &minted, outbox);
+    }
+    if (step.update >= 0) {
+        router->counts.again += flight->put.again && !flight->put.attempt;
+        send_update(router, flight, (unsigned)step.update, now, outbox);
+    }
+    if (step.wait && flight->wait_until_ms <= now.mono_ms) {
+        put_take_step(router, flight, put_on_waited(&flight->put), minted, now, outbox);
+        return;
+    }
+    if (step.wait && flight->wait_until_ms < flight->wake_ms)
+        flights_wake_at(&router->flights, flight, flight->wait_until_ms);
+    if (step.answer)
+        answer(router, flight, step.status,
+               step.status ? explain(router, flight, step.status) : (struct bytes){0}, outbox);
+    if (step.ended)
+        flights_remove(&router->flights, flight);
+}

@@ -1,0 +1,20 @@
+// put_step.h - what a step of a put (quorum/put.h) comes to: messages to stores, and the answer.
+//
+// For the files of puts.h alone.
+#pragma once
+
+#include "dkv-router/placing.h"
+
+// Limits of a record that the settings have.
+#define RECORD_LIMITS                                                                              \
+    "larger than limits/record_max, or than a quarter of store/memtable or store/log_segment"
+
+// What the other owners get.
+struct minted {
+    struct bytes record;
+    struct bytes requests; // that the write superseded
+};
+
+// Does what a step asks for. `minted` is what MERGE carries.
+void put_take_step(struct router *router, struct flight *flight, struct put_step step,
+                   struct minted minted, struct moment now, struct outbox *outbox);
