@@ -67,5 +67,8 @@ void reply_keep_page(struct reply *reply, const struct op_scanned *scanned)
     reply->scanned = *scanned;
     reply->scanned.text = reply->scanned.contexts = (struct bytes){0};
     reply->scanned.last = bytes_of(reply->bytes.data, scanned->last.size);
-    reply->scanned.items = bytes_of(reply->bytes.data + scanned->last.size, scanned->items.size);
+    reply->scanned.items = (struct bytes){0};
+    if (scanned->items.size)
+        reply->scanned.items =
+            bytes_of(reply->bytes.data + scanned->last.size, scanned->items.size);
 }

@@ -2,7 +2,8 @@
 // client exactly once, by its deadline, and never falls over.
 //
 // The input is a list of events, one byte for the kind and a few for its details. Answers
-// of stores are made from what the router asked, right or wrong; some are arbitrary bytes.
+// of stores are made from what the router asked, right or wrong; some are arbitrary bytes. Nodes
+// come and go.
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "causal/token.h"
@@ -302,6 +303,18 @@ static void pass_time(struct bench *bench, uint64_t duration_ms)
     read_outbox(bench);
 }
 
+// A document with two, three or four nodes follows the one that there is.
+static void adopt(struct bench *bench)
+{
+    struct ring ring = {0};
+    const struct ring *before = bench->router.ring;
+    must(!make_cluster(&ring, 2 + (unsigned)before->epoch % 3), "no ring");
+    struct ring_snapshot *next = document_take(&ring, before);
+    router_adopt(&bench->router, next, bench->now, &bench->outbox);
+    ring_snapshot_drop(next);
+    read_outbox(bench);
+}
+
 static uint32_t link_of(uint8_t byte)
 {
     return byte % NODES + (byte & 64 ? OTHER : 0u);
@@ -321,7 +334,10 @@ static void happen(struct bench *bench, struct reader *input)
         reply(bench, input);
         break;
     case 5:
-        pass_time(bench, reader_u8(input));
+        which = reader_u8(input);
+        pass_time(bench, which);
+        if (which % 32 == 31)
+            adopt(bench);
         break;
     case 6:
         router_on_lost(&bench->router, link_of(reader_u8(input)), bench->now, &bench->outbox);
