@@ -1,4 +1,5 @@
-// state.h - what a net consists of; for net.c and self_test.c alone.
+// state.h - what a net consists of: net.c waits and receives, links.c connects, listeners.c
+// listens, self_test.c tests that.
 #pragma once
 
 #include "net/guard.h"
@@ -39,9 +40,21 @@ struct source {
     void *socket;
 };
 
+enum outcome { OUTCOME_EMPTY, OUTCOME_DROPPED, OUTCOME_RECEIVED };
+
+// What a net does only if it listens. It is reached by this table, which net_listen() puts there,
+// so that a program without listeners has nothing of it: no guard, no recv() of our own, no czmq.
+struct listening {
+    enum outcome (*receive)(struct net *net, uint32_t index, struct arrival *arrival);
+    enum status (*send)(struct net *net, link_id to, struct bytes message);
+    void (*serve)(struct net *net); // the ZAP handler
+    void (*close)(struct net *net);
+};
+
 struct net {
     struct net_options options;
     void *context;
+    const struct listening *listening; // NULL without listeners
     struct zap zap;
     struct guard *guard;        // of the listeners; NULL without
     struct guard_refusals shut; // as last asked
@@ -67,3 +80,13 @@ struct net {
     uint64_t unauthorised_count;
     uint64_t malformed_count;
 };
+
+// The next frame into net->message; false if there is none. Then all behind it: true if the body,
+// the last one, came first; else the message was dropped whole.
+bool net_receive_frame(struct net *net, void *socket);
+bool net_receive_body(struct net *net, void *socket);
+
+// Of links.c.
+void link_read_monitor(struct net *net, struct link *link);
+enum outcome link_receive(struct net *net, uint32_t number, struct arrival *arrival);
+enum status link_send(struct net *net, uint32_t number, struct bytes message);
