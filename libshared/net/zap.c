@@ -2,34 +2,18 @@
 
 #include "net/endpoint.h"
 
-#include <assert.h>
-#include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
-#include <zmq.h>
+#include <czmq.h>
 
-// The frames of a request, in order.
-enum frame {
-    FRAME_VERSION,
-    FRAME_ID,
-    FRAME_DOMAIN,
-    FRAME_ADDRESS,
-    FRAME_IDENTITY,
-    FRAME_MECHANISM,
-    FRAME_CREDENTIALS, // of CURVE: the 32 bytes of the public key; NULL has none
-    FRAME_COUNT,
-};
-
+// What libzmq asks; NULL for what it does not say.
 struct request {
-    unsigned count;
-    bool is_whole; // no frame was too long or too many
-    size_t sizes[FRAME_COUNT];
-    char frames[FRAME_COUNT][256]; // with a terminator
+    char *version, *id, *domain, *address, *mechanism;
+    zchunk_t *credentials; // of CURVE: the 32 bytes of the public key; NULL has none
 };
 
 enum status zap_open(struct zap *zap, void *context, struct net_directory directory,
                      struct guard *guard, struct fault *fault)
 {
+    zsys_handler_set(NULL); // signals are ours, whatever of czmq is called
     void *socket = zmq_socket(context, ZMQ_REP);
     int linger_ms = 0;
     if (!socket || zmq_setsockopt(socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms) ||
@@ -56,31 +40,24 @@ void zap_add_door(struct zap *zap, const struct door *door, char domain[ZAP_DOMA
     zap->doors[zap->door_count++] = *door;
 }
 
+// czmq takes a socket of libzmq as well as one of its own. A request comes from libzmq alone, whole
+// or not at all; what is passed over is the routing id, which the peer chose.
 static bool read_request(void *socket, struct request *request)
 {
-    *request = (struct request){.is_whole = true};
-    for (int more = 1; more;) {
-        char spill[256];
-        bool fits = request->count < FRAME_COUNT;
-        char *frame = fits ? request->frames[request->count] : spill;
-        int size = zmq_recv(socket, frame, sizeof spill - 1, ZMQ_DONTWAIT);
-        if (size < 0)
-            return false;
-        if (!fits || (size_t)size >= sizeof spill)
-            request->is_whole = false;
-        else
-            request->sizes[request->count++] = (size_t)size;
-        size_t more_size = sizeof more;
-        if (zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &more_size))
-            return false;
-    }
-    return true;
+    *request = (struct request){0};
+    return (zsock_events(socket) & ZMQ_POLLIN) &&
+           !zsock_recv(socket, "ssssssc", &request->version, &request->id, &request->domain,
+                       &request->address, NULL, &request->mechanism, &request->credentials);
 }
 
-static bool is_frame(const struct request *request, enum frame frame, const char *text)
+static void release_request(struct request *request)
 {
-    return request->count > (unsigned)frame && !strcmp(request->frames[frame], text) &&
-           request->sizes[frame] == strlen(text);
+    zstr_free(&request->version);
+    zstr_free(&request->id);
+    zstr_free(&request->domain);
+    zstr_free(&request->address);
+    zstr_free(&request->mechanism);
+    zchunk_destroy(&request->credentials);
 }
 
 // libzmq gives "localhost:UID:GID:PID" for ipc, from the peer's credentials. Root and our own
@@ -94,12 +71,12 @@ static enum role role_of_user(const struct door *door, const char *address)
     return uid == 0 || uid == geteuid() ? ROLE_PEER : door->role_local;
 }
 
-static const struct door *find_door(const struct zap *zap, const struct request *request)
+static const struct door *find_door(const struct zap *zap, const char *asked)
 {
     char domain[ZAP_DOMAIN_SIZE];
     for (uint32_t i = 0; i < zap->door_count; i++) {
         snprintf(domain, sizeof domain, "dkv.%u", (unsigned)i);
-        if (is_frame(request, FRAME_DOMAIN, domain))
+        if (streq(asked, domain))
             return &zap->doors[i];
     }
     return NULL;
@@ -133,35 +110,24 @@ static void admit(const struct zap *zap, const struct request *request, char use
     enum role role = ROLE_NONE;
     uint64_t node;
     user[0] = '\0';
-    const struct door *door = find_door(zap, request);
-    if (!request->is_whole || !is_frame(request, FRAME_VERSION, "1.0") ||
-        request->count <= FRAME_MECHANISM || !door)
+    if (!request->mechanism || !streq(request->version, "1.0"))
         return;
-    const char *address = request->frames[FRAME_ADDRESS];
+    const struct door *door = find_door(zap, request->domain);
+    if (!door)
+        return;
     if (door->kind == DOOR_CURVE) {
-        if (is_frame(request, FRAME_MECHANISM, "CURVE") && request->count == FRAME_COUNT &&
-            request->sizes[FRAME_CREDENTIALS] == 32 &&
-            zmq_z85_encode(key, (const uint8_t *)request->frames[FRAME_CREDENTIALS], 32) &&
-            role_of_key(zap, door, key, &node))
+        zchunk_t *credentials = request->credentials;
+        if (streq(request->mechanism, "CURVE") && credentials && zchunk_size(credentials) == 32 &&
+            zmq_z85_encode(key, zchunk_data(credentials), 32) && role_of_key(zap, door, key, &node))
             snprintf(user, 64, "%s", key);
         return;
     }
-    if (is_frame(request, FRAME_MECHANISM, "NULL"))
-        role = door->kind == DOOR_LOCAL        ? role_of_user(door, address)
-               : endpoint_is_loopback(address) ? door->role_local
-                                               : ROLE_NONE;
+    if (streq(request->mechanism, "NULL"))
+        role = door->kind == DOOR_LOCAL                 ? role_of_user(door, request->address)
+               : endpoint_is_loopback(request->address) ? door->role_local
+                                                        : ROLE_NONE;
     if (role != ROLE_NONE)
         snprintf(user, 64, "@%s", role_text(role));
-}
-
-static void reply(void *socket, const struct request *request, const char *status, const char *user)
-{
-    zmq_send(socket, "1.0", 3, ZMQ_SNDMORE);
-    zmq_send(socket, request->frames[FRAME_ID], request->sizes[FRAME_ID], ZMQ_SNDMORE);
-    zmq_send(socket, status, 3, ZMQ_SNDMORE);
-    zmq_send(socket, "", 0, ZMQ_SNDMORE);
-    zmq_send(socket, user, strlen(user), ZMQ_SNDMORE);
-    zmq_send(socket, "", 0, 0);
 }
 
 static void note_refused(struct zap *zap, const struct request *request, const char *key)
@@ -170,7 +136,8 @@ static void note_refused(struct zap *zap, const struct request *request, const c
     if (*key)
         snprintf(zap->refused, sizeof zap->refused, "key %s", key);
     else
-        snprintf(zap->refused, sizeof zap->refused, "%.64s", request->frames[FRAME_ADDRESS]);
+        snprintf(zap->refused, sizeof zap->refused, "%.64s",
+                 request->address ? request->address : "");
 }
 
 void zap_serve(struct zap *zap)
@@ -182,8 +149,10 @@ void zap_serve(struct zap *zap)
         if (!user[0])
             note_refused(zap, &request, key);
         else if (key[0])
-            guard_admit(zap->guard, request.frames[FRAME_ADDRESS]);
+            guard_admit(zap->guard, request.address);
         const char *status = !user[0] ? "400" : zap->is_shut ? "300" : "200";
-        reply(zap->socket, &request, status, zap->is_shut ? "" : user);
+        zsock_send(zap->socket, "ssssss", "1.0", request.id, status, "", zap->is_shut ? "" : user,
+                   "");
+        release_request(&request);
     }
 }

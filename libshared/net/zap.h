@@ -5,6 +5,9 @@
 // User-Id, which libzmq attaches to every message of the connection: for CURVE the
 // Z85 text of the key, which is looked up again then; otherwise the role, as in "@client".
 //
+// Requests and replies are czmq's: one of each a handshake, so what it allocates does not count.
+// zauth of czmq is no replacement: it knows keys and no doors, roles or nodes.
+//
 // A stranger is told 400, upon which libzmq gives the connection up for good. Who comes
 // while the door is shut is told 300 and tries again.
 #pragma once
