@@ -1,8 +1,8 @@
 #include "dkv/file.h"
 #include "dkv/node_dir.h"
+#include "net/certificate.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 struct keygen_options {
     const char *name;
@@ -44,12 +44,8 @@ int verb_keygen(struct globals *globals, int argc, char **argv)
     if ((size_t)snprintf(public, sizeof public, "%s.pub", operands.values[0]) >= sizeof public)
         return usage_error("keygen", "the name of the file is too long");
     snprintf(key.name, sizeof key.name, "%s", options.name);
-    net_keys_generate(&key.keys);
     enum status status = check_place(operands.values[0], &fault);
-    // The public file first: a secret is never left without it.
     if (!status)
-        status = key_file_save(public, false, &key, &fault);
-    if (!status && (status = key_file_save(operands.values[0], true, &key, &fault)))
-        unlink(public);
+        status = certificate_make(operands.values[0], public, &key, &fault);
     return status ? report(globals, "keygen", status, "%s", fault.text) : 0;
 }

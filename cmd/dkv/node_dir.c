@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "dkv/file.h"
+#include "net/certificate.h"
 #include "os/entropy.h"
 #include "os/owner.h"
 #include "proc/settings.h"
@@ -79,14 +80,6 @@ static enum status make_dirs(const char *dir, struct fault *fault)
     return status;
 }
 
-static enum status save_key(const char *dir, const char *name, bool secret,
-                            const struct key_file *key, struct fault *fault)
-{
-    char path[FILE_PATH_SIZE];
-    enum status status = file_join(path, dir, name, fault);
-    return status ? status : key_file_save(path, secret, key, fault);
-}
-
 // Named for people, and by the hash of the key, so that a key never has two roles.
 static enum status authorize(const char *dir, const void *what, struct fault *fault)
 {
@@ -100,7 +93,7 @@ static enum status authorize(const char *dir, const void *what, struct fault *fa
         return fault_set(fault, STATUS_INVALID, "%s: there is no such directory", path);
     if (!status)
         status = file_join(path, dir, name, fault);
-    return status ? status : key_file_replace(path, false, key, fault);
+    return status ? status : certificate_publish(path, key, true, fault);
 }
 
 enum status node_dir_authorize(const char *dir, const struct key_file *key, struct fault *fault)
@@ -110,19 +103,22 @@ enum status node_dir_authorize(const char *dir, const struct key_file *key, stru
 
 static enum status make_keys(const char *dir, struct ring_node *node, struct fault *fault)
 {
+    char secret[FILE_PATH_SIZE], public[FILE_PATH_SIZE];
     struct key_file key = {.role = ROLE_PEER, .node = node->id};
-    net_keys_generate(&key.keys);
     snprintf(key.name, sizeof key.name, "%s", node->name);
-    memcpy(node->public_key, key.keys.public_key, sizeof node->public_key);
-    enum status status = save_key(dir, "keys/node.key", true, &key, fault);
+    enum status status = file_join(secret, dir, "keys/node.key", fault);
     if (!status)
-        status = save_key(dir, "keys/cluster.pub", false, &key, fault);
+        status = file_join(public, dir, "keys/cluster.pub", fault);
+    if (!status)
+        status = certificate_make(secret, public, &key, fault);
+    memcpy(node->public_key, key.keys.public_key, sizeof node->public_key);
 
     struct key_file admin = {.role = ROLE_ADMIN};
-    net_keys_generate(&admin.keys);
     snprintf(admin.name, sizeof admin.name, "%.50s-admin", node->name);
     if (!status)
-        status = save_key(dir, "keys/client.key", true, &admin, fault);
+        status = file_join(secret, dir, "keys/client.key", fault);
+    if (!status)
+        status = certificate_make(secret, NULL, &admin, fault);
     return status ? status : authorize(dir, &admin, fault);
 }
 

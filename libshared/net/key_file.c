@@ -9,8 +9,6 @@
 #include <string.h>
 #include <zmq.h>
 
-enum { KEY_FILE_SIZE_MAX = 4096 };
-
 static enum status parse_key(struct bytes value, char key[41], struct fault *fault)
 {
     uint8_t binary[32];
@@ -80,76 +78,37 @@ static enum status check_keys(const char *path, bool secret, const struct key_fi
     return STATUS_OK;
 }
 
-enum status key_file_load(const char *path, bool secret, struct key_file *file, struct fault *fault)
+enum status key_file_parse(const char *path, struct bytes text, bool secret, struct key_file *file,
+                           struct fault *fault)
 {
-    struct buf text = {0};
-    enum status status = secret_file_read(path, secret, KEY_FILE_SIZE_MAX, &text, fault);
-    if (status)
-        return status;
-    struct key_file loaded = {0};
-    struct zpl zpl = zpl_of(buf_bytes(&text));
+    struct key_file parsed = {0};
+    struct zpl zpl = zpl_of(text);
     struct zpl_entry entry;
     struct fault reason;
+    enum status status;
     while (!(status = zpl_next(&zpl, &entry, &reason))) {
-        status = parse_entry(&entry, &loaded, &reason);
+        status = parse_entry(&entry, &parsed, &reason);
         if (status)
             break;
     }
     if (status == STATUS_END)
-        status = check_keys(path, secret, &loaded, fault);
+        status = check_keys(path, secret, &parsed, fault);
     else
         fault_set(fault, status, "%s:%u: %.200s", path, zpl.line, reason.text);
     if (!status)
-        *file = loaded;
-    secret_file_release(&text);
-    explicit_bzero(&loaded, sizeof loaded);
+        *file = parsed;
+    explicit_bzero(&parsed, sizeof parsed);
     return status;
 }
 
-static enum status format(const struct key_file *file, bool secret, struct buf *text,
-                          struct fault *fault)
-{
-    size_t name_size = strlen(file->name);
-    for (size_t i = 0; i < name_size; i++) {
-        if (file->name[i] == '"' || (unsigned char)file->name[i] < ' ' || file->name[i] == 0x7f)
-            name_size = 0;
-    }
-    if (name_size == 0 || file->role == ROLE_NONE)
-        return fault_set(fault, STATUS_INVALID, "a key needs a printable name and a role");
-    buf_reserve(text, KEY_FILE_SIZE_MAX); // never moves, so the secret is in one place
-    buf_printf(text, "metadata\n    name = \"%s\"\n    role = \"%s\"\n", file->name,
-               role_text(file->role));
-    if (file->node)
-        buf_printf(text, "    node = \"%016llx\"\n", (unsigned long long)file->node);
-    buf_printf(text, "curve\n    public-key = \"%s\"\n", file->keys.public_key);
-    if (secret)
-        buf_printf(text, "    secret-key = \"%s\"\n", file->keys.secret_key);
-    return STATUS_OK;
-}
-
-// `put` is secret_file_create() or secret_file_replace().
-static enum status save(const char *path, bool secret, const struct key_file *file,
-                        enum status (*put)(const char *, bool, struct bytes, struct fault *),
-                        struct fault *fault)
+enum status key_file_load(const char *path, bool secret, struct key_file *file, struct fault *fault)
 {
     struct buf text = {0};
-    enum status status = format(file, secret, &text, fault);
+    enum status status = secret_file_read(path, secret, KEY_FILE_SIZE_MAX, &text, fault);
     if (!status)
-        status = put(path, secret, buf_bytes(&text), fault);
+        status = key_file_parse(path, buf_bytes(&text), secret, file, fault);
     secret_file_release(&text);
     return status;
-}
-
-enum status key_file_save(const char *path, bool secret, const struct key_file *file,
-                          struct fault *fault)
-{
-    return save(path, secret, file, secret_file_create, fault);
-}
-
-enum status key_file_replace(const char *path, bool secret, const struct key_file *file,
-                             struct fault *fault)
-{
-    return save(path, secret, file, secret_file_replace, fault);
 }
 
 bool key_file_is_public_name(const char *name)

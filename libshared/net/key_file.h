@@ -1,4 +1,4 @@
-// key_file.h - CURVE keys in files, in the ZPL form of czmq's certificates.
+// key_file.h - reads CURVE keys in files: certificates of czmq, which net/certificate.h makes.
 //
 //     metadata
 //         name = "n1"
@@ -8,11 +8,16 @@
 //         public-key = "..."
 //         secret-key = "..."      (in secret files only)
 //
-// A file with a secret is made with mode 0600 and refused if others can read it, if it is
-// not ours, or if it is a symbolic link.
+// A file with a secret is refused if others can read it, if it is not ours, or if it is a
+// symbolic link.
+//
+// The reader is ours, not that of czmq: it names the line that is wrong, where czmq would print it,
+// secret or not; it wipes what it has read; and `dkv get` needs it before anything else.
 #pragma once
 
 #include "net/net.h"
+
+enum { KEY_FILE_SIZE_MAX = 4096 };
 
 struct key_file {
     char name[64]; // printable, without quotes
@@ -26,12 +31,9 @@ struct key_file {
 enum status key_file_load(const char *path, bool secret, struct key_file *file,
                           struct fault *fault) MUST_USE;
 
-// Written whole (temporary name, sync). EXISTS if the file is there already, unless it may
-// replace that.
-enum status key_file_save(const char *path, bool secret, const struct key_file *file,
-                          struct fault *fault) MUST_USE;
-enum status key_file_replace(const char *path, bool secret, const struct key_file *file,
-                             struct fault *fault) MUST_USE;
+// The same of a text that was read from there.
+enum status key_file_parse(const char *path, struct bytes text, bool secret, struct key_file *file,
+                           struct fault *fault) MUST_USE;
 
 // Whether it is the name of a public key file, in a directory of them.
 bool key_file_is_public_name(const char *name);

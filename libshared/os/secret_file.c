@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,18 +81,6 @@ enum status secret_file_read(const char *path, bool secret, size_t size_max, str
     return status;
 }
 
-static enum status write_new(const char *path, mode_t mode, struct bytes text, struct fault *fault)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    if (fd < 0)
-        return fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
-    enum status status = STATUS_OK;
-    if (write(fd, text.data, text.size) != (ssize_t)text.size || fsync(fd))
-        status = fault_set(fault, STATUS_IO, "%s: cannot be written: %s", path, strerror(errno));
-    close(fd);
-    return status;
-}
-
 static enum status sync_directory(const char *path, struct fault *fault)
 {
     char directory[PATH_MAX] = ".";
@@ -109,32 +96,64 @@ static enum status sync_directory(const char *path, struct fault *fault)
     return failed ? STATUS_IO : STATUS_OK;
 }
 
-// `move` is link(), which never replaces what is there, or rename().
-static enum status write_whole(const char *path, bool secret, struct bytes content,
-                               int (*move)(const char *, const char *), struct fault *fault)
+enum status secret_file_begin(struct secret_file *file, const char *path, bool secret,
+                              struct fault *fault)
 {
-    char temporary[PATH_MAX];
-    if (snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid()) >=
-        (int)sizeof temporary)
+    file->path = path;
+    if (snprintf(file->temporary, sizeof file->temporary, "%s.%ld", path, (long)getpid()) >=
+        (int)sizeof file->temporary)
         return fault_set(fault, STATUS_INVALID, "a path is too long");
-    enum status status = write_new(temporary, secret ? 0600 : 0644, content, fault);
-    if (!status && move(temporary, path))
-        status = fault_set(fault, errno == EEXIST ? STATUS_EXISTS : STATUS_IO, "%s: %s", path,
-                           strerror(errno));
-    unlink(temporary);
-    return status ? status : sync_directory(path, fault);
+    file->fd = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    secret ? 0600 : 0644);
+    if (file->fd < 0)
+        return fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
+    return STATUS_OK;
 }
 
-enum status secret_file_create(const char *path, bool secret, struct bytes content,
-                               struct fault *fault)
+enum status secret_file_look(const struct secret_file *file, size_t size_max, struct buf *out,
+                             struct fault *fault)
 {
-    return write_whole(path, secret, content, link, fault);
+    enum status status = lseek(file->fd, 0, SEEK_SET)
+                             ? fault_set(fault, STATUS_IO, "%s: %s", file->path, strerror(errno))
+                             : read_whole(file->path, file->fd, size_max, out, fault);
+    if (status)
+        secret_file_release(out);
+    return status;
+}
+
+void secret_file_drop(struct secret_file *file)
+{
+    close(file->fd);
+    unlink(file->temporary);
+}
+
+// link() never replaces what is there, rename() does.
+enum status secret_file_put(struct secret_file *file, bool may_replace, struct fault *fault)
+{
+    int (*move)(const char *, const char *) = may_replace ? rename : link;
+    enum status status = STATUS_OK;
+    if (fsync(file->fd))
+        status =
+            fault_set(fault, STATUS_IO, "%s: cannot be written: %s", file->path, strerror(errno));
+    else if (move(file->temporary, file->path))
+        status = fault_set(fault, errno == EEXIST ? STATUS_EXISTS : STATUS_IO, "%s: %s", file->path,
+                           strerror(errno));
+    secret_file_drop(file);
+    return status ? status : sync_directory(file->path, fault);
 }
 
 enum status secret_file_replace(const char *path, bool secret, struct bytes content,
                                 struct fault *fault)
 {
-    return write_whole(path, secret, content, rename, fault);
+    struct secret_file file;
+    enum status status = secret_file_begin(&file, path, secret, fault);
+    if (status)
+        return status;
+    if (write(file.fd, content.data, content.size) == (ssize_t)content.size)
+        return secret_file_put(&file, true, fault);
+    status = fault_set(fault, STATUS_IO, "%s: cannot be written: %s", path, strerror(errno));
+    secret_file_drop(&file);
+    return status;
 }
 
 void secret_file_release(struct buf *content)

@@ -63,8 +63,8 @@ refuses() {
     refuses 'd1/keys/node.key: open to others, mode 0640'
     chmod 600 d1/keys/node.key
     sed -i 's/secret-key = ".*"/secret-key = "short"/' d1/keys/node.key
-    refuses 'd1/keys/node.key:7: not a key'
-    head -n 3 <<<"$good" >d1/keys/node.key
+    refuses "d1/keys/node.key:$(sed -n '/secret-key/=' d1/keys/node.key): not a key"
+    sed '/^curve/,$d' <<<"$good" >d1/keys/node.key
     refuses 'd1/keys/node.key: name, role or public-key is missing'
     rm d1/keys/node.key
     refuses 'd1/keys/node.key: No such file'

@@ -1,7 +1,7 @@
 // Keys come back from their files, and a file that others could touch is refused.
 #include "unit/unit.h"
 
-#include "net/key_file.h"
+#include "net/certificate.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -55,37 +55,11 @@ static struct key_file new_key(enum role role)
 
 AROUND_EACH(make_directory, remove_directory)
 
-TEST(a_saved_key_comes_back_and_its_public_file_holds_no_secret)
-{
-    struct key_file saved = new_key(ROLE_PEER);
-    struct key_file loaded;
-    assert_int_equal(key_file_save(path_of("a.key"), true, &saved, NULL), STATUS_OK);
-    assert_int_equal(key_file_save(path_of("a.pub"), false, &saved, NULL), STATUS_OK);
-    assert_int_equal(key_file_load(path_of("a.key"), true, &loaded, NULL), STATUS_OK);
-    assert_memory_equal(&saved, &loaded, sizeof saved);
-    assert_int_equal(key_file_load(path_of("a.pub"), false, &loaded, NULL), STATUS_OK);
-    assert_string_equal(loaded.keys.public_key, saved.keys.public_key);
-    assert_string_equal(loaded.keys.secret_key, "");
-    assert_true(loaded.role == ROLE_PEER && loaded.node == saved.node);
-    assert_string_equal(loaded.name, saved.name);
-}
-
-TEST(a_key_is_never_overwritten)
-{
-    struct key_file first = new_key(ROLE_CLIENT);
-    struct key_file second = new_key(ROLE_ADMIN);
-    struct key_file loaded;
-    assert_int_equal(key_file_save(path_of("a.key"), true, &first, NULL), STATUS_OK);
-    assert_int_equal(key_file_save(path_of("a.key"), true, &second, NULL), STATUS_EXISTS);
-    assert_int_equal(key_file_load(path_of("a.key"), true, &loaded, NULL), STATUS_OK);
-    assert_string_equal(loaded.keys.secret_key, first.keys.secret_key);
-}
-
 TEST(a_secret_that_others_can_read_is_refused)
 {
     struct key_file file = new_key(ROLE_CLIENT);
     struct stat facts;
-    assert_int_equal(key_file_save(path_of("a.key"), true, &file, NULL), STATUS_OK);
+    assert_int_equal(certificate_make(path_of("a.key"), NULL, &file, NULL), STATUS_OK);
     assert_int_equal(stat(path_of("a.key"), &facts), 0);
     assert_int_equal(facts.st_mode & 07777, 0600);
     static const mode_t modes[] = {0640, 0604, 0620, 0610};
@@ -102,7 +76,7 @@ TEST(a_secret_that_others_can_read_is_refused)
 TEST(a_link_a_pipe_and_a_file_of_another_user_are_refused)
 {
     struct key_file file = new_key(ROLE_CLIENT);
-    assert_int_equal(key_file_save(path_of("a.key"), true, &file, NULL), STATUS_OK);
+    assert_int_equal(certificate_make(path_of("a.key"), NULL, &file, NULL), STATUS_OK);
     char target[128];
     snprintf(target, sizeof target, "%s", path_of("a.key"));
     assert_int_equal(symlink(target, path_of("link.key")), 0);
@@ -161,16 +135,6 @@ TEST(keys_that_are_no_pair_are_refused)
     assert_int_equal(key_file_load(path_of("a.key"), true, &file, NULL), STATUS_INVALID);
 }
 
-TEST(a_key_without_a_name_or_role_is_not_saved)
-{
-    struct key_file file = new_key(ROLE_NONE);
-    assert_int_equal(key_file_save(path_of("a.key"), true, &file, NULL), STATUS_INVALID);
-    file = new_key(ROLE_CLIENT);
-    snprintf(file.name, sizeof file.name, "a\"\n    role = \"admin");
-    assert_int_equal(key_file_save(path_of("a.key"), true, &file, NULL), STATUS_INVALID);
-    assert_int_equal(access(path_of("a.key"), F_OK), -1);
-}
-
 static bool is_in(struct key_directory *keys, const struct key_file *file, enum role wanted)
 {
     enum role role;
@@ -185,8 +149,8 @@ TEST(a_directory_follows_what_is_put_into_it_and_taken_away)
     struct key_file b = new_key(ROLE_PEER);
     struct key_directory *keys = key_directory_open(directory);
     assert_false(is_in(keys, &a, ROLE_CLIENT));
-    assert_int_equal(key_file_save(path_of("a.pub"), false, &a, NULL), STATUS_OK);
-    assert_int_equal(key_file_save(path_of("b.pub"), false, &b, NULL), STATUS_OK);
+    assert_int_equal(certificate_publish(path_of("a.pub"), &a, false, NULL), STATUS_OK);
+    assert_int_equal(certificate_publish(path_of("b.pub"), &b, false, NULL), STATUS_OK);
     assert_true(is_in(keys, &a, ROLE_CLIENT)); // at once
     assert_true(is_in(keys, &b, ROLE_PEER));
     assert_true(key_directory_refresh(keys));
@@ -197,7 +161,7 @@ TEST(a_directory_follows_what_is_put_into_it_and_taken_away)
     assert_true(is_in(keys, &b, ROLE_PEER));
     b.role = ROLE_READER; // changed in place, same size of name and file or not
     unlink(path_of("b.pub"));
-    assert_int_equal(key_file_save(path_of("b.pub"), false, &b, NULL), STATUS_OK);
+    assert_int_equal(certificate_publish(path_of("b.pub"), &b, false, NULL), STATUS_OK);
     assert_true(key_directory_refresh(keys));
     assert_true(is_in(keys, &b, ROLE_READER));
     key_directory_close(keys);
@@ -206,7 +170,7 @@ TEST(a_directory_follows_what_is_put_into_it_and_taken_away)
 TEST(a_directory_passes_over_what_is_no_key_file_and_says_so)
 {
     struct key_file a = new_key(ROLE_CLIENT);
-    assert_int_equal(key_file_save(path_of("a.pub"), false, &a, NULL), STATUS_OK);
+    assert_int_equal(certificate_publish(path_of("a.pub"), &a, false, NULL), STATUS_OK);
     write_file("b.pub", "garbage\x01");
     write_file("a.key", "not looked at");
     struct key_directory *keys = key_directory_open(directory);
@@ -221,11 +185,11 @@ TEST(a_directory_passes_over_what_is_no_key_file_and_says_so)
 TEST(of_two_files_with_one_key_the_lesser_role_counts)
 {
     struct key_file file = new_key(ROLE_ADMIN);
-    assert_int_equal(key_file_save(path_of("a.pub"), false, &file, NULL), STATUS_OK);
+    assert_int_equal(certificate_publish(path_of("a.pub"), &file, false, NULL), STATUS_OK);
     file.role = ROLE_READER;
-    assert_int_equal(key_file_save(path_of("b.pub"), false, &file, NULL), STATUS_OK);
+    assert_int_equal(certificate_publish(path_of("b.pub"), &file, false, NULL), STATUS_OK);
     file.role = ROLE_CLIENT;
-    assert_int_equal(key_file_save(path_of("c.pub"), false, &file, NULL), STATUS_OK);
+    assert_int_equal(certificate_publish(path_of("c.pub"), &file, false, NULL), STATUS_OK);
     struct key_directory *keys = key_directory_open(directory);
     assert_true(is_in(keys, &file, ROLE_READER));
     key_directory_close(keys);
