@@ -77,6 +77,7 @@ $(BUILD)/%.o: %.c
 	$(COMPILE) -c -o $@ $<
 
 # ---- programs ------------------------------------------------------------------------
+# dkv starts without czmq: libshared/net/net.h.
 $(BUILD)/bin/dkv: LDLIBS = $(PURE_LINK) $(WORLD_LINK) -ljansson
 $(BUILD)/bin/dkv-%: LDLIBS = $(PURE_LINK) $(WORLD_LINK) -lczmq
 $(BIN): $(BUILD)/bin/%: $$(call object,$$(wildcard cmd/$$*/*.c)) $(WORLD_LIBS) $(PURE_LIBS)

@@ -215,7 +215,7 @@ enum status node_dir_create(const char *dir, struct ring_node *node, bool plain,
     return status;
 }
 
-// The ring that is there already, and what somebody who wants another one can do.
+// Names the ring that is there already, and the way to another one.
 static enum status refuse_second(const char *dir, const char *path, const struct ring *wanted,
                                  struct fault *fault)
 {

@@ -10,7 +10,7 @@
 // that quote and control characters, or is bare and ends before a comment. Indentation is
 // four spaces. Every other line is an error: a file means what it says or nothing.
 //
-// An independent reader of the same files is zconfig of czmq.
+// zconfig of czmq reads the same files, but knows no line of what is wrong with them.
 #pragma once
 
 #include "base/bytes.h"

@@ -8,7 +8,7 @@
 
 #define LIBRARY "libczmq.so.4"
 
-// What is needed of it.
+// The functions of it that are needed.
 #define FUNCTIONS(ROW)                                                                             \
     ROW(zsys_handler_set)                                                                          \
     ROW(zcert_new)                                                                                 \

@@ -1,10 +1,10 @@
 // certificate.h - makes key pairs and their files (net/key_file.h): certificates of czmq, by zcert.
 //
-// A child process does it, which loads czmq and ends. So do the copies of a secret that czmq does
-// not wipe, and dkv is not linked with czmq, which would double the time that it takes to load.
+// A child process does it, which loads czmq and ends. With it end the copies of a secret that czmq
+// does not wipe, and its change of the umask; and dkv starts without czmq (net/net.h).
 //
 // zcert neither quotes nor looks whether the disk took what it wrote. So we make the file that it
-// writes to (mode 0600, new, no link: os/secret_file.h), and read it back before it gets its name.
+// writes to (mode 0600 and new, os/secret_file.h), and read it back before it gets its name.
 #pragma once
 
 #include "net/key_file.h"

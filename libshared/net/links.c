@@ -104,7 +104,7 @@ void link_read_monitor(struct net *net, struct link *link)
 {
     int event;
     while ((event = monitor_next(link->monitor, NULL))) {
-        // What comes behind a reason, such as the end of the connection, does not replace it.
+        // An event behind a reason, as the end of the connection is, does not replace it.
         enum net_failure failure = failure_of(event);
         if (failure || event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             link->failure = failure;

@@ -1,4 +1,4 @@
-// Listeners: what keeps strangers out, and messages from those who were let in.
+// Listeners: keep strangers out, and take messages from those who were let in.
 #include "net/state.h"
 
 #include "base/endian.h"
@@ -20,7 +20,7 @@ enum {
 // milliseconds; 128 may be at a time from one address, and 16 a second there may fail.
 enum {
     CONNECTIONS_MAX = 4096, // and no more than half of the descriptors
-    SHARES = 4,             // one address has at most so much of them
+    SHARES = 4,             // one address has at most this part of them
     STRANGERS_MAX = 384,
     CREDIT_MAX = 128,
     CREDIT_PER_S = 16,
@@ -54,8 +54,8 @@ static enum status open_doorkeepers(struct net *net, struct fault *fault)
     return zap_open(&net->zap, net->context, net->options.directory, net->guard, fault);
 }
 
-// Who sent the message: what libzmq attached to its body (to the routing id it is lost
-// after a poll, libzmq 4.3.4).
+// Finds the sender by what libzmq attached to the body (to the routing id it is lost after a
+// poll, libzmq 4.3.4).
 static void identify(struct net *net, const struct listener *listener, struct arrival *arrival)
 {
     const char *user = zmq_msg_gets(&net->message, "User-Id");

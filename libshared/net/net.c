@@ -103,7 +103,7 @@ static bool has_message(void *socket)
     return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN);
 }
 
-// Asks those that are unsure. What is ready stays unsure until it was drained.
+// Asks those that are unsure. A socket that is ready stays unsure until it was drained.
 static void ask_unsure(struct net *net)
 {
     for (uint32_t i = 0; i < net->source_count; i++) {

@@ -1,8 +1,9 @@
 // net.h - messages over ZeroMQ. The only module that includes <zmq.h> and <czmq.h>.
 //
-// Of czmq comes what speaks for our ZAP handler. Messages go by libzmq alone: czmq carries half as
-// many of them, and its monitor is a thread for each socket. A program that only connects, such as
-// dkv, is not linked with czmq, whose libraries double the time it takes to load.
+// czmq speaks for our ZAP handler (net/zap.h) and makes the keys (net/certificate.h). Messages go
+// by libzmq alone: czmq carries half as many of them, its monitor is a thread for each socket, and
+// its sockets live in a context of its own. A program that only connects, as dkv does, never loads
+// czmq, whose libraries double the time that it takes to start.
 //
 // Listeners (ROUTER) are bound, links (DEALER) are connected; requests go out on
 // links, answers come back on them, and requests that arrive at a listener are answered
@@ -14,7 +15,7 @@
 // closed). Each arriving message carries the role behind its key; a message without one
 // is dropped. A key that is no longer allowed is refused from the next message on.
 //
-// Who has not proved a key costs next to nothing, however often and fast it comes: a
+// A stranger who has not proved a key costs next to nothing, however often and fast it comes: a
 // guard watches over the handshakes (net/guard.h). Connections are bounded, so that half
 // of the descriptors that the process may have are left for everything else.
 //
@@ -58,7 +59,7 @@ void net_close(struct net *net);
 
 struct net_listener {
     const char *endpoint;    // "ipc://PATH" or "tcp://ADDRESS:PORT"
-    size_t message_size_max; // of the greatest request that is legal there
+    size_t message_size_max; // of the largest request that is legal there
     enum role role_least;    // keys of less are refused at the handshake
     enum role role_local;    // without keys: of others than our user and root, if the directory of
                              // the ipc path is open to our group; of everybody, if it is plain tcp
@@ -130,7 +131,7 @@ enum net_failure net_take_failure(struct net *net, uint32_t number);
 // is copied.
 enum status net_send(struct net *net, link_id to, struct bytes message) MUST_USE;
 
-// What was turned away since net_open(), for the log.
+// Counts what was turned away since net_open(), for the log.
 struct net_refusals {
     uint64_t connections;  // handshakes of strangers
     uint64_t unauthorised; // messages without a role: the key was revoked

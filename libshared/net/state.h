@@ -27,11 +27,11 @@ struct link {
     enum net_failure failure; // of the last attempt, not yet told to the caller
 };
 
-// What one poll item is: a listener, a link, or the monitor of a link.
+// Names what one poll item is: a listener, a link, or the monitor of a link.
 //
 // zmq_poll() asks every socket at every turn, which costs more than all else while little
 // happens. So we poll() the sockets' descriptors (ZMQ_FD) and ask only those that moved.
-// Such a descriptor speaks of commands, not of messages, and any call on the socket may
+// A descriptor of this kind speaks of commands, not of messages, and any call on the socket may
 // swallow what it had to say: after a send, or a receive that was not the last, the socket
 // is `unsure` and is asked (ZMQ_EVENTS) before the next wait.
 struct source {
@@ -42,8 +42,8 @@ struct source {
 
 enum outcome { OUTCOME_EMPTY, OUTCOME_DROPPED, OUTCOME_RECEIVED };
 
-// What a net does only if it listens. It is reached by this table, which net_listen() puts there,
-// so that a program without listeners has nothing of it: no guard, no recv() of our own, no czmq.
+// Does what a net does only if it listens. net_listen() puts this table there, so that a program
+// without listeners has nothing of it: no guard, no recv() of our own, no czmq.
 struct listening {
     enum outcome (*receive)(struct net *net, uint32_t index, struct arrival *arrival);
     enum status (*send)(struct net *net, link_id to, struct bytes message);

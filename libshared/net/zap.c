@@ -4,7 +4,7 @@
 
 #include <czmq.h>
 
-// What libzmq asks; NULL for what it does not say.
+// Holds what libzmq asks; NULL for what it does not say.
 struct request {
     char *version, *id, *domain, *address, *mechanism;
     zchunk_t *credentials; // of CURVE: the 32 bytes of the public key; NULL has none
@@ -13,7 +13,7 @@ struct request {
 enum status zap_open(struct zap *zap, void *context, struct net_directory directory,
                      struct guard *guard, struct fault *fault)
 {
-    zsys_handler_set(NULL); // signals are ours, whatever of czmq is called
+    zsys_handler_set(NULL); // signals stay ours
     void *socket = zmq_socket(context, ZMQ_REP);
     int linger_ms = 0;
     if (!socket || zmq_setsockopt(socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms) ||
@@ -41,7 +41,7 @@ void zap_add_door(struct zap *zap, const struct door *door, char domain[ZAP_DOMA
 }
 
 // czmq takes a socket of libzmq as well as one of its own. A request comes from libzmq alone, whole
-// or not at all; what is passed over is the routing id, which the peer chose.
+// or not at all; passed over is the routing id, which the peer chose.
 static bool read_request(void *socket, struct request *request)
 {
     *request = (struct request){0};
@@ -61,7 +61,7 @@ static void release_request(struct request *request)
 }
 
 // libzmq gives "localhost:UID:GID:PID" for ipc, from the peer's credentials. Root and our own
-// user are us; who else the permissions of the socket let through has the role of the group.
+// user are us; others that the permissions of the socket let through have the role of the group.
 static enum role role_of_user(const struct door *door, const char *address)
 {
     unsigned uid;

@@ -1,15 +1,16 @@
 // zap.h - decides who may connect (ZAP, ZeroMQ RFC 27).
 //
 // libzmq asks here, over inproc, at the end of every handshake. The domain of the
-// request says through which door (net/socket.h) the peer came. Who is let in gets a
+// request says through which door (net/socket.h) the peer came. A peer that is let in gets a
 // User-Id, which libzmq attaches to every message of the connection: for CURVE the
 // Z85 text of the key, which is looked up again then; otherwise the role, as in "@client".
 //
-// Requests and replies are czmq's: one of each a handshake, so what it allocates does not count.
-// zauth of czmq is no replacement: it knows keys and no doors, roles or nodes.
+// czmq reads the requests and writes the replies. It allocates some memory for each, which does not
+// count: there is one a handshake. Its own handler, zauth, is no replacement: it knows keys, but no
+// doors, roles or nodes, and looks at the directory of keys each time.
 //
-// A stranger is told 400, upon which libzmq gives the connection up for good. Who comes
-// while the door is shut is told 300 and tries again.
+// A stranger is told 400, upon which libzmq gives the connection up for good. A peer
+// that comes while the door is shut is told 300 and tries again.
 #pragma once
 
 #include "net/guard.h"
@@ -35,6 +36,6 @@ void zap_serve(struct zap *zap); // answers all that are waiting
 // One more door, there are at most DOORS_MAX: the ZAP domain of its listener.
 void zap_add_door(struct zap *zap, const struct door *door, char domain[ZAP_DOMAIN_SIZE]);
 
-// What the holder of a User-Id may do, as things are now: NONE if nothing (any more).
+// Finds the role of the holder of a User-Id, as things are now: NONE if it has none (any more).
 enum role zap_role(const struct zap *zap, const struct door *door, const char *user,
                    uint64_t *node);

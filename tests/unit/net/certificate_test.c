@@ -102,7 +102,7 @@ TEST(a_key_without_a_name_or_role_is_not_made)
 }
 
 // zcert says that all went well then.
-TEST(what_the_disk_did_not_take_is_not_there)
+TEST(a_file_that_the_disk_did_not_take_is_not_there)
 {
     struct key_file file = new_name(ROLE_CLIENT);
     struct fault fault = {0};
@@ -131,7 +131,7 @@ TEST(czmq_reads_it)
     zcert_destroy(&cert);
 }
 
-TEST(what_czmq_alone_has_made_is_read)
+TEST(a_certificate_that_czmq_alone_has_made_is_read)
 {
     struct key_file loaded;
     zcert_t *cert = zcert_new();
