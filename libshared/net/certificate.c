@@ -4,18 +4,18 @@
 
 #include <czmq.h>
 #include <dlfcn.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 
 #define LIBRARY "libczmq.so.4"
 
 // The functions of it that are needed.
 #define FUNCTIONS(ROW)                                                                             \
-    ROW(zsys_handler_set)                                                                          \
     ROW(zcert_new)                                                                                 \
     ROW(zcert_new_from)                                                                            \
     ROW(zcert_set_meta)                                                                            \
     ROW(zcert_save_public)                                                                         \
-    ROW(zcert_save_secret)
+    ROW(zcert_save_secret)                                                                         \
+    ROW(zcert_destroy)
 
 #define AS_MEMBER(name) __typeof__(name) *name;
 #define AS_TEXT(name)   #name,
@@ -31,63 +31,53 @@ union czmq {
     void *symbols[NAME_COUNT];
 };
 
-// ---- in the child ----------------------------------------------------------------------
-
-enum outcome { WRITTEN, NOT_WRITTEN, NO_LIBRARY };
-
-static bool load(union czmq *czmq)
+static enum status load(union czmq *czmq, const char *path, struct fault *fault)
 {
     void *library = dlopen(LIBRARY, RTLD_NOW);
     for (unsigned i = 0; i < NAME_COUNT; i++)
         if (!library || !(czmq->symbols[i] = dlsym(library, names[i])))
-            return false;
-    czmq->zsys_handler_set(NULL);
-    return true;
+            return fault_set(fault, STATUS_IO,
+                             "%s: cannot be made without " LIBRARY " (Debian: libczmq4)", path);
+    return STATUS_OK;
 }
 
-static enum outcome write_certificate(const struct key_file *file, bool secret, int fd)
+// Of a new pair; or of the public key of `file` alone.
+static zcert_t *certificate_of(const union czmq *czmq, const struct key_file *file, bool secret)
 {
-    union czmq czmq;
     uint8_t public_key[32], none[32] = {0};
-    if (!load(&czmq))
-        return NO_LIBRARY;
     zcert_t *cert = NULL;
     if (secret)
-        cert = czmq.zcert_new();
+        cert = czmq->zcert_new();
     else if (strlen(file->keys.public_key) == 40 &&
              zmq_z85_decode(public_key, file->keys.public_key))
-        cert = czmq.zcert_new_from(public_key, none);
+        cert = czmq->zcert_new_from(public_key, none);
     if (!cert)
-        return NOT_WRITTEN;
-    czmq.zcert_set_meta(cert, "name", "%s", file->name);
-    czmq.zcert_set_meta(cert, "role", "%s", role_text(file->role));
+        return NULL;
+    czmq->zcert_set_meta(cert, "name", "%s", file->name);
+    czmq->zcert_set_meta(cert, "role", "%s", role_text(file->role));
     if (file->node)
-        czmq.zcert_set_meta(cert, "node", "%016llx", (unsigned long long)file->node);
-    char path[32]; // the very file that we opened, whatever has its name
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int failed = secret ? czmq.zcert_save_secret(cert, path) : czmq.zcert_save_public(cert, path);
-    return failed ? NOT_WRITTEN : WRITTEN;
+        czmq->zcert_set_meta(cert, "node", "%016llx", (unsigned long long)file->node);
+    return cert;
 }
 
-// ---- in the parent ---------------------------------------------------------------------
-
-static enum status run_child(const char *path, const struct key_file *file, bool secret, int fd,
-                             struct fault *fault)
+static enum status write_certificate(const char *path, const struct key_file *file, bool secret,
+                                     int fd, struct fault *fault)
 {
-    pid_t child = fork();
-    if (child < 0)
-        return fault_set(fault, STATUS_IO, "%s: no process to make it: %s", path, strerror(errno));
-    if (!child)
-        _exit((int)write_certificate(file, secret, fd));
-    int state = 0;
-    while (waitpid(child, &state, 0) < 0 && errno == EINTR)
-        continue;
-    if (WIFEXITED(state) && WEXITSTATUS(state) == NO_LIBRARY)
-        return fault_set(fault, STATUS_IO,
-                         "%s: cannot be made without " LIBRARY " (Debian: libczmq4)", path);
-    if (!WIFEXITED(state) || WEXITSTATUS(state) != WRITTEN)
-        return fault_set(fault, STATUS_IO, "%s: czmq was unable to write it", path);
-    return STATUS_OK;
+    union czmq czmq;
+    enum status status = load(&czmq, path, fault);
+    if (status)
+        return status;
+    zcert_t *cert = certificate_of(&czmq, file, secret);
+    if (!cert)
+        return fault_set(fault, STATUS_INVALID, "%s: its public key is none", path);
+    char way[32]; // to the very file that we opened, whatever has its name
+    snprintf(way, sizeof way, "/proc/self/fd/%d", fd);
+    mode_t mask = umask(077); // which czmq changes, and does not always set back
+    int failed = secret ? czmq.zcert_save_secret(cert, way) : czmq.zcert_save_public(cert, way);
+    umask(mask);
+    czmq.zcert_destroy(&cert);
+    return failed ? fault_set(fault, STATUS_IO, "%s: czmq was unable to write it", path)
+                  : STATUS_OK;
 }
 
 static bool is_same(const struct key_file *file, const struct key_file *read, bool secret)
@@ -97,7 +87,7 @@ static bool is_same(const struct key_file *file, const struct key_file *read, bo
            (secret || !strcmp(file->keys.public_key, read->keys.public_key));
 }
 
-// Reads what the child has written, for the public key and to know that it is all there.
+// Reads what was written, for the public key and to know that it is all there.
 static enum status read_back(const struct secret_file *draft, const struct key_file *file,
                              bool secret, char public_key[41], struct fault *fault)
 {
@@ -133,7 +123,7 @@ static enum status draw_up(struct secret_file *draft, const char *path, bool sec
         status = secret_file_begin(draft, path, secret, fault);
     if (status)
         return status;
-    status = run_child(path, file, secret, draft->fd, fault);
+    status = write_certificate(path, file, secret, draft->fd, fault);
     if (!status)
         status = read_back(draft, file, secret, public_key, fault);
     if (status)

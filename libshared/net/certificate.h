@@ -1,7 +1,7 @@
 // certificate.h - makes key pairs and their files (net/key_file.h): certificates of czmq, by zcert.
 //
-// A child process does it, which loads czmq and ends. With it end the copies of a secret that czmq
-// does not wipe, and its change of the umask; and dkv starts without czmq (net/net.h).
+// Few verbs of dkv make keys, and czmq takes as long to load as all else of a start: so it is
+// loaded here, when it is needed (net/net.h).
 //
 // zcert neither quotes nor looks whether the disk took what it wrote. So we make the file that it
 // writes to (mode 0600 and new, os/secret_file.h), and read it back before it gets its name.
