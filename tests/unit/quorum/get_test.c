@@ -1,131 +1,312 @@
+// What is fed to a get, and what it does about it:
+//
+//     start [order=0,1,2]                   fetch 0         (the record)
+//     record OWNER                          head 1 2
+//     head OWNER                            compare
+//     compared [ahead 0 1] [behind 2]       answer STATUS
+//     failed OWNER                          repair 2
+//     hedge                                 end
+//     deadline
+//
+// `order` lists the owners from the nearest to the farthest.
 #include "quorum/get.h"
 
-#include "unit/unit.h"
+#include "unit/quorum/play.h"
 
-static const struct needs two = {.items = {{7, 2}}, .count = 1};
+static struct get get;
 
-static const uint8_t order[] = {1, 0, 2}; // owner 1 is the nearest
-
-static struct get asking(struct get_step *step)
+static struct get_step start(struct play *play)
 {
-    struct get get;
-    *step = get_start(&get, 3, &two, 7, order);
-    return get;
+    uint8_t n = play_number(play, "n=", 3);
+    struct needs r = play_needs(play, "r=", n);
+    target_set live = play_live(play, n);
+    const char *text = play_take(play, "order=");
+    uint8_t order[RING_OWNERS_MAX];
+    for (uint8_t i = 0; i < n; i++)
+        order[i] = text ? (uint8_t)(text[(size_t)2 * i] - '0') : i;
+    return get_start(&get, n, &r, live, order);
 }
 
-static void expect_answer(struct get_step step, enum status status)
+static struct get_comparison comparison(struct play *play)
 {
-    assert_true(step.answer && step.ended);
-    assert_int_equal(step.status, status);
+    struct get_comparison comparison = {0};
+    if (play_is(play, "ahead"))
+        comparison.ahead = play_owners(play);
+    if (play_is(play, "behind"))
+        comparison.behind = play_owners(play);
+    return comparison;
+}
+
+static void say(struct play *play, struct get_step step)
+{
+    play_say_set(play, "fetch", step.fetch);
+    play_say_set(play, "head", step.head);
+    if (step.compare)
+        play_say(play, "compare");
+    if (step.answer)
+        play_say_answer(play, step.status);
+    play_say_set(play, "repair", step.repair);
+    if (step.ended)
+        play_say(play, "end");
+}
+
+static void feed(struct play *play)
+{
+    if (play_is(play, "start"))
+        say(play, start(play));
+    else if (play_is(play, "record"))
+        say(play, get_on_reply(&get, play_owner(play), true));
+    else if (play_is(play, "head"))
+        say(play, get_on_reply(&get, play_owner(play), false));
+    else if (play_is(play, "compared"))
+        say(play, get_on_compared(&get, comparison(play)));
+    else if (play_is(play, "failed"))
+        say(play, get_on_failed(&get, play_owner(play)));
+    else if (play_is(play, "hedge"))
+        say(play, get_on_hedge(&get));
+    else if (play_is(play, "deadline"))
+        say(play, get_on_deadline(&get));
 }
 
 TEST(the_nearest_owner_gives_the_record_and_the_others_a_head)
 {
-    struct get_step step;
-    asking(&step);
-    assert_int_equal(step.fetch, 2);
-    assert_int_equal(step.head, 1);
+    play("start order=1,0,2 -> fetch 1 head 0");
+    play("start order=2,1,0 r=3 -> fetch 2 head 0 1");
 }
 
 TEST(owners_that_are_down_are_not_asked)
 {
-    struct get get;
-    struct get_step step = get_start(&get, 3, &two, 5, order);
-    assert_int_equal(step.fetch, 1);
-    assert_int_equal(step.head, 4);
+    play("start order=1,0,2 live=0,2 -> fetch 0 head 2");
 }
 
 TEST(fewer_than_r_live_owners_are_too_few)
 {
-    struct get get;
-    expect_answer(get_start(&get, 3, &two, 4, order), STATUS_UNAVAILABLE);
+    play("start live=2 -> answer unavailable end");
+    play("start r=1 live=2 -> fetch 2");
 }
 
 TEST(r_equal_replies_are_the_answer)
 {
-    struct get_step step;
-    struct get get = asking(&step);
-    assert_false(get_on_reply(&get, 0, false).compare);
-    assert_true(get_on_reply(&get, 1, true).compare);
-    expect_answer(get_on_compared(&get, (struct get_comparison){0}), STATUS_OK);
+    play("start order=1,0,2 -> fetch 1 head 0",
+         "head 0            ->",
+         "record 1          -> compare",
+         "compared          -> answer ok end");
+    play("start r=1         -> fetch 0",
+         "record 0          -> compare",
+         "compared          -> answer ok end");
+}
+
+TEST(r_of_each_datacenter_reply)
+{
+    play("start n=4 r=1of0,1+1of2,3 -> fetch 0 head 2",
+         "record 0                  ->",
+         "failed 2                  -> fetch 3", // the other one there
+         "record 3                  -> compare");
+    play("start n=4 r=1of0,1+1of2,3 -> fetch 0 head 2",
+         "failed 1, failed 3        ->",
+         "failed 2                  -> answer unavailable end");
+}
+
+TEST(owners_that_do_not_count_are_not_asked)
+{
+    play("start n=4 r=2of2,3 -> fetch 2 head 3");
+}
+
+TEST(while_a_shard_moves_r_of_the_old_and_of_the_new_owners_reply)
+{
+    play("start n=4 r=2of0,1,2+2of1,2,3 -> fetch 0 head 1 2",
+         "record 0, head 1              ->",
+         "head 2                        -> compare");
 }
 
 TEST(what_a_head_names_and_no_record_has_is_fetched)
 {
-    struct get_step step;
-    struct get get = asking(&step);
-    get_on_reply(&get, 1, true);
-    assert_true(get_on_reply(&get, 0, false).compare);
-    step = get_on_compared(&get, (struct get_comparison){.ahead = 1});
-    assert_int_equal(step.fetch, 1);
-    assert_false(step.answer);
-    assert_true(get_on_reply(&get, 0, true).compare);
+    play("start order=1,0,2 -> fetch 1 head 0",
+         "record 1          ->",
+         "head 0            -> compare",
+         "compared ahead 0  -> fetch 0",
+         "record 0          -> compare",
+         "compared          -> answer ok end");
+}
+
+TEST(it_is_compared_again_when_all_records_are_there_that_heads_named)
+{
+    play("start n=5 r=5                    -> fetch 0 head 1 2 3 4",
+         "record 0, head 1, head 2, head 3 ->",
+         "head 4                           -> compare",
+         "compared ahead 1 3               -> fetch 1 3",
+         "record 3                         ->",
+         "record 1                         -> compare",
+         "compared ahead 2                 -> fetch 2",
+         "record 2                         -> compare",
+         "compared                         -> answer ok end");
+}
+
+TEST(whoever_lacks_some_of_the_answer_is_repaired)
+{
+    play("start r=3                   -> fetch 0 head 1 2",
+         "record 0, head 1            ->",
+         "head 2                      -> compare",
+         "compared ahead 1 behind 0 2 -> fetch 1", // not yet
+         "record 1                    -> compare",
+         "compared behind 0 2         -> answer ok repair 0 2 end");
+    play("start                       -> fetch 0 head 1",
+         "record 0                    ->",
+         "head 1                      -> compare",
+         "compared behind 1 2         -> answer ok repair 1 end"); // 2 has not replied
 }
 
 TEST(a_failed_owner_is_replaced_by_the_next)
 {
-    struct get_step step;
-    struct get get = asking(&step);
-    assert_int_equal(get_on_failed(&get, 0).fetch, 4);
-    get_on_reply(&get, 2, true);
-    assert_true(get_on_reply(&get, 1, true).compare);
+    play("start order=1,0,2 -> fetch 1 head 0",
+         "failed 0          -> fetch 2",
+         "record 2          ->",
+         "record 1          -> compare");
+}
+
+TEST(an_owner_that_fails_without_being_asked_is_not_asked_later)
+{
+    play("start n=4 -> fetch 0 head 1",
+         "failed 2  ->",
+         "failed 1  -> fetch 3");
+}
+
+TEST(an_owner_that_fails_after_its_reply_has_replied)
+{
+    play("start    -> fetch 0 head 1",
+         "record 0 ->",
+         "failed 0 ->",
+         "head 1   -> compare");
 }
 
 TEST(an_owner_that_fails_while_its_record_is_fetched_counts_no_more)
 {
-    struct get_step step;
-    struct get get = asking(&step);
-    get_on_reply(&get, 1, true);
-    get_on_hedge(&get); // owner 2 is asked too
-    get_on_reply(&get, 0, false);
-    assert_int_equal(get_on_compared(&get, (struct get_comparison){.ahead = 1}).fetch, 1);
-    assert_false(get_on_failed(&get, 0).answer); // one reply is left
-    assert_true(get_on_reply(&get, 2, true).compare);
-    expect_answer(get_on_compared(&get, (struct get_comparison){0}), STATUS_OK);
+    play("start order=1,0,2 -> fetch 1 head 0",
+         "record 1          ->",
+         "hedge             -> fetch 2",
+         "head 0            -> compare",
+         "compared ahead 0  -> fetch 0",
+         "failed 0          ->", // one reply is left
+         "record 2          -> compare",
+         "compared          -> answer ok end");
+    play("start             -> fetch 0 head 1",
+         "record 0          ->",
+         "head 1            -> compare",
+         "compared ahead 1  -> fetch 1",
+         "failed 1          -> fetch 2",
+         "record 2          -> compare");
+    play("start live=0,1    -> fetch 0 head 1",
+         "record 0          ->",
+         "head 1            -> compare",
+         "compared ahead 1  -> fetch 1",
+         "failed 1          -> answer unavailable end");
 }
 
 TEST(too_many_failures_are_unavailable)
 {
-    struct get_step step;
-    struct get get = asking(&step);
-    get_on_failed(&get, 0);
-    expect_answer(get_on_failed(&get, 1), STATUS_UNAVAILABLE);
+    play("start order=1,0,2 -> fetch 1 head 0",
+         "failed 0          -> fetch 2",
+         "failed 1          -> answer unavailable end");
 }
 
 TEST(heads_alone_are_no_answer)
 {
-    struct get_step step;
-    struct get get = asking(&step);
-    get_on_reply(&get, 0, false);
-    get_on_failed(&get, 1); // the one asked for the record
-    struct get_step next = get_on_reply(&get, 2, false);
-    assert_false(next.answer);
-    assert_int_not_equal(next.fetch, 0);
+    play("start order=1,0,2 -> fetch 1 head 0",
+         "head 0            ->",
+         "failed 1          -> fetch 2", // it was asked for the record
+         "head 2            -> fetch 0",
+         "record 0          -> compare");
+}
+
+TEST(a_record_that_is_on_its_way_is_not_fetched_again)
+{
+    play("start n=4          -> fetch 0 head 1",
+         "head 1             ->",
+         "failed 0           -> fetch 2",
+         "head 2             -> fetch 1",
+         "hedge              -> fetch 3",
+         "record 3           -> compare",
+         "compared ahead 1 2 -> fetch 2",
+         "record 2           ->",
+         "record 1           -> compare");
+}
+
+TEST(an_owner_that_fails_is_not_replaced_if_a_hedge_has_asked_another)
+{
+    play("start    -> fetch 0 head 1",
+         "hedge    -> fetch 2",
+         "failed 0 ->", // 1 and 2 are R
+         "head 1   ->",
+         "record 2 -> compare");
 }
 
 TEST(a_reply_that_comes_twice_counts_once)
 {
-    struct get_step step;
-    struct get get = asking(&step);
-    assert_false(get_on_reply(&get, 1, true).compare);
-    assert_false(get_on_reply(&get, 1, true).compare);
+    play("start order=1,0,2 -> fetch 1 head 0",
+         "record 1          ->",
+         "record 1          ->");
+    play("start r=3         -> fetch 0 head 1 2",
+         "record 0          ->",
+         "head 1            ->",
+         "head 1            ->");
 }
 
 TEST(a_slow_read_asks_one_more_owner)
 {
-    struct get_step step;
-    struct get get = asking(&step);
-    get_on_reply(&get, 1, true);
-    assert_int_equal(get_on_hedge(&get).fetch, 4);
-    assert_true(get_on_reply(&get, 2, true).compare);
-    assert_int_equal(get_on_hedge(&get).fetch, 0); // nobody is left to ask
+    play("start order=1,0,2 -> fetch 1 head 0",
+         "record 1          ->",
+         "hedge             -> fetch 2",
+         "record 2          -> compare",
+         "hedge             ->"); // nobody is left to ask
+    play("start live=0,1    -> fetch 0 head 1",
+         "hedge             ->");
+}
+
+TEST(every_hedge_asks_another_owner)
+{
+    play("start n=4 -> fetch 0 head 1",
+         "hedge     -> fetch 2",
+         "hedge     -> fetch 3",
+         "hedge     ->");
+}
+
+TEST(nobody_else_is_asked_while_records_that_heads_named_are_fetched)
+{
+    play("start            -> fetch 0 head 1",
+         "record 0         ->",
+         "head 1           -> compare",
+         "compared ahead 1 -> fetch 1",
+         "hedge            ->");
+}
+
+TEST(a_reply_to_a_hedge_does_not_end_the_fetching)
+{
+    play("start n=4        -> fetch 0 head 1",
+         "record 0         ->",
+         "hedge            -> fetch 2",
+         "head 1           -> compare",
+         "compared ahead 1 -> fetch 1",
+         "record 2         ->",
+         "record 1         -> compare");
 }
 
 TEST(the_deadline_ends_it_once)
 {
-    struct get_step step;
-    struct get get = asking(&step);
-    expect_answer(get_on_deadline(&get), STATUS_TIMEOUT);
-    assert_false(get_on_deadline(&get).answer);
-    assert_false(get_on_reply(&get, 1, true).answer);
+    play("start order=1,0,2 -> fetch 1 head 0",
+         "deadline          -> answer timeout end",
+         "deadline          ->",
+         "record 1          ->");
+}
+
+TEST(what_comes_after_the_end_changes_nothing)
+{
+    play("start            -> fetch 0 head 1",
+         "record 0         ->",
+         "head 1           -> compare",
+         "compared         -> answer ok end",
+         "record 2         ->",
+         "compared ahead 1 ->",
+         "failed 0         ->",
+         "hedge            ->",
+         "deadline         ->");
 }
