@@ -89,14 +89,16 @@ struct get_step get_on_failed(struct get *get, uint8_t owner)
     }
     if (needs_met(&get->r, get->replied | get->asked))
         return check(get);
-    // One more owner, for the full record: whatever it has needs no second question.
+    // One more owner of each need that missed this one, for the full record: whatever it has needs
+    // no second question.
+    struct get_step step = {0};
     for (unsigned i = 0; i < get->n; i++) {
         if ((get->live & target_bit(i)) && needs_help_of(&get->r, get->replied | get->asked, i)) {
             get->asked |= target_bit(i);
-            return (struct get_step){.fetch = target_bit(i)};
+            step.fetch |= target_bit(i);
         }
     }
-    return answer(get, STATUS_UNAVAILABLE);
+    return needs_met(&get->r, get->replied | get->asked) ? step : answer(get, STATUS_UNAVAILABLE);
 }
 
 struct get_step get_on_hedge(struct get *get)

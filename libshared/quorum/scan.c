@@ -5,7 +5,8 @@ static struct scan_step answer(enum status status)
     return (struct scan_step){.answer = true, .status = status};
 }
 
-// As many more owners as are missing to R.
+// As many more owners as are missing to R. If none are, and all that were asked have replied, their
+// pages are enough.
 static struct scan_step ask(struct scan *scan)
 {
     if (needs_hopeless(&scan->r, scan->live | scan->replied))
@@ -18,6 +19,7 @@ static struct scan_step ask(struct scan *scan)
         step.ask |= target_bit(i);
         scan->asked |= target_bit(i);
     }
+    step.join = !scan->asked;
     return step;
 }
 

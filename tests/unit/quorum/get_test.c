@@ -209,6 +209,23 @@ TEST(too_many_failures_are_unavailable)
          "failed 1          -> answer unavailable end");
 }
 
+TEST(an_owner_that_counted_for_two_sets_is_replaced_in_both)
+{
+    play("start r=1of0,1+1of0,2           -> fetch 0",
+         "failed 0                        -> fetch 1 2",
+         "record 1                        ->",
+         "record 2                        -> compare");
+    play("start r=1of0,1+1of0,2 live=0,1  -> fetch 0",
+         "failed 0                        -> answer unavailable end"); // 1 would not be enough
+}
+
+TEST(an_owner_that_fails_is_not_replaced_if_the_others_are_enough)
+{
+    play("start n=4 r=2of0,1,2+2of1,2,3 order=1,0,2,3 -> fetch 1 head 0 2",
+         "failed 0, record 1                          ->",
+         "head 2                                      -> compare");
+}
+
 TEST(heads_alone_are_no_answer)
 {
     play("start order=1,0,2 -> fetch 1 head 0",

@@ -95,6 +95,24 @@ TEST(while_a_shard_moves_r_of_the_old_and_of_the_new_owners_are_asked)
          "replied 0                     -> join");
 }
 
+TEST(an_owner_that_counted_for_two_sets_is_replaced_in_both)
+{
+    play("start r=1of0,1+1of0,2 -> ask 0",
+         "failed 0              -> ask 1 2",
+         "replied 1             ->",
+         "replied 2             -> join");
+}
+
+TEST(the_pages_are_joined_when_an_owner_fails_and_the_others_are_enough)
+{
+    play("start n=4 r=2of0,1,2+2of1,2,3 -> ask 0 1 2",
+         "replied 1, replied 2          ->",
+         "failed 0                      -> join");
+    play("start n=4 r=2of0,1,2+2of1,2,3 -> ask 0 1 2",
+         "failed 0, replied 1           ->",
+         "replied 2                     -> join");
+}
+
 TEST(a_failed_owner_is_replaced_by_the_next)
 {
     play("start     -> ask 0 1",
