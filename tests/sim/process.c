@@ -88,9 +88,11 @@ static void read_inbox(struct process *process, struct moment now)
         else if (!letter->is_loss)
             brain->on_message(process->self, &letter->arrival, buf_bytes(&letter->bytes), now,
                               &process->outbox);
-        else if (brain->on_lost)
-            brain->on_lost(process->self, letter->arrival.link, now, &process->outbox);
         buf_release(&letter->bytes);
+    }
+    for (uint32_t i = 0; brain->on_lost && i < process->inbox_count; i++) {
+        if (process->inbox[i].is_loss)
+            brain->on_lost(process->self, process->inbox[i].arrival.link, now, &process->outbox);
     }
     process->inbox_count = 0;
 }
