@@ -268,7 +268,7 @@ int main(int argc, char **argv)
                                            .listener_count = 3,
                                            .listen_at_once = 1,
                                            .keys = shell.node.clients};
-    const struct daemon_brain brain = {
+    const struct brain brain = {
         .self = &shell,
         .on_message = on_message,
         .on_lost = on_lost,

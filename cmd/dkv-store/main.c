@@ -310,7 +310,7 @@ int main(int argc, char **argv)
                                            .listeners = listeners,
                                            .listener_count = 2,
                                            .keys = shell.node.clients};
-    const struct daemon_brain brain = {
+    const struct brain brain = {
         .self = &shell,
         .on_message = on_message,
         .on_unsent = on_unsent,

@@ -1,4 +1,4 @@
-// The turn, with a brain that answers every message and a client beside it.
+// The shell of a daemon, with a brain that answers every message and a client beside it.
 #include "unit/unit.h"
 
 #include "os/clock.h"
@@ -18,7 +18,7 @@ enum { TICK_MS = 5, PATIENCE_TICKS = 1000, JOB_TICKS = 40 };
 // A brain: each message is answered by PONG at once and by MERGED once the log is durable
 // up to it. A job makes the log durable up to what it was given.
 struct stage {
-    struct daemon_brain brain;
+    struct brain brain;
     struct net *net, *client;
     char directory[64], endpoint[128];
     unsigned sent, messages, ticks, reloads, losts, unsents, drain_asked, answers;
