@@ -19,14 +19,14 @@
 enum {
     TICK_MS = 100,
     TIMEOUT_MS = 5000,
-    // The greatest value or record of dkv.conf(5) and its envelope. What is beyond the limits
-    // of this node is refused with a reason, not with silence.
+    // The largest value or record of dkv.conf(5) and its envelope. One beyond the limits of this
+    // node is refused with a reason, not with silence.
     CLIENT_SIZE_MAX = 17 * 1024 * 1024,
     PEER_SIZE_MAX = 1024 * 1024, // pings, greetings and questions
 };
 
 struct shell {
-    struct router router;
+    struct router router; // first: its address, the brain's self, is that of the shell
     struct node node;
     struct seals seals;
     uint32_t saved_count; // of them, in keys/seals
@@ -34,23 +34,6 @@ struct shell {
     struct buf *ways;     // by number of a link: where it is connected to; empty = it is not
     uint32_t way_count;
 };
-
-static void on_message(void *self, const struct arrival *arrival, struct bytes message,
-                       struct moment now, struct outbox *outbox)
-{
-    router_on_message(&((struct shell *)self)->router, arrival, message, now, outbox);
-}
-
-static void on_lost(void *self, link_id link, struct moment now, struct outbox *outbox)
-{
-    router_on_lost(&((struct shell *)self)->router, link, now, outbox);
-}
-
-static void on_unsent(void *self, link_id link, struct bytes message, enum status why,
-                      struct moment now, struct outbox *outbox)
-{
-    router_on_unsent(&((struct shell *)self)->router, link, message, why, now, outbox);
-}
 
 static void report_peers(struct shell *shell, struct moment now)
 {
@@ -86,11 +69,6 @@ static void describe(void *self, struct buf *out)
 {
     const struct shell *shell = self;
     news_status(&shell->router.peers, out);
-}
-
-static unsigned tick_within_ms(void *self)
-{
-    return router_tick_within_ms(&((struct shell *)self)->router);
 }
 
 // Keys that other routers told are kept, so that their contexts are good when we start alone.
@@ -171,11 +149,6 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
     if (shell->seals.count != shell->saved_count)
         save_seals(shell);
     router_on_turn_end(&shell->router, now, outbox);
-}
-
-static bool is_ready(void *self, struct moment now)
-{
-    return router_is_ready(&((struct shell *)self)->router, now);
 }
 
 static uint32_t number_of(link_id link)
@@ -268,18 +241,11 @@ int main(int argc, char **argv)
                                            .listener_count = 3,
                                            .listen_at_once = 1,
                                            .keys = shell.node.clients};
-    const struct brain brain = {
-        .self = &shell,
-        .on_message = on_message,
-        .on_lost = on_lost,
-        .on_unsent = on_unsent,
-        .on_tick = on_tick,
-        .tick_within_ms = tick_within_ms,
-        .on_turn_end = on_turn_end,
-        .is_ready = is_ready,
-        .on_reload = on_reload,
-        .describe = describe,
-    };
+    struct brain brain = router_brain(&shell.router);
+    brain.on_tick = on_tick;
+    brain.on_turn_end = on_turn_end;
+    brain.on_reload = on_reload;
+    brain.describe = describe;
     notify_status("waiting to hear the other nodes");
     int status = daemon_run(&options, &brain, shell.node.net);
     if (status)

@@ -17,6 +17,7 @@
 #include "dkv-router/flights.h"
 #include "dkv-router/keyring.h"
 #include "dkv-router/peers.h"
+#include "turn/brain.h"
 #include "wire/meter.h"
 
 struct router_options {
@@ -93,3 +94,6 @@ void router_on_turn_end(const struct router *router, struct moment now, struct o
 bool router_is_ready(const struct router *router, struct moment now);
 // How long the next tick may wait: flights have hedges and deadlines, links only pings.
 unsigned router_tick_within_ms(const struct router *router);
+
+// All of that as one table, for a turn.
+struct brain router_brain(struct router *router);

@@ -20,35 +20,20 @@
 
 enum { TICK_MS = 200, REPORT_MS = 1000 };
 
-// A line of the log for what may happen many times a second: one a second.
+// A line of the log for events that may come many times a second: one a second.
 struct report {
     uint64_t count; // how many the log knows of
     uint64_t due_ms;
 };
 
-// The brain and what its shell needs beside it.
+// The brain, and beside it the things that its shell needs.
 struct shell {
-    struct store store;
+    struct store store; // first: its address, the brain's self, is that of the shell
     struct node node;
     char dir[NODE_PATH_SIZE]; // of the database
     struct report damage, forged;
     bool is_disk_full; // as the log knows it
 };
-
-static void on_message(void *self, const struct arrival *arrival, struct bytes message,
-                       struct moment now, struct outbox *outbox)
-{
-    store_on_message(&((struct shell *)self)->store, arrival, message, now, outbox);
-}
-
-static void on_unsent(void *self, link_id link, struct bytes message, enum status why,
-                      struct moment now, struct outbox *outbox)
-{
-    (void)why;
-    (void)now;
-    (void)outbox;
-    store_on_unsent(&((struct shell *)self)->store, link, message);
-}
 
 static bool report_is_due(struct report *report, uint64_t count, struct moment now)
 {
@@ -68,7 +53,7 @@ static void report_damage(struct shell *shell, struct moment now)
              (unsigned long long)counts->damaged_merges);
 }
 
-// Whoever sends such clocks has a key of a router, or a store was rolled back.
+// The sender of such clocks has a key of a router, or a store was rolled back.
 static void report_forged(struct shell *shell, struct moment now)
 {
     uint64_t forged = shell->store.counts.forged;
@@ -99,45 +84,12 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
     report_disk(shell);
 }
 
-static unsigned tick_within_ms(void *self)
-{
-    return store_tick_within_ms(&((struct shell *)self)->store, TICK_MS);
-}
-
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
     struct shell *shell = self;
     if (shell->store.snapshot != shell->node.ring)
         store_adopt(&shell->store, shell->node.ring);
     store_on_turn_end(&shell->store, now, outbox);
-}
-
-static void *next_job(void *self, unsigned worker)
-{
-    return store_next_job(&((struct shell *)self)->store, (enum lsm_worker)worker);
-}
-
-static void run_job(void *job)
-{
-    lsm_job_run(job);
-}
-
-static enum status on_job_done(void *self, unsigned worker, void *job, struct moment now,
-                               struct outbox *outbox, struct fault *fault)
-{
-    (void)worker, (void)now, (void)outbox;
-    return store_on_job_done(&((struct shell *)self)->store, job, fault);
-}
-
-static uint64_t durable(void *self)
-{
-    return store_durable(&((struct shell *)self)->store);
-}
-
-static bool is_drained(void *self)
-{
-    const struct store *store = &((struct shell *)self)->store;
-    return !store->parked.count && lsm_durable(store->lsm) >= lsm_written(store->lsm);
 }
 
 static void on_reload(void *self)
@@ -289,7 +241,7 @@ static int run_offline(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    static struct shell shell;   // what a worker may still use when main() returns
+    static struct shell shell;   // a worker may still use it when main() returns
     static struct posix_vfs vfs; // the same
     char local[NODE_PATH_SIZE], remote[NODE_PATH_SIZE];
     if (argc > 1 && is_offline(argv[1]))
@@ -310,23 +262,11 @@ int main(int argc, char **argv)
                                            .listeners = listeners,
                                            .listener_count = 2,
                                            .keys = shell.node.clients};
-    const struct brain brain = {
-        .self = &shell,
-        .on_message = on_message,
-        .on_unsent = on_unsent,
-        .on_tick = on_tick,
-        .tick_within_ms = tick_within_ms,
-        .on_turn_end = on_turn_end,
-        .worker_count = LSM_WORKER_COUNT,
-        .patient_worker_count = LSM_WORKER_COUNT - LSM_WORKER_MERGE,
-        .next_job = next_job,
-        .run_job = run_job,
-        .on_job_done = on_job_done,
-        .durable = durable,
-        .is_drained = is_drained,
-        .on_reload = on_reload,
-        .describe = describe,
-    };
+    struct brain brain = store_brain(&shell.store);
+    brain.on_tick = on_tick;
+    brain.on_turn_end = on_turn_end;
+    brain.on_reload = on_reload;
+    brain.describe = describe;
     int status = daemon_run(&options, &brain, shell.node.net);
     if (status)
         return status; // a worker may still be running: leave without releasing anything

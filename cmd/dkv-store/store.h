@@ -31,6 +31,7 @@
 #include "dkv-store/parked.h"
 #include "lsm/lsm.h"
 #include "ring/ring_snapshot.h"
+#include "turn/brain.h"
 #include "wire/meter.h"
 #include "wire/service.h"
 
@@ -132,6 +133,9 @@ unsigned store_tick_within_ms(const struct store *store, unsigned most_ms);
 // says why.
 struct lsm_job *store_next_job(struct store *store, enum lsm_worker worker);
 enum status store_on_job_done(struct store *store, struct lsm_job *job, struct fault *fault);
+
+// All of that as one table, for a turn.
+struct brain store_brain(struct store *store);
 
 // A read met damage, or a disk that fails: counts and keeps it.
 void store_note_damage(struct store *store, uint64_t *count, const struct fault *fault);

@@ -267,7 +267,7 @@ static void on_store_exit(void *self, const char *why)
     node_restart_after(node, world_between(world_of(node), 50 * WORLD_MS, WORLD_S));
 }
 
-static const struct process_brain store_brain = {
+static const struct process_brain store_process_brain = {
     .on_message = store_message,
     .on_tick = store_tick,
     .on_turn_end = store_turn_end,
@@ -336,7 +336,7 @@ static void router_turn_end(void *self, struct moment moment, struct outbox *out
     router_on_turn_end(&node->router, moment, outbox);
 }
 
-static const struct process_brain router_brain = {
+static const struct process_brain router_process_brain = {
     .on_message = router_message,
     .on_lost = router_lost,
     .on_unsent = router_unsent,
@@ -360,12 +360,12 @@ void node_init(struct node *node, const struct node_settings *settings, struct n
     memory_vfs_init(&node->disk);
     struct process *store = &node->store_process, *router = &node->router_process;
     *store = (struct process){.network = settings->network,
-                              .brain = &store_brain,
+                              .brain = &store_process_brain,
                               .self = node,
                               .port = index,
                               .tick_us = 100 * WORLD_MS};
     *router = (struct process){.network = settings->network,
-                               .brain = &router_brain,
+                               .brain = &router_process_brain,
                                .self = node,
                                .port = NETWORK_ROUTER + index,
                                .tick_us = 25 * WORLD_MS};

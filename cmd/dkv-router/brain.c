@@ -1,0 +1,53 @@
+// The router as a brain: nothing but names.
+#include "dkv-router/router.h"
+
+static void on_message(void *self, const struct arrival *arrival, struct bytes message,
+                       struct moment now, struct outbox *outbox)
+{
+    router_on_message(self, arrival, message, now, outbox);
+}
+
+static void on_lost(void *self, link_id link, struct moment now, struct outbox *outbox)
+{
+    router_on_lost(self, link, now, outbox);
+}
+
+static void on_unsent(void *self, link_id link, struct bytes message, enum status why,
+                      struct moment now, struct outbox *outbox)
+{
+    router_on_unsent(self, link, message, why, now, outbox);
+}
+
+static void on_tick(void *self, struct moment now, struct outbox *outbox)
+{
+    router_on_tick(self, now, outbox);
+}
+
+static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
+{
+    router_on_turn_end(self, now, outbox);
+}
+
+static unsigned tick_within_ms(void *self)
+{
+    return router_tick_within_ms(self);
+}
+
+static bool is_ready(void *self, struct moment now)
+{
+    return router_is_ready(self, now);
+}
+
+struct brain router_brain(struct router *router)
+{
+    return (struct brain){
+        .self = router,
+        .on_message = on_message,
+        .on_lost = on_lost,
+        .on_unsent = on_unsent,
+        .on_tick = on_tick,
+        .on_turn_end = on_turn_end,
+        .tick_within_ms = tick_within_ms,
+        .is_ready = is_ready,
+    };
+}
