@@ -15,8 +15,9 @@
 // Natural batching: no timer and no delay to tune. Under light load a turn is one operation;
 // under heavy load the next turn grows while the last fsync runs.
 //
-// Pure: the shell, a thin program around the brain, brings the world: proc/daemon.h with sockets,
-// clocks and threads.
+// Pure: the shell, a thin program around the brain, brings the world. There are two, and both run
+// this turn: the daemon (proc/daemon.h) on sockets, clocks and threads, and the simulator's process
+// (tests/sim/process.h).
 #pragma once
 
 #include "turn/brain.h"

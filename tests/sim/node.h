@@ -1,8 +1,8 @@
 // node.h - one simulated machine: a disk, a clock, a store and a router.
 //
-// The brains are the real ones. What they are told and what they say is watched here: every
-// dot that a store gives goes into the history, and a router that answers OK is asked where
-// the copies are.
+// The brains are the real ones. Each process runs the table of functions that its brain exports,
+// with a few of them replaced, to watch the messages that come and go: every dot that a store
+// gives goes into the history, and a router that answers OK is asked where the copies are.
 #pragma once
 
 #include "disk/memory_vfs.h"
@@ -68,23 +68,28 @@ void node_release(struct node *node);
 void node_start_store(struct node *node);
 void node_start_router(struct node *node);
 
-// The process is gone. A power loss takes both processes and what the disk had not synced.
+// The process is gone. A power loss takes both processes and all that the disk had not synced.
 void node_kill_store(struct node *node);
 void node_kill_router(struct node *node);
 void node_lose_power(struct node *node, enum memory_vfs_policy policy);
-void node_restart_after(struct node *node, uint64_t delay_us); // what is down then
+void node_restart_after(struct node *node, uint64_t delay_us); // the processes that are down then
 
 struct moment node_now(const struct node *node); // by its clocks
 
-// What the store holds of this key of a keyspace; the record borrows from `bytes`. False if a
-// disk that is damaged does not say. The store does not know that somebody looked.
+static inline struct world *node_world(const struct node *node)
+{
+    return node->settings->world;
+}
+
+// Reads the record that the store holds of this key of a keyspace; it borrows from `bytes`. False
+// if a disk that is damaged does not say. The store does not know that somebody looked.
 bool node_read(struct node *node, uint32_t keyspace, struct bytes name, struct record *record,
                struct buf *bytes);
-// What the store holds of a key now, whether or not it is durable. The record borrows from
-// `bytes`. False if the store is down, or damage does not let it say.
+// The same for a key of the history, whether or not it is durable. False, too, if the store is
+// down.
 bool node_peek(struct node *node, uint32_t key, struct record *record, struct buf *bytes);
 
-// What a power loss would leave of a key now. False if damage does not let it say.
+// Reads the record that a power loss would leave of a key now. False if damage hides it.
 bool node_peek_durable(struct node *node, uint32_t key, struct record *record, struct buf *bytes);
 
 // The store agrees with itself: checksums, hash tree roots, entry counts.

@@ -4,16 +4,11 @@
 
 enum { FILES_MAX = 128 };
 
-static struct world *world_of(const struct node *node)
-{
-    return node->settings->world;
-}
-
 void node_wipe(struct node *node)
 {
     struct memory_vfs *disk = &node->disk;
-    world_note(world_of(node), "n%u: its disk is empty", node->index);
-    world_sometimes(world_of(node), SOMETIMES_WIPED, true);
+    world_note(node_world(node), "n%u: its disk is empty", node->index);
+    world_sometimes(node_world(node), SOMETIMES_WIPED, true);
     node_kill_store(node);
     memory_vfs_release(disk);
     memory_vfs_init(disk);
@@ -35,7 +30,7 @@ static void note_file(void *context, const char *name)
 
 void node_damage(struct node *node)
 {
-    struct world *world = world_of(node);
+    struct world *world = node_world(node);
     struct memory_vfs *disk = &node->disk;
     struct memory_vfs_plan plan = disk->plan;
     struct files files = {.count = 0};
@@ -61,15 +56,15 @@ void node_save(struct node *node)
     if (node->saved_us)
         memory_vfs_release(&node->saved);
     memory_vfs_clone(&node->saved, &node->disk);
-    node->saved_us = world_of(node)->now_us;
+    node->saved_us = node_world(node)->now_us;
     node->is_saved_damaged = node->is_damaged;
 }
 
 void node_set_back(struct node *node)
 {
-    world_note(world_of(node), "n%u: its disk is as it was at %.3f ms", node->index,
+    world_note(node_world(node), "n%u: its disk is as it was at %.3f ms", node->index,
                (double)node->saved_us / WORLD_MS);
-    world_sometimes(world_of(node), SOMETIMES_SET_BACK, true);
+    world_sometimes(node_world(node), SOMETIMES_SET_BACK, true);
     node_kill_store(node);
     memory_vfs_release(&node->disk);
     memory_vfs_clone(&node->disk, &node->saved);

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static void turn(void *self, struct event *event);
+static void take_turn(void *self, struct event *event);
 
 static void wake(struct process *process)
 {
@@ -12,30 +12,31 @@ static void wake(struct process *process)
         return;
     process->is_turn_planned = true;
     uint64_t delay_us = 5 + world_below(process->network->world, 200);
-    world_plan(process->network->world, delay_us, turn, process, process->life, 0);
+    world_plan(process->network->world, delay_us, take_turn, process, process->life, 0);
 }
 
-static void add_letter(struct process *process, const struct letter *letter)
+static void deliver(void *self, const struct arrival *arrival, struct buf *bytes)
 {
+    struct process *process = self;
     if (process->inbox_count == process->inbox_capacity) {
         process->inbox_capacity = process->inbox_capacity ? 2 * process->inbox_capacity : 16;
         process->inbox = xrealloc(process->inbox, process->inbox_capacity * sizeof *process->inbox);
     }
-    process->inbox[process->inbox_count++] = *letter;
-    wake(process);
-}
-
-static void receive(void *self, const struct arrival *arrival, struct buf *bytes)
-{
-    struct letter letter = {.arrival = *arrival, .bytes = *bytes};
+    process->inbox[process->inbox_count++] = (struct letter){*arrival, *bytes};
     *bytes = (struct buf){0};
-    add_letter(self, &letter);
+    wake(process);
 }
 
 void process_lose_link(struct process *process, link_id link)
 {
-    if (process->up)
-        add_letter(process, &(struct letter){.arrival.link = link, .is_loss = true});
+    if (!process->up)
+        return;
+    if (process->lost_count == process->lost_capacity) {
+        process->lost_capacity = process->lost_capacity ? 2 * process->lost_capacity : 4;
+        process->lost = xrealloc(process->lost, process->lost_capacity * sizeof *process->lost);
+    }
+    process->lost[process->lost_count++] = link;
+    wake(process);
 }
 
 // Puts an event off while the process stands still, a tick at a time: the end of the pause may be
@@ -56,46 +57,12 @@ static void tick(void *self, struct event *event)
     struct process *process = self;
     if (event->a != process->life || !process->up || is_paused(process, event))
         return;
-    process->is_tick_due = true;
+    turn_tick_next(&process->turn);
     wake(process);
     world_plan(process->network->world, process->tick_us, tick, process, process->life, 0);
 }
 
-// ---- the parts of a turn -------------------------------------------------------------
-
-static enum status take_jobs(struct process *process, struct fault *fault)
-{
-    enum status status = STATUS_OK;
-    for (unsigned i = 0; !status && i < process->brain->worker_count; i++) {
-        if (!process->jobs_ended[i])
-            continue;
-        void *job = process->jobs[i];
-        process->jobs[i] = NULL;
-        process->jobs_run[i] = process->jobs_ended[i] = false;
-        status = process->brain->on_job_done(process->self, i, job, fault);
-    }
-    return status;
-}
-
-static void read_inbox(struct process *process, struct moment now)
-{
-    const struct process_brain *brain = process->brain;
-    for (uint32_t i = 0; i < process->inbox_count; i++) {
-        struct letter *letter = &process->inbox[i];
-        if (letter->why)
-            brain->on_unsent(process->self, letter->arrival.link, buf_bytes(&letter->bytes),
-                             letter->why, now, &process->outbox);
-        else if (!letter->is_loss)
-            brain->on_message(process->self, &letter->arrival, buf_bytes(&letter->bytes), now,
-                              &process->outbox);
-        buf_release(&letter->bytes);
-    }
-    for (uint32_t i = 0; brain->on_lost && i < process->inbox_count; i++) {
-        if (process->inbox[i].is_loss)
-            brain->on_lost(process->self, process->inbox[i].arrival.link, now, &process->outbox);
-    }
-    process->inbox_count = 0;
-}
+// ---- jobs ----------------------------------------------------------------------------
 
 static void end_job(void *self, struct event *event)
 {
@@ -111,95 +78,92 @@ static void run_job(void *self, struct event *event)
     struct process *process = self;
     if (event->a != process->life || !process->up || is_paused(process, event))
         return;
-    process->brain->run_job(process->jobs[event->b]);
+    process->brain.run_job(process->jobs[event->b]);
     process->jobs_run[event->b] = true;
     uint64_t delay_us = 10 + world_below(process->network->world, 500);
     world_plan(process->network->world, delay_us, end_job, process, process->life, event->b);
 }
 
-static void submit(struct process *process)
+// ---- the world that a turn sees ------------------------------------------------------
+
+static struct moment now(void *self)
 {
-    const struct process_brain *brain = process->brain;
-    for (unsigned i = 0; i < brain->worker_count; i++) {
-        if (process->jobs[i] || !(process->jobs[i] = brain->next_job(process->self, i)))
-            continue;
-        world_plan(process->network->world, brain->job_us(process->self, i), run_job, process,
-                   process->life, i);
-    }
+    const struct process *process = self;
+    return process->host.now(process->host.self);
 }
 
-static void hold(struct process *process, struct outbox_message *message)
+static bool receive(void *self, struct incoming *incoming)
 {
-    if (process->held_count == process->held_capacity) {
-        process->held_capacity = process->held_capacity ? 2 * process->held_capacity : 16;
-        process->held = xrealloc(process->held, process->held_capacity * sizeof *process->held);
+    struct process *process = self;
+    if (process->inbox_read)
+        buf_release(&process->inbox[process->inbox_read - 1].bytes);
+    if (process->inbox_read == process->inbox_count) {
+        process->inbox_read = process->inbox_count = 0;
+        return false;
     }
-    process->held[process->held_count++] =
-        (struct parcel){message->link, message->gate, message->bytes};
-    message->bytes = (struct buf){0};
+    const struct letter *letter = &process->inbox[process->inbox_read++];
+    *incoming = (struct incoming){.arrival = letter->arrival, .bytes = buf_bytes(&letter->bytes)};
+    return true;
 }
 
-// Takes the bytes. What cannot be sent comes back in the next turn.
-static void send(struct process *process, link_id link, struct buf *bytes)
+static bool next_lost(void *self, link_id *link)
 {
+    struct process *process = self;
+    if (!process->lost_count)
+        return false;
+    *link = process->lost[0];
+    process->lost_count--;
+    memmove(process->lost, process->lost + 1, process->lost_count * sizeof *process->lost);
+    return true;
+}
+
+static void submit(void *self, unsigned worker, void *job)
+{
+    struct process *process = self;
+    uint64_t job_us = process->host.job_us(process->host.self, worker);
+    process->jobs[worker] = job;
+    world_plan(process->network->world, job_us, run_job, process, process->life, worker);
+}
+
+static void *take_job(void *self, unsigned worker)
+{
+    struct process *process = self;
+    if (!process->jobs_ended[worker])
+        return NULL;
+    void *job = process->jobs[worker];
+    process->jobs[worker] = NULL;
+    process->jobs_run[worker] = process->jobs_ended[worker] = false;
+    return job;
+}
+
+static enum status send(void *self, link_id link, struct buf *bytes)
+{
+    struct process *process = self;
     struct world *world = process->network->world;
-    bool is_unsent =
-        process->brain->on_unsent && world_chance(world, process->network->faults.unsent);
-    if (!is_unsent) {
+    bool is_router = process->port >= NETWORK_ROUTER;
+    if (!is_router || !world_chance(world, process->network->faults.unsent)) {
         network_send_take(process->network, process->port, link, bytes);
-        return;
+        return STATUS_OK;
     }
-    struct letter letter = {.arrival.link = link,
-                            .why = world_chance(world, 500) ? STATUS_BUSY : STATUS_UNREACHABLE,
-                            .bytes = *bytes};
-    *bytes = (struct buf){0};
+    enum status why = world_chance(world, 500) ? STATUS_BUSY : STATUS_UNREACHABLE;
     world_sometimes(world, SOMETIMES_UNSENT, true);
-    add_letter(process, &letter);
+    wake(process); // there is something to tell
+    return why;
 }
 
-static void send_all(struct process *process)
-{
-    const struct process_brain *brain = process->brain;
-    struct outbox *outbox = &process->outbox;
-    uint64_t durable = brain->durable ? brain->durable(process->self) : UINT64_MAX;
-    uint32_t sent = 0;
-    for (; sent < process->held_count && process->held[sent].gate <= durable; sent++)
-        send(process, process->held[sent].link, &process->held[sent].bytes);
-    if (sent) {
-        process->held_count -= sent;
-        memmove(process->held, process->held + sent, process->held_count * sizeof *process->held);
-    }
-    outbox_finish(outbox);
-    for (uint32_t i = 0; i < outbox->count; i++) {
-        struct outbox_message *message = &outbox->messages[i];
-        if (message->gate > durable)
-            hold(process, message);
-        else
-            send(process, message->link, &message->bytes);
-    }
-    outbox_clear(outbox);
-}
-
-static void turn(void *self, struct event *event)
+static void take_turn(void *self, struct event *event)
 {
     struct process *process = self;
     struct fault fault = {0};
     if (event->a != process->life || !process->up || is_paused(process, event))
         return;
     process->is_turn_planned = false;
-    struct moment now = process->brain->now(process->self);
-    if (take_jobs(process, &fault)) {
-        process->brain->on_exit(process->self, fault.text);
+    if (turn_run(&process->turn, &fault)) {
+        process->host.on_exit(process->host.self, fault.text);
         return;
     }
-    read_inbox(process, now);
-    if (process->is_tick_due) {
-        process->is_tick_due = false;
-        process->brain->on_tick(process->self, now, &process->outbox);
-    }
-    process->brain->on_turn_end(process->self, now, &process->outbox);
-    submit(process);
-    send_all(process);
+    if (process->inbox_read < process->inbox_count)
+        wake(process); // more than a turn takes
 }
 
 // ---- life ----------------------------------------------------------------------------
@@ -207,13 +171,23 @@ static void turn(void *self, struct event *event)
 void process_start(struct process *process)
 {
     struct port *port = &process->network->ports[process->port];
-    port->receive = receive;
+    struct brain brain = process->brain;
+    const struct turn_shell shell = {.self = process,
+                                     .now = now,
+                                     .receive = receive,
+                                     .next_lost = next_lost,
+                                     .submit = submit,
+                                     .take_job = take_job,
+                                     .send = send};
+    brain.tick_within_ms = NULL;
+    turn_init(&process->turn, &brain, &shell, 0);
+    port->receive = deliver;
     port->self = process;
     network_start(process->network, process->port);
     process->up = true;
     process->life = port->life;
     process->paused_until_us = 0;
-    process->is_turn_planned = process->is_tick_due = false;
+    process->is_turn_planned = false;
     world_plan(process->network->world, world_below(process->network->world, process->tick_us),
                tick, process, process->life, 0);
 }
@@ -222,18 +196,16 @@ static void clear(struct process *process)
 {
     for (uint32_t i = 0; i < process->inbox_count; i++)
         buf_release(&process->inbox[i].bytes);
-    for (uint32_t i = 0; i < process->held_count; i++)
-        buf_release(&process->held[i].bytes);
-    process->inbox_count = process->held_count = 0;
-    outbox_clear(&process->outbox);
+    process->inbox_read = process->inbox_count = process->lost_count = 0;
+    turn_release(&process->turn);
 }
 
-void process_end(struct process *process, void *unfinished[PROCESS_WORKERS_MAX])
+void process_end(struct process *process, void *unfinished[BRAIN_WORKERS_MAX])
 {
     network_stop(process->network, process->port);
     process->up = false;
     clear(process);
-    for (unsigned i = 0; i < PROCESS_WORKERS_MAX; i++) {
+    for (unsigned i = 0; i < BRAIN_WORKERS_MAX; i++) {
         if (unfinished)
             unfinished[i] = process->jobs_run[i] ? NULL : process->jobs[i];
         process->jobs[i] = NULL;
@@ -245,15 +217,24 @@ void process_release(struct process *process)
 {
     clear(process);
     free(process->inbox);
-    free(process->held);
-    outbox_release(&process->outbox);
+    free(process->lost);
     process->inbox = NULL;
-    process->held = NULL;
-    process->inbox_capacity = process->held_capacity = 0;
+    process->lost = NULL;
+    process->inbox_capacity = process->lost_capacity = 0;
 }
 
 void process_pause(struct process *process, uint64_t duration_us)
 {
     if (process->up)
         process->paused_until_us = process->network->world->now_us + duration_us;
+}
+
+bool process_is_idle(const struct process *process)
+{
+    for (unsigned i = 0; i < BRAIN_WORKERS_MAX; i++) {
+        if (process->jobs[i])
+            return false;
+    }
+    return process->inbox_read == process->inbox_count && !process->lost_count &&
+           !queue_first(&process->turn.unsent);
 }

@@ -1,73 +1,55 @@
-// process.h - the shell around a brain: proc/daemon.h without the world.
+// process.h - the shell around a brain in the simulator: proc/daemon.h without the world.
 //
-// A turn takes finished jobs, receives everything that arrived, ticks if it is time, hands
-// out jobs and sends what was said; messages with a gate are held until the log is durable
-// up to it. Jobs run on a worker that takes its time. A process may stand still (SIGSTOP)
-// or end at any moment.
+// It runs the turns of the daemon (turn/turn.h), a moment after something arrived or became due.
+// Jobs run on a worker that takes its time. A message of a router may fail to leave. A process
+// may stand still (SIGSTOP) or end at any moment.
 #pragma once
 
 #include "sim/network.h"
+#include "turn/turn.h"
 
-enum { PROCESS_WORKERS_MAX = 4 };
-
-struct process_brain { // as struct daemon_brain
-    void (*on_message)(void *self, const struct arrival *arrival, struct bytes message,
-                       struct moment now, struct outbox *outbox);
-    void (*on_lost)(void *self, link_id link, struct moment now, struct outbox *outbox); // or NULL
-    void (*on_unsent)(void *self, link_id link, struct bytes message, enum status why,
-                      struct moment now, struct outbox *outbox); // or NULL
-    void (*on_tick)(void *self, struct moment now, struct outbox *outbox);
-    void (*on_turn_end)(void *self, struct moment now, struct outbox *outbox);
-    unsigned worker_count;
-    void *(*next_job)(void *self, unsigned worker);
-    void (*run_job)(void *job);
-    enum status (*on_job_done)(void *self, unsigned worker, void *job, struct fault *fault);
-    uint64_t (*durable)(void *self);
-    uint64_t (*job_us)(void *self, unsigned worker); // how long a job takes
+// The machine that it runs on.
+struct process_host {
+    void *self;
     struct moment (*now)(void *self);
-    void (*on_exit)(void *self, const char *why); // it ends because a job failed
+    uint64_t (*job_us)(void *self, unsigned worker); // how long a job takes
+    void (*on_exit)(void *self, const char *why);    // it ends because a job failed
 };
 
 struct letter {
     struct arrival arrival;
-    bool is_loss;    // of the link
-    enum status why; // our own, which could not be sent
-    struct buf bytes;
-};
-
-struct parcel {
-    link_id link;
-    uint64_t gate;
     struct buf bytes;
 };
 
 struct process {
     struct network *network;
-    const struct process_brain *brain;
-    void *self;
+    struct process_host host;
+    struct brain brain; // its tick_within_ms is not asked
     uint32_t port;
     uint64_t tick_us;
     bool up;
     uint32_t life;
     uint64_t paused_until_us;
     bool is_turn_planned;
-    bool is_tick_due;
-    void *jobs[PROCESS_WORKERS_MAX];
-    bool jobs_run[PROCESS_WORKERS_MAX], jobs_ended[PROCESS_WORKERS_MAX];
-    struct letter *inbox;
-    uint32_t inbox_count, inbox_capacity;
-    struct parcel *held;
-    uint32_t held_count, held_capacity;
-    struct outbox outbox;
+    struct turn turn;
+    void *jobs[BRAIN_WORKERS_MAX];
+    bool jobs_run[BRAIN_WORKERS_MAX], jobs_ended[BRAIN_WORKERS_MAX];
+    struct letter *inbox; // inbox[inbox_read .. inbox_count) are unread
+    uint32_t inbox_read, inbox_count, inbox_capacity;
+    link_id *lost; // links
+    uint32_t lost_count, lost_capacity;
 };
 
-// The caller set network, brain, self, port, tick_us.
+// The caller set network, host, brain, port, tick_us.
 void process_start(struct process *process);
 
 // It is gone from one moment to the next, with everything that it had not sent. A job that
 // a worker was at is in `unfinished` (NULL: none), for the caller to run a part of.
-void process_end(struct process *process, void *unfinished[PROCESS_WORKERS_MAX]);
+void process_end(struct process *process, void *unfinished[BRAIN_WORKERS_MAX]);
 
 void process_release(struct process *process);
 void process_pause(struct process *process, uint64_t duration_us);
 void process_lose_link(struct process *process, link_id link); // the shell noticed
+
+// Nothing is unread, to be told or with a worker.
+bool process_is_idle(const struct process *process);

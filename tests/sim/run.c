@@ -36,12 +36,9 @@ bool stage_is_link_up(const struct stage *run, uint32_t router, uint32_t store)
 
 static bool is_node_idle(const struct node *node)
 {
-    return node->store_process.up && node->router_process.up && !node->store_process.inbox_count &&
-           !node->router_process.inbox_count && !node->router.flights.count &&
-           !node->store_process.jobs[LSM_WORKER_LOG] &&
-           !node->store_process.jobs[LSM_WORKER_BACKGROUND] && !node->store.parked.count &&
-           !node->store_process.jobs[LSM_WORKER_READ] &&
-           !node->store_process.jobs[LSM_WORKER_MERGE];
+    return node->store_process.up && process_is_idle(&node->store_process) &&
+           node->router_process.up && process_is_idle(&node->router_process) &&
+           !node->router.flights.count && !node->store.parked.count;
 }
 
 // Every router sees every store, and nothing from the time of the faults is still under way:
