@@ -25,7 +25,7 @@ static struct moment time_of(const struct turn *turn)
     return turn->shell.now(turn->shell.self);
 }
 
-// ---- what goes in --------------------------------------------------------------------
+// ---- in ------------------------------------------------------------------------------
 
 static enum status take_jobs(struct turn *turn, struct moment now, struct fault *fault)
 {
@@ -103,7 +103,7 @@ static enum status think(struct turn *turn, struct fault *fault)
     return STATUS_OK;
 }
 
-// ---- what comes out ------------------------------------------------------------------
+// ---- out -----------------------------------------------------------------------------
 
 static void reset_links(struct turn *turn)
 {

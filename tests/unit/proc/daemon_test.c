@@ -16,13 +16,13 @@
 enum { TICK_MS = 5, PATIENCE_TICKS = 1000, JOB_TICKS = 40 };
 
 // A brain: each message is answered by PONG at once and by MERGED once the log is durable
-// up to it. A job makes the log durable up to what it was given.
+// up to it. A job makes the log durable up to the end that it was given.
 struct stage {
     struct brain brain;
     struct net *net, *client;
     char directory[64], endpoint[128];
     unsigned sent, messages, ticks, reloads, losts, unsents, drain_asked, answers;
-    uint8_t order[8]; // types of what the client got
+    uint8_t order[8]; // types of the answers that the client got
     uint64_t log_end, durable;
     uint64_t job; // gate that is being made durable, 0 = none
     enum status job_status;
@@ -178,7 +178,7 @@ static void close_stage(struct stage *stage)
     assert_int_equal(rmdir(stage->directory), 0);
 }
 
-// Sends the first `count` pings as soon as it can: who is connected depends on the daemon.
+// Sends the first `count` pings as soon as it can: the daemon decides when it is connected.
 static void send_pings(struct stage *stage, unsigned count)
 {
     uint8_t message[MESSAGE_HEADER_SIZE];
@@ -274,11 +274,11 @@ TEST(a_stopping_daemon_drains_and_reads_no_more_requests)
     assert_int_equal(stage.sent, 2);
     assert_int_equal(stage.messages, 1);
     assert_int_equal(stage.drain_asked, 11);
-    assert_int_equal(stage.durable, stage.log_end); // what was held back has left
+    assert_int_equal(stage.durable, stage.log_end); // all that was held has left
     close_stage(&stage);
 }
 
-TEST(who_cannot_listen_yet_ends_with_1_and_who_never_will_with_2)
+TEST(an_address_that_may_come_ends_with_1_and_one_that_never_will_with_2)
 {
     struct stage stage;
     open_stage(&stage, say_to_nobody);

@@ -375,7 +375,7 @@ TEST(many_held_messages_keep_their_order)
 {
     struct stage stage;
     open_stage(&stage);
-    for (uint64_t i = 1; i <= 300; i++) {
+    for (uint64_t i = 1; i <= 1000; i++) {
         SAY(&stage, i);
         if (i > 100)
             stage.durable = i - 100;
