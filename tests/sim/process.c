@@ -162,8 +162,10 @@ static void take_turn(void *self, struct event *event)
         process->host.on_exit(process->host.self, fault.text);
         return;
     }
-    if (process->inbox_read < process->inbox_count)
-        wake(process); // more than a turn takes
+    bool is_capped = process->inbox_read < process->inbox_count;
+    world_sometimes(process->network->world, SOMETIMES_CAPPED, is_capped);
+    if (is_capped)
+        wake(process);
 }
 
 // ---- life ----------------------------------------------------------------------------

@@ -37,6 +37,7 @@
     POINT(DAMAGE_CLOSED, "a store did not open for damage, and its disk was wiped")                \
     POINT(DISAGREE, "routers disagreed for long about who is there")                               \
     POINT(UNSENT, "a router could not send")                                                       \
+    POINT(CAPPED, "more messages had arrived than a turn takes")                                   \
     POINT(TORN_JOB, "power went in the middle of a job")                                           \
     POINT(SYNC_FAILED, "a sync failed and the store died")                                         \
     POINT(DISK_FULL, "a store refused a write for lack of space")                                  \
