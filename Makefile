@@ -67,7 +67,7 @@ $(BUILD)/libbrain.a: $(call object,$(BRAIN))
 	@rm -f $@ && $(AR) rcs $@ $^
 
 # The part of the program dkv that can be tested without a cluster.
-DKV_PARTS = arguments client_conf command file format histogram journal jsonl options report window
+DKV_PARTS = arguments client_conf command format histogram journal jsonl options report window
 $(BUILD)/libdkv.a: $(call object,$(DKV_PARTS:%=cmd/dkv/%.c))
 	@mkdir -p $(@D)
 	@rm -f $@ && $(AR) rcs $@ $^
@@ -125,7 +125,7 @@ mutants: programs
 # A node under load, killed, and without power: tests/torture/torture.
 TORTURE = $(call program,$(addprefix tests/torture/,load.c check.c shutdown.c))
 TORTURE_PARTS = tests/torture/ledger.c tests/torture/value.c \
-	$(addprefix cmd/dkv/,client.c file.c routers.c)
+	$(addprefix cmd/dkv/,client.c routers.c)
 $(TORTURE): %: %.o $(call object,$(TORTURE_PARTS)) $(WORLD_LIBS) $(PURE_LIBS)
 	$(LINK) $^ $(PURE_LINK) $(WORLD_LINK)
 

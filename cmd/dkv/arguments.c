@@ -2,8 +2,8 @@
 
 #include "base/text.h"
 #include "causal/token.h"
-#include "dkv/file.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "ring/ring.h"
 
 #include <errno.h>

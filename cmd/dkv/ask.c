@@ -2,8 +2,8 @@
 
 #include "dkv/arguments.h"
 #include "dkv/client.h"
-#include "dkv/file.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "ring/ring_text.h"
 
 struct question {

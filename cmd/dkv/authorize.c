@@ -1,9 +1,9 @@
 // dkv authorize: whose keys a node knows.
 #include "dkv/authorized.h"
 #include "dkv/columns.h"
-#include "dkv/file.h"
 #include "dkv/json.h"
 #include "dkv/node_dir.h"
+#include "os/file.h"
 
 #include <jansson.h>
 #include <stdio.h>

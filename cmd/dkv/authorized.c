@@ -1,7 +1,7 @@
 #include "dkv/authorized.h"
 
 #include "base/xalloc.h"
-#include "dkv/file.h"
+#include "os/file.h"
 #include "os/owner.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 #include "dkv/client_conf.h"
 
-#include "dkv/file.h"
+#include "os/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

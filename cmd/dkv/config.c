@@ -1,7 +1,7 @@
 #include "dkv/columns.h"
-#include "dkv/file.h"
 #include "dkv/json.h"
 #include "dkv/options.h"
+#include "os/file.h"
 #include "proc/settings.h"
 
 #include <ctype.h>

@@ -3,9 +3,9 @@
 #include "causal/token.h"
 #include "dkv/arguments.h"
 #include "dkv/client.h"
-#include "dkv/file.h"
 #include "dkv/jsonl.h"
 #include "os/clock.h"
+#include "os/file.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-#include "dkv/file.h"
 #include "dkv/node_dir.h"
 #include "net/certificate.h"
+#include "os/file.h"
 
 #include <stdio.h>
 

@@ -7,13 +7,13 @@
 #include "base/text.h"
 #include "dkv/arguments.h"
 #include "dkv/client.h"
-#include "dkv/file.h"
 #include "dkv/intake.h"
 #include "dkv/journal.h"
 #include "dkv/progress.h"
 #include "dkv/window.h"
 #include "os/clock.h"
 #include "os/entropy.h"
+#include "os/file.h"
 #include "ring/ring.h"
 
 #include <errno.h>

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "base/fault.h"
-#include "dkv/file.h"
+#include "os/file.h"
 
 #include <sys/types.h>
 

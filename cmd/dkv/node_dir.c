@@ -1,9 +1,9 @@
 #include "dkv/node_dir.h"
 
 #include "base/hash.h"
-#include "dkv/file.h"
 #include "net/certificate.h"
 #include "os/entropy.h"
+#include "os/file.h"
 #include "os/owner.h"
 #include "proc/settings.h"
 #include "ring/ring_text.h"

@@ -3,11 +3,11 @@
 #include "base/xalloc.h"
 #include "dkv/ask.h"
 #include "dkv/columns.h"
-#include "dkv/file.h"
 #include "dkv/json.h"
 #include "dkv/keyspace.h"
 #include "dkv/node_dir.h"
 #include "os/entropy.h"
+#include "os/file.h"
 #include "ring/ring_plan.h"
 #include "ring/ring_text.h"
 

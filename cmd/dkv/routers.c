@@ -1,7 +1,7 @@
 #include "dkv/routers.h"
 
-#include "dkv/file.h"
 #include "net/key_file.h"
+#include "os/file.h"
 #include "ring/ring_text.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
-// file.h - whole files and directories, for the verbs that lay out a node.
+// file.h - small files as a whole, and directories, for programs of the command line.
 //
-// Small files only. What is written is there completely or not at all, and survives a
-// power loss when the call returned OK. Faults name the path and what the system said.
+// A file is written completely or not at all, and survives a power loss when the call returned
+// OK. Faults name the path and what the system said.
 #pragma once
 
 #include "base/buf.h"
@@ -12,7 +12,7 @@ enum {
     FILE_MODE_ANY = 0666,  // what the umask leaves of it; any other mode is meant exactly
 };
 
-// How a verb ends that failed at a file which its user named: NOT_FOUND, TOO_LARGE and
+// How a program ends that failed at a file which its user named: NOT_FOUND, TOO_LARGE and
 // CORRUPT, which speak of keys to the reader of an exit status, become INVALID.
 enum status file_status(enum status status);
 

@@ -1,4 +1,4 @@
-#include "dkv/file.h"
+#include "os/file.h"
 
 #include <dirent.h>
 #include <errno.h>
