@@ -67,7 +67,8 @@ $(BUILD)/libbrain.a: $(call object,$(BRAIN))
 	@rm -f $@ && $(AR) rcs $@ $^
 
 # The part of the program dkv that can be tested without a cluster.
-DKV_PARTS = arguments client_conf command format histogram journal jsonl options report window
+DKV_PARTS = arguments client_conf command histogram jsonl options report \
+	bulk/format bulk/journal bulk/window
 $(BUILD)/libdkv.a: $(call object,$(DKV_PARTS:%=cmd/dkv/%.c))
 	@mkdir -p $(@D)
 	@rm -f $@ && $(AR) rcs $@ $^
@@ -80,7 +81,7 @@ $(BUILD)/%.o: %.c
 # dkv starts without czmq: libshared/net/net.h.
 $(BUILD)/bin/dkv: LDLIBS = $(PURE_LINK) $(WORLD_LINK) -ljansson
 $(BUILD)/bin/dkv-%: LDLIBS = $(PURE_LINK) $(WORLD_LINK) -lczmq
-$(BIN): $(BUILD)/bin/%: $$(call object,$$(wildcard cmd/$$*/*.c)) $(WORLD_LIBS) $(PURE_LIBS)
+$(BIN): $(BUILD)/bin/%: $$(call object,$$(wildcard cmd/$$*/*.c cmd/$$*/*/*.c)) $(WORLD_LIBS) $(PURE_LIBS)
 	$(LINK) $^ $(LDLIBS)
 
 # ---- tests ---------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 #include "base/xalloc.h"
 #include "dkv/arguments.h"
 #include "dkv/client_conf.h"
-#include "dkv/local.h"
+#include "dkv/local/local.h"
 
 #include <ctype.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 // dkv put, dkv del: one write.
 #include "causal/token.h"
 #include "dkv/arguments.h"
+#include "dkv/bulk/format.h"
 #include "dkv/client.h"
-#include "dkv/format.h"
 #include "ring/ring.h"
 
 #include <errno.h>

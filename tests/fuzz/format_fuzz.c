@@ -1,7 +1,7 @@
 // Any bytes as input of a bulk verb, in every format: each record is a pair that the
 // format gives back, or a reject; the events cover the input without gap or overlap, and
 // do not depend on how it was cut into pieces.
-#include "dkv/format.h"
+#include "dkv/bulk/format.h"
 
 #include <assert.h>
 

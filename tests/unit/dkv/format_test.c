@@ -3,7 +3,7 @@
 #include "unit/unit.h"
 
 #include "base/random.h"
-#include "dkv/format.h"
+#include "dkv/bulk/format.h"
 
 static const enum format formats[] = {FORMAT_TSV, FORMAT_JSON, FORMAT_CDB, FORMAT_NULL};
 enum { FORMAT_COUNT = 4 };

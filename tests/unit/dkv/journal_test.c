@@ -1,7 +1,7 @@
 // What a killed load finds again.
 #include "unit/unit.h"
 
-#include "dkv/journal.h"
+#include "dkv/bulk/journal.h"
 
 static const struct journal_input input = {
     .size = 1000, .head_hash = 77, .format = "tsv", .keyspace = "default"};

@@ -1,7 +1,7 @@
 // Options of a verb: where a value comes from, and what is wrong with one.
 #include "unit/unit.h"
 
-#include "dkv/local.h"
+#include "dkv/local/local.h"
 #include "dkv/options.h"
 
 #include <stdio.h>

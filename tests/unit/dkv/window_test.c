@@ -2,7 +2,7 @@
 #include "unit/unit.h"
 
 #include "base/random.h"
-#include "dkv/window.h"
+#include "dkv/bulk/window.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "dkv/arguments.h"
+#include "dkv/bulk/intake.h"
 #include "dkv/client.h"
-#include "dkv/intake.h"
 #include "os/clock.h"
 
 #include <inttypes.h>

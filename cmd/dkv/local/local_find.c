@@ -1,4 +1,4 @@
-#include "dkv/local.h"
+#include "dkv/local/local.h"
 
 #include "base/xalloc.h"
 

@@ -1,4 +1,4 @@
-#include "dkv/progress.h"
+#include "dkv/bulk/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>

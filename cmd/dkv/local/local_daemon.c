@@ -1,4 +1,4 @@
-#include "dkv/local_daemon.h"
+#include "dkv/local/local_daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "dkv/format.h"
+#include "dkv/bulk/format.h"
 
 #include "base/text.h"
 #include "causal/record.h"

@@ -3,9 +3,9 @@
 #include "base/xalloc.h"
 #include "causal/token.h"
 #include "dkv/arguments.h"
-#include "dkv/format.h"
+#include "dkv/bulk/format.h"
+#include "dkv/bulk/progress.h"
 #include "dkv/jsonl.h"
-#include "dkv/progress.h"
 #include "dkv/scanner.h"
 #include "os/clock.h"
 

@@ -8,7 +8,7 @@
 // unix socket (107 bytes).
 #pragma once
 
-#include "dkv/local_daemon.h"
+#include "dkv/local/local_daemon.h"
 #include "dkv/options.h"
 
 enum { LOCAL_NODES_MAX = 16 };

@@ -1,4 +1,4 @@
-#include "dkv/window.h"
+#include "dkv/bulk/window.h"
 
 #include "base/hash.h"
 #include "base/xalloc.h"

@@ -1,4 +1,4 @@
-#include "dkv/local_wait.h"
+#include "dkv/local/local_wait.h"
 
 #include "dkv/node_status.h"
 #include "os/clock.h"

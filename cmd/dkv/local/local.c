@@ -1,8 +1,8 @@
-#include "dkv/local.h"
+#include "dkv/local/local.h"
 
 #include "dkv/columns.h"
 #include "dkv/json.h"
-#include "dkv/local_wait.h"
+#include "dkv/local/local_wait.h"
 #include "os/clock.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "dkv/journal.h"
+#include "dkv/bulk/journal.h"
 
 #include "base/endian.h"
 #include "base/hash.h"

@@ -1,4 +1,4 @@
-#include "dkv/intake.h"
+#include "dkv/bulk/intake.h"
 
 #include <errno.h>
 #include <fcntl.h>

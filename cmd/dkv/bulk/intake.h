@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/fault.h"
-#include "dkv/format.h"
+#include "dkv/bulk/format.h"
 
 struct intake {
     const char *const *paths; // borrowed; "-" is standard input

@@ -13,8 +13,8 @@
 #pragma once
 
 #include "base/table.h"
+#include "dkv/bulk/format.h"
 #include "dkv/client.h"
-#include "dkv/format.h"
 
 enum {
     WINDOW_RECORDS_MAX = 4096,
