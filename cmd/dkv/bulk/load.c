@@ -1,38 +1,26 @@
 // dkv load: many pairs from files or standard input.
 //
-// Records are numbered in the order of the input and settled in that order (window.h);
-// what was settled is what the journal and the rejects file know. The rejects file is
-// always written and synced before the journal line that counts on it.
+// Records are numbered in the order of the input and settled in that order (window.h); the
+// journal and the rejects file (account.h) know of those that are settled.
 #include "base/hash.h"
 #include "base/text.h"
 #include "dkv/arguments.h"
-#include "dkv/bulk/intake.h"
-#include "dkv/bulk/journal.h"
+#include "dkv/bulk/account.h"
 #include "dkv/bulk/progress.h"
 #include "dkv/bulk/window.h"
 #include "dkv/client.h"
 #include "os/clock.h"
-#include "os/entropy.h"
-#include "os/file.h"
 #include "ring/ring.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     CHECKPOINT_MS = 250,
-    RESERVE_COUNT = 64 * 1024, // records that one journal line allows to be sent
-    STOP_MS = 3000,            // after an interrupt, for what is under way
+    STOP_MS = 3000, // after an interrupt, for what is under way
     COMPLAINTS_MAX = 20,
-    JOURNAL_SIZE_MAX = 256 * 1024 * 1024,
-    REJECTS_BUFFER_SIZE = 64 * 1024,
     MMAP_SIZE_MIN = 256 * 1024,
     REQUEST_MEMORY_MS = 10 * 60 * 1000, // the default of request/memory
 };
@@ -73,108 +61,14 @@ struct load {
     struct format_reader reader;
     struct window window;
     struct progress progress;
-    struct journal journal;
-    struct journal_position *position; // = &journal.position, also without a journal
-    int journal_fd, rejects_fd;        // -1 = none
-    struct buf rejects;                // not written yet
-    uint64_t rejects_size;             // of the file, with what is not written yet
-    uint64_t retry_before;             // records up to here may have been sent by an earlier run
-    uint64_t checkpoint_ms;
-    uint64_t checkpoint_record, checkpoint_reserved; // of the last journal line
+    struct account account;
+    struct journal_position *position; // = &account.journal.position
     uint32_t complaint_count;
     bool stopping;
     int exit_status;
 };
 
-// ---- files --------------------------------------------------------------------------
-
-static enum status append_file(int fd, struct bytes bytes, const char *path, struct fault *fault)
-{
-    while (bytes.size) {
-        ssize_t size = write(fd, bytes.data, bytes.size);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0)
-            return fault_set(fault, STATUS_IO, "%s: unable to write: %s", path, strerror(errno));
-        bytes = bytes_of(bytes.data + size, bytes.size - (size_t)size);
-    }
-    return STATUS_OK;
-}
-
-static enum status flush_rejects(struct load *load, struct fault *fault)
-{
-    enum status status = STATUS_OK;
-    if (load->rejects.size)
-        status =
-            append_file(load->rejects_fd, buf_bytes(&load->rejects), load->options.rejects, fault);
-    buf_clear(&load->rejects);
-    return status;
-}
-
-// The journal says only what is true already.
-static enum status checkpoint(struct load *load, struct fault *fault)
-{
-    load->checkpoint_ms = clock_mono_ms();
-    if (load->position->record == load->checkpoint_record &&
-        load->position->reserved == load->checkpoint_reserved)
-        return STATUS_OK;
-    load->checkpoint_record = load->position->record;
-    load->checkpoint_reserved = load->position->reserved;
-    enum status status = flush_rejects(load, fault);
-    if (status || load->journal_fd < 0)
-        return status;
-    if (load->rejects_fd >= 0 && fdatasync(load->rejects_fd) && errno != EINVAL)
-        return fault_set(fault, STATUS_IO, "%s: unable to sync: %s", load->options.rejects,
-                         strerror(errno));
-    struct buf line = {0};
-    load->position->wall_ms = clock_wall_ms();
-    journal_format(load->position, &line);
-    status = append_file(load->journal_fd, buf_bytes(&line), load->options.journal, fault);
-    buf_release(&line);
-    if (!status && fdatasync(load->journal_fd))
-        status = fault_set(fault, STATUS_IO, "%s: unable to sync: %s", load->options.journal,
-                           strerror(errno));
-    return status;
-}
-
-static bool is_same_file(const char *left, const char *right)
-{
-    struct stat a, b;
-    return !stat(left, &a) && !stat(right, &b) && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
-// Rejects are written from the start, over whatever else the file was given for.
-static enum status check_rejects(const struct load *load, struct fault *fault)
-{
-    const char *path = load->options.rejects, *journal = load->options.journal;
-    if (!path)
-        return STATUS_OK;
-    if (journal && (!strcmp(path, journal) || is_same_file(path, journal)))
-        return fault_set(fault, STATUS_INVALID, "%s: is the journal, too", path);
-    for (uint32_t i = 0; i < load->intake.path_count; i++) {
-        const char *input = load->intake.paths[i];
-        if (is_same_file(path, strcmp(input, "-") ? input : "/dev/stdin"))
-            return fault_set(fault, STATUS_INVALID, "%s: is an input, too", path);
-    }
-    return STATUS_OK;
-}
-
-static enum status open_rejects(struct load *load, struct fault *fault)
-{
-    const char *path = load->options.rejects;
-    if (!path)
-        return STATUS_OK;
-    load->rejects_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (load->rejects_fd >= 0 && check_rejects(load, fault)) // by another name, and new
-        return STATUS_INVALID;
-    // What an earlier run wrote behind its last checkpoint will be written again.
-    if (load->rejects_fd < 0 ||
-        (ftruncate(load->rejects_fd, (off_t)load->position->rejects_size) && errno != EINVAL))
-        return fault_set(fault, STATUS_INVALID, "%s: unable to open: %s", path, strerror(errno));
-    load->rejects_size = load->position->rejects_size;
-    return STATUS_OK;
-}
+// ---- where to begin ------------------------------------------------------------------
 
 // The head of the input tells it from others of the same size.
 static enum status read_head(struct load *load, uint64_t *hash, struct fault *fault)
@@ -236,38 +130,16 @@ static void say_resumed(struct load *load)
 
 static enum status open_journal(struct load *load, struct fault *fault)
 {
-    const char *path = load->options.journal;
     char format[32];
-    struct buf text = {0};
-    if (!path)
+    if (!load->options.journal)
         return STATUS_OK;
     snprintf(format, sizeof format, "%s%s", load->options.format ? load->options.format : "tsv",
              load->options.remove ? " delete" : "");
     struct journal_input input = {
         .size = load->intake.size, .format = format, .keyspace = load->globals->keyspace};
     enum status status = read_head(load, &input.head_hash, fault);
-    if (!status && !file_exists(path)) {
-        uint64_t id[2] = {entropy_u64(), entropy_u64()};
-        journal_init(&load->journal, id, &input, &text);
-        // EXISTS: another load was quicker; its journal is read below.
-        status = file_write(path, FILE_MODE_ANY, true, buf_bytes(&text), fault);
-        if (status == STATUS_EXISTS)
-            status = STATUS_OK;
-    }
-    buf_clear(&text);
-    load->journal_fd = status ? -1 : open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (!status && load->journal_fd < 0)
-        status = fault_set(fault, STATUS_INVALID, "%s: unable to open: %s", path, strerror(errno));
-    else if (!status && flock(load->journal_fd, LOCK_EX | LOCK_NB))
-        status = fault_set(fault, STATUS_INVALID, "%s: another load uses it", path);
     if (!status)
-        status = file_status(file_read(path, JOURNAL_SIZE_MAX, &text, fault));
-    if (!status)
-        status = journal_parse(&load->journal, &input, buf_bytes(&text), fault);
-    if (!status && ftruncate(load->journal_fd, (off_t)load->journal.size))
-        status = fault_set(fault, STATUS_IO, "%s: unable to truncate: %s", path, strerror(errno));
-    buf_release(&text);
-    load->retry_before = load->position->reserved;
+        status = account_open_journal(&load->account, &input, fault);
     return status ? status : skip_input(load, fault);
 }
 
@@ -303,25 +175,11 @@ static bool is_lasting(enum status status)
     return exit_code == 2 || exit_code == 10 || status == STATUS_CORRUPT;
 }
 
-// Appends to the rejects. The journal counts on it when the record is settled.
 static void keep_reject(struct load *load, struct bytes raw, bool is_end)
 {
     struct fault fault;
-    enum status status = STATUS_OK;
-    if (load->rejects_fd < 0)
-        return;
-    load->rejects_size += raw.size;
-    if (load->rejects.size + raw.size > REJECTS_BUFFER_SIZE)
-        status = flush_rejects(load, &fault);
-    if (raw.size <= REJECTS_BUFFER_SIZE)
-        buf_append(&load->rejects, raw);
-    else if (!status)
-        status = append_file(load->rejects_fd, raw, load->options.rejects, &fault);
     bool is_line = load->format == FORMAT_TSV || load->format == FORMAT_JSON;
-    if (is_end && is_line && raw.size && raw.data[raw.size - 1] != '\n') {
-        buf_append_u8(&load->rejects, '\n');
-        load->rejects_size++;
-    }
+    enum status status = account_reject(&load->account, raw, is_end && is_line, &fault);
     if (status)
         fail(load, status, &fault);
 }
@@ -350,13 +208,8 @@ static bool settle_one(struct load *load)
         if (!is_kept)
             return false;
         keep_reject(load, buf_bytes(&record->raw), true);
-        load->position->rejected++;
-    } else {
-        load->position->loaded++;
     }
-    load->position->record = record->number + 1;
-    load->position->offset = record->offset;
-    load->position->rejects_size = load->rejects_size;
+    account_settle(&load->account, record->number + 1, record->offset, record->status);
     window_settle(&load->window);
     return true;
 }
@@ -374,30 +227,22 @@ static void add_pair(struct load *load, const struct pair *pair)
 {
     uint64_t number = load->window.newest;
     struct request_id request;
-    if (load->journal_fd < 0) {
-        request = client_new_request_id(load->client);
-    } else {
-        request = journal_request_id(&load->journal, number);
-        struct fault fault;
-        enum status status = STATUS_OK;
-        if (number >= load->position->reserved) {
-            load->position->reserved = number + RESERVE_COUNT;
-            status = checkpoint(load, &fault);
-        }
-        if (status) {
-            fail(load, status, &fault);
-            return;
-        }
+    struct fault fault;
+    enum status status = account_request_id(&load->account, number,
+                                            client_new_request_id(load->client), &request, &fault);
+    if (status) {
+        fail(load, status, &fault);
+        return;
     }
-    bool is_great = pair->raw.size > WINDOW_RAW_SIZE_MAX;
-    while (is_great && window_has_key(&load->window, pair->key) && !load->stopping)
+    bool is_large = pair->raw.size > WINDOW_RAW_SIZE_MAX;
+    while (is_large && window_has_key(&load->window, pair->key) && !load->stopping)
         run_client(load, false);
     uint8_t flags = (uint8_t)((pair->is_record ? PUT_RECORD : 0) |
-                              (number < load->retry_before ? PUT_RETRY : 0));
+                              (number < load->account.retry_before ? PUT_RETRY : 0));
     window_add(&load->window, pair, format_reader_offset(&load->reader), request, flags);
-    if (!is_great)
+    if (!is_large)
         return;
-    // One great record at a time: its text is still in the reader should it fail.
+    // One large record at a time: its text is still in the reader should it fail.
     format_reader_trim(&load->reader);
     struct window_record *record;
     while (!(record = window_newest(&load->window)))
@@ -483,9 +328,9 @@ static void run(struct load *load)
             run_client(load, false);
         uint64_t now_ms = clock_mono_ms();
         progress_show(&load->progress, load->position->record, load->position->offset, now_ms);
-        if (now_ms - load->checkpoint_ms < CHECKPOINT_MS)
+        if (now_ms - load->account.noted_ms < CHECKPOINT_MS)
             continue;
-        enum status status = checkpoint(load, &fault);
+        enum status status = account_checkpoint(&load->account, now_ms, &fault);
         if (status)
             fail(load, status, &fault);
     }
@@ -495,7 +340,7 @@ static void run(struct load *load)
         client_run(load->client, -1, 100);
     while (settle_one(load))
         ;
-    enum status status = checkpoint(load, &fault);
+    enum status status = account_checkpoint(&load->account, clock_mono_ms(), &fault);
     if (status)
         fail(load, status, &fault);
 }
@@ -529,7 +374,7 @@ static enum status open_all(struct load *load, const struct operands *operands, 
         status = intake_open(&load->intake, (const char *const *)operands->values,
                              (uint32_t)operands->count, fault);
     if (!status)
-        status = check_rejects(load, fault);
+        status = account_check_rejects(&load->account, &load->intake, fault);
     if (!status)
         status = client_open(&load->client, load->globals, fault);
     if (status)
@@ -537,9 +382,9 @@ static enum status open_all(struct load *load, const struct operands *operands, 
     format_reader_init(&load->reader, load->format, load->options.remove);
     status = open_journal(load, fault);
     if (!status)
-        status = open_rejects(load, fault);
+        status = account_open_rejects(&load->account, &load->intake, fault);
     window_init(window, load->client, (uint32_t)load->options.window, load->position->record);
-    window->keep_raw = load->rejects_fd >= 0;
+    window->keep_raw = load->account.rejects_fd >= 0;
     window->keyspace = bytes_of_text(load->globals->keyspace);
     window->level = level;
     window->flags = (uint8_t)((load->options.remove ? PUT_DELETE : 0) |
@@ -551,18 +396,16 @@ static enum status open_all(struct load *load, const struct operands *operands, 
 
 int verb_load(struct globals *globals, int argc, char **argv)
 {
-    struct load load = {.globals = globals,
-                        .intake = {.fd = -1, .signal_fd = -1, .wait_fd = -1},
-                        .journal_fd = -1,
-                        .rejects_fd = -1};
+    struct load load = {.globals = globals, .intake = {.fd = -1, .signal_fd = -1, .wait_fd = -1}};
     struct operands operands;
     struct fault fault;
-    load.position = &load.journal.position;
-    // Great values come and go: their memory goes back to the system, not to a heap with
+    load.position = &load.account.journal.position;
+    // Large values come and go: their memory goes back to the system, not to a heap with
     // holes. (Setting the threshold keeps glibc from raising it.)
     mallopt(M_MMAP_THRESHOLD, MMAP_SIZE_MIN);
     if (!options_parse(globals, options_load, &load.options, argc, argv, &operands))
         return operands.exit_status;
+    account_init(&load.account, load.options.journal, load.options.rejects);
     uint64_t start_ms = clock_mono_ms();
     enum status status = open_all(&load, &operands, &fault);
     if (status) {
@@ -581,7 +424,7 @@ int verb_load(struct globals *globals, int argc, char **argv)
     if (load.window.records)
         window_release(&load.window);
     format_reader_release(&load.reader);
-    buf_release(&load.rejects);
+    account_release(&load.account);
     int signal_caught = load.intake.signal_caught;
     intake_close(&load.intake);
     if (signal_caught)
