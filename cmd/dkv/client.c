@@ -62,14 +62,14 @@ static uint64_t take_steps(struct client *client)
         case CONVERSATION_WAIT:
             return step.until_ms;
         case CONVERSATION_CONNECT:
-            connect_router(client, step.router);
+            connect_router(client, step.endpoint);
             break;
         case CONVERSATION_CLOSE:
-            net_disconnect(client->net, step.router);
+            net_disconnect(client->net, step.endpoint);
             break;
         case CONVERSATION_SEND:
             conversation_on_sent(&client->conversation,
-                                 net_send(client->net, net_link(step.router), step.message),
+                                 net_send(client->net, net_link(step.endpoint), step.message),
                                  now_ms);
             break;
         }
@@ -96,8 +96,8 @@ enum status client_open(struct client **out, const struct globals *globals, stru
     }
     conversation_init(&client->conversation, entropy_u64());
     for (uint32_t i = 0; i < client->routers.count; i++)
-        conversation_add_router(&client->conversation,
-                                router_connect_ms(&client->routers.items[i]));
+        conversation_add_endpoint(&client->conversation,
+                                  router_connect_ms(&client->routers.items[i]));
     take_steps(client); // the connection is made while the caller prepares its request
     *out = client;
     return STATUS_OK;

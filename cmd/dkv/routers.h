@@ -12,7 +12,7 @@
 #include "net/endpoint.h"
 #include "net/net.h"
 
-enum { ROUTERS_MAX = CONVERSATION_ROUTERS_MAX };
+enum { ROUTERS_MAX = CONVERSATION_ENDPOINTS_MAX };
 
 struct router {
     char text[ENDPOINT_SIZE];

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-_Static_assert(CONVERSATION_ROUTERS_MAX <= 64, "request.asked has a bit for each router");
+_Static_assert(CONVERSATION_ENDPOINTS_MAX <= 64, "request.asked has a bit for each endpoint");
 
 enum {
     PAUSE_FIRST_MS = 5,
@@ -20,22 +20,22 @@ void conversation_init(struct conversation *conversation, uint64_t seed)
 void conversation_release(struct conversation *conversation)
 {
     pending_release(&conversation->pending);
-    for (uint32_t i = 0; i < conversation->router_count; i++)
+    for (uint32_t i = 0; i < conversation->endpoint_count; i++)
         route_release(&conversation->routes[i]);
     buf_release(&conversation->message);
 }
 
-void conversation_add_router(struct conversation *conversation, uint32_t connect_max_ms)
+void conversation_add_endpoint(struct conversation *conversation, uint32_t connect_max_ms)
 {
-    struct route *route = &conversation->routes[conversation->router_count++];
+    struct route *route = &conversation->routes[conversation->endpoint_count++];
     *route = (struct route){.connect_max_ms = connect_max_ms};
-    if (conversation->router_count == 1)
+    if (conversation->endpoint_count == 1)
         route->state = ROUTE_WANTED;
 }
 
-void conversation_use(struct conversation *conversation, uint32_t router)
+void conversation_use(struct conversation *conversation, uint32_t endpoint)
 {
-    conversation->current = router;
+    conversation->current = endpoint;
 }
 
 struct request_id conversation_request_id(struct conversation *conversation)
@@ -53,7 +53,7 @@ static void leave(struct conversation *conversation, const struct request *reque
 {
     if (request->state != REQUEST_SENT)
         return;
-    struct route *route = &conversation->routes[request->router];
+    struct route *route = &conversation->routes[request->endpoint];
     route->sent_count--;
     route->sent_size -= request->bytes.size;
 }
@@ -65,13 +65,13 @@ static void fail(struct conversation *conversation, struct request *request, enu
     pending_fail(&conversation->pending, request, status, text);
 }
 
-static void queue(struct conversation *conversation, struct request *request, uint32_t router,
+static void queue(struct conversation *conversation, struct request *request, uint32_t endpoint,
                   uint64_t now_ms)
 {
     leave(conversation, request);
-    request->router = (uint8_t)router;
-    route_want(&conversation->routes[router], now_ms);
-    pending_queue(&conversation->pending, request, &conversation->routes[router].queue);
+    request->endpoint = (uint8_t)endpoint;
+    route_want(&conversation->routes[endpoint], now_ms);
+    pending_queue(&conversation->pending, request, &conversation->routes[endpoint].queue);
 }
 
 static void pause_request(struct conversation *conversation, struct request *request,
@@ -85,23 +85,23 @@ static void pause_request(struct conversation *conversation, struct request *req
     conversation->check_ms = least_ms(conversation->check_ms, request->retry_at_ms);
 }
 
-// The router that it was for is not able. False if every other one was asked, too.
+// The router that it was for is not able. False if every other endpoint was asked, too.
 static bool ask_next(struct conversation *conversation, struct request *request, uint64_t now_ms)
 {
-    request->asked |= (uint64_t)1 << request->router;
-    for (uint32_t i = 1; i < conversation->router_count; i++) {
-        uint32_t router = (request->router + i) % conversation->router_count;
-        const struct route *route = &conversation->routes[router];
+    request->asked |= (uint64_t)1 << request->endpoint;
+    for (uint32_t i = 1; i < conversation->endpoint_count; i++) {
+        uint32_t endpoint = (request->endpoint + i) % conversation->endpoint_count;
+        const struct route *route = &conversation->routes[endpoint];
         bool is_failing = route->why && now_ms < route->again_ms;
-        if (request->asked >> router & 1 || is_failing)
+        if (request->asked >> endpoint & 1 || is_failing)
             continue;
-        queue(conversation, request, router, now_ms);
+        queue(conversation, request, endpoint, now_ms);
         return true;
     }
     return false;
 }
 
-// Its router is lost. One that was on its way around goes on there.
+// Its endpoint is lost. A request that was on its way around goes on there.
 static void ask_elsewhere(struct conversation *conversation, struct request *request,
                           uint64_t now_ms)
 {
@@ -135,14 +135,14 @@ static bool goes_on(struct conversation *conversation, struct request *request, 
     return true;
 }
 
-// ---- what a router is lost for ----------------------------------------------------
+// ---- lost endpoints ---------------------------------------------------------------
 
-// Every router failed since it was connected last.
+// Every endpoint failed since it was connected last.
 static bool is_alone(const struct conversation *conversation, enum status *why)
 {
     bool is_refused = true;
     *why = STATUS_UNREACHABLE;
-    for (uint32_t i = 0; i < conversation->router_count; i++) {
+    for (uint32_t i = 0; i < conversation->endpoint_count; i++) {
         enum status failure = conversation->routes[i].why;
         if (!failure)
             return false;
@@ -156,7 +156,7 @@ static bool is_alone(const struct conversation *conversation, enum status *why)
 // What all of them were lost for, as one text.
 static void say_failures(const struct conversation *conversation, struct buf *text)
 {
-    for (uint32_t i = 0; i < conversation->router_count; i++) {
+    for (uint32_t i = 0; i < conversation->endpoint_count; i++) {
         struct bytes said = buf_bytes(&conversation->routes[i].said);
         if (said.size && text->size)
             buf_append_text(text, "; ");
@@ -176,19 +176,19 @@ static void fail_all(struct conversation *conversation, enum status status)
     buf_release(&text);
 }
 
-void conversation_lose(struct conversation *conversation, uint32_t router, enum status why,
+void conversation_lose(struct conversation *conversation, uint32_t endpoint, enum status why,
                        struct bytes said, uint64_t now_ms)
 {
     struct pending *pending = &conversation->pending;
-    struct route *route = &conversation->routes[router];
+    struct route *route = &conversation->routes[endpoint];
     struct request_queue queued = route->queue;
     route->queue = (struct request_queue){0};
     route_on_lost(route, why, said, now_ms);
-    if (router == conversation->current)
-        conversation->current = (router + 1) % conversation->router_count;
+    if (endpoint == conversation->current)
+        conversation->current = (endpoint + 1) % conversation->endpoint_count;
     for (uint32_t i = 0; i < pending->slot_count; i++) {
         struct request *request = &pending->requests[i];
-        if (request->state != REQUEST_SENT || request->router != router)
+        if (request->state != REQUEST_SENT || request->endpoint != endpoint)
             continue;
         request->is_maybe_applied |= request->type == MESSAGE_PUT;
         ask_elsewhere(conversation, request, now_ms);
@@ -204,18 +204,18 @@ void conversation_lose(struct conversation *conversation, uint32_t router, enum 
         fail_all(conversation, status);
 }
 
-void conversation_on_lost(struct conversation *conversation, uint32_t router, enum status why,
+void conversation_on_lost(struct conversation *conversation, uint32_t endpoint, enum status why,
                           struct bytes said, uint64_t now_ms)
 {
-    if (router < conversation->router_count &&
-        conversation->routes[router].state >= ROUTE_CONNECTING)
-        conversation_lose(conversation, router, why, said, now_ms);
+    if (endpoint < conversation->endpoint_count &&
+        conversation->routes[endpoint].state >= ROUTE_CONNECTING)
+        conversation_lose(conversation, endpoint, why, said, now_ms);
 }
 
 // ---- replies ----------------------------------------------------------------------
 
 // The message of `id` could not be served as a whole; id 0: nobody knows which.
-static void on_error(struct conversation *conversation, uint32_t router,
+static void on_error(struct conversation *conversation, uint32_t endpoint,
                      const struct op_error *error, uint64_t now_ms)
 {
     struct pending *pending = &conversation->pending;
@@ -225,7 +225,7 @@ static void on_error(struct conversation *conversation, uint32_t router,
     uint32_t batch = first ? first->batch : 0;
     for (uint32_t i = 0; i < pending->slot_count; i++) {
         struct request *request = &pending->requests[i];
-        if (request->state != REQUEST_SENT || request->router != router ||
+        if (request->state != REQUEST_SENT || request->endpoint != endpoint ||
             (error->id && request->batch != batch))
             continue;
         // Which operations it speaks of is not sure: some may have begun.
@@ -237,21 +237,21 @@ static void on_error(struct conversation *conversation, uint32_t router,
 }
 
 // The request that a reply is for; NULL if it is not waited for.
-static struct request *find_sent(struct conversation *conversation, uint32_t router,
+static struct request *find_sent(struct conversation *conversation, uint32_t endpoint,
                                  enum message_type type, uint64_t id)
 {
     struct request *request = pending_find(&conversation->pending, id);
     bool is_waited_for = request && request->state == REQUEST_SENT && request->type == type &&
-                         request->router == router;
+                         request->endpoint == endpoint;
     return is_waited_for ? request : NULL;
 }
 
 // The request that a reply ends; NULL if it is not waited for, or the request goes on.
-static struct request *answered(struct conversation *conversation, uint32_t router,
+static struct request *answered(struct conversation *conversation, uint32_t endpoint,
                                 enum message_type type, uint64_t id, enum status status,
                                 struct bytes text, uint64_t now_ms)
 {
-    struct request *request = find_sent(conversation, router, type, id);
+    struct request *request = find_sent(conversation, endpoint, type, id);
     if (!request)
         return NULL;
     if (status == STATUS_INDETERMINATE || status == STATUS_TIMEOUT)
@@ -259,25 +259,25 @@ static struct request *answered(struct conversation *conversation, uint32_t rout
     if (goes_on(conversation, request, status, text, now_ms))
         return NULL;
     if (request->asked && !status) // it is able to do what the other was not
-        conversation->current = router;
+        conversation->current = endpoint;
     leave(conversation, request);
     return request;
 }
 
-static void note_void(struct conversation *conversation, uint32_t router,
+static void note_void(struct conversation *conversation, uint32_t endpoint,
                       const struct op_put_done *op)
 {
-    struct request *request = find_sent(conversation, router, MESSAGE_PUT, op->id);
+    struct request *request = find_sent(conversation, endpoint, MESSAGE_PUT, op->id);
     if (request && op->is_void)
         tries_take_back(&request->tries);
 }
 
 #define ON_REPLY(name, TYPE, member, said)                                                         \
-    static void on_##name(struct conversation *conversation, uint32_t router,                      \
+    static void on_##name(struct conversation *conversation, uint32_t endpoint,                    \
                           struct op_##name *op, uint64_t now_ms)                                   \
     {                                                                                              \
         struct request *request =                                                                  \
-            answered(conversation, router, TYPE, op->id, op->status, said, now_ms);                \
+            answered(conversation, endpoint, TYPE, op->id, op->status, said, now_ms);              \
         if (!request)                                                                              \
             return;                                                                                \
         client_on_##member *on_done = request->on_done.member;                                     \
@@ -301,28 +301,29 @@ ON_REPLY(answer, MESSAGE_ASK, answer, (struct bytes){0})
         break;                                                                                     \
     }
 
-void conversation_on_message(struct conversation *conversation, uint32_t router,
+void conversation_on_message(struct conversation *conversation, uint32_t endpoint,
                              struct bytes message, uint64_t now_ms)
 {
     struct message_header header;
     struct reader body;
-    if (router >= conversation->router_count || conversation->routes[router].state != ROUTE_OPEN ||
+    if (endpoint >= conversation->endpoint_count ||
+        conversation->routes[endpoint].state != ROUTE_OPEN ||
         message_header_decode(&header, message, &body))
         return;
-    route_on_message(&conversation->routes[router], &header, now_ms);
+    route_on_message(&conversation->routes[endpoint], &header, now_ms);
     for (uint32_t i = 0; i < header.count; i++)
         switch (header.type) {
         case MESSAGE_ERROR:
-            READ(error, on_error(conversation, router, &op, now_ms))
+            READ(error, on_error(conversation, endpoint, &op, now_ms))
         case MESSAGE_PUT_DONE:
-            READ(put_done, note_void(conversation, router, &op);
-                 on_put_done(conversation, router, &op, now_ms))
+            READ(put_done, note_void(conversation, endpoint, &op);
+                 on_put_done(conversation, endpoint, &op, now_ms))
         case MESSAGE_GOT:
-            READ(got, on_got(conversation, router, &op, now_ms))
+            READ(got, on_got(conversation, endpoint, &op, now_ms))
         case MESSAGE_SCANNED:
-            READ(scanned, on_scanned(conversation, router, &op, now_ms))
+            READ(scanned, on_scanned(conversation, endpoint, &op, now_ms))
         case MESSAGE_ANSWER:
-            READ(answer, on_answer(conversation, router, &op, now_ms))
+            READ(answer, on_answer(conversation, endpoint, &op, now_ms))
         default: // of WELCOME and PONG the header says it all
             return;
         }
@@ -363,7 +364,7 @@ static void check_requests(struct conversation *conversation, uint64_t now_ms)
             continue;
         }
         if (request->state == REQUEST_PAUSED && request->retry_at_ms <= now_ms)
-            queue(conversation, request, request->asked ? request->router : conversation->current,
+            queue(conversation, request, request->asked ? request->endpoint : conversation->current,
                   now_ms);
         if (request->deadline_ms)
             conversation->check_ms = least_ms(conversation->check_ms, request->deadline_ms);
@@ -374,7 +375,7 @@ static void check_requests(struct conversation *conversation, uint64_t now_ms)
 
 static void check_routes(struct conversation *conversation, uint64_t now_ms)
 {
-    for (uint32_t i = 0; i < conversation->router_count; i++) {
+    for (uint32_t i = 0; i < conversation->endpoint_count; i++) {
         struct route *route = &conversation->routes[i];
         if (!route_is_silent(route, now_ms))
             continue;

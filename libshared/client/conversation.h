@@ -3,30 +3,31 @@
 // The caller owns the connections and the clock. It tells what happens, and takes steps until
 // there is none:
 //
-//     conversation_put(), _get() ...                conversation_next() ─► CONNECT router
-//     conversation_on_message(router, bytes)                               CLOSE router
-//     conversation_on_lost(router, why)                                    SEND bytes to router
+//     conversation_put(), _get() ...                conversation_next() ─► CONNECT endpoint
+//     conversation_on_message(endpoint, bytes)                             CLOSE endpoint
+//     conversation_on_lost(endpoint, why)                                  SEND bytes to endpoint
 //     conversation_on_sent(status)                                         WAIT until
 //
 // Times are monotonic milliseconds, the same clock in every call. Callbacks run inside of
 // conversation_next() and _on_message(); they may begin new requests.
 //
-// Requests go to one router; when it is lost, to the next of the list.
+// An endpoint is an address that the client was given; a router listens there. Requests go to
+// one endpoint; when it is lost, to the next of the list.
 //
 //                 sent                       reply
 //     QUEUED ──────────────────► SENT ─────────────────────► callback
 //        ▲                        │  busy, late, indeterminate    ▲
 //        │        pause over      ▼                               │
 //        ├───────────────────── PAUSED ───────────────────────────┤
-//        │                        router lost                  deadline
+//        │                       endpoint lost                 deadline
 //        └─────────────────────── SENT
 //
 // A put is sent again with the same request id and PUT_RETRY once an earlier try may have been
 // applied; the router then looks for that first. From then on its outcome is OK or
 // INDETERMINATE, never "not written". A router that is not able (UNAVAILABLE) is not the last
-// word: each other router is asked once, unless the request is of that router alone.
+// word: each other endpoint is asked once, unless the request is for that router alone.
 //
-// When no connection to any router can be made, and none was before, all requests fail at once;
+// When no connection to any endpoint can be made, and none was before, all requests fail at once;
 // as they do when every router refuses our key.
 #pragma once
 
@@ -34,7 +35,7 @@
 #include "client/route.h"
 
 enum {
-    CONVERSATION_ROUTERS_MAX = 64,
+    CONVERSATION_ENDPOINTS_MAX = 64,
     CONVERSATION_WINDOW_COUNT = 4096,
     CONVERSATION_WINDOW_SIZE = 8 * 1024 * 1024,
 };
@@ -45,16 +46,16 @@ struct conversation {
     struct random random;
     uint64_t boot;
     struct pending pending;
-    struct route routes[CONVERSATION_ROUTERS_MAX];
-    uint32_t router_count;
+    struct route routes[CONVERSATION_ENDPOINTS_MAX];
+    uint32_t endpoint_count;
     uint32_t current;  // where new requests go
-    bool is_known;     // a router was connected once
+    bool is_known;     // one was connected once
     uint64_t check_ms; // no deadline or pause ends before
 
     // The message that is to be sent.
     enum conversation_sending sending;
     uint32_t sending_to;
-    uint32_t sending_taken; // entries of the queue of that router
+    uint32_t sending_taken; // entries of its queue
     uint32_t batch;
     struct buf message;
 };
@@ -63,7 +64,7 @@ void conversation_init(struct conversation *conversation, uint64_t seed);
 void conversation_release(struct conversation *conversation); // calls nobody back
 
 // Before anything else. The first one is connected at once, the others when they are needed.
-void conversation_add_router(struct conversation *conversation, uint32_t connect_max_ms);
+void conversation_add_endpoint(struct conversation *conversation, uint32_t connect_max_ms);
 
 // Requests. Everything in the op is copied; ids are given here. deadline_ms 0 = none.
 void conversation_put(struct conversation *conversation, const struct op_put *op,
@@ -91,8 +92,8 @@ static inline bool conversation_has_room(const struct conversation *conversation
            conversation->pending.size < CONVERSATION_WINDOW_SIZE;
 }
 
-// Requests that begin from now on go to this router.
-void conversation_use(struct conversation *conversation, uint32_t router);
+// Requests that begin from now on go to this endpoint.
+void conversation_use(struct conversation *conversation, uint32_t endpoint);
 
 enum conversation_step_kind {
     CONVERSATION_WAIT, // nothing to do before until_ms (UINT64_MAX: before an event)
@@ -103,7 +104,7 @@ enum conversation_step_kind {
 
 struct conversation_step {
     enum conversation_step_kind kind;
-    uint32_t router;
+    uint32_t endpoint;
     struct bytes message; // valid until the next call
     uint64_t until_ms;
 };
@@ -115,10 +116,10 @@ struct conversation_step conversation_next(struct conversation *conversation, ui
 void conversation_on_sent(struct conversation *conversation, enum status status, uint64_t now_ms);
 
 // A message that does not decode is dropped: its requests are sent again, or run out of time.
-void conversation_on_message(struct conversation *conversation, uint32_t router,
+void conversation_on_message(struct conversation *conversation, uint32_t endpoint,
                              struct bytes message, uint64_t now_ms);
 
 // The connection, or the attempt, came to an end. `why`: UNREACHABLE; NOT_AUTHORISED: our key or
 // user is refused; INVALID: we came without keys. `said` is a sentence for people.
-void conversation_on_lost(struct conversation *conversation, uint32_t router, enum status why,
+void conversation_on_lost(struct conversation *conversation, uint32_t endpoint, enum status why,
                           struct bytes said, uint64_t now_ms);

@@ -6,9 +6,9 @@
 #include "base/moment.h"
 #include "client/conversation.h"
 
-// The connection is of no use any more: its requests go to other routers.
-void conversation_lose(struct conversation *conversation, uint32_t router, enum status why,
+// The connection is of no use any more: its requests go to other endpoints.
+void conversation_lose(struct conversation *conversation, uint32_t endpoint, enum status why,
                        struct bytes said, uint64_t now_ms);
 
-// Ends what has run out of time; loses routers that are silent.
+// Ends what has run out of time; loses endpoints that are silent.
 void conversation_check(struct conversation *conversation, uint64_t now_ms);

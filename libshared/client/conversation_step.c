@@ -13,11 +13,11 @@ static uint32_t budget_ms(uint64_t deadline_ms, uint64_t now_ms)
     return (uint32_t)least_ms(left_ms, UINT32_MAX);
 }
 
-static struct conversation_step send(struct conversation *conversation, uint32_t router,
+static struct conversation_step send(struct conversation *conversation, uint32_t endpoint,
                                      enum message_type type, uint32_t count, uint32_t budget,
                                      struct buf *message, uint64_t now_ms)
 {
-    const struct route *route = &conversation->routes[router];
+    const struct route *route = &conversation->routes[endpoint];
     struct message_header header = {.type = (uint8_t)type,
                                     .count = (uint16_t)count,
                                     .body_size = (uint32_t)(message->size - MESSAGE_HEADER_SIZE),
@@ -28,9 +28,9 @@ static struct conversation_step send(struct conversation *conversation, uint32_t
                                     .your_ms = peer_clock_now(&route->clock, now_ms),
                                     .received_kib = (uint32_t)(route->received_size / 1024)};
     message_header_encode(&header, message->data);
-    conversation->sending_to = router;
+    conversation->sending_to = endpoint;
     return (struct conversation_step){
-        .kind = CONVERSATION_SEND, .router = router, .message = buf_bytes(message)};
+        .kind = CONVERSATION_SEND, .endpoint = endpoint, .message = buf_bytes(message)};
 }
 
 static struct buf *begin_message(struct conversation *conversation)
@@ -40,24 +40,24 @@ static struct buf *begin_message(struct conversation *conversation)
     return &conversation->message;
 }
 
-static struct conversation_step say_hello(struct conversation *conversation, uint32_t router,
+static struct conversation_step say_hello(struct conversation *conversation, uint32_t endpoint,
                                           uint64_t now_ms)
 {
     struct op_hello hello = {.version_min = MESSAGE_VERSION, .version_max = MESSAGE_VERSION};
     struct buf *message = begin_message(conversation);
     op_encode_hello(&hello, message);
     conversation->sending = SENDING_HELLO;
-    return send(conversation, router, MESSAGE_HELLO, 1, 0, message, now_ms);
+    return send(conversation, endpoint, MESSAGE_HELLO, 1, 0, message, now_ms);
 }
 
-static struct conversation_step ping(struct conversation *conversation, uint32_t router,
+static struct conversation_step ping(struct conversation *conversation, uint32_t endpoint,
                                      uint64_t now_ms)
 {
     struct buf *message = begin_message(conversation);
     op_encode_ping(&(struct op_ping){.id = now_ms}, message);
-    conversation->routes[router].pinged_ms = now_ms;
+    conversation->routes[endpoint].pinged_ms = now_ms;
     conversation->sending = SENDING_PING;
-    return send(conversation, router, MESSAGE_PING, 1, 0, message, now_ms);
+    return send(conversation, endpoint, MESSAGE_PING, 1, 0, message, now_ms);
 }
 
 static bool has_window(const struct route *route, uint32_t count, size_t size)
@@ -68,15 +68,15 @@ static bool has_window(const struct route *route, uint32_t count, size_t size)
 
 // The requests at the head of the queue that fit one message. False if there is none, or the
 // window is full.
-static bool send_batch(struct conversation *conversation, uint32_t router, uint64_t now_ms,
+static bool send_batch(struct conversation *conversation, uint32_t endpoint, uint64_t now_ms,
                        struct conversation_step *step)
 {
-    struct route *route = &conversation->routes[router];
+    struct route *route = &conversation->routes[endpoint];
     struct buf *message = begin_message(conversation);
-    struct request *first = NULL, *great = NULL;
+    struct request *first = NULL, *large = NULL;
     uint64_t deadline_ms = UINT64_MAX;
     uint32_t taken = 0, count = 0;
-    for (; taken < route->queue.count && count < MESSAGE_OPS_MAX && !great; taken++) {
+    for (; taken < route->queue.count && count < MESSAGE_OPS_MAX && !large; taken++) {
         struct request *request = pending_queued(&conversation->pending, &route->queue, taken);
         if (!request)
             continue;
@@ -91,7 +91,7 @@ static bool send_batch(struct conversation *conversation, uint32_t router, uint6
         if (size < MESSAGE_SIZE_SOFT_MAX)
             buf_append(message, request_op(request));
         else
-            great = request; // it travels alone, from its own buffer
+            large = request; // it travels alone, from its own buffer
         if (request->deadline_ms)
             deadline_ms = least_ms(deadline_ms, request->deadline_ms);
         count++;
@@ -102,8 +102,8 @@ static bool send_batch(struct conversation *conversation, uint32_t router, uint6
     }
     conversation->sending = SENDING_BATCH;
     conversation->sending_taken = taken;
-    *step = send(conversation, router, first->type, count, budget_ms(deadline_ms, now_ms),
-                 great ? &great->bytes : message, now_ms);
+    *step = send(conversation, endpoint, first->type, count, budget_ms(deadline_ms, now_ms),
+                 large ? &large->bytes : message, now_ms);
     return true;
 }
 
@@ -148,11 +148,11 @@ void conversation_on_sent(struct conversation *conversation, enum status status,
 
 // ---- steps ------------------------------------------------------------------------
 
-static bool step_of(struct conversation *conversation, uint32_t router, uint64_t now_ms,
+static bool step_of(struct conversation *conversation, uint32_t endpoint, uint64_t now_ms,
                     struct conversation_step *step)
 {
-    struct route *route = &conversation->routes[router];
-    *step = (struct conversation_step){.router = router};
+    struct route *route = &conversation->routes[endpoint];
+    *step = (struct conversation_step){.endpoint = endpoint};
     if (route->is_to_close) {
         route->is_to_close = false;
         step->kind = CONVERSATION_CLOSE;
@@ -164,14 +164,14 @@ static bool step_of(struct conversation *conversation, uint32_t router, uint64_t
         return true;
     }
     if (route->state == ROUTE_CONNECTING && now_ms >= route->again_ms && route->queue.count) {
-        *step = say_hello(conversation, router, now_ms);
+        *step = say_hello(conversation, endpoint, now_ms);
         return true;
     }
     if (route_wants_ping(route, now_ms)) {
-        *step = ping(conversation, router, now_ms);
+        *step = ping(conversation, endpoint, now_ms);
         return true;
     }
-    return route->queue.count && send_batch(conversation, router, now_ms, step);
+    return route->queue.count && send_batch(conversation, endpoint, now_ms, step);
 }
 
 struct conversation_step conversation_next(struct conversation *conversation, uint64_t now_ms)
@@ -179,7 +179,7 @@ struct conversation_step conversation_next(struct conversation *conversation, ui
     conversation_check(conversation, now_ms);
     struct conversation_step step;
     uint64_t until_ms = conversation->pending.count ? conversation->check_ms : UINT64_MAX;
-    for (uint32_t i = 0; i < conversation->router_count; i++) {
+    for (uint32_t i = 0; i < conversation->endpoint_count; i++) {
         if (step_of(conversation, i, now_ms, &step))
             return step;
         until_ms = least_ms(until_ms, route_wake_ms(&conversation->routes[i], now_ms));

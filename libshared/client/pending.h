@@ -2,7 +2,7 @@
 //
 // A request lives in a slot. Its id on the wire is the slot's index and a generation that
 // changes with every try, so that a late answer, to an earlier tenant or to an earlier try,
-// finds nobody. Requests wait to be sent in queues of ids, one for each router; one that
+// finds nobody. Requests wait to be sent in queues of ids, one for each endpoint; one that
 // left meanwhile is skipped there.
 #pragma once
 
@@ -29,7 +29,7 @@ struct request {
     uint32_t generation;
     uint8_t state;         // enum request_state
     uint8_t type;          // MESSAGE_PUT ...
-    uint8_t router;        // that it is for
+    uint8_t endpoint;      // that it is for
     bool is_local;         // it asks that router alone
     bool was_sent;         // by us, at least once
     bool is_maybe_applied; // a put that some router may have begun
@@ -38,7 +38,7 @@ struct request {
     uint32_t pause_ms;     // before the next try
     uint64_t deadline_ms;  // 0 = none
     uint64_t retry_at_ms;  // when PAUSED
-    uint64_t asked;        // a bit for each router that was not able to do it
+    uint64_t asked;        // a bit for each endpoint whose router was not able to do it
     struct buf refusal;    // and what the first of them said
     union callback on_done;
     void *context;

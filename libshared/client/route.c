@@ -76,7 +76,7 @@ bool route_is_silent(const struct route *route, uint64_t now_ms)
         return false;
     if (route->state == ROUTE_CONNECTING)
         return now_ms - route->begun_ms >= route->connect_max_ms;
-    // A router that is still receiving great values cannot answer a PING behind them.
+    // A router that is still receiving large values cannot answer a PING behind them.
     uint64_t patience_ms = ROUTE_SILENCE_MS + route->sent_size / TRANSFER_BYTES_PER_MS;
     return route->state == ROUTE_OPEN && quiet_ms(route, now_ms) >= patience_ms;
 }

@@ -1,4 +1,4 @@
-// route.h - the way from a client to one router: its connection, as far as a client knows it.
+// route.h - the way to one endpoint: its connection, as far as a client knows it.
 //
 //              CONNECT step           HELLO was taken
 //     CLOSED ──► WANTED ──► CONNECTING ──────────────► OPEN

@@ -32,7 +32,7 @@ void client_init(struct client *client, uint32_t index, struct world *world,
         client->width = (uint32_t)world_between(world, 2, CLIENT_FLIGHTS_MAX);
     conversation_init(&client->conversation, random_u64(&world->random));
     for (uint32_t i = 0; i < ring->node_count; i++)
-        conversation_add_router(&client->conversation, CONNECT_MS);
+        conversation_add_endpoint(&client->conversation, CONNECT_MS);
     conversation_use(&client->conversation, client->router);
     for (uint32_t i = 0; i < CLIENT_FLIGHTS_MAX; i++)
         client->flights[i].client = client;
@@ -210,11 +210,11 @@ static void take_turn(struct client *client)
     while (!until_ms && !client->world->failed) {
         struct conversation_step step = conversation_next(conversation, now_ms(client));
         if (step.kind == CONVERSATION_CONNECT)
-            connect_router(client, step.router);
+            connect_router(client, step.endpoint);
         else if (step.kind == CONVERSATION_CLOSE)
-            close_router(client, step.router);
+            close_router(client, step.endpoint);
         else if (step.kind == CONVERSATION_SEND)
-            conversation_on_sent(conversation, send(client, step.router, step.message),
+            conversation_on_sent(conversation, send(client, step.endpoint, step.message),
                                  now_ms(client));
         else
             until_ms = step.until_ms;

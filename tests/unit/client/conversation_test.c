@@ -51,7 +51,7 @@ static void begin(uint32_t router_count)
     conversation_release(&talk);
     conversation_init(&talk, 1);
     for (uint32_t i = 0; i < router_count; i++)
-        conversation_add_router(&talk, CONNECT_MS);
+        conversation_add_endpoint(&talk, CONNECT_MS);
     now_ms = 1000;
     ended_count = 0;
     *said = 0;
@@ -89,14 +89,14 @@ static uint64_t steps(enum status sent)
         case CONVERSATION_WAIT:
             return step.until_ms;
         case CONVERSATION_CONNECT:
-            say("connect %u", step.router);
+            say("connect %u", step.endpoint);
             break;
         case CONVERSATION_CLOSE:
-            say("close %u", step.router);
+            say("close %u", step.endpoint);
             break;
         case CONVERSATION_SEND:
             assert_int_equal(message_header_decode(&header, step.message, &body), STATUS_OK);
-            say("%s %u", names[header.type], step.router);
+            say("%s %u", names[header.type], step.endpoint);
             if (header.count > 1)
                 say("(%u)", header.count);
             for (unsigned i = 0; i < header.count; i++) {
