@@ -1,7 +1,7 @@
 #include "dkv/ask.h"
 
 #include "dkv/arguments.h"
-#include "dkv/client.h"
+#include "dkv/connect.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "ring/ring_text.h"
@@ -31,7 +31,7 @@ enum status ask(const struct globals *globals, const char *topic, struct buf *an
                 struct fault *fault)
 {
     struct client *client;
-    enum status status = client_open(&client, globals, fault);
+    enum status status = connect_cluster(&client, globals, fault);
     if (status)
         return status;
     struct question question = {.status = STATUS_UNREACHABLE, .answer = answer, .fault = fault};

@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "base/xalloc.h"
 #include "dkv/arguments.h"
-#include "dkv/client.h"
+#include "dkv/connect.h"
 #include "dkv/histogram.h"
 #include "os/clock.h"
 #include "os/entropy.h"
@@ -273,7 +273,7 @@ static enum status open_benchers(struct bench *bench, struct bencher *benchers, 
         benchers[i].key_step = bench->options.clients;
         benchers[i].slots = xcalloc(bench->options.pipeline, sizeof *benchers[i].slots);
         random_init(&benchers[i].random, entropy_u64());
-        enum status status = client_open(&benchers[i].client, bench->globals, fault);
+        enum status status = connect_cluster(&benchers[i].client, bench->globals, fault);
         if (status)
             return status;
     }

@@ -1,7 +1,7 @@
 // dkv.h - the verbs of dkv(1) and what they share.
 //
 // main.c parses the global options, finds the verb and returns its exit status. A verb
-// parses its own options with options.h, talks to routers through client.h, prints data
+// parses its own options with options.h, talks to routers through connect.h, prints data
 // on stdout and talk on stderr.
 #pragma once
 

@@ -2,7 +2,7 @@
 #include "base/xalloc.h"
 #include "causal/token.h"
 #include "dkv/arguments.h"
-#include "dkv/client.h"
+#include "dkv/connect.h"
 #include "dkv/jsonl.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -168,7 +168,7 @@ int verb_get(struct globals *globals, int argc, char **argv)
     op.key = buf_bytes(&read.key);
     if (status == STATUS_INVALID) {
         read.exit_status = usage_error("get", "%s", fault.text);
-    } else if (status || (status = client_open(&client, globals, &fault))) {
+    } else if (status || (status = connect_cluster(&client, globals, &fault))) {
         read.exit_status = report(globals, "get", status, "%s", fault.text);
     } else {
         client_get(client, &op, argument_deadline_ms(globals), on_got, &read);

@@ -2,7 +2,7 @@
 #include "causal/token.h"
 #include "dkv/arguments.h"
 #include "dkv/bulk/format.h"
-#include "dkv/client.h"
+#include "dkv/connect.h"
 #include "ring/ring.h"
 
 #include <errno.h>
@@ -173,7 +173,7 @@ static int write_one(struct globals *globals, const struct option_spec *specs, u
     if (!options_parse(globals, specs, &write.options, argc, argv, &operands))
         return operands.exit_status;
     // The connection is made while the value is read.
-    enum status status = client_open(&client, globals, &fault);
+    enum status status = connect_cluster(&client, globals, &fault);
     if (status)
         return report(globals, write.verb, status, "%s", fault.text);
     status = read_arguments(&write, &operands, client, &fault);

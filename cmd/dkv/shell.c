@@ -3,8 +3,8 @@
 #include "base/xalloc.h"
 #include "causal/token.h"
 #include "dkv/arguments.h"
-#include "dkv/client.h"
 #include "dkv/command.h"
+#include "dkv/connect.h"
 #include "dkv/jsonl.h"
 #include "os/clock.h"
 
@@ -358,7 +358,7 @@ int verb_shell(struct globals *globals, int argc, char **argv)
     if (argument_level(shell.options.read_level, &shell.read_level, &fault) ||
         argument_level(shell.options.write_level, &shell.write_level, &fault))
         return usage_error("shell", "%s", fault.text);
-    enum status status = client_open(&shell.client, globals, &fault);
+    enum status status = connect_cluster(&shell.client, globals, &fault);
     if (status)
         return report(globals, "shell", status, "%s", fault.text);
     open_editor(&shell.editor);

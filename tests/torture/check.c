@@ -8,7 +8,7 @@
 // as well. Prints the keys that have a value; about each one that is wrong, its last writes
 // on standard error, and exits 1.
 #include "base/xalloc.h"
-#include "dkv/client.h"
+#include "client/net/client.h"
 #include "os/clock.h"
 #include "torture/ledger.h"
 #include "torture/value.h"
@@ -156,15 +156,15 @@ static void run(struct check *check, struct client *client)
 int main(int argc, char **argv)
 {
     static struct check check;
-    const struct globals globals = {.cluster = getenv("DKV_CLUSTER"), .keyspace = "default"};
+    const struct client_options options = {.endpoints = getenv("DKV_CLUSTER")};
     struct client *client;
     struct fault fault;
-    if (argc != 3 || !globals.cluster) {
+    if (argc != 3 || !options.endpoints) {
         fputs("usage: check LEDGER SEED\n", stderr);
         return 2;
     }
     check.seed = strtoull(argv[2], NULL, 10);
-    if (ledger_open(&check.ledger, argv[1], &fault) || client_open(&client, &globals, &fault)) {
+    if (ledger_open(&check.ledger, argv[1], &fault) || client_open(&client, &options, &fault)) {
         fprintf(stderr, "check: %s\n", fault.text);
         return 2;
     }

@@ -10,7 +10,7 @@
 // outcome that a write cannot have.
 #include "base/hash.h"
 #include "base/random.h"
-#include "dkv/client.h"
+#include "client/net/client.h"
 #include "os/clock.h"
 #include "torture/ledger.h"
 #include "torture/value.h"
@@ -173,10 +173,10 @@ static void run(struct load *load, uint64_t until_ms, bool is_patient)
 int main(int argc, char **argv)
 {
     static struct load load;
-    const struct globals globals = {.cluster = getenv("DKV_CLUSTER"), .keyspace = "default"};
+    const struct client_options options = {.endpoints = getenv("DKV_CLUSTER")};
     struct fault fault;
     bool is_patient = argc == 8 && strcmp(argv[7], "patient") == 0;
-    if ((argc != 7 && !is_patient) || !globals.cluster) {
+    if ((argc != 7 && !is_patient) || !options.endpoints) {
         fputs("usage: load LEDGER SEED ROUND MIX VALUE_MAX MILLISECONDS [patient]\n", stderr);
         return 2;
     }
@@ -188,7 +188,7 @@ int main(int argc, char **argv)
     load.patience_ms = PATIENCE_MS;
     signal(SIGTERM, on_term);
     if (!load.mix->name || load.value_max < LARGE_MIN ||
-        ledger_open(&load.ledger, argv[1], &fault) || client_open(&load.client, &globals, &fault)) {
+        ledger_open(&load.ledger, argv[1], &fault) || client_open(&load.client, &options, &fault)) {
         fprintf(stderr, "load: %s\n", load.mix->name ? fault.text : "unknown mix");
         return 2;
     }

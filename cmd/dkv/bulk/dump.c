@@ -2,11 +2,12 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "causal/token.h"
+#include "client/net/scanner.h"
 #include "dkv/arguments.h"
 #include "dkv/bulk/format.h"
 #include "dkv/bulk/progress.h"
+#include "dkv/connect.h"
 #include "dkv/jsonl.h"
-#include "dkv/scanner.h"
 #include "os/clock.h"
 
 #include <inttypes.h>
@@ -88,7 +89,7 @@ static void leave_out(struct dump *dump, struct bytes key, const char *why)
 
 static void append_cursor(const struct dump *dump, struct bytes key, struct buf *out)
 {
-    uint32_t keyspace = dump->scanner.keyspace;
+    uint32_t keyspace = dump->scanner.lanes.keyspace;
     struct buf engine_key = {0};
     ring_engine_key_append(&(struct ring_engine_key){ring_token(keyspace, key), keyspace, key},
                            &engine_key);
@@ -111,14 +112,14 @@ static void print_key(struct dump *dump, struct bytes key)
 }
 
 // With everything that is needed to restore the key as it is: the record itself.
-static void print_full(struct dump *dump, const struct scanner_item *item, uint64_t now_ms)
+static void print_full(struct dump *dump, const struct lanes_item *item, uint64_t now_ms)
 {
     json_t *json = jsonl_record(item->key, &dump->record, item->context, now_ms);
     json_object_set_new(json, "record", jsonl_base64(item->record));
     jsonl_append(json, &dump->out);
 }
 
-static enum status print_one(struct dump *dump, const struct scanner_item *item, uint64_t now_ms)
+static enum status print_one(struct dump *dump, const struct lanes_item *item, uint64_t now_ms)
 {
     struct record *record = &dump->record;
     struct bytes key = item->key;
@@ -161,10 +162,10 @@ static bool reached_limit(struct dump *dump, struct bytes key)
 // A partition that could not be read. A node that is down may be missed in all of them.
 static void report_missing(const struct dump *dump, enum status status, const struct fault *fault)
 {
-    uint32_t count = dump->scanner.missing_count;
+    uint32_t count = dump->scanner.lanes.missing_count;
     if (count <= MISSING_SHOWN)
         report(dump->globals, dump->verb, status, "partition %" PRIu32 ": %s%s%s",
-               dump->scanner.partition - 1, status_text(status), *fault->text ? ": " : "",
+               dump->scanner.lanes.partition - 1, status_text(status), *fault->text ? ": " : "",
                fault->text);
     else if (count == MISSING_SHOWN + 1)
         report(dump->globals, dump->verb, status, "further partitions are missing; counted below");
@@ -173,7 +174,7 @@ static void report_missing(const struct dump *dump, enum status status, const st
 // Returns the exit status.
 static int print_all(struct dump *dump)
 {
-    struct scanner_item item = {0};
+    struct lanes_item item = {0};
     struct fault fault;
     uint64_t now_ms = clock_wall_ms();
     while (dump->options.limit) {
@@ -203,14 +204,14 @@ static int print_all(struct dump *dump)
 
 static int print_end(struct dump *dump, int exit_status)
 {
-    const struct scanner *scanner = &dump->scanner;
-    uint32_t done = dump->is_cut ? scanner->partition + 1 : scanner->partition;
+    const struct lanes *lanes = &dump->scanner.lanes;
+    uint32_t done = dump->is_cut ? lanes->partition + 1 : lanes->partition;
     progress_clear(&dump->progress);
     if (!dump->globals->quiet)
-        fprintf(
-            stderr, "%" PRIu64 " records, %" PRIu32 "/%" PRIu32 " partitions, epoch %" PRIu64 "\n",
-            dump->count, done - scanner->missing_count, scanner->partition_count, scanner->epoch);
-    if (!exit_status && (scanner->missing_count || dump->left_out_count))
+        fprintf(stderr,
+                "%" PRIu64 " records, %" PRIu32 "/%" PRIu32 " partitions, epoch %" PRIu64 "\n",
+                dump->count, done - lanes->missing_count, lanes->partition_count, lanes->epoch);
+    if (!exit_status && (lanes->missing_count || dump->left_out_count))
         return status_exit_code(STATUS_PARTIAL);
     return exit_status;
 }
@@ -254,7 +255,7 @@ static int dump_all(struct dump *dump, const struct option_spec *specs, int argc
         return usage_error(dump->verb, "%s", fault.text);
     uint64_t now_ms = clock_mono_ms();
     uint64_t until_ms = dump->globals->timeout_given ? now_ms + dump->globals->timeout_ms : 0;
-    enum status status = client_open(&dump->client, dump->globals, &fault);
+    enum status status = connect_cluster(&dump->client, dump->globals, &fault);
     if (status) {
         exit_status = report(dump->globals, dump->verb, status, "%s", fault.text);
     } else if ((status = scanner_open(&dump->scanner, dump->client, &op, buf_bytes(&after),

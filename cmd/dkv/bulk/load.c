@@ -8,7 +8,7 @@
 #include "dkv/bulk/account.h"
 #include "dkv/bulk/progress.h"
 #include "dkv/bulk/window.h"
-#include "dkv/client.h"
+#include "dkv/connect.h"
 #include "os/clock.h"
 #include "ring/ring.h"
 
@@ -376,7 +376,7 @@ static enum status open_all(struct load *load, const struct operands *operands, 
     if (!status)
         status = account_check_rejects(&load->account, &load->intake, fault);
     if (!status)
-        status = client_open(&load->client, load->globals, fault);
+        status = connect_cluster(&load->client, load->globals, fault);
     if (status)
         return status;
     format_reader_init(&load->reader, load->format, load->options.remove);

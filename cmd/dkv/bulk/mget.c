@@ -3,7 +3,7 @@
 #include "base/xalloc.h"
 #include "dkv/arguments.h"
 #include "dkv/bulk/intake.h"
-#include "dkv/client.h"
+#include "dkv/connect.h"
 #include "os/clock.h"
 
 #include <inttypes.h>
@@ -206,7 +206,7 @@ static enum status open_all(struct mget *mget, const struct operands *operands, 
                                                   (mget->options.local ? GET_LOCAL : 0))};
     enum status status = argument_level(mget->options.level, &mget->op.level, fault);
     if (!status)
-        status = client_open(&mget->client, mget->globals, fault);
+        status = connect_cluster(&mget->client, mget->globals, fault);
     if (!status)
         status = intake_open(&mget->intake, NULL, 0, fault);
     format_reader_init(&mget->reader, mget->options.null ? FORMAT_NULL : FORMAT_TSV, true);

@@ -13,8 +13,8 @@
 #pragma once
 
 #include "base/table.h"
+#include "client/net/client.h"
 #include "dkv/bulk/format.h"
-#include "dkv/client.h"
 
 enum {
     WINDOW_RECORDS_MAX = 4096,

@@ -1,4 +1,4 @@
-// routers.h - where routers are: "ipc:///run/dkv/router.sock,tcp://10.0.0.1:7400".
+// endpoints.h - where routers are: "ipc:///run/dkv/router.sock,tcp://10.0.0.1:7400".
 //
 // A tcp endpoint is reached with CURVE: our key pair is in KEY_DIR/client.key, the public
 // keys of the nodes are in KEY_DIR/cluster.pub, which is either the ring document of the
@@ -8,34 +8,33 @@
 #pragma once
 
 #include "client/conversation.h"
-#include "dkv/dkv.h"
 #include "net/endpoint.h"
 #include "net/net.h"
 
-enum { ROUTERS_MAX = CONVERSATION_ENDPOINTS_MAX };
+enum { ENDPOINTS_MAX = CONVERSATION_ENDPOINTS_MAX };
 
-struct router {
+struct endpoints_item {
     char text[ENDPOINT_SIZE];
     char server_key[41]; // Z85, "" for ipc and plain tcp
     bool is_ipc;
 };
 
-struct routers {
-    struct router items[ROUTERS_MAX];
+struct endpoints {
+    struct endpoints_item items[ENDPOINTS_MAX];
     uint32_t count;       // at least 1 after a parse that returned OK
     struct net_keys keys; // ours, empty without a key directory
 };
 
-// INVALID: malformed, too many, tcp without keys, a node that cluster.pub does not know.
-// Reads no file if all endpoints are ipc.
-enum status routers_parse(struct routers *routers, const struct globals *globals,
-                          struct fault *fault) MUST_USE;
+// key_dir NULL = none. INVALID: malformed, too many, tcp without keys, a node that cluster.pub
+// does not know. Reads no file if all endpoints are ipc.
+enum status endpoints_parse(struct endpoints *endpoints, const char *text, const char *key_dir,
+                            struct fault *fault) MUST_USE;
 
 // What a failed attempt to connect means, with a sentence that names the endpoint:
 // UNREACHABLE: nobody listens there; NOT_AUTHORISED: our key or our user is refused; INVALID: we
 // came without keys. OK: it means nothing yet. Does not wait.
-enum status router_explain(const struct router *router, enum net_failure failure,
-                           struct fault *fault);
+enum status endpoints_explain(const struct endpoints *endpoints, uint32_t index,
+                              enum net_failure failure, struct fault *fault);
 
 // How long a connection to it may take before the next endpoint is tried.
-uint32_t router_connect_ms(const struct router *router);
+uint32_t endpoints_connect_ms(const struct endpoints *endpoints, uint32_t index);

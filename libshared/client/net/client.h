@@ -1,18 +1,31 @@
 // client.h - a conversation with a cluster, over real connections.
 //
-// client/conversation.h decides what is sent, tried again and given up; this gives it a clock,
-// a connection to each router that it wants (net), and the reason when there is none.
+// client/conversation.h decides what is sent, where to, tried again and given up; this gives it a
+// clock, a connection to each endpoint that it wants (net), and the reason when there is none.
+//
+//     client_open(&client, &(struct client_options){.endpoints = "ipc:///run/dkv/router.sock"}, ..)
+//     client_get(client, &op, deadline_ms, on_got, context)
+//     client_drain(client)                              on_got() is called
+//     client_close(client)
+//
+// One thread uses a client. It knows nothing of a command line, and prints nothing.
 #pragma once
 
-#include "client/pending.h"
-#include "dkv/dkv.h"
+#include "base/fault.h"
+#include "client/conversation.h"
 
 struct client;
 
+struct client_options {
+    const char *endpoints; // separated by commas: client/net/endpoints.h
+    const char *key_dir;   // with client.key and cluster.pub; NULL = no keys
+    uint32_t connect_ms;   // a connection that takes longer fails; 0 = 250 (ipc), 1500 (tcp)
+};
+
 // INVALID: a malformed endpoint, or tcp without keys. Does not wait for a connection.
-enum status client_open(struct client **client, const struct globals *globals,
+enum status client_open(struct client **client, const struct client_options *options,
                         struct fault *fault) MUST_USE;
-void client_close(struct client *client);
+void client_close(struct client *client); // NULL is allowed; calls nobody back
 
 // Callbacks (client/pending.h) run inside client_run(). Everything in the op is copied; ids are
 // given by the client. deadline_ms is monotonic (os/clock.h), 0 = none.
@@ -35,7 +48,10 @@ bool client_has_room(const struct client *client);
 // timeout_ms (-1 = only then), or when fd (-1 = none) is readable.
 void client_run(struct client *client, int fd, int timeout_ms);
 
-// The one-request verbs: runs until that request is done.
+// Runs until every request is done.
 void client_drain(struct client *client);
 
 struct request_id client_new_request_id(struct client *client);
+
+// For pure code that makes requests of its own, such as client/lanes.h.
+struct conversation *client_conversation(struct client *client);

@@ -1,18 +1,16 @@
-#include "dkv/client.h"
+#include "client/net/client.h"
 
 #include "base/xalloc.h"
-#include "client/conversation.h"
-#include "dkv/routers.h"
+#include "client/net/endpoints.h"
 #include "os/clock.h"
 #include "os/entropy.h"
-#include "ring/ring.h"
 
 #include <poll.h>
 #include <stdlib.h>
 
 struct client {
-    struct net *net; // links are numbered as the routers are
-    struct routers routers;
+    struct net *net; // links are numbered as the endpoints are
+    struct endpoints endpoints;
     struct conversation conversation;
 };
 
@@ -23,23 +21,23 @@ static void lose(struct client *client, uint32_t number, enum status why, const 
     conversation_on_lost(&client->conversation, number, why, bytes_of_text(said), clock_mono_ms());
 }
 
-static void connect_router(struct client *client, uint32_t number)
+static void connect_to(struct client *client, uint32_t number)
 {
-    const struct router *router = &client->routers.items[number];
+    const struct endpoints_item *item = &client->endpoints.items[number];
     struct fault fault;
     net_disconnect(client->net, number);
-    if (net_connect(client->net, number, router->text,
-                    *router->server_key ? router->server_key : NULL, &fault))
+    if (net_connect(client->net, number, item->text, *item->server_key ? item->server_key : NULL,
+                    &fault))
         lose(client, number, STATUS_UNREACHABLE, fault.text);
 }
 
 // Failures to connect, and connections that were lost.
 static void take_losses(struct client *client)
 {
-    for (uint32_t i = 0; i < client->routers.count; i++) {
+    for (uint32_t i = 0; i < client->endpoints.count; i++) {
         struct fault fault = {""};
         enum net_failure failure = net_take_failure(client->net, i);
-        enum status why = router_explain(&client->routers.items[i], failure, &fault);
+        enum status why = endpoints_explain(&client->endpoints, i, failure, &fault);
         if (why)
             lose(client, i, why, fault.text);
     }
@@ -47,7 +45,7 @@ static void take_losses(struct client *client)
     while (net_next_lost(client->net, &number)) {
         struct fault fault;
         fault_set(&fault, STATUS_UNREACHABLE, "%s: the connection was lost",
-                  client->routers.items[number].text);
+                  client->endpoints.items[number].text);
         lose(client, number, STATUS_UNREACHABLE, fault.text);
     }
 }
@@ -62,7 +60,7 @@ static uint64_t take_steps(struct client *client)
         case CONVERSATION_WAIT:
             return step.until_ms;
         case CONVERSATION_CONNECT:
-            connect_router(client, step.endpoint);
+            connect_to(client, step.endpoint);
             break;
         case CONVERSATION_CLOSE:
             net_disconnect(client->net, step.endpoint);
@@ -78,26 +76,26 @@ static uint64_t take_steps(struct client *client)
 
 // ---- public -----------------------------------------------------------------------
 
-enum status client_open(struct client **out, const struct globals *globals, struct fault *fault)
+enum status client_open(struct client **out, const struct client_options *options,
+                        struct fault *fault)
 {
     struct client *client = xcalloc(1, sizeof *client);
-    enum status status = routers_parse(&client->routers, globals, fault);
-    if (!status && strlen(globals->keyspace) > RING_NAME_SIZE_MAX)
-        status = fault_set(fault, STATUS_INVALID, "no keyspace has a name of more than %d bytes",
-                           RING_NAME_SIZE_MAX);
+    struct endpoints *endpoints = &client->endpoints;
+    enum status status = endpoints_parse(endpoints, options->endpoints, options->key_dir, fault);
     if (!status) {
-        struct net_options options = {.keys = client->routers.keys,
-                                      .message_size_max = MESSAGE_SIZE_MAX};
-        status = net_open(&client->net, &options, fault);
+        struct net_options net_options = {.keys = endpoints->keys,
+                                          .message_size_max = MESSAGE_SIZE_MAX};
+        status = net_open(&client->net, &net_options, fault);
     }
     if (status) {
         free(client);
         return status;
     }
     conversation_init(&client->conversation, entropy_u64());
-    for (uint32_t i = 0; i < client->routers.count; i++)
-        conversation_add_endpoint(&client->conversation,
-                                  router_connect_ms(&client->routers.items[i]));
+    for (uint32_t i = 0; i < endpoints->count; i++)
+        conversation_add_endpoint(&client->conversation, options->connect_ms
+                                                             ? options->connect_ms
+                                                             : endpoints_connect_ms(endpoints, i));
     take_steps(client); // the connection is made while the caller prepares its request
     *out = client;
     return STATUS_OK;
@@ -184,4 +182,9 @@ void client_drain(struct client *client)
 struct request_id client_new_request_id(struct client *client)
 {
     return conversation_request_id(&client->conversation);
+}
+
+struct conversation *client_conversation(struct client *client)
+{
+    return &client->conversation;
 }

@@ -1,0 +1,13 @@
+#include "dkv/connect.h"
+
+#include "ring/ring.h"
+
+enum status connect_cluster(struct client **client, const struct globals *globals,
+                            struct fault *fault)
+{
+    struct client_options options = {.endpoints = globals->cluster, .key_dir = globals->key_dir};
+    if (strlen(globals->keyspace) > RING_NAME_SIZE_MAX)
+        return fault_set(fault, STATUS_INVALID, "no keyspace has a name of more than %d bytes",
+                         RING_NAME_SIZE_MAX);
+    return client_open(client, &options, fault);
+}
