@@ -1,6 +1,6 @@
 // dkv bench: throughput and latency of the cluster as one machine's clients see it.
 //
-// Closed loop: each client has a connection and a thread of its own and keeps `pipeline`
+// Closed loop: each client has connections and a thread of its own and keeps `pipeline`
 // operations under way; so the rate is what the cluster gives, and latencies are those at
 // that rate.
 #include "base/random.h"
@@ -38,9 +38,9 @@ const struct option_spec options_bench[] = {
      .argument = "NAME",
      .value = "a",
      .help = "fill (each key once), read, or YCSB's a, b, c, f"},
-    BENCH_NUMBER("clients", clients, "N", "4", 1, CLIENTS_MAX, "connections"),
+    BENCH_NUMBER("clients", clients, "N", "4", 1, CLIENTS_MAX, "clients, each with a thread"),
     BENCH_NUMBER("pipeline", pipeline, "N", "1", 1, PIPELINE_MAX,
-                 "operations under way on each connection"),
+                 "operations that each has under way"),
     BENCH_NUMBER("value-size", value_size, "B", "100", 1, VALUE_SIZE_MAX, "bytes of a value"),
     BENCH_NUMBER("keys", keys, "N", "10000", 1, UINT32_MAX, "different keys, bench-0 and on"),
     BENCH_NUMBER("seconds", seconds, "S", "10", 1, 86400, "how long; fill ends with the last key"),
@@ -273,7 +273,7 @@ static enum status open_benchers(struct bench *bench, struct bencher *benchers, 
         benchers[i].key_step = bench->options.clients;
         benchers[i].slots = xcalloc(bench->options.pipeline, sizeof *benchers[i].slots);
         random_init(&benchers[i].random, entropy_u64());
-        enum status status = connect_cluster(&benchers[i].client, bench->globals, fault);
+        enum status status = connect_bulk(&benchers[i].client, bench->globals, fault);
         if (status)
             return status;
     }

@@ -133,8 +133,12 @@ static enum status read_arguments(struct write *write, struct operands *operands
     struct op_put *op = &write->op;
     const struct put_options *options = &write->options;
     enum status status = argument_key(options->key_file, operands, &write->key, fault);
-    if (!status)
+    op->keyspace = bytes_of_text(write->globals->keyspace);
+    if (!status) {
+        // The connection is made while the value is read.
+        client_prepare(client, op->keyspace, buf_bytes(&write->key));
         status = argument_level(options->level, &op->level, fault);
+    }
     if (!status && options->context)
         status = argument_context(options->context, &write->context, fault);
     op->request = client_new_request_id(client);
@@ -151,12 +155,11 @@ static enum status read_arguments(struct write *write, struct operands *operands
     if (options->sibling)
         op->flags |= PUT_KEEP_SIBLINGS;
     if (options->request_id)
-        op->flags |= PUT_RETRY; // whoever chose the id may have used it before
+        op->flags |= PUT_RETRY; // an id that was chosen may have been used before
     if (options->print_context)
         op->flags |= PUT_WANT_CONTEXT;
     if (options->receipt)
         op->flags |= PUT_WANT_RECEIPT;
-    op->keyspace = bytes_of_text(write->globals->keyspace);
     op->key = buf_bytes(&write->key);
     op->value = buf_bytes(&write->value);
     op->context = buf_bytes(&write->context);
@@ -172,7 +175,6 @@ static int write_one(struct globals *globals, const struct option_spec *specs, u
     struct client *client;
     if (!options_parse(globals, specs, &write.options, argc, argv, &operands))
         return operands.exit_status;
-    // The connection is made while the value is read.
     enum status status = connect_cluster(&client, globals, &fault);
     if (status)
         return report(globals, write.verb, status, "%s", fault.text);

@@ -1,4 +1,4 @@
-// dkv shell: verbs from standard input, one a line, on one connection.
+// dkv shell: verbs from standard input, one a line, on connections that stay.
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "causal/token.h"
@@ -358,7 +358,7 @@ int verb_shell(struct globals *globals, int argc, char **argv)
     if (argument_level(shell.options.read_level, &shell.read_level, &fault) ||
         argument_level(shell.options.write_level, &shell.write_level, &fault))
         return usage_error("shell", "%s", fault.text);
-    enum status status = connect_cluster(&shell.client, globals, &fault);
+    enum status status = connect_bulk(&shell.client, globals, &fault);
     if (status)
         return report(globals, "shell", status, "%s", fault.text);
     open_editor(&shell.editor);

@@ -7,7 +7,6 @@ _Static_assert(CONVERSATION_ENDPOINTS_MAX <= 64, "request.asked has a bit for ea
 enum {
     PAUSE_FIRST_MS = 5,
     PAUSE_MAX_MS = 200,
-    PATIENT_MS = 10 * 1000, // a write with that much time is of a bulk verb
 };
 
 void conversation_init(struct conversation *conversation, uint64_t seed)
@@ -22,20 +21,8 @@ void conversation_release(struct conversation *conversation)
     pending_release(&conversation->pending);
     for (uint32_t i = 0; i < conversation->endpoint_count; i++)
         route_release(&conversation->routes[i]);
+    spread_release(&conversation->spread);
     buf_release(&conversation->message);
-}
-
-void conversation_add_endpoint(struct conversation *conversation, uint32_t connect_max_ms)
-{
-    struct route *route = &conversation->routes[conversation->endpoint_count++];
-    *route = (struct route){.connect_max_ms = connect_max_ms};
-    if (conversation->endpoint_count == 1)
-        route->state = ROUTE_WANTED;
-}
-
-void conversation_use(struct conversation *conversation, uint32_t endpoint)
-{
-    conversation->current = endpoint;
 }
 
 struct request_id conversation_request_id(struct conversation *conversation)
@@ -65,8 +52,8 @@ static void fail(struct conversation *conversation, struct request *request, enu
     pending_fail(&conversation->pending, request, status, text);
 }
 
-static void queue(struct conversation *conversation, struct request *request, uint32_t endpoint,
-                  uint64_t now_ms)
+void conversation_queue(struct conversation *conversation, struct request *request,
+                        uint32_t endpoint, uint64_t now_ms)
 {
     leave(conversation, request);
     request->endpoint = (uint8_t)endpoint;
@@ -95,7 +82,7 @@ static bool ask_next(struct conversation *conversation, struct request *request,
         bool is_failing = route->why && now_ms < route->again_ms;
         if (request->asked >> endpoint & 1 || is_failing)
             continue;
-        queue(conversation, request, endpoint, now_ms);
+        conversation_queue(conversation, request, endpoint, now_ms);
         return true;
     }
     return false;
@@ -107,7 +94,9 @@ static void ask_elsewhere(struct conversation *conversation, struct request *req
 {
     if (!request->asked || request->is_maybe_applied) {
         request->asked = 0;
-        queue(conversation, request, conversation->current, now_ms);
+        uint32_t next = (request->endpoint + 1u) % conversation->endpoint_count;
+        conversation_queue(conversation, request,
+                           conversation_choose(conversation, request, next, now_ms), now_ms);
     } else if (!ask_next(conversation, request, now_ms)) {
         fail(conversation, request, STATUS_UNAVAILABLE, buf_bytes(&request->refusal));
     }
@@ -153,7 +142,7 @@ static bool is_alone(const struct conversation *conversation, enum status *why)
     return is_refused || !conversation->is_known;
 }
 
-// What all of them were lost for, as one text.
+// The reasons for which all of them were lost, as one text.
 static void say_failures(const struct conversation *conversation, struct buf *text)
 {
     for (uint32_t i = 0; i < conversation->endpoint_count; i++) {
@@ -184,8 +173,6 @@ void conversation_lose(struct conversation *conversation, uint32_t endpoint, enu
     struct request_queue queued = route->queue;
     route->queue = (struct request_queue){0};
     route_on_lost(route, why, said, now_ms);
-    if (endpoint == conversation->current)
-        conversation->current = (endpoint + 1) % conversation->endpoint_count;
     for (uint32_t i = 0; i < pending->slot_count; i++) {
         struct request *request = &pending->requests[i];
         if (request->state != REQUEST_SENT || request->endpoint != endpoint)
@@ -246,6 +233,17 @@ static struct request *find_sent(struct conversation *conversation, uint32_t end
     return is_waited_for ? request : NULL;
 }
 
+// Its router did it; those that were not able to may rest.
+static void on_able(struct conversation *conversation, const struct request *request,
+                    uint64_t now_ms)
+{
+    route_on_answer(&conversation->routes[request->endpoint]);
+    for (uint32_t i = 0; request->asked && i < conversation->endpoint_count; i++) {
+        if (request->asked >> i & 1)
+            route_rest(&conversation->routes[i], now_ms);
+    }
+}
+
 // The request that a reply ends; NULL if it is not waited for, or the request goes on.
 static struct request *answered(struct conversation *conversation, uint32_t endpoint,
                                 enum message_type type, uint64_t id, enum status status,
@@ -258,10 +256,17 @@ static struct request *answered(struct conversation *conversation, uint32_t endp
         request->is_maybe_applied |= type == MESSAGE_PUT;
     if (goes_on(conversation, request, status, text, now_ms))
         return NULL;
-    if (request->asked && !status) // it is able to do what the other was not
-        conversation->current = endpoint;
+    if (!status)
+        on_able(conversation, request, now_ms);
     leave(conversation, request);
     return request;
+}
+
+static void on_welcome(struct conversation *conversation, uint32_t endpoint,
+                       const struct op_welcome *welcome)
+{
+    route_trust(&conversation->routes[endpoint]);
+    spread_on_node(&conversation->spread, endpoint, welcome->node);
 }
 
 static void note_void(struct conversation *conversation, uint32_t endpoint,
@@ -324,7 +329,9 @@ void conversation_on_message(struct conversation *conversation, uint32_t endpoin
             READ(scanned, on_scanned(conversation, endpoint, &op, now_ms))
         case MESSAGE_ANSWER:
             READ(answer, on_answer(conversation, endpoint, &op, now_ms))
-        default: // of WELCOME and PONG the header says it all
+        case MESSAGE_WELCOME:
+            READ(welcome, on_welcome(conversation, endpoint, &op))
+        default: // of PONG the header says it all
             return;
         }
 }
@@ -343,11 +350,21 @@ static void expire(struct conversation *conversation, struct request *request)
         status = STATUS_UNAVAILABLE;
         buf_append(&text, buf_bytes(&request->refusal));
     } else if (!request->was_sent) {
-        say_failures(conversation, &text);
+        if (conversation->routes[request->endpoint].state != ROUTE_OPEN)
+            say_failures(conversation, &text);
         status = text.size ? STATUS_UNREACHABLE : STATUS_TIMEOUT; // no time even to connect
     }
     fail(conversation, request, status, buf_bytes(&text));
     buf_release(&text);
+}
+
+// Its pause is over.
+static void retry(struct conversation *conversation, struct request *request, uint64_t now_ms)
+{
+    uint32_t endpoint = request->endpoint; // one that is on its way around goes on there
+    if (!request->asked)
+        endpoint = conversation_choose(conversation, request, request->home, now_ms);
+    conversation_queue(conversation, request, endpoint, now_ms);
 }
 
 static void check_requests(struct conversation *conversation, uint64_t now_ms)
@@ -364,8 +381,7 @@ static void check_requests(struct conversation *conversation, uint64_t now_ms)
             continue;
         }
         if (request->state == REQUEST_PAUSED && request->retry_at_ms <= now_ms)
-            queue(conversation, request, request->asked ? request->endpoint : conversation->current,
-                  now_ms);
+            retry(conversation, request, now_ms);
         if (request->deadline_ms)
             conversation->check_ms = least_ms(conversation->check_ms, request->deadline_ms);
         if (request->state == REQUEST_PAUSED)
@@ -380,7 +396,7 @@ static void check_routes(struct conversation *conversation, uint64_t now_ms)
         if (!route_is_silent(route, now_ms))
             continue;
         struct buf said = {0};
-        buf_append(&said, buf_bytes(&route->said)); // what an earlier attempt met says more
+        buf_append(&said, buf_bytes(&route->said)); // the reason of an earlier attempt says more
         conversation_lose(conversation, i, route->why ? route->why : STATUS_UNREACHABLE,
                           buf_bytes(&said), now_ms);
         buf_release(&said);
@@ -392,51 +408,3 @@ void conversation_check(struct conversation *conversation, uint64_t now_ms)
     check_requests(conversation, now_ms);
     check_routes(conversation, now_ms);
 }
-
-// ---- requests ---------------------------------------------------------------------
-
-// The caller appends its operation and calls start().
-static struct request *add(struct conversation *conversation, enum message_type type,
-                           uint64_t deadline_ms, union callback on_done, void *context)
-{
-    struct request *request = pending_add(&conversation->pending, type);
-    request->deadline_ms = deadline_ms;
-    request->on_done = on_done;
-    request->context = context;
-    return request;
-}
-
-static void start(struct conversation *conversation, struct request *request, uint64_t now_ms)
-{
-    if (request->deadline_ms)
-        conversation->check_ms = least_ms(conversation->check_ms, request->deadline_ms);
-    queue(conversation, request, conversation->current, now_ms);
-}
-
-#define BEGIN_put(request, op)                                                                     \
-    tries_init(&(request)->tries,                                                                  \
-               deadline_ms &&deadline_ms < now_ms + PATIENT_MS ? TRIES_BUDGET_MS                   \
-                                                               : TRIES_BUDGET_BULK_MS,             \
-               (request)->bytes.size, (op)->flags & PUT_RETRY)
-#define BEGIN_get(request, op)  (request)->is_local = (op)->flags & GET_LOCAL
-#define BEGIN_scan(request, op) (request)->is_local = (op)->flags & SCAN_LOCAL
-#define BEGIN_ask(request, op)  (request)->is_local = true
-
-#define CONVERSATION_START(name, TYPE, member)                                                     \
-    void conversation_##name(struct conversation *conversation, const struct op_##name *op,        \
-                             uint64_t deadline_ms, uint64_t now_ms, client_on_##member *on_done,   \
-                             void *context)                                                        \
-    {                                                                                              \
-        struct request *request =                                                                  \
-            add(conversation, TYPE, deadline_ms, (union callback){.member = on_done}, context);    \
-        struct op_##name copy = *op;                                                               \
-        copy.id = pending_id(&conversation->pending, request);                                     \
-        op_encode_##name(&copy, &request->bytes);                                                  \
-        BEGIN_##name(request, op);                                                                 \
-        start(conversation, request, now_ms);                                                      \
-    }
-CONVERSATION_START(put, MESSAGE_PUT, put)
-CONVERSATION_START(get, MESSAGE_GET, get)
-CONVERSATION_START(scan, MESSAGE_SCAN, scan)
-CONVERSATION_START(ask, MESSAGE_ASK, answer)
-#undef CONVERSATION_START

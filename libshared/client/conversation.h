@@ -11,8 +11,11 @@
 // Times are monotonic milliseconds, the same clock in every call. Callbacks run inside of
 // conversation_next() and _on_message(); they may begin new requests.
 //
-// An endpoint is an address that the client was given; a router listens there. Requests go to
-// one endpoint; when it is lost, to the next of the list.
+// An endpoint is an address that the client was given; a router listens there. A request with a
+// key, and a page of a scan, begins at one of the nearest (spread.h), so that all routers have
+// their share; a question, and what asks one replica alone, at the first. When its endpoint is
+// lost it goes to the next one in the user's order that is fit; route.h says when a lost one is
+// fit again. A connection is made when a request needs it; beforehand if many keys follow.
 //
 //                 sent                       reply
 //     QUEUED ──────────────────► SENT ─────────────────────► callback
@@ -33,9 +36,10 @@
 
 #include "base/random.h"
 #include "client/route.h"
+#include "client/spread.h"
 
 enum {
-    CONVERSATION_ENDPOINTS_MAX = 64,
+    CONVERSATION_ENDPOINTS_MAX = SPREAD_ENDPOINTS_MAX,
     CONVERSATION_WINDOW_COUNT = 4096,
     CONVERSATION_WINDOW_SIZE = 8 * 1024 * 1024,
 };
@@ -48,7 +52,10 @@ struct conversation {
     struct pending pending;
     struct route routes[CONVERSATION_ENDPOINTS_MAX];
     uint32_t endpoint_count;
-    uint32_t current;  // where new requests go
+    struct spread spread;
+    uint32_t first;    // where requests begin that are not spread
+    bool is_fixed;     // none is
+    bool is_learning;  // the ring is asked for
     bool is_known;     // one was connected once
     uint64_t check_ms; // no deadline or pause ends before
 
@@ -63,8 +70,22 @@ struct conversation {
 void conversation_init(struct conversation *conversation, uint64_t seed);
 void conversation_release(struct conversation *conversation); // calls nobody back
 
-// Before anything else. The first one is connected at once, the others when they are needed.
-void conversation_add_endpoint(struct conversation *conversation, uint32_t connect_max_ms);
+// Before anything else, in the user's order.
+void conversation_add_endpoint(struct conversation *conversation, enum spread_kind kind,
+                               uint32_t connect_max_ms);
+
+// From now on all requests begin at this endpoint, which is fit, whatever happened there before.
+void conversation_use(struct conversation *conversation, uint32_t endpoint);
+
+// A request with this key follows: the connection for it can be made.
+void conversation_prepare(struct conversation *conversation, struct bytes keyspace,
+                          struct bytes key, uint64_t now_ms);
+
+// Many keys follow: connects all of the nearest endpoints, and asks the first for the ring, by
+// which requests are spread from then on; those before do not wait for it. Does nothing if there
+// is one endpoint to choose from. Not in flight for conversation_in_flight().
+void conversation_learn_ring(struct conversation *conversation, uint64_t now_ms);
+void conversation_set_ring_take(struct conversation *conversation, struct ring *ring); // is known
 
 // Requests. Everything in the op is copied; ids are given here. deadline_ms 0 = none.
 void conversation_put(struct conversation *conversation, const struct op_put *op,
@@ -82,7 +103,7 @@ struct request_id conversation_request_id(struct conversation *conversation); //
 
 static inline uint32_t conversation_in_flight(const struct conversation *conversation)
 {
-    return conversation->pending.count;
+    return conversation->pending.count - conversation->is_learning;
 }
 
 // False when the window is full: what is added now waits here and takes memory.
@@ -91,9 +112,6 @@ static inline bool conversation_has_room(const struct conversation *conversation
     return conversation->pending.count < CONVERSATION_WINDOW_COUNT &&
            conversation->pending.size < CONVERSATION_WINDOW_SIZE;
 }
-
-// Requests that begin from now on go to this endpoint.
-void conversation_use(struct conversation *conversation, uint32_t endpoint);
 
 enum conversation_step_kind {
     CONVERSATION_WAIT, // nothing to do before until_ms (UINT64_MAX: before an event)
@@ -111,7 +129,7 @@ struct conversation_step {
 
 struct conversation_step conversation_next(struct conversation *conversation, uint64_t now_ms);
 
-// What became of the last SEND. OK: it is on its way. BUSY: the connection takes no more for
+// The outcome of the last SEND. OK: it is on its way. BUSY: the connection takes no more for
 // now. UNREACHABLE: there is none, or not yet.
 void conversation_on_sent(struct conversation *conversation, enum status status, uint64_t now_ms);
 

@@ -163,7 +163,8 @@ static bool step_of(struct conversation *conversation, uint32_t endpoint, uint64
         step->kind = CONVERSATION_CONNECT;
         return true;
     }
-    if (route->state == ROUTE_CONNECTING && now_ms >= route->again_ms && route->queue.count) {
+    if (route->state == ROUTE_CONNECTING && now_ms >= route->again_ms &&
+        (route->queue.count || route->is_tried)) {
         *step = say_hello(conversation, endpoint, now_ms);
         return true;
     }

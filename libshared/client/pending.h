@@ -30,6 +30,7 @@ struct request {
     uint8_t state;         // enum request_state
     uint8_t type;          // MESSAGE_PUT ...
     uint8_t endpoint;      // that it is for
+    uint8_t home;          // the endpoint at which it began
     bool is_local;         // it asks that router alone
     bool was_sent;         // by us, at least once
     bool is_maybe_applied; // a put that some router may have begun
@@ -87,7 +88,7 @@ static inline struct bytes request_op(const struct request *request)
 // Each sending of a put is a try of its own, with a random name.
 void request_begin_try(struct request *request, uint64_t name, uint64_t now_ms);
 
-// What a request that gets no better answer ends with. A put that may have been applied is
+// The end of a request that gets no better answer. A put that may have been applied is
 // INDETERMINATE whatever the status; so is one that an earlier life of the client may have
 // sent, if that status would say that nothing was written.
 enum status request_outcome(const struct request *request, enum status status);

@@ -16,7 +16,7 @@ void route_release(struct route *route)
 
 static bool is_waiting(const struct route *route)
 {
-    return route->sent_count || route->queue.count;
+    return route->sent_count || route->queue.count || route->is_tried;
 }
 
 void route_want(struct route *route, uint64_t now_ms)
@@ -63,7 +63,48 @@ void route_on_lost(struct route *route, enum status why, struct bytes said, uint
     buf_set(&route->said, said);
     route->again_ms = now_ms + ROUTE_RECONNECT_MS;
     route->clock = (struct peer_clock){0};
+    route->is_doubted = true;
+    route->is_tried = false;
+    route_rest(route, now_ms);
 }
+
+// ---- rests ------------------------------------------------------------------------
+
+void route_rest(struct route *route, uint64_t now_ms)
+{
+    if (now_ms < route->rests_until_ms)
+        return;
+    route->rest_ms = route->rest_ms ? 2 * route->rest_ms : ROUTE_REST_FIRST_MS;
+    if (route->rest_ms > ROUTE_REST_MAX_MS)
+        route->rest_ms = ROUTE_REST_MAX_MS;
+    route->rests_until_ms = now_ms + route->rest_ms;
+}
+
+bool route_is_fit(const struct route *route, uint64_t now_ms)
+{
+    return !route->is_doubted && now_ms >= route->rests_until_ms;
+}
+
+void route_try(struct route *route, uint64_t now_ms)
+{
+    if (!route->is_doubted || route->state != ROUTE_CLOSED || now_ms < route->rests_until_ms)
+        return;
+    route->is_tried = true;
+    route->state = ROUTE_WANTED;
+}
+
+void route_trust(struct route *route)
+{
+    route->is_doubted = route->is_tried = false;
+    route->rests_until_ms = 0;
+}
+
+void route_on_answer(struct route *route)
+{
+    route->rest_ms = 0;
+}
+
+// ---- silence ----------------------------------------------------------------------
 
 static uint64_t quiet_ms(const struct route *route, uint64_t now_ms)
 {

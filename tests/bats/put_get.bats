@@ -185,6 +185,22 @@ same() { # KEY FILE: what is stored is the file, byte for byte
         dkv --cluster "tcp://127.0.0.1:1,$DKV_CLUSTER" get passed)" v
 }
 
+@test "every router of the list has its share of the keys" {
+    puts_of_each() {
+        local router
+        for router in ${DKV_CLUSTER//,/ }; do
+            dkv --cluster "$router" metrics | sed -n 's/^dkv_router_puts_total{.*} //p'
+        done
+    }
+    local before after i
+    mapfile -t before < <(puts_of_each)
+    for i in {1..300}; do printf 'share-%s\tv\n' "$i"; done | dkv load
+    mapfile -t after < <(puts_of_each)
+    for i in 0 1 2; do
+        ((after[i] - before[i] >= 50))
+    done
+}
+
 @test "an unknown keyspace is 2" {
     fails_with 2 dkv -k nonsense put k v
     fails_with 2 dkv -k nonsense get k

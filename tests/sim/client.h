@@ -2,10 +2,12 @@
 //
 // It chooses operations, gives the conversation a clock and connections, and holds answers
 // against the history. Some clients have several operations under way at once, which then share
-// messages; some are in no hurry. Contexts are those that it was given, however old.
+// messages; some are in no hurry. Some use one router as long as it is there, others all that are
+// near, and may ask for the ring to spread by. Contexts are those that it was given, however old.
 //
-// A connection to a router is there as long as that life of the router is. What a client sent,
-// and was obeyed, may come a second time, later, by a way that nobody listens on any more.
+// A connection to a router is there as long as that life of the router is. A put that a
+// client sent, and was obeyed, may come a second time, later, by a way that nobody listens on any
+// more.
 #pragma once
 
 #include "client/conversation.h"
@@ -41,9 +43,11 @@ struct client {
     struct history *history;
     const struct ring *ring;
     uint32_t port;
-    uint32_t router;    // index of the node it talks to; may be set while it is idle
+    uint32_t router;    // that it uses, if it uses one; may be set while it is idle
+    uint32_t sent_to;   // that it asked last
     bool is_patient;    // the examiner: one at a time, within the time of the request
     bool is_bulk;       // in no hurry
+    bool is_learning;   // asks for the ring
     bool notices;       // a router that ended, at once; else by its silence
     uint64_t copied;    // per mille of its messages that come twice
     uint32_t width;     // operations under way at once, at most

@@ -20,6 +20,9 @@
     POINT(MINTED_TWICE, "a repeated put was minted again, its first try being unreachable")        \
     POINT(REPEATED, "a store recognised a repeated update")                                        \
     POINT(FAIL_OVER, "a client went to another router")                                            \
+    POINT(SPREAD, "a client that uses all near routers went from one to another")                  \
+    POINT(RING_LEARNT, "a client spread its operations by the ring")                               \
+    POINT(TRIED, "a client tried a lost router beside others")                                     \
     POINT(SHARED, "a client's message carried several operations")                                 \
     POINT(COPIED, "a client's put came a second time")                                             \
     POINT(LATE, "an answer came after its operation was over")                                     \

@@ -334,7 +334,7 @@ static void run(struct load *load)
         if (status)
             fail(load, status, &fault);
     }
-    // What is under way is waited for: the more is settled, the less is sent again.
+    // Wait for what is under way: the more is settled, the less is sent again.
     uint64_t until_ms = clock_mono_ms() + STOP_MS;
     while (client_in_flight(load->client) && clock_mono_ms() < until_ms)
         client_run(load->client, -1, 100);
@@ -376,7 +376,7 @@ static enum status open_all(struct load *load, const struct operands *operands, 
     if (!status)
         status = account_check_rejects(&load->account, &load->intake, fault);
     if (!status)
-        status = connect_cluster(&load->client, load->globals, fault);
+        status = connect_bulk(&load->client, load->globals, fault);
     if (status)
         return status;
     format_reader_init(&load->reader, load->format, load->options.remove);

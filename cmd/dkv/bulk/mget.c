@@ -122,7 +122,7 @@ static void run_client(struct mget *mget, bool wants_input)
     while (!mget->exit_status && mget->oldest < mget->newest &&
            mget->lookups[mget->oldest % LOOKUPS_MAX].ended)
         print_oldest(mget);
-    // What is there is shown before we wait again: mget may be one end of a conversation.
+    // Show what is there before we wait again: mget may be one end of a conversation.
     print_bytes(buf_bytes(&mget->out));
     fflush(stdout);
     buf_clear(&mget->out);
@@ -206,7 +206,7 @@ static enum status open_all(struct mget *mget, const struct operands *operands, 
                                                   (mget->options.local ? GET_LOCAL : 0))};
     enum status status = argument_level(mget->options.level, &mget->op.level, fault);
     if (!status)
-        status = connect_cluster(&mget->client, mget->globals, fault);
+        status = connect_bulk(&mget->client, mget->globals, fault);
     if (!status)
         status = intake_open(&mget->intake, NULL, 0, fault);
     format_reader_init(&mget->reader, mget->options.null ? FORMAT_NULL : FORMAT_TSV, true);

@@ -93,12 +93,20 @@ enum status client_open(struct client **out, const struct client_options *option
     }
     conversation_init(&client->conversation, entropy_u64());
     for (uint32_t i = 0; i < endpoints->count; i++)
-        conversation_add_endpoint(&client->conversation, options->connect_ms
-                                                             ? options->connect_ms
-                                                             : endpoints_connect_ms(endpoints, i));
-    take_steps(client); // the connection is made while the caller prepares its request
+        conversation_add_endpoint(&client->conversation, endpoints->items[i].kind,
+                                  options->connect_ms ? options->connect_ms
+                                                      : endpoints_connect_ms(endpoints, i));
+    if (options->is_bulk)
+        conversation_learn_ring(&client->conversation, clock_mono_ms());
+    take_steps(client);
     *out = client;
     return STATUS_OK;
+}
+
+void client_prepare(struct client *client, struct bytes keyspace, struct bytes key)
+{
+    conversation_prepare(&client->conversation, keyspace, key, clock_mono_ms());
+    take_steps(client);
 }
 
 void client_close(struct client *client)
@@ -170,7 +178,7 @@ void client_run(struct client *client, int fd, int timeout_ms)
             (fd >= 0 && poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0))
             break;
     }
-    take_steps(client); // what callbacks have queued leaves now, not after the caller's own work
+    take_steps(client); // requests of callbacks leave now, not after the caller's own work
 }
 
 void client_drain(struct client *client)

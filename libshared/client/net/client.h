@@ -20,12 +20,16 @@ struct client_options {
     const char *endpoints; // separated by commas: client/net/endpoints.h
     const char *key_dir;   // with client.key and cluster.pub; NULL = no keys
     uint32_t connect_ms;   // a connection that takes longer fails; 0 = 250 (ipc), 1500 (tcp)
+    bool is_bulk;          // many keys follow: each is to go to a node that has it
 };
 
 // INVALID: a malformed endpoint, or tcp without keys. Does not wait for a connection.
 enum status client_open(struct client **client, const struct client_options *options,
                         struct fault *fault) MUST_USE;
 void client_close(struct client *client); // NULL is allowed; calls nobody back
+
+// A request with this key follows: its connection is made while the caller prepares it.
+void client_prepare(struct client *client, struct bytes keyspace, struct bytes key);
 
 // Callbacks (client/pending.h) run inside client_run(). Everything in the op is copied; ids are
 // given by the client. deadline_ms is monotonic (os/clock.h), 0 = none.

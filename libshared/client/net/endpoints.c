@@ -27,7 +27,7 @@ static enum status parse(struct endpoints_item *item, struct bytes text, bool ha
     enum status status = endpoint_parse(item->text, &endpoint, fault);
     if (status)
         return status;
-    item->is_ipc = endpoint.ipc;
+    item->kind = endpoint.ipc ? SPREAD_IPC : endpoint.loopback ? SPREAD_LOOPBACK : SPREAD_FAR;
     if (!endpoint.ipc && !endpoint.loopback && !has_keys)
         return fault_set(fault, STATUS_INVALID,
                          "%s needs keys, as all but 127.0.0.0/8 and [::1] do; give their "
@@ -75,7 +75,7 @@ static enum status find_keys(struct endpoints *endpoints, const char *key_dir, s
         status = key_file_load(path, false, &file, fault);
     for (uint32_t i = 0; !status && i < endpoints->count; i++) {
         struct endpoints_item *item = &endpoints->items[i];
-        if (item->is_ipc)
+        if (item->kind == SPREAD_IPC)
             continue;
         if (is_ring)
             status = find_in_ring(item, &ring, path, fault);
@@ -103,7 +103,7 @@ enum status endpoints_parse(struct endpoints *endpoints, const char *text, const
             if (status)
                 return status;
             endpoints->count++;
-            needs_keys |= !item->is_ipc && key_dir;
+            needs_keys |= item->kind != SPREAD_IPC && key_dir;
         }
         at += size + (at[size] == ',');
     }
@@ -127,7 +127,7 @@ static int failure_to_connect(const struct endpoints_item *item)
 
 static enum status explain_nobody(const struct endpoints_item *item, struct fault *fault)
 {
-    if (!item->is_ipc)
+    if (item->kind != SPREAD_IPC)
         return fault_set(fault, STATUS_UNREACHABLE, "%s: nobody takes the connection", item->text);
     int failure = failure_to_connect(item);
     if (!failure)
@@ -156,7 +156,7 @@ enum status endpoints_explain(const struct endpoints *endpoints, uint32_t index,
                          "'dkv authorize' on the node lets it in",
                          item->text);
     case NET_FAILURE_MISMATCH:
-        if (!item->is_ipc && !*item->server_key)
+        if (item->kind != SPREAD_IPC && !*item->server_key)
             return fault_set(fault, STATUS_INVALID,
                              "%s: the node takes nobody without keys; give their directory with "
                              "--key-dir",
@@ -170,5 +170,5 @@ enum status endpoints_explain(const struct endpoints *endpoints, uint32_t index,
 
 uint32_t endpoints_connect_ms(const struct endpoints *endpoints, uint32_t index)
 {
-    return endpoints->items[index].is_ipc ? CONNECT_IPC_MS : CONNECT_TCP_MS;
+    return endpoints->items[index].kind == SPREAD_IPC ? CONNECT_IPC_MS : CONNECT_TCP_MS;
 }

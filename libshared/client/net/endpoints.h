@@ -16,7 +16,7 @@ enum { ENDPOINTS_MAX = CONVERSATION_ENDPOINTS_MAX };
 struct endpoints_item {
     char text[ENDPOINT_SIZE];
     char server_key[41]; // Z85, "" for ipc and plain tcp
-    bool is_ipc;
+    enum spread_kind kind;
 };
 
 struct endpoints {
@@ -30,7 +30,7 @@ struct endpoints {
 enum status endpoints_parse(struct endpoints *endpoints, const char *text, const char *key_dir,
                             struct fault *fault) MUST_USE;
 
-// What a failed attempt to connect means, with a sentence that names the endpoint:
+// The meaning of a failed attempt to connect, with a sentence that names the endpoint:
 // UNREACHABLE: nobody listens there; NOT_AUTHORISED: our key or our user is refused; INVALID: we
 // came without keys. OK: it means nothing yet. Does not wait.
 enum status endpoints_explain(const struct endpoints *endpoints, uint32_t index,

@@ -32,6 +32,8 @@ enum status scanner_open(struct scanner *scanner, struct client *client, const s
     if (!status)
         status = lanes_begin(&scanner->lanes, client_conversation(client), op, &answer.ring, after,
                              deadline_ms, clock_mono_ms(), fault);
+    if (!status) // the first pages are on their way: each of the next ones goes to an owner
+        conversation_set_ring_take(client_conversation(client), &answer.ring);
     ring_release(&answer.ring);
     return status;
 }
