@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-// What was seen, for comparing.
+// Records that were seen, for comparing.
 struct trace {
     struct buf events;
     uint64_t raw_size;

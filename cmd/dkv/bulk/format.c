@@ -8,7 +8,7 @@
 
 enum {
     SPACE_SIZE_MIN = 64 * 1024,
-    KEEP_SIZE_MAX = 1024 * 1024, // of buffers, behind a great record
+    KEEP_SIZE_MAX = 1024 * 1024, // of buffers, behind a large record
     CDB_HEADER_SIZE_MAX = 32,
 };
 
@@ -323,7 +323,7 @@ enum format_event format_next(struct format_reader *reader, struct pair *pair, s
     }
     enum status status = read_record(reader, pair->raw, pair, fault);
     if (status == STATUS_CORRUPT)
-        reader->finished = true; // who knows where the next record begins
+        reader->finished = true; // nobody knows where the next record begins
     return status == STATUS_CORRUPT ? FORMAT_BROKEN : status ? FORMAT_REJECT : FORMAT_PAIR;
 }
 

@@ -39,7 +39,7 @@ enum format_event {
     FORMAT_PAIR,   // a pair
     FORMAT_REJECT, // a bad record: `raw` and the fault say what and why
     FORMAT_PART,   // a part of a record that is too large, in `raw`; its REJECT follows
-    FORMAT_BROKEN, // what is left cannot be split into records
+    FORMAT_BROKEN, // the rest cannot be split into records
     FORMAT_END,    // the input was read to its end
 };
 
@@ -57,7 +57,7 @@ struct format_reader {
     bool finished; // the format says that this is the end
     bool skipping; // inside a record that is too large
     struct buf input;
-    size_t at;          // what is before was read
+    size_t at;          // all before it was read
     size_t scanned;     // bytes behind `at` that do not end the record
     uint64_t nul_count; // among them
     uint64_t need;      // cdb: size of the record behind `at`, 0 = not known yet
@@ -82,7 +82,7 @@ uint64_t format_reader_offset(const struct format_reader *reader);
 // Drops up to `size` unread bytes, which count as read. Returns how many.
 size_t format_reader_skip(struct format_reader *reader, uint64_t size);
 
-// Gives back memory that one great record took. The last pair is gone then, its raw is not.
+// Gives back memory that one large record took. The last pair is gone then, its raw is not.
 void format_reader_trim(struct format_reader *reader);
 
 // Behind END: another stream follows, counted on from here.

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_SIZE_MAX = 256 * 1024 }; // what is read at once is memory, too
+enum { READ_SIZE_MAX = 256 * 1024 }; // at once; it is memory, too
 
 static bool is_stdin(const char *path)
 {
@@ -22,7 +22,7 @@ static void use(struct intake *intake, int fd)
     struct epoll_event event = {.events = EPOLLIN};
     intake->fd = fd;
     intake->is_regular = !fstat(fd, &stat_now) && S_ISREG(stat_now.st_mode);
-    // What epoll does not know (a file, /dev/null) never keeps us waiting.
+    // Descriptors that epoll does not know (a file, /dev/null) never keep us waiting.
     if (!intake->is_regular && epoll_ctl(intake->wait_fd, EPOLL_CTL_ADD, fd, &event))
         intake->is_regular = true;
 }

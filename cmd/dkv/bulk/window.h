@@ -9,7 +9,7 @@
 // A record whose key is under way already is held until the one before it ended: the same
 // key is written in the order of the input.
 //
-// Bounded: `capacity` records and WINDOW_SIZE_MAX bytes (or one greater record alone).
+// Bounded: `capacity` records and WINDOW_SIZE_MAX bytes (or one larger record alone).
 #pragma once
 
 #include "base/table.h"
@@ -30,7 +30,7 @@ struct window_record {
     uint64_t offset; // behind it
     uint64_t key_hash;
     uint64_t next_same; // number of the record that waits for this one, 0 = none
-    size_t size;        // what it counts
+    size_t size;        // that it counts for
     struct op_put op;   // without its bytes
     struct buf raw;     // if kept for the rejects file
     struct buf held;    // key and value while held
@@ -70,7 +70,7 @@ void window_add(struct window *window, const struct pair *pair, uint64_t offset,
 void window_add_rejected(struct window *window, struct bytes raw, uint64_t offset,
                          enum status status);
 
-// The newest record once it has ended, else NULL. Whoever added one with a raw text that
+// The newest record once it has ended, else NULL. A caller that added one with a raw text that
 // was not copied waits for it, and keeps the text if it failed.
 struct window_record *window_newest(struct window *window);
 

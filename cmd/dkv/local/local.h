@@ -19,7 +19,7 @@ struct local {
     unsigned node_count;            // 0 = there is no cluster
 };
 
-// What a new cluster is to be like. 0 = not given.
+// The shape that a new cluster is to have. 0 = not given.
 struct local_shape {
     uint64_t nodes, racks, dcs, base_port;
     bool plain;

@@ -139,7 +139,7 @@ static _Noreturn void become(const char *program, char *conf, const char *pid_fi
     }
     if (is_ready) {
         failure.what = FAILED_PROGRAM;
-        // Whoever waits for the end of a pipe that we inherited must not wait for a daemon.
+        // A reader of a pipe that we inherited must not wait for a daemon to close it.
         close_range(4, ~0U, 0);
         char *const argv[] = {(char *)(uintptr_t)program, "--config", conf, NULL};
         execvp(program, argv);

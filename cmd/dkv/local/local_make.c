@@ -123,7 +123,7 @@ static enum status make_ring(const struct local *local, const struct ring_node *
     return status;
 }
 
-// What an interrupted local_make() left behind.
+// The remains of a local_make() that was interrupted.
 static enum status remove_rest(const struct local *local, struct fault *fault)
 {
     for (unsigned i = 1; i <= LOCAL_NODES_MAX; i++) {

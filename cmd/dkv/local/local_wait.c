@@ -33,7 +33,7 @@ enum status local_wait_serving(const struct local_daemon *daemon, uint64_t deadl
                      daemon->name);
 }
 
-// What a router is waited for to say: that this daemon is up, or (NULL) all are.
+// The router says that this daemon is up, or (NULL) that all are.
 static bool is_up(const struct node_status *status, const struct local_daemon *daemon)
 {
     if (!daemon)
