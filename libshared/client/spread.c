@@ -16,7 +16,7 @@ void spread_add(struct spread *spread, enum spread_kind kind)
         spread->kind = kind;
         spread->nearest_count = 0;
     }
-    if (kind == spread->kind)
+    if (kind == spread->kind && (kind == SPREAD_FAR || !spread->nearest_count))
         spread->nearest[spread->nearest_count++] = (uint8_t)spread->count;
     spread->count++;
 }

@@ -1,12 +1,13 @@
 // spread.h - at which endpoint a request begins, so that all routers have their share.
 //
-//     endpoints of the nearest kind ─┬─ the ring is known, and the router of the key's first
-//                                    │  owner is known to listen at one of them: that one
-//                                    └─ else one by hash(keyspace, key)
+//     the nearest endpoints ─┬─ the ring is known, and the router of the key's first
+//                            │  owner is known to listen at one of them: that one
+//                            └─ else one by hash(keyspace, key)
 //
-// The nearest kind that was given: ipc, then tcp on this machine, then other tcp. What is
-// further away costs every request more than a second router could save it; it is for when
-// nothing near is left (conversation.h).
+// The nearest are the first one on this machine (ipc before loopback), or all if there is none:
+// routers on one machine share its cores, and one of them with large batches does more than
+// several with small ones. What is further away costs every request more than a second router
+// could save it; it is for when nothing near is left (conversation.h).
 //
 // Operations on one key begin at one endpoint, so they stay in order as long as it is there;
 // the ring, once it is known, changes that endpoint once. The same key leads to the same

@@ -29,9 +29,11 @@ void client_init(struct client *client, uint32_t index, struct world *world,
     if (world_chance(world, 400))
         client->width = (uint32_t)world_between(world, 2, CLIENT_FLIGHTS_MAX);
     conversation_init(&client->conversation, random_u64(&world->random));
+    uint64_t far_chance = world_chance(world, 700) ? 1000 : 500;
     for (uint32_t i = 0; i < ring->node_count; i++)
         conversation_add_endpoint(&client->conversation,
-                                  world_chance(world, 300) ? SPREAD_FAR : SPREAD_IPC, CONNECT_MS);
+                                  world_chance(world, far_chance) ? SPREAD_FAR : SPREAD_IPC,
+                                  CONNECT_MS);
     if (world_chance(world, 500))
         conversation_use(&client->conversation, client->router);
     client->is_learning = world_chance(world, 500);

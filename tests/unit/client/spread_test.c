@@ -25,7 +25,18 @@ static struct spread spread_of(const enum spread_kind *kinds, unsigned count)
     return spread;
 }
 
-TEST(each_endpoint_of_the_nearest_kind_has_its_share_of_the_keys_and_no_other_has_any)
+TEST(each_machine_has_its_share_of_the_keys)
+{
+    static const enum spread_kind kinds[] = {SPREAD_FAR, SPREAD_FAR, SPREAD_FAR, SPREAD_FAR};
+    struct spread spread = spread_of(kinds, 4);
+    unsigned counts[4] = {0};
+    for (unsigned k = 0; k < KEYS; k++)
+        counts[of_key(&spread, k)]++;
+    for (unsigned i = 0; i < 4; i++)
+        assert_in_range(counts[i], KEYS * 22 / 100, KEYS * 28 / 100);
+}
+
+TEST(what_is_on_this_machine_is_nearer_and_the_first_of_it_has_all)
 {
     static const enum spread_kind kinds[][4] = {
         {SPREAD_FAR, SPREAD_LOOPBACK, SPREAD_FAR, SPREAD_LOOPBACK},
@@ -33,17 +44,15 @@ TEST(each_endpoint_of_the_nearest_kind_has_its_share_of_the_keys_and_no_other_ha
     };
     for (unsigned i = 0; i < 2; i++) {
         struct spread spread = spread_of(kinds[i], 4);
-        unsigned counts[4] = {0};
+        assert_false(spread_is_choice(&spread));
         for (unsigned k = 0; k < KEYS; k++)
-            counts[of_key(&spread, k)]++;
-        assert_int_equal(counts[0] + counts[2], 0);
-        assert_in_range(counts[1], KEYS * 45 / 100, KEYS * 55 / 100);
+            assert_int_equal(of_key(&spread, k), 1);
     }
 }
 
 TEST(a_key_has_one_endpoint_in_every_client_with_the_same_list)
 {
-    static const enum spread_kind kinds[] = {SPREAD_IPC, SPREAD_IPC, SPREAD_IPC};
+    static const enum spread_kind kinds[] = {SPREAD_FAR, SPREAD_FAR, SPREAD_FAR};
     struct spread spread = spread_of(kinds, 3), other = spread_of(kinds, 3);
     for (unsigned k = 0; k < KEYS; k++)
         assert_int_equal(of_key(&spread, k), of_key(&other, k));
@@ -53,13 +62,13 @@ TEST(a_key_has_one_endpoint_in_every_client_with_the_same_list)
 
 TEST(once_the_ring_is_known_a_key_begins_where_its_first_owner_listens)
 {
-    static const enum spread_kind kinds[] = {SPREAD_IPC, SPREAD_FAR, SPREAD_IPC};
+    static const enum spread_kind kinds[] = {SPREAD_FAR, SPREAD_FAR, SPREAD_FAR};
     struct spread spread = spread_of(kinds, 3);
     struct ring ring = make_ring(3, 64, 0, 0), copy = make_ring(3, 64, 0, 0);
     spread_set_ring_take(&spread, &copy);
     spread_on_node(&spread, 0, ring.nodes[0].id);
-    spread_on_node(&spread, 1, ring.nodes[1].id);                    // too far
-    const uint32_t endpoint_of_node[] = {0, UINT32_MAX, UINT32_MAX}; // 2 has not said who it is
+    spread_on_node(&spread, 1, ring.nodes[2].id);
+    const uint32_t endpoint_of_node[] = {0, UINT32_MAX, 1}; // the third has not said who it is
     struct spread hashed = spread_of(kinds, 3);
     for (uint32_t partition = 0; partition < 64; partition++) {
         uint16_t owners[RING_OWNERS_MAX];
@@ -75,7 +84,9 @@ TEST(once_the_ring_is_known_a_key_begins_where_its_first_owner_listens)
         snprintf(key, sizeof key, "%u", k);
         uint64_t token = ring_token(RING_DEFAULT_KEYSPACE, bytes_of_text(key));
         ring_owners(&ring, ring_partition(&ring, token), &ring.keyspaces[0], owners);
-        assert_int_equal(of_key(&spread, k), owners[0] == 0 ? 0 : of_key(&hashed, k));
+        uint32_t expected = endpoint_of_node[owners[0]];
+        assert_int_equal(of_key(&spread, k),
+                         expected == UINT32_MAX ? of_key(&hashed, k) : expected);
     }
     ring_release(&ring);
     spread_release(&spread);
@@ -235,7 +246,7 @@ TEST(the_ring_is_asked_for_once_and_the_first_requests_do_not_wait_for_it)
 TEST(with_one_near_endpoint_nobody_asks_for_the_ring)
 {
     begin_spread(1);
-    conversation_add_endpoint(&talk, SPREAD_FAR, CONNECT_MS);
+    conversation_add_endpoint(&talk, SPREAD_IPC, CONNECT_MS);
     conversation_learn_ring(&talk, now_ms);
     steps(STATUS_OK);
     assert_steps("");

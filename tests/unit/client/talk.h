@@ -53,7 +53,7 @@ static inline void begin_spread(uint32_t router_count)
     conversation_release(&talk);
     conversation_init(&talk, 1);
     for (uint32_t i = 0; i < router_count; i++)
-        conversation_add_endpoint(&talk, SPREAD_IPC, CONNECT_MS);
+        conversation_add_endpoint(&talk, SPREAD_FAR, CONNECT_MS);
     now_ms = 1000;
     ended_count = 0;
     *said = 0;
