@@ -1,7 +1,7 @@
 #include "dkv-router/page.h"
 
 #include "base/endian.h"
-#include "ring/ring.h"
+#include "ring/engine_key.h"
 
 void page_release(struct page *page)
 {
@@ -60,17 +60,8 @@ static bool is_behind(const struct page *page, uint32_t keyspace, const struct p
 {
     if (page->done)
         return false;
-    uint8_t prefix[RING_ENGINE_PREFIX_SIZE];
-    store_u64_be(prefix, item->token);
-    store_u32_be(prefix + 8, keyspace);
-    struct bytes last = buf_bytes(&page->last);
-    if (last.size < sizeof prefix)
-        return true;
-    int order = memcmp(prefix, last.data, sizeof prefix);
-    if (order)
-        return order > 0;
-    return bytes_compare(item->key,
-                         bytes_of(last.data + sizeof prefix, last.size - sizeof prefix)) > 0;
+    struct engine_key engine_key = {item->token, keyspace, item->key};
+    return engine_key_compare(&engine_key, buf_bytes(&page->last)) > 0;
 }
 
 // Appends the join of all front items with this key, and moves those sources on.

@@ -3,6 +3,7 @@
 #include "base/endian.h"
 #include "dkv-router/answers.h"
 #include "dkv-router/page.h"
+#include "ring/engine_key.h"
 
 static void send_scan(struct router *router, const struct flight *flight, unsigned target,
                       struct outbox *outbox)
@@ -93,10 +94,11 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
 // Where to go on must be in the partition.
 static bool is_cursor_of(const struct router *router, const struct op_scan *scan)
 {
+    struct engine_key cursor;
     if (!scan->after.size)
         return true;
-    return scan->after.size > RING_ENGINE_PREFIX_SIZE &&
-           ring_partition(router->ring, load_u64_be(scan->after.data)) == scan->partition;
+    return engine_key_decode(&cursor, scan->after) &&
+           ring_partition(router->ring, cursor.token) == scan->partition;
 }
 
 static void refuse(struct router *router, const struct arrival *arrival, const struct op_scan *scan,

@@ -133,7 +133,7 @@ void ledger_recount_begin(struct ledger *ledger)
 }
 
 // What a record shows this copy has known, whatever version 1 said about its keyspace.
-void ledger_recount_add(struct ledger *ledger, const struct ring_engine_key *key, uint64_t key_hash,
+void ledger_recount_add(struct ledger *ledger, const struct engine_key *key, uint64_t key_hash,
                         const struct record *record)
 {
     struct ledger_entry entry = {.token = key->token, .keyspace = key->keyspace};

@@ -20,7 +20,7 @@
 #include "base/table.h"
 #include "causal/seen.h"
 #include "dkv-store/requests.h"
-#include "ring/ring.h"
+#include "ring/engine_key.h"
 
 struct ledger_shard {
     uint32_t keyspace, partition;
@@ -93,7 +93,7 @@ enum status ledger_restore(struct ledger *ledger, struct bytes snapshot,
 // Counts everything anew, record by record: what version 1 has no counts and roots of, and what a
 // verification compares with.
 void ledger_recount_begin(struct ledger *ledger);
-void ledger_recount_add(struct ledger *ledger, const struct ring_engine_key *key, uint64_t key_hash,
+void ledger_recount_add(struct ledger *ledger, const struct engine_key *key, uint64_t key_hash,
                         const struct record *record);
 
 // The first shard in which counts or roots differ; NULL: there is none.

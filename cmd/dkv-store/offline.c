@@ -78,7 +78,7 @@ static void add_json_bytes(struct bytes bytes, bool is_text, struct buf *out)
     buf_append_u8(out, '"');
 }
 
-static void add_record(const struct record *record, const struct ring_engine_key *parts,
+static void add_record(const struct record *record, const struct engine_key *parts,
                        struct bytes value, struct buf *out)
 {
     uint32_t tombstones = 0;
@@ -97,7 +97,7 @@ static enum status add_pair(const struct offline *offline, struct record *record
                             struct bytes engine_key, struct bytes value, struct buf *out,
                             struct fault *fault)
 {
-    struct ring_engine_key parts;
+    struct engine_key parts;
     if (offline->is_raw) {
         text_format_hex(engine_key, out);
         buf_append_u8(out, '\t');

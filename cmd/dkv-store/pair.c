@@ -4,9 +4,9 @@
 #include "base/text.h"
 
 enum status pair_decode(struct record *record, struct bytes engine_key, struct bytes value,
-                        struct ring_engine_key *parts, struct fault *fault)
+                        struct engine_key *parts, struct fault *fault)
 {
-    if (ring_engine_key_split(parts, engine_key) && !record_decode(record, parts->key, value))
+    if (engine_key_decode(parts, engine_key) && !record_decode(record, parts->key, value))
         return STATUS_OK;
     struct buf hex = {0};
     text_format_hex(engine_key, &hex);
@@ -21,7 +21,7 @@ enum status pair_recount(struct lsm *lsm, struct ledger *ledger, uint64_t *count
     struct lsm_scan *scan = lsm_scan_open(lsm, (struct bytes){0}, (struct bytes){0});
     struct record record = {0};
     struct bytes engine_key, value;
-    struct ring_engine_key parts;
+    struct engine_key parts;
     enum status status = STATUS_OK;
     *count = 0;
     ledger_recount_begin(ledger);

@@ -4,11 +4,11 @@
 #include "causal/record.h"
 #include "dkv-store/ledger.h"
 #include "lsm/lsm.h"
-#include "ring/ring.h"
+#include "ring/engine_key.h"
 
 // The record and the parts of its key, borrowed from the pair. CORRUPT if it is none.
 enum status pair_decode(struct record *record, struct bytes engine_key, struct bytes value,
-                        struct ring_engine_key *parts, struct fault *fault) MUST_USE;
+                        struct engine_key *parts, struct fault *fault) MUST_USE;
 
 // Reads every record there is and lets the ledger count them anew.
 //   CORRUPT, IO: all before was counted

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "dkv-store/superseded.h"
+#include "ring/engine_key.h"
 
 static bool is_owner(const struct store *store, uint32_t partition,
                      const struct ring_keyspace *keyspace)
@@ -26,7 +27,7 @@ enum status replica_locate(struct store *store, uint32_t keyspace_id, struct byt
     if (!is_owner(store, partition, keyspace))
         return STATUS_NOT_OWNER;
     buf_clear(&store->key);
-    ring_engine_key_append(&(struct ring_engine_key){token, keyspace_id, key}, &store->key);
+    engine_key_encode(&(struct engine_key){token, keyspace_id, key}, &store->key);
     *place = (struct place){
         .keyspace = keyspace_id,
         .partition = partition,

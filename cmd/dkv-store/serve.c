@@ -1,9 +1,9 @@
 #include "dkv-store/serve.h"
 
-#include "base/endian.h"
 #include "base/hash.h"
 #include "dkv-store/replica.h"
 #include "dkv-store/store_metrics.h"
+#include "ring/engine_key.h"
 #include "wire/age.h"
 
 // Keys looked at for one page of a scan, whether or not they match.
@@ -239,18 +239,6 @@ static enum status serve_find(struct store *store, const struct arrival *arrival
     return STATUS_OK;
 }
 
-// The engine keys of a partition: from its first token to that of the next one, or the end.
-static void partition_range(const struct store *store, uint32_t partition, struct buf *from,
-                            struct buf *to)
-{
-    uint32_t count = store->ring->partition_count;
-    buf_clear(from);
-    buf_clear(to);
-    store_u64_be(buf_grow(from, 8), ring_partition_begin(count, partition));
-    if (partition + 1 < count)
-        store_u64_be(buf_grow(to, 8), ring_partition_begin(count, partition + 1));
-}
-
 static enum status add_item(struct store *store, const struct op_scan_local *scan, struct bytes key,
                             struct bytes value, struct fault *fault)
 {
@@ -295,8 +283,8 @@ static enum status collect_page(struct store *store, const struct op_scan_local 
         if (status)
             return status;
         buf_set(last, engine_key);
-        struct ring_engine_key parts;
-        if (!ring_engine_key_split(&parts, engine_key))
+        struct engine_key parts;
+        if (!engine_key_decode(&parts, engine_key))
             return fault_set(fault, STATUS_CORRUPT, "%s: a key that is none of ours",
                              store->options.lsm.dir);
         if (parts.keyspace != scan->keyspace || !bytes_has_prefix(parts.key, scan->prefix))
@@ -313,7 +301,7 @@ static enum status scan_page(struct store *store, const struct op_scan_local *sc
                              struct op_scanned *scanned, struct buf *last)
 {
     struct buf from = {0}, to = {0};
-    partition_range(store, scan->partition, &from, &to);
+    engine_key_range(store->ring->partition_count, scan->partition, &from, &to);
     buf_set(last, scan->after);
     if (scan->after.size) { // the smallest key greater than `after`
         buf_set(&from, scan->after);

@@ -1,5 +1,7 @@
 #include "client/lanes.h"
 
+#include "ring/engine_key.h"
+
 #include <assert.h>
 
 // ---- lanes --------------------------------------------------------------------------
@@ -67,8 +69,8 @@ enum status lanes_begin(struct lanes *lanes, struct conversation *conversation,
     lanes->op.size_max = LANES_PAGE_SIZE;
     for (uint32_t i = 0; i < LANES_COUNT; i++)
         lanes->lanes[i].lanes = lanes;
-    struct ring_engine_key cursor;
-    if (ring_engine_key_split(&cursor, after))
+    struct engine_key cursor;
+    if (engine_key_decode(&cursor, after))
         lanes->partition = ring_partition_of(lanes->partition_count, cursor.token);
     for (uint32_t i = 0; i < LANES_COUNT; i++)
         start_partition(lanes, lanes->partition + i, i ? (struct bytes){0} : after, now_ms);

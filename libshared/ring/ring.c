@@ -224,27 +224,6 @@ uint64_t ring_token(uint32_t keyspace, struct bytes key)
     return token;
 }
 
-void ring_engine_key_append(const struct ring_engine_key *engine_key, struct buf *out)
-{
-    uint8_t *prefix = buf_grow(out, RING_ENGINE_PREFIX_SIZE);
-    store_u64_be(prefix, engine_key->token);
-    store_u32_be(prefix + 8, engine_key->keyspace);
-    buf_append(out, engine_key->key);
-}
-
-bool ring_engine_key_split(struct ring_engine_key *parts, struct bytes engine_key)
-{
-    if (engine_key.size <= RING_ENGINE_PREFIX_SIZE)
-        return false;
-    *parts = (struct ring_engine_key){
-        .token = load_u64_be(engine_key.data),
-        .keyspace = load_u32_be(engine_key.data + 8),
-        .key = bytes_of(engine_key.data + RING_ENGINE_PREFIX_SIZE,
-                        engine_key.size - RING_ENGINE_PREFIX_SIZE),
-    };
-    return true;
-}
-
 uint32_t ring_owners(const struct ring *ring, uint32_t partition,
                      const struct ring_keyspace *keyspace, uint16_t owners[RING_OWNERS_MAX])
 {

@@ -125,20 +125,6 @@ static inline uint32_t ring_partition(const struct ring *ring, uint64_t token)
     return ring_partition_of(ring->partition_count, token);
 }
 
-// Key in the engine: token (big endian), keyspace (u32, big endian), key. A partition
-// is one contiguous range of engine keys.
-enum { RING_ENGINE_PREFIX_SIZE = 12 };
-
-struct ring_engine_key {
-    uint64_t token;
-    uint32_t keyspace;
-    struct bytes key; // not empty
-};
-
-void ring_engine_key_append(const struct ring_engine_key *engine_key, struct buf *out);
-// The parts of one, borrowed. False if it is none.
-bool ring_engine_key_split(struct ring_engine_key *parts, struct bytes engine_key) MUST_USE;
-
 // The owners of a partition for a keyspace, as indexes into nodes, in order of
 // preference. Returns how many (the keyspace's N, or fewer nodes than that).
 uint32_t ring_owners(const struct ring *ring, uint32_t partition,

@@ -38,8 +38,8 @@ static bool read_plainly(const struct node *node, struct lsm *lsm, uint32_t keys
                          struct bytes name, struct record *record, struct buf *bytes)
 {
     struct buf key = {0};
-    struct ring_engine_key parts = {ring_token(keyspace, name), keyspace, name};
-    ring_engine_key_append(&parts, &key);
+    struct engine_key parts = engine_key_of(keyspace, name);
+    engine_key_encode(&parts, &key);
     struct fault fault = {0};
     record_clear(record);
     enum status status = lsm_get(lsm, buf_bytes(&key), bytes, &fault);

@@ -9,6 +9,7 @@
 #include "dkv/connect.h"
 #include "dkv/jsonl.h"
 #include "os/clock.h"
+#include "ring/engine_key.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -89,12 +90,11 @@ static void leave_out(struct dump *dump, struct bytes key, const char *why)
 
 static void append_cursor(const struct dump *dump, struct bytes key, struct buf *out)
 {
-    uint32_t keyspace = dump->scanner.lanes.keyspace;
-    struct buf engine_key = {0};
-    ring_engine_key_append(&(struct ring_engine_key){ring_token(keyspace, key), keyspace, key},
-                           &engine_key);
-    token_format(buf_bytes(&engine_key), out);
-    buf_release(&engine_key);
+    struct buf encoded = {0};
+    struct engine_key cursor = engine_key_of(dump->scanner.lanes.keyspace, key);
+    engine_key_encode(&cursor, &encoded);
+    token_format(buf_bytes(&encoded), out);
+    buf_release(&encoded);
 }
 
 static void print_key(struct dump *dump, struct bytes key)
@@ -220,6 +220,7 @@ static enum status read_arguments(struct dump *dump, const struct operands *oper
                                   struct op_scan *op, struct buf *after, struct fault *fault)
 {
     const struct dump_options *options = &dump->options;
+    struct engine_key cursor;
     if (operands->count)
         return fault_set(fault, STATUS_INVALID, "unexpected argument '%s'", operands->values[0]);
     if (format_parse(options->format, &dump->format))
@@ -230,7 +231,7 @@ static enum status read_arguments(struct dump *dump, const struct operands *oper
     if (!options->format && dump->globals->json)
         dump->format = FORMAT_JSON;
     if (options->after && (token_parse(bytes_of_text(options->after), after) ||
-                           after->size <= RING_ENGINE_PREFIX_SIZE))
+                           !engine_key_decode(&cursor, buf_bytes(after))))
         return fault_set(fault, STATUS_INVALID, "the cursor is damaged");
     op->keyspace = bytes_of_text(dump->globals->keyspace);
     op->prefix = bytes_of_text(options->prefix ? options->prefix : "");

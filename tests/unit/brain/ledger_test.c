@@ -385,7 +385,7 @@ TEST(what_is_counted_write_by_write_is_what_there_is)
                  {0, false}};
     struct ledger ledger, counted;
     struct record record = {0};
-    struct ring_engine_key key = {token_in(3), 2, bytes_of_text("k")};
+    struct engine_key key = {token_in(3), 2, bytes_of_text("k")};
     uint64_t key_hash = 77; // as if
     ledger_init(&ledger, PARTITIONS, 1000);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {

@@ -108,7 +108,7 @@ static void write_version_1(struct bench *bench, uint32_t partitions[2])
         uint64_t token = ring_token(RING_DEFAULT_KEYSPACE, name), position;
         struct record_write write = {
             .dot = {77, i + 1}, .hlc = 9, .flags = i ? SIBLING_TOMBSTONE : 0};
-        ring_engine_key_append(&(struct ring_engine_key){token, RING_DEFAULT_KEYSPACE, name}, &key);
+        engine_key_encode(&(struct engine_key){token, RING_DEFAULT_KEYSPACE, name}, &key);
         record_update(&record, &write, false);
         record_encode(&record, name, &encoded);
         lsm_batch_put(&batch, buf_bytes(&key), buf_bytes(&encoded));

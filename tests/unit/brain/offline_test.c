@@ -3,7 +3,7 @@
 
 #include "disk/memory_vfs.h"
 #include "dkv-store/ledger.h"
-#include "ring/ring.h"
+#include "ring/engine_key.h"
 #include "unit/unit.h"
 
 struct bench {
@@ -38,9 +38,8 @@ static void put(struct lsm *lsm, const char *key, const char *value)
     struct record record = {0};
     struct record_write write = {.dot = {7, 1}, .hlc = 5, .value = bytes_of_text(value)};
     uint64_t position;
-    struct ring_engine_key parts = {.keyspace = RING_DEFAULT_KEYSPACE, .key = bytes_of_text(key)};
-    parts.token = ring_token(parts.keyspace, parts.key);
-    ring_engine_key_append(&parts, &engine_key);
+    struct engine_key parts = engine_key_of(RING_DEFAULT_KEYSPACE, bytes_of_text(key));
+    engine_key_encode(&parts, &engine_key);
     record_update(&record, &write, false);
     record_encode(&record, bytes_of_text(key), &encoded);
     lsm_batch_put(&batch, buf_bytes(&engine_key), buf_bytes(&encoded));
@@ -99,8 +98,8 @@ TEST(a_raw_dump_has_a_line_of_hex_for_each_pair)
     bench.offline.is_raw = true;
     assert_int_equal(offline_dump(&bench.offline, &fault), STATUS_OK);
     const char *text = buf_text(&bench.output);
-    assert_int_equal(strspn(text, "0123456789abcdef"), 2 * (RING_ENGINE_PREFIX_SIZE + 8));
-    assert_int_equal(strcspn(text, "\t"), 2 * (RING_ENGINE_PREFIX_SIZE + 8));
+    assert_int_equal(strspn(text, "0123456789abcdef"), 2 * (ENGINE_KEY_PREFIX_SIZE + 8));
+    assert_int_equal(strcspn(text, "\t"), 2 * (ENGINE_KEY_PREFIX_SIZE + 8));
     assert_int_equal(strcspn(text, "\n"), bench.output.size - 1);
     release(&bench);
 }

@@ -1,6 +1,6 @@
 #include "dkv-router/page.h"
 
-#include "ring/ring.h"
+#include "ring/engine_key.h"
 #include "unit/unit.h"
 
 #include <stdio.h>
@@ -25,11 +25,11 @@ static void make_names(void)
     qsort(names, KEYS, sizeof *names, compare);
 }
 
-static void engine_key(unsigned key, struct buf *out)
+static void key_of(unsigned key, struct buf *out)
 {
     struct bytes name = bytes_of_text(names[key]);
-    ring_engine_key_append(&(struct ring_engine_key){ring_token(KEYSPACE, name), KEYSPACE, name},
-                           out);
+    struct engine_key parts = engine_key_of(KEYSPACE, name);
+    engine_key_encode(&parts, out);
 }
 
 struct source {
@@ -58,7 +58,7 @@ static void end(struct source *source, int last)
 {
     source->page.scanned.done = last < 0;
     if (last >= 0)
-        engine_key((unsigned)last, &source->last);
+        key_of((unsigned)last, &source->last);
     source->page.scanned.last = buf_bytes(&source->last);
     source->page.scanned.items = buf_bytes(&source->items);
 }
@@ -146,7 +146,7 @@ TEST(what_lies_behind_the_shortest_page_waits_for_the_next)
     assert_int_equal(join(&page, &a, &b), STATUS_OK);
     assert_false(page.done);
     assert_int_equal(page.item_count, 2);
-    engine_key(1, &last);
+    key_of(1, &last);
     assert_true(bytes_equal(buf_bytes(&page.last), buf_bytes(&last)));
     buf_release(&last);
     page_release(&page);

@@ -1,4 +1,5 @@
 // The lanes of a scan: pages are fetched side by side and given out in order.
+#include "ring/engine_key.h"
 #include "unit/client/talk.h"
 #include "unit/ring/nodes.h"
 
@@ -128,10 +129,10 @@ TEST(a_scan_goes_on_behind_a_cursor_and_ends_behind_the_last_partition)
     struct lanes_item item;
     struct fault fault;
     struct buf cursor = {0};
-    struct ring_engine_key at = {.token = ring_partition_begin(PARTITIONS, PARTITIONS - 2) + 1,
-                                 .keyspace = RING_DEFAULT_KEYSPACE,
-                                 .key = bytes_of_text("k")};
-    ring_engine_key_append(&at, &cursor);
+    struct engine_key at = {.token = ring_partition_begin(PARTITIONS, PARTITIONS - 2) + 1,
+                            .keyspace = RING_DEFAULT_KEYSPACE,
+                            .key = bytes_of_text("k")};
+    engine_key_encode(&at, &cursor);
     begin_scan(buf_bytes(&cursor));
     assert_int_equal(asked_count, 2);
     assert_int_equal(asked[0].partition, PARTITIONS - 2);

@@ -33,21 +33,6 @@ TEST(partitions_are_equal_arcs_of_the_tokens)
     assert_int_equal(ring_partition_of(65536, begin - 1), 65534);
 }
 
-TEST(an_engine_key_has_the_token_the_keyspace_and_the_key)
-{
-    struct ring_engine_key parts = {0x0102030405060708, 0x090a0b0c, bytes_of_text("k")};
-    struct buf joined = {0};
-    ring_engine_key_append(&parts, &joined);
-    for (uint8_t i = 0; i < RING_ENGINE_PREFIX_SIZE; i++)
-        assert_int_equal(joined.data[i], i + 1); // so that a partition is one range of keys
-    parts = (struct ring_engine_key){0};
-    assert_false(ring_engine_key_split(&parts, bytes_of(joined.data, joined.size - 1)));
-    assert_true(ring_engine_key_split(&parts, buf_bytes(&joined)));
-    assert_true(parts.token == 0x0102030405060708 && parts.keyspace == 0x090a0b0c);
-    assert_true(bytes_equal(parts.key, bytes_of_text("k")));
-    buf_release(&joined);
-}
-
 TEST(a_preference_list_never_repeats_a_node)
 {
     struct ring ring = make_ring(7, 256, 0, 0);
