@@ -1,0 +1,71 @@
+// change.h - the result of a mint or a join.
+//
+// The record and the news for the ledger go into one batch, all or nothing. Of a change that is
+// refused, or that cannot be written, the stamp is followed, the counts are counted and a join
+// tells; the rest of it means nothing.
+//
+// The caller owns a change and uses it again and again, so that no operation allocates. It borrows
+// from the operation and from the replica (replica.h), until the next operation.
+#pragma once
+
+#include "replica/leaf_delta.h"
+#include "replica/replica.h"
+
+struct change {
+    // To be written.
+    struct bytes record; // encoded; empty: the one that is held stays
+    struct dot *dots;    // new to the seen-clock
+    uint32_t dot_count;
+    struct superseded_list remember; // requests bound to the key, and their dots (recall.h)
+    struct leaf_delta leaves;
+    uint64_t counter; // of the last dot that the actor gave out, this one included
+
+    // To be followed.
+    uint64_t hlc_last;
+
+    // To be answered.
+    struct dot dot;                    // mint: of the write; counter 0: not known
+    uint64_t hlc;                      // of that dot, 0: not known
+    bool is_repeated;                  // mint: it had been applied before, nothing is written
+    struct superseded_list superseded; // mint: by the write, for those that never had it
+    bool was_superseded;               // join: the write was, here, before it came
+    const struct clock *told;          // join: of the held record, if the write has not seen all
+    uint64_t hlc_told;                 // of that; else NULL. And its greatest hlc
+
+    // To be counted.
+    uint32_t lww_dropped; // values lost to a greater hlc
+    uint32_t lost_again;  // dots that the process had known and lost: taken back
+    uint64_t forged;      // counter of ours that a clock names and we have not given out; 0: none
+
+    // For mint and join alone, kept for its memory.
+    struct record result, incoming, covering;
+    struct clock context;
+    struct buf encoded;
+    struct superseded_list beaten;
+    uint32_t dot_capacity;
+};
+
+void change_release(struct change *change);
+
+// True if there is nothing to write.
+bool change_is_empty(const struct change *change);
+
+// ---- For mint and join -------------------------------------------------------------------
+
+// Empties it; the writes that are held may be superseded.
+void change_begin(struct change *change, const struct replica *replica);
+
+// Adds a dot that is new to the seen-clock.
+void change_add_dot(struct change *change, struct dot dot);
+
+// lww: keeps the greatest value of `result`; the others are beaten.
+void change_settle(struct change *change, const struct replica *replica);
+
+// Remembers the requests of superseded and beaten writes, unless `result` shows them or they are
+// remembered already.
+void change_remember(struct change *change, const struct replica *replica,
+                     const struct record *result);
+
+// Replaces the record that is held by `result`.
+void change_replace(struct change *change, const struct replica *replica,
+                    const struct record *result, struct bytes encoded);

@@ -1,0 +1,33 @@
+#include "replica/replica.h"
+
+enum fate replica_find(const struct replica *replica, const struct request_id *request,
+                       struct dot *dot)
+{
+    if (record_is_empty(replica->held) || request_id_is_none(request))
+        return FATE_UNKNOWN;
+    const struct sibling *sibling = record_find_request(replica->held, request);
+    if (!sibling)
+        return replica_recall(replica, request, dot);
+    *dot = sibling->dot;
+    return FATE_LIVE;
+}
+
+enum fate replica_recall(const struct replica *replica, const struct request_id *request,
+                         struct dot *dot)
+{
+    struct request_id bound = recall_bind(request, replica->key_hash);
+    return recall_find(&replica->recall, &bound, replica->held, dot);
+}
+
+uint64_t replica_forged(const struct replica *replica, const struct clock *clock)
+{
+    uint64_t high = clock_high(clock, replica->actor);
+    return high > replica->counter ? high : 0;
+}
+
+uint64_t replica_follow(const struct replica *replica, uint64_t hlc)
+{
+    uint64_t limit = (replica->wall_ms + replica->limits.clock_refuse_ms) << 16 | 0xffff;
+    uint64_t believed = hlc < limit ? hlc : limit;
+    return replica->hlc_last < believed ? believed : replica->hlc_last;
+}
