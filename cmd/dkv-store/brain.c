@@ -1,10 +1,10 @@
 // The store as a brain: nothing but names.
-#include "dkv-store/store.h"
+#include "dkv-store/serve.h"
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
                        struct moment now, struct outbox *outbox)
 {
-    store_on_message(self, arrival, message, now, outbox);
+    serve_on_message(self, arrival, message, now, outbox);
 }
 
 static void on_unsent(void *self, link_id link, struct bytes message, enum status why,
@@ -21,7 +21,7 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
-    store_on_turn_end(self, now, outbox);
+    serve_on_turn_end(self, now, outbox);
 }
 
 static unsigned tick_within_ms(void *self)

@@ -80,29 +80,16 @@ void ledger_start_actor(struct ledger *ledger, uint64_t actor, struct buf *note)
     ledger_encode_start(ledger, note);
 }
 
-void ledger_count(struct ledger_entry *entry, const struct record *record, uint64_t key_hash,
-                  int sign)
-{
-    if (record_is_empty(record))
-        return;
-    struct record_leaf leaf = record_leaf(record, key_hash);
-    if (record_has_value(record))
-        entry->live_count += sign;
-    else
-        entry->gone_count += sign;
-    entry->live_root += sign < 0 ? -leaf.values : leaf.values;
-    entry->deleted_root += sign < 0 ? -leaf.tombstones : leaf.tombstones;
-}
-
 void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry)
 {
     uint32_t partition = ring_partition_of(ledger->partition_count, entry->token);
     struct ledger_shard *shard = ledger_shard(ledger, entry->keyspace, partition);
-    shard->live_count += (uint64_t)entry->live_count;
-    shard->gone_count += (uint64_t)entry->gone_count;
-    shard->live_root += entry->live_root;
-    shard->deleted_root += entry->deleted_root;
-    ledger->entries += (uint64_t)(entry->live_count + entry->gone_count);
+    const struct leaf_delta *leaves = &entry->leaves;
+    shard->live_count += (uint64_t)leaves->live_count;
+    shard->gone_count += (uint64_t)leaves->gone_count;
+    shard->live_root += leaves->live_root;
+    shard->deleted_root += leaves->deleted_root;
+    ledger->entries += (uint64_t)(leaves->live_count + leaves->gone_count);
     for (uint32_t i = 0; i < entry->dot_count; i++)
         seen_add(&shard->seen, entry->dots[i]);
     for (uint32_t i = 0; i < entry->superseded_count; i++)
@@ -132,7 +119,7 @@ void ledger_recount_begin(struct ledger *ledger)
     ledger->is_old = false;
 }
 
-// What a record shows this copy has known, whatever version 1 said about its keyspace.
+// This copy has known the dots that a record shows, whatever version 1 said about its keyspace.
 void ledger_recount_add(struct ledger *ledger, const struct engine_key *key, uint64_t key_hash,
                         const struct record *record)
 {
@@ -141,7 +128,7 @@ void ledger_recount_add(struct ledger *ledger, const struct engine_key *key, uin
     for (uint32_t i = 0; i < record->count; i++)
         dots[entry.dot_count++] = record->siblings[i].dot;
     entry.dots = dots;
-    ledger_count(&entry, record, key_hash, 1);
+    leaf_delta_add(&entry.leaves, record, key_hash);
     ledger_apply(ledger, &entry);
     free(dots);
 }

@@ -1,15 +1,15 @@
-// ledger.h - what a store knows of each shard besides the records themselves.
+// ledger.h - all that a store knows of its shards besides the records themselves.
 //
-// A shard is one keyspace in one partition. Its owners are one set, so it has what they tell
-// each other: the seen-clock, how many keys there are, the roots of two hash trees, one of
-// values and one of deletions (sums of leaf hashes, so that they move with each write), and
-// the counter of this life's actor. Shards are made when they are first spoken of. Besides: the
-// request ids applied lately.
+// A shard is one keyspace in one partition. Its owners are one set, and tell each other of it: the
+// seen-clock, how many keys there are, the roots of two hash trees, one of values and one of
+// deletions (sums of leaf hashes, so that they move with each write), and the counter of this
+// life's actor. Shards are made when they are first spoken of. Besides: the request ids applied
+// lately.
 //
 // The ledger is a function of the log. Every change is a note that rides in the same frame as the
 // record it belongs to; every flush carries a snapshot of the whole. After a restart the
 // snapshot and the later notes give the same ledger. Both are lists of sections (section.h),
-// with room for what is to come; dkv-record(5) gives the bytes.
+// with room for more kinds; dkv-record(5) gives the bytes.
 //
 // The actor is minted anew at every start, and registered by a note that is durable before
 // the store serves. So an actor never forgets a dot that it gave out: it lives no longer
@@ -20,6 +20,7 @@
 #include "base/table.h"
 #include "causal/seen.h"
 #include "dkv-store/requests.h"
+#include "replica/leaf_delta.h"
 #include "ring/engine_key.h"
 
 struct ledger_shard {
@@ -37,12 +38,12 @@ struct ledger {
     struct table shards;      // by keyspace and partition: struct ledger_shard, owned
     uint64_t actor;
     uint64_t entries;  // keys over all shards
-    uint64_t begin_ms; // monotonic, of this life: from then on what it was left with counts
+    uint64_t begin_ms; // monotonic, of this life: requests that it was left with count from then on
     bool is_old;       // of version 1: counts and roots are not known, see ledger_recount_begin()
     struct requests requests;
 };
 
-// What its notes and snapshots need that not every program knows, for the engine.
+// Features that a program must know to read its notes and snapshots, for the engine.
 extern const char *const ledger_features[];
 
 void ledger_init(struct ledger *ledger, uint32_t partition_count, uint64_t request_memory_ms);
@@ -53,23 +54,17 @@ struct ledger_shard *ledger_shard(struct ledger *ledger, uint32_t keyspace, uint
 const struct ledger_shard *ledger_find(const struct ledger *ledger, uint32_t keyspace,
                                        uint32_t partition);
 
-// What one applied record changes.
+// The news of one applied change.
 struct ledger_entry {
     uint32_t keyspace;
-    uint64_t token;                   // of the key
-    int64_t live_count, gone_count;   // more or less
-    uint64_t live_root, deleted_root; // to be added
-    uint64_t now_ms;                  // monotonic
-    const struct dot *dots;           // new to the seen-clock
+    uint64_t token; // of the key
+    struct leaf_delta leaves;
+    uint64_t now_ms;        // monotonic
+    const struct dot *dots; // new to the seen-clock
     uint32_t dot_count;
-    const struct superseded *superseded; // what is shown carries its request id itself
+    const struct superseded *superseded; // and not shown: that carries its request id itself
     uint32_t superseded_count;
 };
-
-// Lets an entry count the record that was there (-1), or the one that is there now (1). Empty
-// ones count for nothing. `key_hash` is that of the engine key.
-void ledger_count(struct ledger_entry *entry, const struct record *record, uint64_t key_hash,
-                  int sign);
 
 // The greatest start of this process that is known here; 0 if none is.
 uint32_t ledger_last_start(const struct ledger *ledger, uint32_t process);
@@ -90,8 +85,8 @@ void ledger_snapshot(const struct ledger *ledger, struct buf *out);
 enum status ledger_restore(struct ledger *ledger, struct bytes snapshot,
                            struct fault *fault) MUST_USE;
 
-// Counts everything anew, record by record: what version 1 has no counts and roots of, and what a
-// verification compares with.
+// Counts everything anew, record by record: for version 1, which has no counts and roots, and for a
+// verification to compare with.
 void ledger_recount_begin(struct ledger *ledger);
 void ledger_recount_add(struct ledger *ledger, const struct engine_key *key, uint64_t key_hash,
                         const struct record *record);

@@ -66,20 +66,20 @@ void ledger_encode_start(const struct ledger *ledger, struct buf *note)
     append_start(ledger, NOTE_START, note);
 }
 
-static void append_parts(const struct ledger_entry *entry, struct buf *note)
+static void append_parts(const struct leaf_delta *leaves, struct buf *note)
 {
-    buf_append_u8(note, (uint8_t)((entry->live_root ? WRITE_LIVE_ROOT : 0) |
-                                  (entry->deleted_root ? WRITE_DELETED_ROOT : 0) |
-                                  (entry->live_count ? WRITE_LIVE_COUNT : 0) |
-                                  (entry->gone_count ? WRITE_GONE_COUNT : 0)));
-    if (entry->live_root)
-        buf_append_u64(note, entry->live_root);
-    if (entry->deleted_root)
-        buf_append_u64(note, entry->deleted_root);
-    if (entry->live_count)
-        append_signed(note, entry->live_count);
-    if (entry->gone_count)
-        append_signed(note, entry->gone_count);
+    buf_append_u8(note, (uint8_t)((leaves->live_root ? WRITE_LIVE_ROOT : 0) |
+                                  (leaves->deleted_root ? WRITE_DELETED_ROOT : 0) |
+                                  (leaves->live_count ? WRITE_LIVE_COUNT : 0) |
+                                  (leaves->gone_count ? WRITE_GONE_COUNT : 0)));
+    if (leaves->live_root)
+        buf_append_u64(note, leaves->live_root);
+    if (leaves->deleted_root)
+        buf_append_u64(note, leaves->deleted_root);
+    if (leaves->live_count)
+        append_signed(note, leaves->live_count);
+    if (leaves->gone_count)
+        append_signed(note, leaves->gone_count);
 }
 
 void ledger_note(const struct ledger_entry *entry, struct buf *note)
@@ -87,7 +87,7 @@ void ledger_note(const struct ledger_entry *entry, struct buf *note)
     size_t begin = section_begin(note, NOTE_WRITE);
     buf_append_u64(note, entry->token);
     buf_append_varint(note, entry->keyspace);
-    append_parts(entry, note);
+    append_parts(&entry->leaves, note);
     buf_append_varint(note, entry->dot_count);
     for (uint32_t i = 0; i < entry->dot_count; i++)
         append_dot(entry->dots[i], note);
@@ -152,10 +152,10 @@ static struct dot read_dot(struct reader *reader)
 static void read_parts(struct ledger_entry *entry, struct reader *reader)
 {
     uint8_t parts = reader_u8(reader);
-    entry->live_root = parts & WRITE_LIVE_ROOT ? reader_u64(reader) : 0;
-    entry->deleted_root = parts & WRITE_DELETED_ROOT ? reader_u64(reader) : 0;
-    entry->live_count = parts & WRITE_LIVE_COUNT ? read_signed(reader) : 0;
-    entry->gone_count = parts & WRITE_GONE_COUNT ? read_signed(reader) : 0;
+    entry->leaves.live_root = parts & WRITE_LIVE_ROOT ? reader_u64(reader) : 0;
+    entry->leaves.deleted_root = parts & WRITE_DELETED_ROOT ? reader_u64(reader) : 0;
+    entry->leaves.live_count = parts & WRITE_LIVE_COUNT ? read_signed(reader) : 0;
+    entry->leaves.gone_count = parts & WRITE_GONE_COUNT ? read_signed(reader) : 0;
     reader->bad |= (parts & ~WRITE_PARTS) != 0;
 }
 

@@ -1,6 +1,6 @@
 // ledger_format.h - the parts of notes and snapshots of a ledger, as bytes.
 //
-// For ledger*.c alone; what reads them is declared in ledger.h. Every byte: dkv-record(5).
+// For ledger*.c alone; they are read by functions of ledger.h. Every byte: dkv-record(5).
 #pragma once
 
 #include "dkv-store/ledger.h"

@@ -1,7 +1,7 @@
 // dkv-store keeps one node's replicas; see dkv-store(8).
 
 #include "dkv-store/offline.h"
-#include "dkv-store/store.h"
+#include "dkv-store/serve.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
 #include "os/entropy.h"
@@ -89,7 +89,7 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
     struct shell *shell = self;
     if (shell->store.snapshot != shell->node.ring)
         store_adopt(&shell->store, shell->node.ring);
-    store_on_turn_end(&shell->store, now, outbox);
+    serve_on_turn_end(&shell->store, now, outbox);
 }
 
 static void on_reload(void *self)

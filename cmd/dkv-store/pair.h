@@ -1,4 +1,4 @@
-// pair.h - a key and a value of the engine, as what a store had put there.
+// pair.h - a key and a value of the engine, read as a record that a store had put there.
 #pragma once
 
 #include "causal/record.h"

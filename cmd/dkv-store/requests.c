@@ -123,6 +123,17 @@ const struct request_entry *requests_find(const struct requests *requests,
     return NULL;
 }
 
+static const struct dot *find_dot(const void *context, const struct request_id *bound)
+{
+    const struct request_entry *entry = requests_find(context, bound);
+    return entry ? &entry->dot : NULL;
+}
+
+struct recall requests_recall(const struct requests *requests)
+{
+    return (struct recall){requests, find_dot};
+}
+
 // ---- The circle --------------------------------------------------------------------------
 
 static void forget_first(struct requests *requests)

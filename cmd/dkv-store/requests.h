@@ -2,18 +2,18 @@
 //
 // A client that does not know how its write ended sends it again with the same id. Every
 // owner remembers the ids that it minted or merged, so that the second try finds the
-// first; what it forgot is still found as long as the write is a live sibling, since
+// first; an id that is forgotten is still found as long as the write is a live sibling, since
 // siblings carry their request ids.
 //
 // An id is remembered for `memory_ms` by the monotonic clock of this process: no step of the
-// wall clock shortens that. What a restart finds in log and snapshot counts from the start,
-// so it is remembered for longer than that, never for less.
+// wall clock shortens that. Ids that a restart finds in log and snapshot count from the start,
+// so they are remembered for longer than that, never for less.
 //
 // The memory is bounded: REQUESTS_BYTES_MAX, which is REQUESTS_COUNT_MAX ids. When it is full
 // the oldest goes and is counted; `oldest_ms` then says how long an id is remembered.
 #pragma once
 
-#include "causal/record.h"
+#include "replica/recall.h"
 
 enum {
     REQUESTS_BYTES_MAX = 64 << 20,
@@ -54,6 +54,7 @@ void requests_add(struct requests *requests, const struct request_id *request, s
                   uint64_t now_ms);
 const struct request_entry *requests_find(const struct requests *requests,
                                           const struct request_id *request);
+struct recall requests_recall(const struct requests *requests); // for mint and join
 void requests_forget_old(struct requests *requests, uint64_t now_ms);
 
 uint64_t requests_bytes(const struct requests *requests);                      // of memory

@@ -1,12 +1,17 @@
-// serve.h - one operation of one request to a store.
+// serve.h - messages to a store, and the end of a turn.
+//
+// Each operation of a message is served at once (operation.h), unless it would have to wait for
+// the disk: then it is parked (parked.h), and the end of some turn serves it.
 #pragma once
 
 #include "dkv-store/store.h"
 
-// Decodes the next operation of the message from `body`, applies it, and puts the answer
-// into the outbox.
-//   INVALID  the bytes are not an operation of the header's type; nothing was done
-//   BUSY     it has to wait, for what store->wait says; nothing was done
-enum status serve(struct store *store, const struct arrival *arrival,
-                  const struct message_header *header, struct reader *body, struct moment now,
-                  struct outbox *outbox) MUST_USE;
+void serve_on_message(struct store *store, const struct arrival *arrival, struct bytes message,
+                      struct moment now, struct outbox *outbox);
+
+// Serves parked operations and completes the headers of this turn's messages.
+void serve_on_turn_end(struct store *store, struct moment now, struct outbox *outbox);
+
+// Serves a parked operation, parked_next(), or puts it off. The end of a turn does it for all.
+void serve_parked_op(struct store *store, struct parked_op *op, struct moment now,
+                     struct outbox *outbox);

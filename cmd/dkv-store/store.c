@@ -1,10 +1,6 @@
 #include "dkv-store/store.h"
 
 #include "dkv-store/pair.h"
-#include "dkv-store/serve.h"
-#include "wire/age.h"
-
-#include <stdlib.h>
 
 void store_adopt(struct store *store, struct ring_snapshot *ring)
 {
@@ -33,8 +29,8 @@ static enum status on_replay(void *context, struct bytes note, struct fault *fau
     return ledger_replay(&store->ledger, note, fault);
 }
 
-// A merge that met damage has left its range as it was: all else goes on. What may pass is tried
-// again.
+// A merge that met damage has left its range as it was: all else goes on. One that met a fault
+// which may pass is tried again.
 static enum status take_job(struct store *store, struct lsm_job *job, struct fault *fault)
 {
     struct fault reason = {0};
@@ -82,7 +78,7 @@ static const char *name_of_number(const struct ring *ring, uint16_t number)
     return "that this ring does not have";
 }
 
-// A copy of another node's directory has not what this one acknowledged, and would say so. The
+// A copy of another node's directory lacks writes that this one acknowledged, and would say so. The
 // life before this one tells whose it is.
 static enum status check_owner(const struct store *store, struct fault *fault)
 {
@@ -97,7 +93,26 @@ static enum status check_owner(const struct store *store, struct fault *fault)
                      node->name, node->number);
 }
 
-// Registers this life. A log that filled memory has to be flushed before (BUSY).
+// A log that filled memory has to be flushed before (BUSY).
+static enum status write_note(struct store *store, struct bytes note, struct fault *fault)
+{
+    struct lsm_batch batch = {0};
+    lsm_batch_note(&batch, note);
+    uint64_t position;
+    enum status status, job = STATUS_OK;
+    do {
+        status = lsm_write(store->lsm, &batch, &position);
+        if (status == STATUS_BUSY)
+            job = run_job(store, fault);
+    } while (status == STATUS_BUSY && !job);
+    lsm_batch_release(&batch);
+    if (status && !job)
+        fault_set(fault, status, "%s: unable to register this start: %s", store->options.lsm.dir,
+                  status_text(status));
+    return job ? job : status;
+}
+
+// Registers this life.
 static enum status start_actor(struct store *store, uint64_t random, struct moment now,
                                struct fault *fault)
 {
@@ -105,28 +120,18 @@ static enum status start_actor(struct store *store, uint64_t random, struct mome
     if (!actor)
         return fault_set(fault, STATUS_INVALID, "%s: it was started in a year that is none",
                          store->options.lsm.dir);
-    buf_clear(&store->note);
-    ledger_start_actor(&store->ledger, actor, &store->note);
-    lsm_batch_clear(&store->batch);
-    lsm_batch_note(&store->batch, buf_bytes(&store->note));
-    uint64_t position;
-    enum status status;
-    while ((status = lsm_write(store->lsm, &store->batch, &position)) == STATUS_BUSY) {
-        status = run_job(store, fault);
-        if (status)
-            return status;
-    }
-    if (status)
-        return fault_set(fault, status, "%s: unable to register this start: %s",
-                         store->options.lsm.dir, status_text(status));
+    struct buf note = {0};
+    ledger_start_actor(&store->ledger, actor, &note);
+    enum status status = write_note(store, buf_bytes(&note), fault);
+    buf_release(&note);
     while (!status && lsm_durable(store->lsm) < lsm_written(store->lsm))
         status = run_job(store, fault);
     return status;
 }
 
 // Version 1 had other counts and roots. They are in the next snapshot, and until that is durable
-// in no log: a start before counts again. Damage costs what is counted behind it; what passes, such
-// as too many open files, is no damage.
+// in no log: a start before counts again. Damage costs all that is counted behind it; a fault that
+// passes, like too many open files, is no damage.
 static enum status upgrade(struct store *store, struct fault *fault)
 {
     struct fault damage = {0};
@@ -183,118 +188,13 @@ void store_close(struct store *store)
     ledger_release(&store->ledger);
     fences_release(&store->fences);
     parked_release(&store->parked);
-    record_release(&store->local);
-    record_release(&store->incoming);
-    record_release(&store->pure);
-    clock_release(&store->context);
-    lsm_batch_release(&store->batch);
-    buf_release(&store->key);
-    buf_release(&store->local_bytes);
-    buf_release(&store->encoded);
-    buf_release(&store->note);
-    buf_release(&store->items);
-    buf_release(&store->requests);
-    buf_release(&store->clock_bytes);
-    free(store->dots);
     ring_snapshot_drop(store->snapshot);
-    superseded_list_release(&store->superseded);
+    holding_release(&store->holding);
+    change_release(&store->change);
+    scan_local_release(&store->scan);
+    superseded_list_release(&store->requests);
+    buf_release(&store->part);
     *store = (struct store){0};
-}
-
-static void refuse(struct outbox *outbox, const struct arrival *arrival, enum status status,
-                   const char *why)
-{
-    struct op_error error = {.status = (uint8_t)status, .text = bytes_of_text(why)};
-    op_encode_error(&error, outbox_add(outbox, arrival->link, MESSAGE_ERROR, 0));
-}
-
-// Who asked has given up by now.
-static bool is_expired(const struct store *store, const struct message_header *header,
-                       struct moment now)
-{
-    return message_is_expired(header, store->options.boot, now.mono_ms);
-}
-
-// ---- What waits for the disk -------------------------------------------------------------
-
-void store_serve_parked(struct store *store, struct parked_op *op, struct moment now,
-                        struct outbox *outbox)
-{
-    enum status status = STATUS_OK;
-    store->wait = op->wait;
-    store->wait.is_first = true;
-    if (is_expired(store, &op->header, now)) {
-        store->counts.expired++;
-    } else {
-        struct reader body = reader_of(buf_bytes(&op->body));
-        status = serve(store, &op->arrival, &op->header, &body, now, outbox);
-    }
-    if (status == STATUS_BUSY)
-        parked_put_off(&store->parked, op, &store->wait);
-    else
-        parked_remove(&store->parked, op);
-}
-
-// Serves the one that waits for longest: now it does so for the disk.
-static void serve_first(struct store *store, struct moment now, struct outbox *outbox)
-{
-    struct parked_op *op = &store->parked.ops[0];
-    op->wait.miss_count = PARKED_MISSES_MAX;
-    store_serve_parked(store, op, now, outbox);
-}
-
-// Keeps an operation that serve() found BUSY. `wait` is what for.
-static void park(struct store *store, const struct arrival *arrival,
-                 const struct message_header *header, struct bytes body, struct moment now,
-                 struct outbox *outbox)
-{
-    struct parked_op op = {.wait = store->wait, .arrival = *arrival, .header = *header};
-    store->counts.parked++;
-    while (store->parked.count && !parked_has_room(&store->parked, body.size))
-        serve_first(store, now, outbox);
-    parked_add(&store->parked, &op, body);
-}
-
-// The next operation of a message. INVALID: it is none.
-static enum status serve_next(struct store *store, const struct arrival *arrival,
-                              const struct message_header *header, struct reader *body,
-                              struct moment now, struct outbox *outbox)
-{
-    struct reader begin = *body;
-    store->wait = (struct parked_wait){0};
-    enum status status = serve(store, arrival, header, body, now, outbox);
-    if (status != STATUS_BUSY)
-        return status;
-    size_t size = reader_left(&begin) - reader_left(body);
-    park(store, arrival, header, bytes_of(begin.at, size), now, outbox);
-    return STATUS_OK;
-}
-
-void store_on_message(struct store *store, const struct arrival *arrival, struct bytes message,
-                      struct moment now, struct outbox *outbox)
-{
-    struct message_header header;
-    struct reader body;
-    if (message_header_decode(&header, message, &body)) {
-        refuse(outbox, arrival, STATUS_INVALID, "not a message of this version");
-        return;
-    }
-    if (!service_allows(SERVICE_STORE, arrival->role, (enum message_type)header.type)) {
-        store->counts.refused++;
-        refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "a store serves routers only");
-        return;
-    }
-    meters_taken(&store->meters, arrival->link, &header);
-    if (is_expired(store, &header, now)) {
-        store->counts.expired += header.count;
-        return;
-    }
-    for (unsigned i = 0; i < header.count; i++) {
-        if (serve_next(store, arrival, &header, &body, now, outbox)) {
-            refuse(outbox, arrival, STATUS_INVALID, "malformed operation");
-            return;
-        }
-    }
 }
 
 void store_on_unsent(struct store *store, link_id link, struct bytes message)
@@ -311,8 +211,8 @@ void store_on_tick(struct store *store, struct moment now, struct outbox *outbox
     fences_forget_old(&store->fences, now.mono_ms);
 }
 
-// Whole milliseconds of what the engine asks for are waited, one delay after the other; it is
-// asked again only when something was written since.
+// Waits whole milliseconds of the delay that the engine asks for, one after the other; it is asked
+// again only when something was written since.
 static void pace(struct store *store, struct moment now)
 {
     if (store->held_until_ms > now.mono_ms)
@@ -332,11 +232,8 @@ static void pace(struct store *store, struct moment now)
     store->held_durable = lsm_durable(store->lsm);
 }
 
-void store_on_turn_end(struct store *store, struct moment now, struct outbox *outbox)
+void store_note_turn(struct store *store, struct moment now)
 {
-    struct parked_op *op;
-    while ((op = parked_next(&store->parked, lsm_loaded(store->lsm))))
-        store_serve_parked(store, op, now, outbox);
     store->turn_ms = now.mono_ms;
     uint64_t durable = lsm_durable(store->lsm), written = lsm_written(store->lsm);
     if (durable >= written) {
@@ -346,13 +243,6 @@ void store_on_turn_end(struct store *store, struct moment now, struct outbox *ou
         store->unsynced_mark = written;
     }
     pace(store, now);
-    outbox->header.epoch = store->ring->epoch;
-    outbox->header.ring_hash = (uint32_t)store->snapshot->hash;
-    outbox->header.boot = store->options.boot;
-    outbox->header.sent_ms = link_clock(store->options.boot, now.mono_ms);
-    for (uint32_t i = 0; i < outbox->count; i++)
-        meters_sent(&store->meters, outbox->messages[i].link,
-                    outbox->messages[i].bytes.size - MESSAGE_HEADER_SIZE);
 }
 
 uint64_t store_durable(const struct store *store)

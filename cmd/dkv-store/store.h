@@ -1,24 +1,25 @@
 // store.h - the brain of dkv-store: one node's replicas.
 //
-// Serves routers: UPDATE mints a dot for a new write, MERGE joins a record that another
+// Serves routers (serve.h): UPDATE mints a dot for a new write, MERGE joins a record that another
 // store minted, FETCH and SCAN_LOCAL read, FIND looks for a repeated request. Every one of
 // them looks at the record that is there, so that repeated and reordered messages do no harm. A
-// late UPDATE would: it supersedes what is there when it is read. So it says for how long it
-// may be obeyed (wire/age.h), and FIND fences those of earlier tries (fences.h).
+// late UPDATE would: it supersedes the record that is there when it is read. So it says for how
+// long it may be obeyed (wire/age.h), and FIND fences those of earlier tries (fences.h).
 //
 // Durability: UPDATED leaves at once and promises nothing. DURABLE and MERGED carry a gate,
 // the log position of everything they depend on, and leave when the log is synced up to it.
 //
-// Damage costs what it hit: a read of it answers CORRUPT, a merge leaves it alone, and both are
-// counted, with the last fault in `damage`. Only a log that cannot be written ends the store.
+// Damage costs the record that it hit: a read of it answers CORRUPT, a merge leaves it alone, and
+// both are counted, with the last fault in `damage`. Only a log that cannot be written ends the
+// store.
 //
 // While flushes and merges fall behind, the engine says how long writers should wait. They do
-// when their acknowledgements come later, so that is what is held back: store_durable().
+// when their acknowledgements come later, so those are held back: store_durable().
 //
 // A read that would have to wait for the disk parks its operation (parked.h), and all others go
 // on. A scan begins its page again when it comes back.
 //
-// A store checks itself that it owns what it is asked for, and that whoever asks means the same
+// A store checks itself that it owns the keys it is asked for, and that the sender means the same
 // owners (STALE if not).
 //
 // Deterministic: no clock, no socket, no thread. The engine works through its vfs and hands
@@ -27,8 +28,8 @@
 
 #include "base/moment.h"
 #include "dkv-store/fences.h"
-#include "dkv-store/ledger.h"
-#include "dkv-store/parked.h"
+#include "dkv-store/holding.h"
+#include "dkv-store/scan_local.h"
 #include "lsm/lsm.h"
 #include "ring/ring_snapshot.h"
 #include "turn/brain.h"
@@ -54,7 +55,7 @@ struct store_counts { // since the start
     uint64_t lost_again;  // dots that this store had known and lost: taken back
     uint64_t expired;     // operations dropped because their time was over
     uint64_t late;        // UPDATEs that were too old, or of a try that is fenced
-    uint64_t told;        // merges that met what the write had not seen
+    uint64_t told;        // merges that met values which the write had not seen
     uint64_t forged;      // messages that name dots which this store has not given out
     uint64_t refused;
     uint64_t behind;         // reads put off because the router had too much to take
@@ -73,30 +74,27 @@ struct store {
     struct lsm *lsm;
     struct ledger ledger;
     struct fences fences;
-    struct meters meters; // what routers have not taken yet
+    struct meters meters; // bytes that routers have not taken yet
     struct parked parked;
     struct parked_wait wait; // of the operation that is served
     uint64_t hlc_last;
     uint64_t unsynced_since_ms; // no later than the oldest write that is not durable; 0 = all is
-    uint64_t unsynced_mark;     // what was written when that was set
+    uint64_t unsynced_mark;     // lsm_written() when that was set
     uint64_t turn_ms;           // when the last turn was
-    uint64_t tick_mark;         // what was written at the last tick
-    uint64_t pace_mark;         // what was written when the engine was asked for its delay
+    uint64_t tick_mark;         // the same at the last tick
+    uint64_t pace_mark;         // the same when the engine was asked for its delay
     uint64_t delay_us;          // asked for and not waited yet
-    uint64_t held_until_ms;     // acknowledgements of what was not durable wait until then; 0 = no
-    uint64_t held_durable;      // what was
+    uint64_t held_until_ms;     // acknowledgements that are not due yet wait until then; 0 = no
+    uint64_t held_durable;      // lsm_durable() when they began to
     struct store_counts counts;
     struct fault damage; // the last one
     struct fault forged; // the last one: where
-    // Scratch, kept between operations so that none allocates.
-    struct record local, incoming, pure;
-    struct clock context;
-    struct lsm_batch batch;
-    struct buf key, local_bytes, encoded, note, items;
-    struct dot *dots;
-    uint32_t dot_capacity;
-    struct superseded_list superseded;
-    struct buf requests, clock_bytes; // for answers
+    // Made by one operation after the other, kept for their memory.
+    struct holding holding;
+    struct change change;
+    struct scan_local scan;
+    struct superseded_list requests; // of a MERGE
+    struct buf part;                 // of an answer
 };
 
 // Opens the engine, recovers the ledger, starts a new actor (with some of the random bits) and
@@ -111,19 +109,13 @@ void store_close(struct store *store);
 // in.
 void store_adopt(struct store *store, struct ring_snapshot *ring);
 
-void store_on_message(struct store *store, const struct arrival *arrival, struct bytes message,
-                      struct moment now, struct outbox *outbox);
 // A message was not queued.
 void store_on_unsent(struct store *store, link_id link, struct bytes message);
 void store_on_tick(struct store *store, struct moment now, struct outbox *outbox);
-// Serves what was parked and completes what the headers of this turn's messages say.
-void store_on_turn_end(struct store *store, struct moment now, struct outbox *outbox);
+// Ends a turn: notes since when something is not durable, and how long writers are to wait.
+void store_note_turn(struct store *store, struct moment now);
 
-// Serves a parked operation, parked_next(), or puts it off. The end of a turn does it for all.
-void store_serve_parked(struct store *store, struct parked_op *op, struct moment now,
-                        struct outbox *outbox);
-
-// What gates are compared with: the log, but not while writers are to wait.
+// Gates are compared with this: the log, but not while writers are to wait.
 uint64_t store_durable(const struct store *store);
 
 // How long the next tick may wait, after a turn's end; `most_ms` if nothing is due before.
@@ -134,7 +126,7 @@ unsigned store_tick_within_ms(const struct store *store, unsigned most_ms);
 struct lsm_job *store_next_job(struct store *store, enum lsm_worker worker);
 enum status store_on_job_done(struct store *store, struct lsm_job *job, struct fault *fault);
 
-// All of that as one table, for a turn.
+// All of that, and its messages (serve.h), as one table for a turn.
 struct brain store_brain(struct store *store);
 
 // A read met damage, or a disk that fails: counts and keeps it.

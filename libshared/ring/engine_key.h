@@ -15,17 +15,15 @@ struct engine_key {
     struct bytes key; // not empty
 };
 
-// With the token that the key has.
+// Gives the key its token.
 struct engine_key engine_key_of(uint32_t keyspace, struct bytes key);
 
-// Appends its bytes.
-void engine_key_encode(const struct engine_key *engine_key, struct buf *out);
-// The parts of one, borrowed. False if it is none.
+void engine_key_encode(const struct engine_key *engine_key, struct buf *out); // appends it
+// Borrows from `encoded`. False if that is none.
 bool engine_key_decode(struct engine_key *engine_key, struct bytes encoded) MUST_USE;
 
-// The order of its bytes and of others, such as those of another engine key, without making them.
+// Compares its bytes, which are not made, with those of another engine key, or of none.
 int engine_key_compare(const struct engine_key *engine_key, struct bytes encoded);
 
-// The engine keys of a partition of `count`: those from `from` on and before `to`, if that is not
-// empty.
+// Gives the range of a partition of `count`: from `from` on and before `to`, if that is not empty.
 void engine_key_range(uint32_t count, uint32_t partition, struct buf *from, struct buf *to);

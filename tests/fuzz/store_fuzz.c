@@ -6,7 +6,7 @@
 #include "base/xalloc.h"
 #include "disk/memory_vfs.h"
 #include "dkv-store/pair.h"
-#include "dkv-store/store.h"
+#include "dkv-store/serve.h"
 #include "fixture/ring.h"
 #include "fuzz/must.h"
 #include "wire/age.h"
@@ -47,7 +47,7 @@ static void read_message(struct bench *bench, const struct outbox_message *messa
 
 static void end_turn(struct bench *bench)
 {
-    store_on_turn_end(&bench->store, bench->now, &bench->outbox);
+    serve_on_turn_end(&bench->store, bench->now, &bench->outbox);
     for (uint32_t i = 0; i < bench->outbox.count; i++)
         read_message(bench, &bench->outbox.messages[i]);
     outbox_clear(&bench->outbox);
@@ -67,7 +67,7 @@ static void tell(struct bench *bench, enum message_type type, uint64_t epoch, st
         .your_ms = link_clock(bench->store.options.boot, bench->now.mono_ms - 100)};
     message_header_encode(&header, message->data);
     struct arrival arrival = {.link = 1, .role = ROLE_PEER};
-    store_on_message(&bench->store, &arrival, buf_bytes(message), bench->now, &bench->outbox);
+    serve_on_message(&bench->store, &arrival, buf_bytes(message), bench->now, &bench->outbox);
 }
 
 static struct bytes key_of(uint8_t byte)

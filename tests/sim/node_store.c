@@ -1,5 +1,6 @@
 // The store of a node: its disk, its brain and its witness.
 #include "dkv-store/pair.h"
+#include "dkv-store/serve.h"
 #include "lsm/frame.h"
 #include "sim/node_disk.h"
 #include "sim/node_inside.h"
@@ -139,7 +140,7 @@ static void deliver_updates(struct node *node, const struct arrival *arrival,
         message_header_encode(&alone, single.data);
         look_before(node, &update, &held, &bytes);
         uint64_t served = node->store.counts.updates;
-        store_on_message(&node->store, arrival, buf_bytes(&single), moment, outbox);
+        serve_on_message(&node->store, arrival, buf_bytes(&single), moment, outbox);
         if (node->store.counts.updates > served &&
             witness_last_updated(outbox, arrival->link, &updated))
             witness_minted(node, &update, &held.clock, &updated);
@@ -159,7 +160,7 @@ static void on_message(void *self, const struct arrival *arrival, struct bytes m
     if (is_whole && header.type == MESSAGE_UPDATE)
         deliver_updates(node, arrival, &header, &body, moment, outbox);
     else
-        store_on_message(&node->store, arrival, message, moment, outbox);
+        serve_on_message(&node->store, arrival, message, moment, outbox);
     if (is_whole && header.type == MESSAGE_MERGE)
         witness_merges(node, &header, &body);
     if (is_whole && header.type == MESSAGE_FIND)
@@ -189,7 +190,7 @@ static void serve_parked(struct node *node, struct moment moment, struct outbox 
                         op->header.type == MESSAGE_SCAN_LOCAL);
         world_sometimes(node_world(node), SOMETIMES_PARKED, true);
         world_sometimes(node_world(node), SOMETIMES_PARKED_BEHIND, !op->wait.miss_count);
-        store_serve_parked(store, op, moment, outbox);
+        serve_parked_op(store, op, moment, outbox);
         if (is_update && store->counts.updates > served &&
             witness_last_updated(outbox, link, &updated))
             witness_minted(node, &update, &held.clock, &updated);
@@ -211,7 +212,7 @@ static void on_turn_end(void *self, struct moment moment, struct outbox *outbox)
 {
     struct node *node = node_of(self);
     serve_parked(node, moment, outbox);
-    store_on_turn_end(&node->store, moment, outbox);
+    serve_on_turn_end(&node->store, moment, outbox);
     for (uint32_t i = 0; i < outbox->count; i++)
         witness_refusals(node, &outbox->messages[i]);
 }

@@ -85,7 +85,7 @@ TEST(answers_carry_the_new_epoch)
     bench_init(&bench);
     adopt_take(&bench, next_document(&bench.ring));
     assert_int_equal(update_at(&bench, 1), STATUS_OK);
-    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
     assert_int_equal(bench.outbox.header.epoch, 2);
     bench_release(&bench);
 }

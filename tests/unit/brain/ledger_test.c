@@ -23,8 +23,7 @@ static struct ledger_entry entry_of(uint32_t keyspace, uint32_t partition, uint6
 {
     return (struct ledger_entry){.keyspace = keyspace,
                                  .token = token_in(partition),
-                                 .live_count = 1,
-                                 .live_root = root,
+                                 .leaves = {.live_count = 1, .live_root = root},
                                  .now_ms = 100,
                                  .dots = dots,
                                  .dot_count = 2,
@@ -61,10 +60,10 @@ static struct ledger lived(struct buf notes[NOTES])
     for (uint32_t i = 1; i < NOTES; i++) {
         struct ledger_entry entry = entry_of(1 + i % 2, i % 3, 1000 * i);
         if (i == 4) { // deleted
-            entry.live_count = -1;
-            entry.gone_count = 1;
-            entry.live_root = (uint64_t)-2000;
-            entry.deleted_root = 5;
+            entry.leaves.live_count = -1;
+            entry.leaves.gone_count = 1;
+            entry.leaves.live_root = (uint64_t)-2000;
+            entry.leaves.deleted_root = 5;
         }
         ledger_note(&entry, &notes[i]);
         ledger_apply(&ledger, &entry);
@@ -390,9 +389,9 @@ TEST(what_is_counted_write_by_write_is_what_there_is)
     ledger_init(&ledger, PARTITIONS, 1000);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct ledger_entry entry = {.keyspace = key.keyspace, .token = key.token};
-        ledger_count(&entry, &record, key_hash, -1);
+        leaf_delta_remove(&entry.leaves, &record, key_hash);
         write_to(&record, i + 1, steps[i].flags, steps[i].keeps);
-        ledger_count(&entry, &record, key_hash, 1);
+        leaf_delta_add(&entry.leaves, &record, key_hash);
         ledger_apply(&ledger, &entry);
         ledger_init(&counted, PARTITIONS, 1000);
         ledger_recount_add(&counted, &key, key_hash, &record);
@@ -422,7 +421,7 @@ TEST(the_note_of_an_overwrite_is_small)
 {
     struct buf note = {0};
     struct ledger_entry entry = entry_of(1, 1, (uint64_t)1 << 63);
-    entry.live_count = 0;
+    entry.leaves.live_count = 0;
     entry.dot_count = 1;
     ledger_note(&entry, &note);
     assert_true(note.size <= 60);

@@ -81,7 +81,7 @@ static bool read_cold(struct bench *bench)
     bench->disk.vfs.read = counted_read;
     assert_int_equal(store_on_job_done(&bench->store, job, NULL), STATUS_OK);
     outbox_clear(&bench->outbox);
-    store_on_turn_end(&bench->store, bench->now, &bench->outbox);
+    serve_on_turn_end(&bench->store, bench->now, &bench->outbox);
     bench->disk.vfs = bench_vfs;
     return true;
 }
@@ -106,7 +106,7 @@ TEST(a_cold_read_holds_nobody_up_and_is_answered_when_it_is_done)
     bench_choose_key(&bench, ring_find_node(&bench.ring, 1), true);
     struct op_update op = bench_update_of(&bench, 1, "another");
     assert_int_equal(bench_update(&bench, &op).status, STATUS_OK);
-    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
     assert_int_equal(bench.store.parked.count, 1);
     assert_true(read_cold(&bench));
     assert_int_equal(bench.store.parked.count, 0);
@@ -136,7 +136,7 @@ TEST(operations_on_one_key_keep_their_order)
     assert_int_equal(bench.outbox.count, 0);
     assert_int_equal(bench.store.parked.count, 3);
     assert_int_equal(store_on_job_done(&bench.store, job, NULL), STATUS_OK);
-    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
     assert_int_equal(bench.store.parked.count, 0);
     assert_int_equal(answers(&bench, 0, MESSAGE_UPDATED, 1), 2);
     assert_int_equal(answers(&bench, 1, MESSAGE_DURABLE, 1), 2);
@@ -290,7 +290,7 @@ TEST(those_behind_wait_on_when_the_first_misses_again)
     lsm_job_run(job);
     memory_vfs_cool(&bench.disk);
     assert_int_equal(store_on_job_done(&bench.store, job, NULL), STATUS_OK);
-    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
     assert_int_equal(bench.outbox.count, 0);
     assert_int_equal(bench.store.parked.count, 2);
     assert_true(read_cold(&bench));

@@ -4,7 +4,7 @@
 #include "unit/unit.h"
 
 #include "disk/memory_vfs.h"
-#include "dkv-store/store.h"
+#include "dkv-store/serve.h"
 #include "fixture/ring.h"
 #include "wire/age.h"
 
@@ -125,7 +125,7 @@ static inline void bench_tell_more(struct bench *bench, enum message_type type, 
     message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
     buf_append(&message, buf_bytes(body));
     struct arrival arrival = {.link = bench->link, .role = ROLE_PEER};
-    store_on_message(&bench->store, &arrival, buf_bytes(&message), bench->now, &bench->outbox);
+    serve_on_message(&bench->store, &arrival, buf_bytes(&message), bench->now, &bench->outbox);
     buf_release(&message);
     buf_release(body);
 }

@@ -29,7 +29,7 @@ TEST(a_disk_that_keeps_up_with_steady_writes_is_never_called_hanging)
         assert_int_equal(bench_update(&bench, &op).status, STATUS_OK);
         if (job)
             assert_int_equal(store_on_job_done(&bench.store, job, NULL), STATUS_OK);
-        store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+        serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
         bench.now.mono_ms += 100;
     }
     struct buf body = {0};
@@ -214,14 +214,14 @@ TEST(acknowledgements_wait_while_the_engine_wants_writers_to)
         struct op_update op = bench_update_of(&bench, i, value);
         assert_int_equal(bench_update(&bench, &op).status, STATUS_OK);
         gate = bench.outbox.messages[1].gate;
-        store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+        serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
     }
     bench_sync_log(&bench);
     assert_true(lsm_durable(bench.store.lsm) >= gate);
     assert_true(store_durable(&bench.store) < gate);
     assert_in_range(store_tick_within_ms(&bench.store, 200), 1, 20);
     bench.now.mono_ms += store_tick_within_ms(&bench.store, 200);
-    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
     assert_true(store_durable(&bench.store) >= gate);
     assert_int_equal(store_tick_within_ms(&bench.store, 200), 200);
     bench_release(&bench);
@@ -236,11 +236,11 @@ TEST(an_interval_between_syncs_is_kept)
     bench.options.lsm.interval_ms = 10;
     bench_start(&bench, 101);
     store_on_tick(&bench.store, bench.now, &bench.outbox);
-    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
     assert_int_equal(store_tick_within_ms(&bench.store, 200), 200);
     struct op_update op = bench_update_of(&bench, 1, "value");
     bench_update(&bench, &op);
-    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
     assert_int_equal(store_tick_within_ms(&bench.store, 200), 10);
     bench_release(&bench);
 }
@@ -260,7 +260,7 @@ TEST(a_router_that_takes_no_answers_is_told_to_come_back_until_it_has)
     struct op_update update = bench_update_of(&bench, 1, value);
     assert_int_equal(bench_update(&bench, &update).status, STATUS_OK);
     while (bench_fetch(&bench, &record).status == STATUS_OK) {
-        store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+        serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
         sent += 900;
         assert_true(sent < 2 * MOST);
     }
@@ -301,7 +301,7 @@ TEST(answers_to_one_router_make_no_other_come_back)
     assert_true(asked > MOST / 2 / 900);
     fetch_in_turn(&bench, OTHER);
     assert_int_equal(bench.store.counts.behind, 1);
-    store_on_turn_end(&bench.store, bench.now, &bench.outbox);
+    serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
     fetch_in_turn(&bench, OTHER); // and from then on
     assert_int_equal(bench.store.counts.behind, 1);
     fetch_in_turn(&bench, SLOW);
