@@ -1,6 +1,7 @@
 #include "dkv-store/holding.h"
 
 #include "base/hash.h"
+#include "dkv-store/ledger_format.h"
 #include "ring/engine_key.h"
 
 void holding_release(struct holding *holding)
@@ -94,7 +95,7 @@ enum status holding_write(struct holding *holding, struct lsm *lsm, struct ledge
         .superseded_count = change->remember.count,
     };
     buf_clear(&holding->note);
-    ledger_note(&entry, &holding->note);
+    ledger_format_note(&entry, &holding->note);
     lsm_batch_clear(&holding->batch);
     if (change->record.size)
         lsm_batch_put(&holding->batch, buf_bytes(&holding->engine_key), change->record);

@@ -1,7 +1,6 @@
 #include "dkv-store/ledger.h"
 
 #include "base/xalloc.h"
-#include "dkv-store/ledger_format.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@ void ledger_init(struct ledger *ledger, uint32_t partition_count, uint64_t reque
     requests_init(&ledger->requests, request_memory_ms);
 }
 
-static struct ledger_shard *next_shard(const struct ledger *ledger, size_t *position)
+struct ledger_shard *ledger_next(const struct ledger *ledger, size_t *position)
 {
     struct bytes key;
     union table_value *value;
@@ -27,7 +26,7 @@ static struct ledger_shard *next_shard(const struct ledger *ledger, size_t *posi
 void ledger_release(struct ledger *ledger)
 {
     struct ledger_shard *shard;
-    for (size_t at = 0; (shard = next_shard(ledger, &at));) {
+    for (size_t at = 0; (shard = ledger_next(ledger, &at));) {
         seen_release(&shard->seen);
         free(shard);
     }
@@ -64,20 +63,19 @@ uint32_t ledger_last_start(const struct ledger *ledger, uint32_t process)
     const struct ledger_shard *shard;
     if (actor_process(ledger->actor) == process)
         last = actor_parse(ledger->actor).start;
-    for (size_t at = 0; (shard = next_shard(ledger, &at));) {
+    for (size_t at = 0; (shard = ledger_next(ledger, &at));) {
         uint32_t start = seen_last_start(&shard->seen, process);
         last = start > last ? start : last;
     }
     return last;
 }
 
-void ledger_start_actor(struct ledger *ledger, uint64_t actor, struct buf *note)
+void ledger_start_actor(struct ledger *ledger, uint64_t actor)
 {
     struct ledger_shard *shard;
     ledger->actor = actor;
-    for (size_t at = 0; (shard = next_shard(ledger, &at));)
+    for (size_t at = 0; (shard = ledger_next(ledger, &at));)
         shard->counter = 0;
-    ledger_encode_start(ledger, note);
 }
 
 void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry)
@@ -97,21 +95,12 @@ void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry)
                      entry->now_ms);
 }
 
-void ledger_snapshot(const struct ledger *ledger, struct buf *out)
-{
-    const struct ledger_shard *shard;
-    ledger_encode_head(ledger, out);
-    for (size_t at = 0; (shard = next_shard(ledger, &at));)
-        ledger_encode_shard(shard, out);
-    ledger_encode_requests(ledger, out);
-}
-
 // ---- Counting anew -----------------------------------------------------------------------
 
 void ledger_recount_begin(struct ledger *ledger)
 {
     struct ledger_shard *shard;
-    for (size_t at = 0; (shard = next_shard(ledger, &at));) {
+    for (size_t at = 0; (shard = ledger_next(ledger, &at));) {
         shard->live_count = shard->gone_count = 0;
         shard->live_root = shard->deleted_root = 0;
     }
@@ -146,7 +135,7 @@ const struct ledger_shard *ledger_difference(const struct ledger *a, const struc
     for (unsigned side = 0; side < 2; side++) {
         const struct ledger *one = side ? b : a, *other = side ? a : b;
         const struct ledger_shard *shard;
-        for (size_t at = 0; (shard = next_shard(one, &at));) {
+        for (size_t at = 0; (shard = ledger_next(one, &at));) {
             if (!counts_equal(shard, ledger_find(other, shard->keyspace, shard->partition)))
                 return shard;
         }

@@ -8,15 +8,13 @@
 //
 // The ledger is a function of the log. Every change is a note that rides in the same frame as the
 // record it belongs to; every flush carries a snapshot of the whole. After a restart the
-// snapshot and the later notes give the same ledger. Both are lists of sections (section.h),
-// with room for more kinds; dkv-record(5) gives the bytes.
+// snapshot and the later notes give the same ledger: ledger_format.h.
 //
 // The actor is minted anew at every start, and registered by a note that is durable before
 // the store serves. So an actor never forgets a dot that it gave out: it lives no longer
 // than the memory that gave it.
 #pragma once
 
-#include "base/fault.h"
 #include "base/table.h"
 #include "causal/seen.h"
 #include "dkv-store/requests.h"
@@ -43,9 +41,6 @@ struct ledger {
     struct requests requests;
 };
 
-// Features that a program must know to read its notes and snapshots, for the engine.
-extern const char *const ledger_features[];
-
 void ledger_init(struct ledger *ledger, uint32_t partition_count, uint64_t request_memory_ms);
 void ledger_release(struct ledger *ledger);
 
@@ -53,6 +48,8 @@ void ledger_release(struct ledger *ledger);
 struct ledger_shard *ledger_shard(struct ledger *ledger, uint32_t keyspace, uint32_t partition);
 const struct ledger_shard *ledger_find(const struct ledger *ledger, uint32_t keyspace,
                                        uint32_t partition);
+// The next shard from `position` on, which is 0 at first; NULL: there is none left.
+struct ledger_shard *ledger_next(const struct ledger *ledger, size_t *position);
 
 // The news of one applied change.
 struct ledger_entry {
@@ -69,21 +66,11 @@ struct ledger_entry {
 // The greatest start of this process that is known here; 0 if none is.
 uint32_t ledger_last_start(const struct ledger *ledger, uint32_t process);
 
-// Begins this life: the note to write before anything else.
-void ledger_start_actor(struct ledger *ledger, uint64_t actor, struct buf *note);
+// Begins this life. Its note is to be written before anything else (ledger_format.h).
+void ledger_start_actor(struct ledger *ledger, uint64_t actor);
 
-// Encodes an entry as a note, to be written in one batch with its record ...
-void ledger_note(const struct ledger_entry *entry, struct buf *note);
-// ... and applies it, once that write was accepted.
+// Learns from a change, once it was accepted to be written.
 void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry);
-
-// The same from a note, at restart. CORRUPT if it is none; INVALID if a newer program has written
-// it: the fault says what is needed.
-enum status ledger_replay(struct ledger *ledger, struct bytes note, struct fault *fault) MUST_USE;
-
-void ledger_snapshot(const struct ledger *ledger, struct buf *out);
-enum status ledger_restore(struct ledger *ledger, struct bytes snapshot,
-                           struct fault *fault) MUST_USE;
 
 // Counts everything anew, record by record: for version 1, which has no counts and roots, and for a
 // verification to compare with.

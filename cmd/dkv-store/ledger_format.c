@@ -1,12 +1,10 @@
 #include "dkv-store/ledger_format.h"
 
 #include "base/section.h"
-#include "base/xalloc.h"
+#include "dkv-store/ledger_lists.h"
 #include "dkv-store/ledger_version_1.h"
 
-#include <stdlib.h>
-
-const char *const ledger_features[] = {"shards", NULL};
+const char *const ledger_format_features[] = {"shards", NULL};
 
 // Sections of notes. Those of version 1 had smaller kinds and no sizes.
 enum note_section {
@@ -61,7 +59,7 @@ static void append_start(const struct ledger *ledger, uint8_t kind, struct buf *
     section_end(out, begin);
 }
 
-void ledger_encode_start(const struct ledger *ledger, struct buf *note)
+void ledger_format_start(const struct ledger *ledger, struct buf *note)
 {
     append_start(ledger, NOTE_START, note);
 }
@@ -82,7 +80,7 @@ static void append_parts(const struct leaf_delta *leaves, struct buf *note)
         append_signed(note, leaves->gone_count);
 }
 
-void ledger_note(const struct ledger_entry *entry, struct buf *note)
+void ledger_format_note(const struct ledger_entry *entry, struct buf *note)
 {
     size_t begin = section_begin(note, NOTE_WRITE);
     buf_append_u64(note, entry->token);
@@ -100,13 +98,13 @@ void ledger_note(const struct ledger_entry *entry, struct buf *note)
     section_end(note, begin);
 }
 
-void ledger_encode_head(const struct ledger *ledger, struct buf *out)
+static void append_head(const struct ledger *ledger, struct buf *out)
 {
     buf_append_u8(out, SNAPSHOT_VERSION);
     append_start(ledger, SNAPSHOT_HEAD, out);
 }
 
-void ledger_encode_shard(const struct ledger_shard *shard, struct buf *out)
+static void append_shard(const struct ledger_shard *shard, struct buf *out)
 {
     size_t begin = section_begin(out, SNAPSHOT_SHARD);
     buf_append_varint(out, shard->keyspace);
@@ -119,11 +117,20 @@ void ledger_encode_shard(const struct ledger_shard *shard, struct buf *out)
     section_end(out, begin);
 }
 
-void ledger_encode_requests(const struct ledger *ledger, struct buf *out)
+static void append_requests(const struct ledger *ledger, struct buf *out)
 {
     size_t begin = section_begin(out, SNAPSHOT_REQUESTS);
     requests_encode(&ledger->requests, out);
     section_end(out, begin);
+}
+
+void ledger_format_snapshot(const struct ledger *ledger, struct buf *out)
+{
+    const struct ledger_shard *shard;
+    append_head(ledger, out);
+    for (size_t at = 0; (shard = ledger_next(ledger, &at));)
+        append_shard(shard, out);
+    append_requests(ledger, out);
 }
 
 // ---- Reading ---------------------------------------------------------------------------
@@ -143,12 +150,6 @@ static enum status read_start(struct ledger *ledger, struct reader *reader)
     return STATUS_OK;
 }
 
-static struct dot read_dot(struct reader *reader)
-{
-    uint64_t actor = reader_u64(reader);
-    return (struct dot){actor, reader_varint(reader)};
-}
-
 static void read_parts(struct ledger_entry *entry, struct reader *reader)
 {
     uint8_t parts = reader_u8(reader);
@@ -159,50 +160,6 @@ static void read_parts(struct ledger_entry *entry, struct reader *reader)
     reader->bad |= (parts & ~WRITE_PARTS) != 0;
 }
 
-// In memory that the caller frees; NULL: too many.
-static struct dot *read_dots(struct reader *reader, uint32_t *dot_count)
-{
-    uint64_t count = reader_varint(reader);
-    if (count > reader_left(reader))
-        return NULL;
-    struct dot *dots = xmalloc((count + 1) * sizeof *dots);
-    *dot_count = (uint32_t)count;
-    for (uint64_t i = 0; i < count; i++) {
-        dots[i] = read_dot(reader);
-        reader->bad |= !dots[i].counter; // a first write is the 1st
-    }
-    return dots;
-}
-
-static void read_superseded(struct reader *reader, struct superseded_list *list)
-{
-    for (uint64_t left = reader_varint(reader); left && !reader->bad; left--) {
-        struct superseded superseded = {.dot = read_dot(reader)};
-        struct bytes request = reader_bytes(reader, sizeof superseded.request.bytes);
-        if (request.size)
-            memcpy(superseded.request.bytes, request.data, request.size);
-        superseded_list_add(list, superseded);
-    }
-}
-
-enum status ledger_apply_lists(struct ledger *ledger, struct ledger_entry *entry,
-                               struct reader *reader)
-{
-    struct superseded_list superseded = {0};
-    struct dot *dots = read_dots(reader, &entry->dot_count);
-    if (dots)
-        read_superseded(reader, &superseded);
-    bool is_whole = dots && reader_done(reader);
-    entry->dots = dots;
-    entry->superseded = superseded.items;
-    entry->superseded_count = superseded.count;
-    if (is_whole)
-        ledger_apply(ledger, entry);
-    free(dots);
-    superseded_list_release(&superseded);
-    return is_whole ? STATUS_OK : STATUS_CORRUPT;
-}
-
 static enum status read_write(struct ledger *ledger, struct reader *reader)
 {
     struct ledger_entry entry = {.token = reader_u64(reader), .now_ms = ledger->begin_ms};
@@ -211,7 +168,7 @@ static enum status read_write(struct ledger *ledger, struct reader *reader)
     read_parts(&entry, reader);
     if (reader->bad || keyspace > UINT32_MAX || !ledger->partition_count)
         return STATUS_CORRUPT;
-    return ledger_apply_lists(ledger, &entry, reader);
+    return ledger_lists_apply(ledger, &entry, reader);
 }
 
 static enum status refuse(const struct section *section, const char *what, struct fault *fault)
@@ -221,13 +178,13 @@ static enum status refuse(const struct section *section, const char *what, struc
     return fault_set(fault, STATUS_INVALID, "%s of kind %u", what, section->kind);
 }
 
-enum status ledger_replay(struct ledger *ledger, struct bytes note, struct fault *fault)
+enum status ledger_format_replay(struct ledger *ledger, struct bytes note, struct fault *fault)
 {
     struct reader reader = reader_of(note);
     struct section section;
     enum status status = STATUS_OK;
-    if (ledger_is_note_1(note))
-        return ledger_replay_1(ledger, note);
+    if (ledger_version_1_is_note(note))
+        return ledger_version_1_replay(ledger, note);
     while (!status && section_next(&reader, &section)) {
         struct reader body = reader_of(section.body);
         if (section.kind == NOTE_START)
@@ -262,14 +219,14 @@ static enum status read_requests(struct ledger *ledger, struct reader *reader)
     return status || reader_done(reader) ? status : STATUS_CORRUPT;
 }
 
-enum status ledger_restore(struct ledger *ledger, struct bytes snapshot, struct fault *fault)
+enum status ledger_format_restore(struct ledger *ledger, struct bytes snapshot, struct fault *fault)
 {
     struct reader reader = reader_of(snapshot);
     struct section section;
     uint8_t version = reader_u8(&reader);
     enum status status = STATUS_OK;
     if (version == 1)
-        return ledger_restore_1(ledger, snapshot);
+        return ledger_version_1_restore(ledger, snapshot);
     if (version > SNAPSHOT_VERSION)
         return fault_set(fault, STATUS_INVALID, "snapshots of version %u", version);
     while (!status && section_next(&reader, &section)) {

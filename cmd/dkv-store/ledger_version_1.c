@@ -1,6 +1,6 @@
 #include "dkv-store/ledger_version_1.h"
 
-#include "dkv-store/ledger_format.h"
+#include "dkv-store/ledger_lists.h"
 
 enum {
     KEYSPACE = 1,   // "default"
@@ -8,7 +8,7 @@ enum {
     NOTE_ENTRY = 2, // varint partition, u64 root_delta, u8 is_new_key, u64 wall_ms; the lists
 };
 
-bool ledger_is_note_1(struct bytes note)
+bool ledger_version_1_is_note(struct bytes note)
 {
     return note.size && (note.data[0] == NOTE_ACTOR || note.data[0] == NOTE_ENTRY);
 }
@@ -24,10 +24,10 @@ static enum status replay_entry(struct ledger *ledger, struct reader *reader)
         return STATUS_CORRUPT;
     // Any token of the partition would do.
     entry.token = ring_partition_begin(ledger->partition_count, (uint32_t)partition);
-    return ledger_apply_lists(ledger, &entry, reader);
+    return ledger_lists_apply(ledger, &entry, reader);
 }
 
-enum status ledger_replay_1(struct ledger *ledger, struct bytes note)
+enum status ledger_version_1_replay(struct ledger *ledger, struct bytes note)
 {
     struct reader reader = reader_of(note);
     ledger->is_old = true;
@@ -42,7 +42,7 @@ enum status ledger_replay_1(struct ledger *ledger, struct bytes note)
 
 // u8 version, u64 actor, u32 number of partitions, for each: u64 root, varint entries, seen-clock;
 // then the requests, each with a wall clock.
-enum status ledger_restore_1(struct ledger *ledger, struct bytes snapshot)
+enum status ledger_version_1_restore(struct ledger *ledger, struct bytes snapshot)
 {
     struct reader reader = reader_of(snapshot);
     reader_u8(&reader);

@@ -1,6 +1,7 @@
 #include "dkv-store/offline.h"
 
 #include "base/text.h"
+#include "dkv-store/ledger_format.h"
 #include "dkv-store/pair.h"
 #include "lsm/file_name.h"
 
@@ -138,7 +139,7 @@ static enum status dump(const struct offline *offline, struct lsm *lsm, struct f
 enum status offline_dump(const struct offline *offline, struct fault *fault)
 {
     struct lsm *lsm;
-    struct lsm_owner owner = {.features = ledger_features}; // the rest of it is not needed
+    struct lsm_owner owner = {.features = ledger_format_features}; // the rest of it is not needed
     enum status status = open_database(offline, &owner, &lsm, fault);
     if (status)
         return status;
@@ -167,12 +168,12 @@ static void print_stats(const struct offline *offline, const struct lsm *lsm, ui
 
 static enum status restore(void *context, struct bytes snapshot, struct fault *fault)
 {
-    return ledger_restore(context, snapshot, fault);
+    return ledger_format_restore(context, snapshot, fault);
 }
 
 static enum status replay(void *context, struct bytes note, struct fault *fault)
 {
-    return ledger_replay(context, note, fault);
+    return ledger_format_replay(context, note, fault);
 }
 
 // All records, and whether the ledger says of them what they are. One of version 1 does not.
@@ -199,8 +200,10 @@ enum status offline_verify(const struct offline *offline, struct fault *fault)
     struct lsm *lsm;
     uint64_t record_count;
     ledger_init(&ledger, 0, UINT64_MAX);
-    struct lsm_owner owner = {
-        .context = &ledger, .features = ledger_features, .restore = restore, .replay = replay};
+    struct lsm_owner owner = {.context = &ledger,
+                              .features = ledger_format_features,
+                              .restore = restore,
+                              .replay = replay};
     enum status status = open_database(offline, &owner, &lsm, fault);
     if (!status)
         status = lsm_verify(lsm, fault);

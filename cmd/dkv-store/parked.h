@@ -1,12 +1,12 @@
 // parked.h - operations that wait for the disk.
 //
 // An operation whose record is not in memory is copied here while the engine reads
-// (lsm_try_get), so that it holds nobody up, and served when that is done. What comes later
-// for the same key queues up behind it: operations on one key are served in the order in which
+// (lsm_try_get), so that it holds nobody up, and served when that is done. Others that come
+// later for the same key queue up behind it: operations on one key are served in the order in which
 // they came. Those on different keys need no order: no message of a store depends on another.
 // A scan waits for no other operation, under a hash that is its own.
 //
-// Bounded, in count and bytes: whoever wants to add one more has to make room, by serving the
+// Bounded, in count and bytes: before one more is added, room has to be made by serving the
 // first, which then waits for the disk.
 #pragma once
 
@@ -19,7 +19,7 @@ enum {
     PARKED_MISSES_MAX = 3,      // after so many attempts one waits for the disk
 };
 
-// What an operation waits for.
+// Why an operation waits.
 struct parked_wait {
     uint64_t key;      // a hash: two keys of the same wait for each other in vain
     uint64_t position; // of the engine, that is to be loaded
@@ -55,7 +55,7 @@ bool parked_has_room(const struct parked *parked, size_t size);
 void parked_add(struct parked *parked, const struct parked_op *op, struct bytes body);
 void parked_remove(struct parked *parked, struct parked_op *op);
 
-// What the next operation on this key has to wait for. False if none is here.
+// Finds the position that the next operation on this key has to wait for. False if none is here.
 bool parked_find(const struct parked *parked, uint64_t key, uint64_t *position);
 
 // The first that waits for nothing beyond `loaded`, or NULL. Nothing of its key is before it.

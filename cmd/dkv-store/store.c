@@ -1,5 +1,6 @@
 #include "dkv-store/store.h"
 
+#include "dkv-store/ledger_format.h"
 #include "dkv-store/pair.h"
 
 void store_adopt(struct store *store, struct ring_snapshot *ring)
@@ -14,19 +15,19 @@ void store_adopt(struct store *store, struct ring_snapshot *ring)
 static void on_snapshot(void *context, struct buf *out)
 {
     const struct store *store = context;
-    ledger_snapshot(&store->ledger, out);
+    ledger_format_snapshot(&store->ledger, out);
 }
 
 static enum status on_restore(void *context, struct bytes snapshot, struct fault *fault)
 {
     struct store *store = context;
-    return ledger_restore(&store->ledger, snapshot, fault);
+    return ledger_format_restore(&store->ledger, snapshot, fault);
 }
 
 static enum status on_replay(void *context, struct bytes note, struct fault *fault)
 {
     struct store *store = context;
-    return ledger_replay(&store->ledger, note, fault);
+    return ledger_format_replay(&store->ledger, note, fault);
 }
 
 // A merge that met damage has left its range as it was: all else goes on. One that met a fault
@@ -121,7 +122,8 @@ static enum status start_actor(struct store *store, uint64_t random, struct mome
         return fault_set(fault, STATUS_INVALID, "%s: it was started in a year that is none",
                          store->options.lsm.dir);
     struct buf note = {0};
-    ledger_start_actor(&store->ledger, actor, &note);
+    ledger_start_actor(&store->ledger, actor);
+    ledger_format_start(&store->ledger, &note);
     enum status status = write_note(store, buf_bytes(&note), fault);
     buf_release(&note);
     while (!status && lsm_durable(store->lsm) < lsm_written(store->lsm))
@@ -162,7 +164,7 @@ enum status store_open(struct store *store, const struct store_options *options,
     meters_init(&store->meters, options->boot);
     store->options.lsm.owner = (struct lsm_owner){
         .context = store,
-        .features = ledger_features,
+        .features = ledger_format_features,
         .snapshot = on_snapshot,
         .restore = on_restore,
         .replay = on_replay,

@@ -1,4 +1,4 @@
-#include "dkv-store/ledger.h"
+#include "dkv-store/ledger_format.h"
 
 #include "base/section.h"
 #include "unit/unit.h"
@@ -56,7 +56,8 @@ static struct ledger lived(struct buf notes[NOTES])
 {
     struct ledger ledger;
     ledger_init(&ledger, PARTITIONS, 1000);
-    ledger_start_actor(&ledger, 77, &notes[0]);
+    ledger_start_actor(&ledger, 77);
+    ledger_format_start(&ledger, &notes[0]);
     for (uint32_t i = 1; i < NOTES; i++) {
         struct ledger_entry entry = entry_of(1 + i % 2, i % 3, 1000 * i);
         if (i == 4) { // deleted
@@ -65,7 +66,7 @@ static struct ledger lived(struct buf notes[NOTES])
             entry.leaves.live_root = (uint64_t)-2000;
             entry.leaves.deleted_root = 5;
         }
-        ledger_note(&entry, &notes[i]);
+        ledger_format_note(&entry, &notes[i]);
         ledger_apply(&ledger, &entry);
     }
     return ledger;
@@ -101,7 +102,7 @@ TEST(replayed_notes_give_the_same_ledger)
     struct ledger ledger = lived(notes), again;
     ledger_init(&again, PARTITIONS, 1000);
     for (unsigned i = 0; i < NOTES; i++)
-        assert_int_equal(ledger_replay(&again, buf_bytes(&notes[i]), &fault), STATUS_OK);
+        assert_int_equal(ledger_format_replay(&again, buf_bytes(&notes[i]), &fault), STATUS_OK);
     assert_same(&ledger, &again);
     assert_false(again.is_old);
     release(notes, &ledger, &again);
@@ -112,14 +113,14 @@ TEST(a_snapshot_and_the_later_notes_give_the_same_ledger)
     struct buf notes[NOTES] = {{0}}, snapshot = {0};
     struct ledger ledger = lived(notes), again;
     ledger_init(&again, PARTITIONS, 1000);
-    ledger_snapshot(&ledger, &snapshot);
-    assert_int_equal(ledger_restore(&again, buf_bytes(&snapshot), &fault), STATUS_OK);
+    ledger_format_snapshot(&ledger, &snapshot);
+    assert_int_equal(ledger_format_restore(&again, buf_bytes(&snapshot), &fault), STATUS_OK);
     assert_same(&ledger, &again);
     struct ledger_entry later = entry_of(2, 7, 5);
     struct buf note = {0};
-    ledger_note(&later, &note);
+    ledger_format_note(&later, &note);
     ledger_apply(&ledger, &later);
-    assert_int_equal(ledger_replay(&again, buf_bytes(&note), &fault), STATUS_OK);
+    assert_int_equal(ledger_format_replay(&again, buf_bytes(&note), &fault), STATUS_OK);
     assert_same(&ledger, &again);
     buf_release(&note);
     buf_release(&snapshot);
@@ -132,7 +133,7 @@ TEST(what_is_no_note_is_refused_and_changes_nothing)
     struct ledger ledger = lived(notes), empty;
     ledger_init(&empty, PARTITIONS, 1000);
     for (size_t size = 0; size < notes[1].size; size++)
-        assert_int_equal(ledger_replay(&empty, bytes_of(notes[1].data, size), &fault),
+        assert_int_equal(ledger_format_replay(&empty, bytes_of(notes[1].data, size), &fault),
                          STATUS_CORRUPT);
     assert_int_equal(empty.entries, 0);
     assert_int_equal(empty.requests.count, 0);
@@ -146,8 +147,8 @@ TEST(a_write_that_is_no_write_is_refused)
     struct dot none = {7, 0};
     struct ledger_entry entry = {.keyspace = 1, .dots = &none, .dot_count = 1};
     ledger_init(&ledger, PARTITIONS, 1000);
-    ledger_note(&entry, &note);
-    assert_int_equal(ledger_replay(&ledger, buf_bytes(&note), &fault), STATUS_CORRUPT);
+    ledger_format_note(&entry, &note);
+    assert_int_equal(ledger_format_replay(&ledger, buf_bytes(&note), &fault), STATUS_CORRUPT);
     assert_int_equal(ledger.entries, 0);
     buf_release(&note);
     ledger_release(&ledger);
@@ -157,12 +158,12 @@ TEST(what_is_no_snapshot_is_refused)
 {
     struct buf notes[NOTES] = {{0}}, snapshot = {0};
     struct ledger ledger = lived(notes), unused = {0};
-    ledger_snapshot(&ledger, &snapshot);
+    ledger_format_snapshot(&ledger, &snapshot);
     unsigned whole = 0; // what ends with a section is one
     for (size_t size = 0; size < snapshot.size; size++) {
         struct ledger cut;
         ledger_init(&cut, PARTITIONS, 1000);
-        whole += !ledger_restore(&cut, bytes_of(snapshot.data, size), &fault);
+        whole += !ledger_format_restore(&cut, bytes_of(snapshot.data, size), &fault);
         ledger_release(&cut);
     }
     assert_int_equal(whole, 1 + 1 + 5);
@@ -175,8 +176,8 @@ TEST(a_snapshot_of_another_ring_is_refused)
     struct buf notes[NOTES] = {{0}}, snapshot = {0};
     struct ledger ledger = lived(notes), other;
     ledger_init(&other, 128, 1000);
-    ledger_snapshot(&ledger, &snapshot);
-    assert_int_equal(ledger_restore(&other, buf_bytes(&snapshot), &fault), STATUS_CORRUPT);
+    ledger_format_snapshot(&ledger, &snapshot);
+    assert_int_equal(ledger_format_restore(&other, buf_bytes(&snapshot), &fault), STATUS_CORRUPT);
     buf_release(&snapshot);
     release(notes, &ledger, &other);
 }
@@ -186,9 +187,9 @@ TEST(who_does_not_know_the_ring_learns_how_many_partitions_it_has)
     struct buf notes[NOTES] = {{0}};
     struct ledger ledger = lived(notes), other;
     ledger_init(&other, 0, 1000);
-    assert_int_equal(ledger_replay(&other, buf_bytes(&notes[1]), &fault), STATUS_CORRUPT);
+    assert_int_equal(ledger_format_replay(&other, buf_bytes(&notes[1]), &fault), STATUS_CORRUPT);
     for (unsigned i = 0; i < NOTES; i++)
-        assert_int_equal(ledger_replay(&other, buf_bytes(&notes[i]), &fault), STATUS_OK);
+        assert_int_equal(ledger_format_replay(&other, buf_bytes(&notes[i]), &fault), STATUS_OK);
     assert_same(&ledger, &other);
     release(notes, &ledger, &other);
 }
@@ -198,7 +199,8 @@ TEST(a_new_life_counts_from_the_start)
     struct buf notes[NOTES] = {{0}}, note = {0};
     struct ledger ledger = lived(notes), unused = {0};
     ledger_shard(&ledger, 1, 3)->counter = 12;
-    ledger_start_actor(&ledger, 78, &note);
+    ledger_start_actor(&ledger, 78);
+    ledger_format_start(&ledger, &note);
     assert_int_equal(ledger.actor, 78);
     assert_int_equal(ledger_shard(&ledger, 1, 3)->counter, 0);
     buf_release(&note);
@@ -219,27 +221,27 @@ TEST(a_section_that_is_not_known_is_passed_over_or_refused_as_it_says)
     struct buf notes[NOTES] = {{0}}, snapshot = {0};
     struct ledger ledger = lived(notes), again;
     ledger_init(&again, PARTITIONS, 1000);
-    ledger_snapshot(&ledger, &snapshot);
+    ledger_format_snapshot(&ledger, &snapshot);
     add_section(&snapshot, 0x80 | 40, "whatever");
     for (unsigned i = 0; i < NOTES; i++)
         add_section(&notes[i], 0x80 | 40, "whatever");
-    assert_int_equal(ledger_restore(&again, buf_bytes(&snapshot), &fault), STATUS_OK);
+    assert_int_equal(ledger_format_restore(&again, buf_bytes(&snapshot), &fault), STATUS_OK);
     assert_same(&ledger, &again);
     ledger_release(&again);
     ledger_init(&again, PARTITIONS, 1000);
     for (unsigned i = 0; i < NOTES; i++)
-        assert_int_equal(ledger_replay(&again, buf_bytes(&notes[i]), &fault), STATUS_OK);
+        assert_int_equal(ledger_format_replay(&again, buf_bytes(&notes[i]), &fault), STATUS_OK);
     assert_same(&ledger, &again);
     add_section(&notes[1], 40, "whatever");
-    assert_int_equal(ledger_replay(&again, buf_bytes(&notes[1]), &fault), STATUS_INVALID);
+    assert_int_equal(ledger_format_replay(&again, buf_bytes(&notes[1]), &fault), STATUS_INVALID);
     assert_string_equal(fault.text, "notes of kind 40");
     ledger_release(&again);
     ledger_init(&again, PARTITIONS, 1000);
     add_section(&snapshot, 40, "whatever");
-    assert_int_equal(ledger_restore(&again, buf_bytes(&snapshot), &fault), STATUS_INVALID);
+    assert_int_equal(ledger_format_restore(&again, buf_bytes(&snapshot), &fault), STATUS_INVALID);
     assert_string_equal(fault.text, "snapshots with sections of kind 40");
     snapshot.data[0] = 9;
-    assert_int_equal(ledger_restore(&again, buf_bytes(&snapshot), &fault), STATUS_INVALID);
+    assert_int_equal(ledger_format_restore(&again, buf_bytes(&snapshot), &fault), STATUS_INVALID);
     assert_string_equal(fault.text, "snapshots of version 9");
     buf_release(&snapshot);
     release(notes, &ledger, &again);
@@ -254,16 +256,16 @@ TEST(version_2_stays_readable)
     assert_golden("notes", buf_bytes(&written));
     golden_read("notes", &read);
     ledger_init(&again, PARTITIONS, 1000);
-    assert_int_equal(ledger_replay(&again, buf_bytes(&read), &fault), STATUS_OK);
+    assert_int_equal(ledger_format_replay(&again, buf_bytes(&read), &fault), STATUS_OK);
     assert_same(&ledger, &again);
     ledger_release(&again);
     // The order of shards depends on the table, so it is only read.
     buf_clear(&read);
     golden_read("snapshot", &read);
     ledger_init(&again, PARTITIONS, 1000);
-    assert_int_equal(ledger_restore(&again, buf_bytes(&read), &fault), STATUS_OK);
+    assert_int_equal(ledger_format_restore(&again, buf_bytes(&read), &fault), STATUS_OK);
     assert_same(&ledger, &again);
-    ledger_snapshot(&ledger, &snapshot);
+    ledger_format_snapshot(&ledger, &snapshot);
     assert_int_equal(snapshot.size, read.size);
     buf_release(&written);
     buf_release(&snapshot);
@@ -311,11 +313,11 @@ TEST(notes_of_version_1_are_of_the_default_keyspace)
     append_lists(&entry);
     ledger_init(&ledger, PARTITIONS, 1000);
     for (size_t size = 1; size < entry.size; size++)
-        assert_int_equal(ledger_replay(&ledger, bytes_of(entry.data, size), &fault),
+        assert_int_equal(ledger_format_replay(&ledger, bytes_of(entry.data, size), &fault),
                          STATUS_CORRUPT);
-    assert_int_equal(ledger_replay(&ledger, buf_bytes(&start), &fault), STATUS_OK);
+    assert_int_equal(ledger_format_replay(&ledger, buf_bytes(&start), &fault), STATUS_OK);
     assert_int_equal(ledger.actor, 77);
-    assert_int_equal(ledger_replay(&ledger, buf_bytes(&entry), &fault), STATUS_OK);
+    assert_int_equal(ledger_format_replay(&ledger, buf_bytes(&entry), &fault), STATUS_OK);
     assert_dots_are_of_default(&ledger, 63);
     ledger_release(&ledger);
     buf_release(&start);
@@ -346,15 +348,15 @@ TEST(a_snapshot_of_version_1_is_of_the_default_keyspace)
     buf_append_u64(&old, 1700000000000);
     ledger_init(&ledger, PARTITIONS, 1000);
     ledger.begin_ms = 50;
-    assert_int_equal(ledger_restore(&ledger, buf_bytes(&old), &fault), STATUS_OK);
+    assert_int_equal(ledger_format_restore(&ledger, buf_bytes(&old), &fault), STATUS_OK);
     assert_dots_are_of_default(&ledger, 5);
     assert_int_equal(requests_find(&ledger.requests, &superseded[0].request)->at_ms, 50);
     ledger_release(&ledger);
     ledger_init(&ledger, 128, 1000);
-    assert_int_equal(ledger_restore(&ledger, buf_bytes(&old), &fault), STATUS_CORRUPT);
+    assert_int_equal(ledger_format_restore(&ledger, buf_bytes(&old), &fault), STATUS_CORRUPT);
     ledger_release(&ledger);
     ledger_init(&ledger, 0, 1000); // only the records are of interest
-    assert_int_equal(ledger_restore(&ledger, buf_bytes(&old), &fault), STATUS_OK);
+    assert_int_equal(ledger_format_restore(&ledger, buf_bytes(&old), &fault), STATUS_OK);
     assert_true(ledger.is_old);
     ledger_release(&ledger);
     buf_release(&old);
@@ -423,7 +425,7 @@ TEST(the_note_of_an_overwrite_is_small)
     struct ledger_entry entry = entry_of(1, 1, (uint64_t)1 << 63);
     entry.leaves.live_count = 0;
     entry.dot_count = 1;
-    ledger_note(&entry, &note);
+    ledger_format_note(&entry, &note);
     assert_true(note.size <= 60);
     buf_release(&note);
 }

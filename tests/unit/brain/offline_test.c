@@ -2,7 +2,7 @@
 #include "dkv-store/offline.h"
 
 #include "disk/memory_vfs.h"
-#include "dkv-store/ledger.h"
+#include "dkv-store/ledger_format.h"
 #include "ring/engine_key.h"
 #include "unit/unit.h"
 
@@ -26,7 +26,7 @@ static struct lsm *open_engine(struct bench *bench)
     options.vfs = &bench->disk.vfs;
     options.dir = "store";
     options.seed = 1;
-    options.owner.features = ledger_features;
+    options.owner.features = ledger_format_features;
     assert_int_equal(lsm_open(&lsm, &options, NULL), STATUS_OK);
     return lsm;
 }
@@ -161,7 +161,8 @@ TEST(verify_compares_what_was_counted_with_what_is_there)
     struct ledger ledger;
     uint64_t position;
     ledger_init(&ledger, 64, 1000);
-    ledger_start_actor(&ledger, 77, &note);
+    ledger_start_actor(&ledger, 77);
+    ledger_format_start(&ledger, &note);
     lsm_batch_note(&batch, buf_bytes(&note));
     assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK);
     sync_log(lsm);
