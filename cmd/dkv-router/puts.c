@@ -26,32 +26,28 @@ static void add_dot(struct clock *clock, struct dot dot)
     clock_add(clock, (struct interval){dot.actor, dot.counter, dot.counter});
 }
 
-// Looks into the record that has, or had, the write as `dot`, and keeps what AGAIN would need
-// and what the client's next context covers: what it gave, or else what the write superseded,
-// and the write. Not what the record holds besides: the client never saw that.
-// False if it is no record.
-static bool look_into(struct router *router, struct flight *flight, struct dot dot,
-                      struct bytes encoded, enum put_conflict *conflict)
+// Keeps what AGAIN would need and what the client's next context covers: what it gave, or else what
+// the write superseded, and the write; not what its record holds besides: the client never saw
+// that. `record` has, or had, the write as `dot`; it is looked into if the write is being
+// validated.
+static enum put_conflict learn(struct flight *flight, struct dot dot, const struct record *record)
 {
-    struct record *record = &router->record;
+    enum put_conflict conflict = PUT_ALONE;
     bool is_second = flight->put.again && !dot_equal(flight->dot, dot);
     if (is_second) // else the first one had been superseded, and there was nothing to do
         clock_join(&flight->covers, &flight->context);
-    bool is_first = put_is_validating(&flight->put);
     flight->dot = dot;
-    if (is_first) {
-        if (record_decode(record, buf_bytes(&flight->key), encoded) || record->head)
-            return false;
+    if (put_is_validating(&flight->put)) {
         bool is_there = record_find_dot(record, dot);
-        *conflict = !is_there ? PUT_SUPERSEDED : record->count > 1 ? PUT_MET_OTHERS : PUT_ALONE;
+        conflict = !is_there ? PUT_SUPERSEDED : record->count > 1 ? PUT_MET_OTHERS : PUT_ALONE;
         clock_copy(&flight->context, &record->clock);
         raise(&flight->hlc_floor, record_hlc_max(record) + 1);
-        if (*conflict == PUT_ALONE)
+        if (conflict == PUT_ALONE)
             clock_copy(&flight->covers, &record->clock);
     } else if (dot.counter) {
         add_dot(&flight->covers, dot);
     }
-    return true;
+    return conflict;
 }
 
 // Joins a clock of an answer into one of the flight's. False if it is none.
@@ -66,18 +62,39 @@ static bool join_clock(struct router *router, struct bytes encoded, struct clock
     return true;
 }
 
-static struct put_step take_updated(struct router *router, struct flight *flight, uint8_t owner,
-                                    const struct op_updated *updated)
+// Decodes what the coordinator made, as far as it is needed, into router->record, and makes a head
+// the record that the others get. False if it is none, or of another value than we sent.
+static bool decode_updated(struct router *router, const struct flight *flight,
+                           const struct op_updated *updated, struct minted *minted)
 {
-    enum put_conflict conflict = PUT_ALONE;
+    struct record *record = &router->record;
+    struct bytes key = buf_bytes(&flight->key);
+    *minted = (struct minted){updated->record, updated->requests};
+    if (!updated->is_head && !put_is_validating(&flight->put))
+        return true;
+    if (record_decode(record, key, updated->record) || record->head != !!updated->is_head)
+        return false;
+    if (!updated->is_head)
+        return true;
+    if (!record_fill_head(record, updated->dot, buf_bytes(&flight->value)))
+        return false;
+    buf_clear(&router->minted);
+    record_encode(record, key, &router->minted);
+    minted->record = buf_bytes(&router->minted);
+    return true;
+}
+
+static struct put_step take_updated(struct router *router, struct flight *flight, uint8_t owner,
+                                    const struct op_updated *updated, struct minted *minted)
+{
     if (updated->status)
         return put_on_refused(&flight->put, owner,
                               (updated->id & FLIGHT_ATTEMPT) >> FLIGHT_ATTEMPT_SHIFT,
                               (enum status)updated->status);
     raise(&flight->hlc, updated->hlc);
-    if (!look_into(router, flight, updated->dot, updated->record, &conflict))
+    if (!decode_updated(router, flight, updated, minted))
         return put_on_failed(&flight->put, owner); // it exists
-    return put_on_updated(&flight->put, owner, conflict);
+    return put_on_updated(&flight->put, owner, learn(flight, updated->dot, &router->record));
 }
 
 enum status puts_on_updated(struct router *router, uint32_t link, struct reader *body,
@@ -94,9 +111,9 @@ enum status puts_on_updated(struct router *router, uint32_t link, struct reader 
         router->counts.late++;
         return STATUS_OK;
     }
-    struct put_step step = take_updated(router, flight, (uint8_t)owner, &updated);
-    put_take_step(router, flight, step, (struct minted){updated.record, updated.requests}, now,
-                  outbox);
+    struct minted minted = {0};
+    struct put_step step = take_updated(router, flight, (uint8_t)owner, &updated, &minted);
+    put_take_step(router, flight, step, minted, now, outbox);
     return STATUS_OK;
 }
 
@@ -153,11 +170,14 @@ enum status puts_on_found(struct router *router, uint32_t link, struct reader *b
     if (!flight || flight->put.phase > PUT_WAITING)
         return STATUS_OK;
     enum put_conflict conflict = PUT_ALONE;
-    if (!found.status && (record_decode(&router->record, buf_bytes(&flight->key), found.record) ||
-                          !look_into(router, flight, found.dot, found.record, &conflict)))
+    struct record *record = &router->record;
+    if (!found.status &&
+        (record_decode(record, buf_bytes(&flight->key), found.record) || record->head))
         found.status = STATUS_CORRUPT;
-    if (!found.status)
-        raise(&flight->hlc, record_hlc_max(&router->record));
+    if (!found.status) {
+        conflict = learn(flight, found.dot, record);
+        raise(&flight->hlc, record_hlc_max(record));
+    }
     if (found.state == FIND_BEATEN)
         conflict = PUT_MET_OTHERS;
     struct put_step step =

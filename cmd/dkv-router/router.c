@@ -54,6 +54,7 @@ void router_release(struct router *router)
     record_release(&router->joined);
     context_release(&router->context);
     buf_release(&router->encoded);
+    buf_release(&router->minted);
     buf_release(&router->receipt);
     buf_release(&router->text);
     *router = (struct router){0};

@@ -65,7 +65,7 @@ struct router {
     // Scratch, kept between operations.
     struct record record, joined;
     struct context context;
-    struct buf encoded, receipt, text;
+    struct buf encoded, minted, receipt, text;
 };
 
 // INVALID: the node is not in the ring.

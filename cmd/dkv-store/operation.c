@@ -217,6 +217,15 @@ static struct bytes encode_superseded(const struct superseded_list *list, struct
     return buf_bytes(out);
 }
 
+// The router has the value that it sent, and needs none besides.
+static bool is_known_to_router(const struct change *change)
+{
+    const struct record *result = &change->result;
+    return !change->is_repeated && result->count == 1 &&
+           dot_equal(result->siblings[0].dot, change->dot) &&
+           result->siblings[0].value_size >= UPDATED_HEAD_VALUE_MIN;
+}
+
 static void answer_update(struct store *store, const struct arrival *arrival, uint64_t id,
                           enum status status, const struct holding *holding,
                           const struct change *change, struct outbox *outbox)
@@ -227,6 +236,12 @@ static void answer_update(struct store *store, const struct arrival *arrival, ui
         updated.hlc = change->hlc;
         updated.requests = encode_superseded(&change->superseded, &store->part);
         updated.record = change->is_repeated ? buf_bytes(&holding->encoded) : change->record;
+        updated.is_head = is_known_to_router(change);
+    }
+    if (updated.is_head) {
+        buf_clear(&store->head);
+        record_encode_head(&change->result, holding->key, &store->head);
+        updated.record = buf_bytes(&store->head);
     }
     op_encode_updated(&updated, outbox_add(outbox, arrival->link, MESSAGE_UPDATED, 0));
     if (!status) {

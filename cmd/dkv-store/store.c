@@ -196,6 +196,7 @@ void store_close(struct store *store)
     scan_local_release(&store->scan);
     superseded_list_release(&store->requests);
     buf_release(&store->part);
+    buf_release(&store->head);
     *store = (struct store){0};
 }
 

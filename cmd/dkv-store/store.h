@@ -94,7 +94,7 @@ struct store {
     struct change change;
     struct scan_local scan;
     struct superseded_list requests; // of a MERGE
-    struct buf part;                 // of an answer
+    struct buf part, head;           // of an answer
 };
 
 // Opens the engine, recovers the ledger, starts a new actor (with some of the random bits) and

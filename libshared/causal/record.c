@@ -113,6 +113,18 @@ void record_encode(const struct record *record, struct bytes key, struct buf *ou
     encode(record, false, key, out);
 }
 
+bool record_fill_head(struct record *head, struct dot dot, struct bytes value)
+{
+    struct sibling *sibling = head->siblings;
+    if (!head->head || head->count != 1 || !dot_equal(sibling->dot, dot) ||
+        sibling->value_size != value.size || sibling->value_hash != hash64(value))
+        return false;
+    sibling->value = value;
+    sibling->value_hash = 0;
+    head->head = false;
+    return true;
+}
+
 void record_encode_head(const struct record *record, struct bytes key, struct buf *out)
 {
     encode(record, true, key, out);

@@ -91,6 +91,10 @@ enum status record_decode(struct record *record, struct bytes key, struct bytes 
 // reads it and sets `head`.
 void record_encode_head(const struct record *record, struct bytes key, struct buf *out);
 
+// Makes a head of one sibling a record: `value` is the one of `dot`, which is borrowed from now on.
+// False, and nothing is done: it is no such head, or of another value.
+bool record_fill_head(struct record *head, struct dot dot, struct bytes value);
+
 static inline bool record_is_empty(const struct record *record)
 {
     return record->count == 0 && record->clock.count == 0;

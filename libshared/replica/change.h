@@ -13,8 +13,9 @@
 
 struct change {
     // To be written.
-    struct bytes record; // encoded; empty: the one that is held stays
-    struct dot *dots;    // new to the seen-clock
+    struct bytes record;  // encoded; empty: the one that is held stays
+    struct record result; // the same, decoded
+    struct dot *dots;     // new to the seen-clock
     uint32_t dot_count;
     struct superseded_list remember; // requests bound to the key, and their dots (recall.h)
     struct leaf_delta leaves;
@@ -38,7 +39,7 @@ struct change {
     uint64_t forged;      // counter of ours that a clock names and we have not given out; 0: none
 
     // For mint and join alone, kept for its memory.
-    struct record result, incoming, covering;
+    struct record incoming, covering;
     struct clock context;
     struct buf encoded;
     struct superseded_list beaten;

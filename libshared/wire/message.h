@@ -280,7 +280,11 @@ struct op_updated {
     uint64_t hlc;
     struct bytes requests; // sized: of the writes that this one superseded, superseded_append()
     struct bytes record;   // sized, the whole record, to be merged by the other owners
+    uint8_t is_head;       // of it the head alone: the only value is that of the UPDATE
 };
+
+// Values of fewer bytes always come back: that costs less than putting them into a head.
+enum { UPDATED_HEAD_VALUE_MIN = 1024 };
 
 struct op_done { // DURABLE
     uint64_t id;

@@ -41,6 +41,7 @@ static void write_updated(const struct op_updated *op, struct buf *out)
     buf_append_u64(out, op->hlc);
     buf_append_sized(out, op->requests);
     buf_append_sized(out, op->record);
+    buf_append_u8(out, op->is_head);
 }
 
 static void read_updated(struct op_updated *op, struct reader *body)
@@ -51,6 +52,7 @@ static void read_updated(struct op_updated *op, struct reader *body)
     op->hlc = reader_u64(body);
     op->requests = reader_sized(body);
     op->record = reader_sized(body);
+    op->is_head = reader_u8(body);
 }
 
 static void write_done(const struct op_done *op, struct buf *out)

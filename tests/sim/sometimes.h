@@ -66,6 +66,7 @@
     POINT(RING_IN_FLIGHT, "a new ring document came while operations were under way")              \
     POINT(NODE_JOINED, "a new document had one node more")                                         \
     POINT(NODE_LEFT, "a new document had one node less")                                           \
+    POINT(HEAD_ALONE, "a coordinator sent the head of a record whose value its router has")        \
     POINT(GET_TIMEOUT, "a get ran out of time")
 
 #define SOMETIMES_NAME(name, text) SOMETIMES_##name,

@@ -37,6 +37,7 @@ void witness_minted(struct node *node, const struct op_update *update, const str
     int key = history_find_key(history, update->keyspace, update->key);
     world_sometimes(world, SOMETIMES_DISK_FULL, updated->status == STATUS_DISK_FULL);
     world_sometimes(world, SOMETIMES_BUSY, updated->status == STATUS_BUSY);
+    world_sometimes(world, SOMETIMES_HEAD_ALONE, updated->is_head);
     if (updated->status || key < 0 || !updated->dot.counter) // it was an old one
         return;
     struct record made = {0};

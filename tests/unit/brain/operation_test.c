@@ -298,3 +298,35 @@ TEST(the_shard_has_seen_every_dot_of_a_record_that_came)
     record_release(&record);
     bench_release(&bench);
 }
+
+// What an UPDATE with a value of this size is answered with.
+static bool is_answered_by_head(struct bench *bench, struct op_update *op, size_t size)
+{
+    struct buf value = {0};
+    memset(buf_grow(&value, size), 'v', size);
+    op->value = buf_bytes(&value);
+    struct op_updated updated = bench_update(bench, op);
+    struct record record = {0};
+    assert_int_equal(updated.status, STATUS_OK);
+    assert_int_equal(record_decode(&record, op->key, updated.record), STATUS_OK);
+    assert_int_equal(record.head, updated.is_head);
+    record_release(&record);
+    buf_release(&value);
+    return updated.is_head;
+}
+
+TEST(a_router_gets_no_large_value_back_that_it_has)
+{
+    struct bench bench;
+    bench_init(&bench);
+    bench.store.options.value_size_max = 2 * UPDATED_HEAD_VALUE_MIN;
+    struct op_update op = bench_update_of(&bench, 1, "");
+    assert_true(is_answered_by_head(&bench, &op, UPDATED_HEAD_VALUE_MIN));
+    assert_false(is_answered_by_head(&bench, &op, UPDATED_HEAD_VALUE_MIN)); // a second time
+    op = bench_update_of(&bench, 2, "");
+    assert_false(is_answered_by_head(&bench, &op, UPDATED_HEAD_VALUE_MIN - 1));
+    op = bench_update_of(&bench, 3, "");
+    op.flags = UPDATE_KEEP_SIBLINGS; // there is another value that it does not have
+    assert_false(is_answered_by_head(&bench, &op, UPDATED_HEAD_VALUE_MIN));
+    bench_release(&bench);
+}

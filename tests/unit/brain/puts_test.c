@@ -246,3 +246,55 @@ TEST(a_receipt_is_sealed_and_comes_also_if_the_outcome_is_not_known)
     assert_int_equal(receipt.request.bytes[0], 1);
     release(&bench);
 }
+
+// The head of what a store minted for the put of `router_ops.h`, or for one of another value.
+static void updated_by_head(struct bench *bench, uint32_t store, uint64_t id, const char *value)
+{
+    struct buf body = {0}, encoded = {0};
+    struct record record = {0};
+    struct record_write one = {
+        .dot = {9, 1}, .hlc = 10, .request = {{1}}, .value = bytes_of_text(value)};
+    record_update(&record, &one, false);
+    record_encode_head(&record, bytes_of_text("key"), &encoded);
+    op_encode_updated(
+        &(struct op_updated){
+            .id = id, .dot = one.dot, .hlc = 10, .record = buf_bytes(&encoded), .is_head = 1},
+        &body);
+    tell(bench, store, MESSAGE_UPDATED, &body);
+    buf_release(&encoded);
+    record_release(&record);
+}
+
+TEST(the_head_of_a_record_is_enough_for_a_router_that_has_its_value)
+{
+    struct bench bench;
+    struct reader body;
+    struct op_merge merge;
+    struct record record = {0};
+    uint64_t id = 0;
+    init(&bench, 3);
+    put(&bench, PUT_KEEP_SIBLINGS);
+    uint32_t first = (uint32_t)asked(&bench, MESSAGE_UPDATE, &id);
+    updated_by_head(&bench, first, id, "value");
+    assert_true(said(&bench, (first + 1) % NODES, MESSAGE_MERGE, &body));
+    assert_int_equal(op_decode_merge(&merge, &body), STATUS_OK);
+    assert_int_equal(record_decode(&record, merge.key, merge.record), STATUS_OK);
+    assert_false(record.head);
+    assert_true(bytes_equal(record.siblings[0].value, bytes_of_text("value")));
+    record_release(&record);
+    release(&bench);
+}
+
+TEST(the_head_of_another_value_is_no_answer_but_the_write_may_be_there)
+{
+    struct bench bench;
+    struct reader body;
+    uint64_t id = 0;
+    init(&bench, 3);
+    put(&bench, PUT_KEEP_SIBLINGS);
+    uint32_t first = (uint32_t)asked(&bench, MESSAGE_UPDATE, &id);
+    updated_by_head(&bench, first, id, "other");
+    assert_false(said(&bench, (first + 1) % NODES, MESSAGE_MERGE, &body));
+    assert_true(put_done(&bench, STATUS_INDETERMINATE));
+    release(&bench);
+}
