@@ -1,4 +1,5 @@
 #include "dkv-router/answers.h"
+#include "wire/hello.h"
 
 #define ANSWER_FUNCTION(name, TYPE)                                                                \
     void answer_##name(struct router *router, link_id client, const struct op_##name *op,          \

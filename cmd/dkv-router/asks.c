@@ -1,6 +1,7 @@
 #include "dkv-router/asks.h"
 
 #include "dkv-router/answers.h"
+#include "wire/client.h"
 
 static const struct link *store_of(const struct router *router, uint32_t index)
 {

@@ -1,6 +1,7 @@
 #include "dkv-router/gets.h"
 
 #include "dkv-router/answers.h"
+#include "wire/replica.h"
 
 enum {
     HEDGE_MS_MIN = 8,

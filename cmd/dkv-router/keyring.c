@@ -2,6 +2,7 @@
 
 #include "base/xalloc.h"
 #include "dkv-router/placing.h"
+#include "wire/client.h"
 
 #include <stdlib.h>
 #include <string.h>

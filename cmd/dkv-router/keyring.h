@@ -8,6 +8,7 @@
 
 #include "base/moment.h"
 #include "causal/seal.h"
+#include "wire/client.h"
 #include "wire/role.h"
 
 enum {

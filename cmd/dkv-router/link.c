@@ -1,4 +1,5 @@
 #include "dkv-router/link.h"
+#include "wire/hello.h"
 
 #include <string.h>
 

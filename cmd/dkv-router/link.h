@@ -19,6 +19,7 @@
 
 #include "base/moment.h"
 #include "wire/age.h"
+#include "wire/hello.h"
 #include "wire/metrics.h"
 #include "wire/outbox.h"
 

@@ -2,6 +2,7 @@
 
 #include "base/endian.h"
 #include "ring/engine_key.h"
+#include "wire/client.h"
 
 void page_release(struct page *page)
 {

@@ -8,6 +8,7 @@
 
 #include "causal/record.h"
 #include "ring/ring.h"
+#include "wire/client.h"
 #include "wire/message.h"
 
 struct page_source {

@@ -2,6 +2,7 @@
 #include "dkv-router/keyring.h"
 #include "dkv-router/put_step.h"
 #include "dkv-router/puts.h"
+#include "wire/client.h"
 
 #include <assert.h>
 

@@ -1,6 +1,7 @@
 #include "dkv-router/put_step.h"
 
 #include "dkv-router/answers.h"
+#include "wire/replica.h"
 
 // The id of what is sent for the dot that is at work: answers about the first one are late
 // when there is a second.

@@ -1,6 +1,7 @@
 #include "dkv-router/puts.h"
 
 #include "dkv-router/put_step.h"
+#include "wire/replica.h"
 
 // The flight and the owner that an answer from a node belongs to, with what time it is.
 static struct flight *find(struct router *router, uint64_t id, uint32_t link, unsigned *owner,

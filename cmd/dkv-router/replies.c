@@ -1,6 +1,7 @@
 #include "dkv-router/replies.h"
 
 #include "base/xalloc.h"
+#include "wire/client.h"
 
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "causal/record.h"
+#include "wire/client.h"
 #include "wire/message.h"
 
 struct reply {

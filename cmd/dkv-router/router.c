@@ -5,6 +5,7 @@
 #include "dkv-router/gets.h"
 #include "dkv-router/puts.h"
 #include "dkv-router/scans.h"
+#include "wire/hello.h"
 
 enum {
     CREDIT_OPS = FLIGHTS_SHARE_MAX,

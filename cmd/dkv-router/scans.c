@@ -4,6 +4,7 @@
 #include "dkv-router/answers.h"
 #include "dkv-router/page.h"
 #include "ring/engine_key.h"
+#include "wire/replica.h"
 
 static void send_scan(struct router *router, const struct flight *flight, unsigned target,
                       struct outbox *outbox)

@@ -5,6 +5,8 @@
 #include "replica/join.h"
 #include "replica/mint.h"
 #include "wire/age.h"
+#include "wire/hello.h"
+#include "wire/replica.h"
 
 enum { UNREAD_MAX = 16 << 20 }; // bytes that one router has not taken, about
 

@@ -1,6 +1,7 @@
 #include "dkv-store/scan_local.h"
 
 #include "ring/engine_key.h"
+#include "wire/replica.h"
 
 // Keys looked at for one page, whether or not they match.
 enum { STEPS_MAX = 8192, PAGE_SIZE_MAX = 1 << 20 };

@@ -4,6 +4,7 @@
 #include "dkv-store/parked.h"
 #include "lsm/lsm.h"
 #include "wire/message.h"
+#include "wire/replica.h"
 
 // The page that is made; kept for its memory.
 struct scan_local {

@@ -2,6 +2,7 @@
 
 #include "dkv-store/operation.h"
 #include "wire/age.h"
+#include "wire/hello.h"
 
 static void refuse(struct outbox *outbox, const struct arrival *arrival, enum status status,
                    const char *why)

@@ -5,6 +5,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "ring/ring_text.h"
+#include "wire/client.h"
 
 struct question {
     enum status status;

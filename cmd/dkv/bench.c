@@ -10,6 +10,7 @@
 #include "dkv/histogram.h"
 #include "os/clock.h"
 #include "os/entropy.h"
+#include "wire/client.h"
 
 #include <inttypes.h>
 #include <jansson.h>

@@ -6,6 +6,7 @@
 #include "dkv/jsonl.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "wire/client.h"
 
 #include <inttypes.h>
 #include <stdio.h>

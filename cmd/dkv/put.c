@@ -4,6 +4,7 @@
 #include "dkv/bulk/format.h"
 #include "dkv/connect.h"
 #include "ring/ring.h"
+#include "wire/client.h"
 
 #include <errno.h>
 #include <fcntl.h>

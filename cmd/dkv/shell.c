@@ -7,6 +7,7 @@
 #include "dkv/connect.h"
 #include "dkv/jsonl.h"
 #include "os/clock.h"
+#include "wire/client.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,4 +1,6 @@
 #include "client/conversation_inside.h"
+#include "wire/client.h"
+#include "wire/hello.h"
 
 #include <stdlib.h>
 

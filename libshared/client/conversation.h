@@ -37,6 +37,7 @@
 #include "base/random.h"
 #include "client/route.h"
 #include "client/spread.h"
+#include "wire/client.h"
 
 enum {
     CONVERSATION_ENDPOINTS_MAX = SPREAD_ENDPOINTS_MAX,

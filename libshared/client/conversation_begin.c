@@ -2,6 +2,7 @@
 #include "client/conversation_inside.h"
 
 #include "ring/ring_text.h"
+#include "wire/client.h"
 
 enum {
     PATIENT_MS = 10 * 1000, // a write with that much time is of a bulk verb

@@ -1,5 +1,6 @@
 // The steps of a conversation: what to connect, and what to send.
 #include "client/conversation_inside.h"
+#include "wire/hello.h"
 
 // ---- sending ----------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 #include "client/lanes.h"
 
 #include "ring/engine_key.h"
+#include "wire/client.h"
 
 #include <assert.h>
 

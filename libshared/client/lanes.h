@@ -13,6 +13,7 @@
 
 #include "client/conversation.h"
 #include "ring/ring.h"
+#include "wire/client.h"
 
 enum { LANES_COUNT = 8, LANES_PAGE_SIZE = 128 * 1024, LANES_TIMEOUT_MS = 60 * 1000 };
 

@@ -2,6 +2,7 @@
 
 #include "base/endian.h"
 #include "base/xalloc.h"
+#include "wire/client.h"
 
 #include <stdlib.h>
 

@@ -6,6 +6,7 @@
 // left meanwhile is skipped there.
 #pragma once
 
+#include "wire/client.h"
 #include "wire/message.h"
 #include "wire/tries.h"
 

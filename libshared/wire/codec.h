@@ -1,7 +1,9 @@
-// codec.h - what the codecs of all operations have in common; for message.h's own files.
+// codec.h - what the codecs of all operations have in common; for the
+// files of the conversations alone.
 #pragma once
 
 #include "base/endian.h"
+#include "causal/record.h"
 #include "wire/message.h"
 
 static inline void append_request(struct buf *out, struct request_id request)

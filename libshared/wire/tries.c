@@ -1,4 +1,5 @@
 #include "wire/tries.h"
+#include "wire/client.h"
 
 static uint32_t young_ms(const struct tries *tries)
 {

@@ -10,6 +10,7 @@
 // known: it is counted from now.
 #pragma once
 
+#include "wire/client.h"
 #include "wire/message.h"
 
 enum {

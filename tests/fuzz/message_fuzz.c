@@ -5,6 +5,8 @@
 #include "wire/message.h"
 
 #include "base/buf.h"
+#include "wire/hello.h"
+#include "wire/replica.h"
 
 #include <stdlib.h>
 

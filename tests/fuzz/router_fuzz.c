@@ -11,6 +11,8 @@
 #include "fixture/links.h"
 #include "fixture/ring.h"
 #include "fuzz/must.h"
+#include "wire/hello.h"
+#include "wire/replica.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,6 +10,7 @@
 #include "fixture/ring.h"
 #include "fuzz/must.h"
 #include "wire/age.h"
+#include "wire/replica.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,3 +1,4 @@
+#include "wire/client.h"
 #include "sim/client_inside.h"
 
 enum { CONNECT_MS = 250, BULK_MS = 11 * 1000 };

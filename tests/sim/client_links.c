@@ -1,5 +1,6 @@
 // The connections of a simulated client, and the messages on them.
 #include "sim/client_inside.h"
+#include "wire/client.h"
 
 enum { COPY_LATER_MS = 1500 };
 

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "wire/message.h"
+#include "wire/replica.h"
 
 #include <stdio.h>
 #include <stdlib.h>

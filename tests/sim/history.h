@@ -32,6 +32,7 @@
 #include "sim/levels.h"
 #include "sim/world.h"
 #include "wire/message.h"
+#include "wire/replica.h"
 
 enum { HISTORY_KEYS_MAX = 24, HISTORY_TRIES_MAX = 32 };
 

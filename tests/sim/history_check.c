@@ -1,6 +1,7 @@
 #include "sim/history_inside.h"
 
 #include "base/xalloc.h"
+#include "wire/client.h"
 
 #include <stdlib.h>
 

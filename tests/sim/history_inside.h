@@ -3,6 +3,7 @@
 #pragma once
 
 #include "sim/history.h"
+#include "wire/replica.h"
 
 int history_find_mint(const struct history_key *key, struct dot dot); // index, -1 if none
 

@@ -1,4 +1,5 @@
 #include "sim/history_inside.h"
+#include "wire/replica.h"
 
 static struct act_try *find_try(struct act *act, uint64_t name)
 {

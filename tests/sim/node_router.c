@@ -2,6 +2,7 @@
 #include "sim/node_inside.h"
 #include "sim/node_ring.h"
 #include "sim/witness.h"
+#include "wire/client.h"
 
 // ---- its brain, watched --------------------------------------------------------------
 

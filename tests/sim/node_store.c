@@ -5,6 +5,7 @@
 #include "sim/node_disk.h"
 #include "sim/node_inside.h"
 #include "sim/witness.h"
+#include "wire/replica.h"
 
 enum { BACKGROUND_US_MAX = 4 * WORLD_S };
 

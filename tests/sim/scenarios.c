@@ -1,4 +1,5 @@
 #include "sim/scenarios.h"
+#include "wire/client.h"
 
 // The examiner's blind put through this router must succeed.
 static struct act *put(struct stage *run, uint32_t router, uint32_t key, uint8_t level)

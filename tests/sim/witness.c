@@ -1,4 +1,5 @@
 #include "sim/witness.h"
+#include "wire/replica.h"
 
 // The last UPDATED of this turn for the link. False if there is none.
 bool witness_last_updated(const struct outbox *outbox, link_id link, struct op_updated *updated)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "sim/node.h"
+#include "wire/replica.h"
 
 // The last UPDATED of this turn for the link. False if there is none.
 bool witness_last_updated(const struct outbox *outbox, link_id link, struct op_updated *updated);

@@ -12,6 +12,7 @@
 #include "os/clock.h"
 #include "torture/ledger.h"
 #include "torture/value.h"
+#include "wire/client.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -14,6 +14,7 @@
 #include "os/clock.h"
 #include "torture/ledger.h"
 #include "torture/value.h"
+#include "wire/client.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -10,6 +10,7 @@
 #include "dkv/jsonl.h"
 #include "os/clock.h"
 #include "ring/engine_key.h"
+#include "wire/client.h"
 
 #include <inttypes.h>
 #include <stdio.h>

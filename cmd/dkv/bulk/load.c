@@ -11,6 +11,7 @@
 #include "dkv/connect.h"
 #include "os/clock.h"
 #include "ring/ring.h"
+#include "wire/client.h"
 
 #include <inttypes.h>
 #include <malloc.h>

@@ -5,6 +5,7 @@
 #include "dkv/bulk/intake.h"
 #include "dkv/connect.h"
 #include "os/clock.h"
+#include "wire/client.h"
 
 #include <inttypes.h>
 #include <stdio.h>

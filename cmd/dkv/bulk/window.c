@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "os/clock.h"
+#include "wire/client.h"
 
 #include <stdlib.h>
 

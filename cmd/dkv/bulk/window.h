@@ -15,6 +15,7 @@
 #include "base/table.h"
 #include "client/net/client.h"
 #include "dkv/bulk/format.h"
+#include "wire/client.h"
 
 enum {
     WINDOW_RECORDS_MAX = 4096,

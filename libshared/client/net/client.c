@@ -4,6 +4,7 @@
 #include "client/net/endpoints.h"
 #include "os/clock.h"
 #include "os/entropy.h"
+#include "wire/client.h"
 
 #include <poll.h>
 #include <stdlib.h>

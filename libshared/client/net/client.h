@@ -13,6 +13,7 @@
 
 #include "base/fault.h"
 #include "client/conversation.h"
+#include "wire/client.h"
 
 struct client;
 

@@ -2,6 +2,7 @@
 
 #include "os/clock.h"
 #include "ring/ring_text.h"
+#include "wire/client.h"
 
 struct ring_answer {
     enum status status;

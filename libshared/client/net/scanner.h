@@ -3,6 +3,7 @@
 
 #include "client/lanes.h"
 #include "client/net/client.h"
+#include "wire/client.h"
 
 struct scanner {
     struct client *client;

@@ -1,5 +1,6 @@
 // A new ring document reaches a router that runs: what is in flight goes on.
 #include "unit/brain/router_ops.h"
+#include "wire/replica.h"
 
 static void adopt_take(struct bench *bench, struct ring_snapshot *document)
 {

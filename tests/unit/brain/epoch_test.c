@@ -1,5 +1,6 @@
 // Routers and a store whose ring documents differ: they agree where nothing moved.
 #include "unit/brain/store_bench.h"
+#include "wire/replica.h"
 
 // An UPDATE of a router whose ring is of this epoch.
 static enum status update_at(struct bench *bench, uint64_t epoch)

@@ -2,6 +2,7 @@
 #include "unit/brain/router_bench.h"
 
 #include "causal/token.h"
+#include "wire/client.h"
 
 enum { FIRST = OTHER + 1, SECOND = OTHER + 2 }; // the other routers
 

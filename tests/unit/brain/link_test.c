@@ -2,6 +2,7 @@
 
 #include "fixture/ring.h"
 #include "unit/unit.h"
+#include "wire/hello.h"
 
 static link_id address(uint32_t number)
 {

@@ -2,6 +2,7 @@
 #include "unit/brain/store_bench.h"
 
 #include "dkv-store/pair.h"
+#include "wire/replica.h"
 
 TEST(what_was_synced_survives_a_power_loss_and_the_rest_is_not_promised)
 {

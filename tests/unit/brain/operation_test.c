@@ -1,5 +1,6 @@
 // UPDATE, MERGE and FIND at a store: what its routers hear, and what it learns for the next one.
 #include "unit/brain/store_bench.h"
+#include "wire/replica.h"
 
 TEST(an_update_is_obeyed_only_while_it_is_young)
 {

@@ -1,6 +1,7 @@
 // Operations whose record is on the disk wait aside, in order, within limits, and are answered
 // once.
 #include "unit/brain/store_bench.h"
+#include "wire/replica.h"
 
 // Some keys with a value of their own, each in a cold table and in no cache.
 enum { COLD_COUNT = 400 };

@@ -2,6 +2,7 @@
 #include "unit/brain/router_ops.h"
 
 #include "causal/token.h"
+#include "wire/replica.h"
 
 TEST(a_put_is_written_when_two_of_three_have_it_durably)
 {

@@ -8,6 +8,7 @@
 #include "fixture/links.h"
 #include "fixture/ring.h"
 #include "unit/unit.h"
+#include "wire/hello.h"
 
 enum { NODES = 3, BOOT = 5 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "unit/brain/router_bench.h"
+#include "wire/replica.h"
 
 // What the put was answered with.
 static inline struct op_put_done put_answer(const struct bench *bench)

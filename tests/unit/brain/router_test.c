@@ -1,6 +1,8 @@
 #include "unit/brain/router_ops.h"
 
 #include "causal/token.h"
+#include "wire/hello.h"
+#include "wire/replica.h"
 
 TEST(a_get_is_answered_when_two_of_three_replied)
 {

@@ -1,5 +1,6 @@
 // A page of a scan: whom the router asks for it, and what comes of that.
 #include "unit/brain/router_bench.h"
+#include "wire/client.h"
 
 enum { PARTITION = 7 };
 

@@ -7,6 +7,7 @@
 #include "dkv-store/serve.h"
 #include "fixture/ring.h"
 #include "wire/age.h"
+#include "wire/replica.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,8 @@
 #include "unit/brain/store_bench.h"
 
 #include "lsm/file_name.h"
+#include "wire/hello.h"
+#include "wire/replica.h"
 
 TEST(updated_leaves_at_once_and_durable_waits_for_the_log)
 {

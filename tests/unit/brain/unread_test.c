@@ -2,6 +2,8 @@
 #include "unit/brain/router_ops.h"
 
 #include "dkv-router/answers.h"
+#include "wire/hello.h"
+#include "wire/replica.h"
 
 enum { MIB = 1 << 20 };
 

@@ -1,5 +1,7 @@
 // A client's side of a conversation: what is sent, tried again and given up.
 #include "unit/client/talk.h"
+#include "wire/client.h"
+#include "wire/hello.h"
 
 // A put is with router 0.
 static void begin_put(uint32_t router_count, uint8_t flags)

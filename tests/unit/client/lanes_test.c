@@ -4,6 +4,7 @@
 #include "unit/ring/nodes.h"
 
 #include "client/lanes.h"
+#include "wire/client.h"
 
 enum { PARTITIONS = 64 };
 

@@ -2,6 +2,7 @@
 #include "ring/ring_text.h"
 #include "unit/client/talk.h"
 #include "unit/ring/nodes.h"
+#include "wire/client.h"
 
 enum { KEYS = 3000 };
 

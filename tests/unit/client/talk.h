@@ -4,6 +4,8 @@
 #include "unit/unit.h"
 
 #include "client/conversation.h"
+#include "wire/client.h"
+#include "wire/hello.h"
 
 #include <stdio.h>
 #include <string.h>

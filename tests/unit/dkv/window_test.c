@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "dkv/bulk/window.h"
+#include "wire/client.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,6 +4,8 @@
 #include "os/clock.h"
 #include "proc/daemon.h"
 #include "proc/log.h"
+#include "wire/hello.h"
+#include "wire/replica.h"
 
 #include <signal.h>
 #include <stdio.h>

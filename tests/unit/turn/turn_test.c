@@ -2,6 +2,7 @@
 #include "unit/unit.h"
 
 #include "turn/turn.h"
+#include "wire/hello.h"
 
 #include <stdio.h>
 #include <stdlib.h>

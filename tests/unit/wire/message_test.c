@@ -5,7 +5,9 @@
 #include "base/endian.h"
 #include "base/random.h"
 #include "unit/wire/op_fields.h"
-#include "wire/message.h"
+#include "wire/client.h"
+#include "wire/hello.h"
+#include "wire/replica.h"
 
 enum { ROUNDS = 50 };
 

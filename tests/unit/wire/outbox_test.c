@@ -2,7 +2,9 @@
 #include "unit/unit.h"
 
 #include "base/xalloc.h"
+#include "wire/hello.h"
 #include "wire/outbox.h"
+#include "wire/replica.h"
 
 #include <stdlib.h>
 

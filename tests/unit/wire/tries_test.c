@@ -1,6 +1,7 @@
 #include "wire/tries.h"
 
 #include "unit/unit.h"
+#include "wire/client.h"
 
 TEST(a_first_try_waits_for_nobody)
 {

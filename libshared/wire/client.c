@@ -1,4 +1,5 @@
 // What clients say to routers, and routers to clients.
+#include "wire/client.h"
 #include "wire/codec.h"
 
 static void write_ask(const struct op_ask *op, struct buf *out)

@@ -1,4 +1,5 @@
 // What routers say to stores, and stores to routers.
+#include "wire/replica.h"
 #include "wire/codec.h"
 
 static void write_update(const struct op_update *op, struct buf *out)

@@ -1,0 +1,109 @@
+#include "wire/hello.h"
+
+#include "wire/codec.h"
+
+static void write_hello(const struct op_hello *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->version_min);
+    buf_append_u8(out, op->version_max);
+    buf_append_u32(out, op->capabilities);
+    buf_append_u64(out, op->cluster);
+    buf_append_u64(out, op->node);
+    buf_append_u64(out, op->actor);
+}
+
+static void read_hello(struct op_hello *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->version_min = reader_u8(body);
+    op->version_max = reader_u8(body);
+    op->capabilities = reader_u32(body);
+    op->cluster = reader_u64(body);
+    op->node = reader_u64(body);
+    op->actor = reader_u64(body);
+}
+
+static void write_welcome(const struct op_welcome *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->version);
+    buf_append_u8(out, op->version_min);
+    buf_append_u8(out, op->version_max);
+    buf_append_u32(out, op->capabilities);
+    buf_append_u64(out, op->cluster);
+    buf_append_u64(out, op->node);
+    buf_append_u64(out, op->actor);
+    buf_append_u32(out, op->value_size_max);
+    buf_append_u8(out, op->role);
+    buf_append_short(out, op->software);
+}
+
+static void read_welcome(struct op_welcome *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->version = reader_u8(body);
+    op->version_min = reader_u8(body);
+    op->version_max = reader_u8(body);
+    op->capabilities = reader_u32(body);
+    op->cluster = reader_u64(body);
+    op->node = reader_u64(body);
+    op->actor = reader_u64(body);
+    op->value_size_max = reader_u32(body);
+    op->role = reader_u8(body);
+    op->software = reader_short(body);
+}
+
+static void write_ping(const struct op_ping *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+}
+
+static void read_ping(struct op_ping *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+}
+
+static void write_pong(const struct op_pong *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u64(out, op->actor);
+    buf_append_u32(out, op->unsynced_age_ms);
+    buf_append_u64(out, op->entry_count);
+    buf_append_u64(out, op->data_size);
+    buf_append_u8(out, op->disk_full);
+    buf_append_u64(out, op->wall_ms);
+    buf_append_sized(out, op->metrics);
+}
+
+static void read_pong(struct op_pong *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->actor = reader_u64(body);
+    op->unsynced_age_ms = reader_u32(body);
+    op->entry_count = reader_u64(body);
+    op->data_size = reader_u64(body);
+    op->disk_full = reader_u8(body);
+    op->wall_ms = reader_u64(body);
+    op->metrics = reader_sized(body);
+}
+
+static void write_error(const struct op_error *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->status);
+    buf_append_short(out, op->text);
+}
+
+static void read_error(struct op_error *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->status = reader_u8(body);
+    op->text = reader_short(body);
+}
+
+CODEC(hello)
+CODEC(welcome)
+CODEC(ping)
+CODEC(pong)
+CODEC(error)

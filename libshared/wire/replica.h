@@ -1,0 +1,138 @@
+// replica.h - what a router asks of a store about the records of its replica.
+#pragma once
+
+#include "causal/record.h"
+#include "wire/client.h"
+
+enum update_flags {
+    UPDATE_DELETE = 1,
+    UPDATE_KEEP_SIBLINGS = 2,
+    UPDATE_BLIND = 4,  // supersede what the coordinator's record holds, besides the context
+    UPDATE_AGAIN = 8,  // the request has a dot, which met others: give it one that covers them
+    UPDATE_FRESH = 16, // this very try made that dot: nobody can have meant to supersede it before
+};
+
+struct op_update { // to the coordinator's store, which gives the write its dot
+    uint64_t id;
+    struct request_id request;
+    uint8_t flags;
+    uint32_t keyspace;
+    uint64_t try;         // of the PUT: a store that was asked by a later one refuses it
+    uint32_t young_ms;    // older than this, counted by the link's clock, it is LATE: not obeyed
+    uint64_t hlc_floor;   // greater than any hlc in the context
+    uint64_t ttl_ms;      // 0 = it never expires
+    struct bytes key;     // short
+    struct bytes context; // sized, an encoded clock; empty = none
+    struct bytes seen;    // sized: request ids that the context has seen, 16 bytes each
+    struct bytes value;   // sized
+};
+
+// Not gated: it promises nothing about durability. DURABLE follows when it is.
+struct op_updated {
+    uint64_t id;
+    uint8_t status;
+    struct dot dot;
+    uint64_t hlc;
+    struct bytes requests; // sized: of the writes that this one superseded, superseded_append()
+    struct bytes record;   // sized, the whole record, to be merged by the other owners
+    uint8_t is_head;       // of it the head alone: the only value is that of the UPDATE
+};
+
+// Values of fewer bytes always come back: that costs less than putting them into a head.
+enum { UPDATED_HEAD_VALUE_MIN = 1024 };
+
+struct op_done { // DURABLE
+    uint64_t id;
+    uint8_t status;
+};
+
+// What was superseded, as `requests` of UPDATED and MERGE have it, one behind the other: dot,
+// request id.
+enum { SUPERSEDED_ENCODED_SIZE = 32 };
+void superseded_append(const struct superseded *superseded, struct buf *out);
+bool superseded_next(struct reader *list, struct superseded *superseded); // false at the end
+
+struct op_merge {
+    uint64_t id;
+    uint32_t keyspace;
+    struct dot dot;        // of the write that is to be validated; counter 0 = none is
+    struct bytes key;      // short
+    struct bytes dots;     // sized, an encoded clock: what the record stands for besides its
+                           // siblings; empty = nothing
+    struct bytes requests; // sized: superseded by that write
+    struct bytes record;   // sized
+};
+
+enum merged_flags {
+    MERGED_LOST = 1,       // the owner may lack what it had known; not sent yet
+    MERGED_SUPERSEDED = 2, // the write was superseded here: there is nothing to validate
+};
+
+struct op_merged {
+    uint64_t id;
+    uint8_t status;
+    uint8_t flags;     // enum merged_flags
+    uint64_t hlc_told; // greatest of what it held
+    struct bytes told; // sized, the encoded clock of what the owner held, if some of that the
+                       // record neither has nor covers; else empty
+};
+
+struct op_fetch {
+    uint64_t id;
+    uint8_t head; // clock and dots are enough
+    uint32_t keyspace;
+    struct bytes key; // short
+};
+
+struct op_fetched {
+    uint64_t id;
+    uint8_t status;      // NOT_FOUND: nothing known of this key
+    struct bytes record; // sized
+};
+
+// Does this store know the request? If not, it obeys from now on only UPDATEs of this try.
+struct op_find {
+    uint64_t id;
+    struct request_id request;
+    uint64_t try;
+    uint32_t keyspace;
+    struct bytes key; // short
+};
+
+enum find_state {
+    FIND_LIVE = 1,       // a sibling of the record is of this request
+    FIND_SUPERSEDED = 2, // the record covers it, and does not have it
+    FIND_BEATEN = 3, // lww: it lost to a greater hlc that is there; nobody meant to supersede it
+    FIND_PURGED = 4, // it was written; nothing of it is left. Not sent yet
+};
+
+struct op_found {
+    uint64_t id;
+    uint8_t status;      // NOT_FOUND: nothing known of this request; it is fenced
+    uint8_t state;       // enum find_state
+    struct dot dot;      // that the request became
+    struct bytes record; // sized
+};
+
+struct op_scan_local {
+    uint64_t id;
+    uint8_t heads;
+    uint32_t partition;
+    uint32_t keyspace;
+    uint32_t size_max;
+    struct bytes after;  // short
+    struct bytes prefix; // short
+};
+
+// SCANNED_LOCAL is an op_scanned.
+
+OP_FUNCTIONS(update)
+OP_FUNCTIONS(updated)
+OP_FUNCTIONS(done)
+OP_FUNCTIONS(merge)
+OP_FUNCTIONS(merged)
+OP_FUNCTIONS(fetch)
+OP_FUNCTIONS(fetched)
+OP_FUNCTIONS(find)
+OP_FUNCTIONS(found)
+OP_FUNCTIONS(scan_local)
