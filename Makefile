@@ -58,7 +58,10 @@ all: $(BIN)
 # ---- libraries, one archive a layer -------------------------------------------------
 .SECONDEXPANSION:
 .SECONDARY:
-$(BUILD)/lib%.a: $$(call object,$$(wildcard libshared/$$*/*.c))
+# Of a layer, with folders in it that are no layers of their own.
+layer_sources = $(filter-out $(patsubst %,libshared/%/%,$(filter $(1)/%,$(PURE) $(WORLD))), \
+	$(wildcard libshared/$(1)/*.c libshared/$(1)/*/*.c))
+$(BUILD)/lib%.a: $$(call object,$$(call layer_sources,$$*))
 	@mkdir -p $(@D)
 	@rm -f $@ && $(AR) rcs $@ $^
 

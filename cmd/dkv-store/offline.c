@@ -3,40 +3,10 @@
 #include "base/text.h"
 #include "dkv-store/ledger_format.h"
 #include "dkv-store/pair.h"
-#include "lsm/file_name.h"
 
 #include <inttypes.h>
 
 enum { OUTPUT_SIZE = 64 << 10 };
-
-static void note_file(void *context, const char *name)
-{
-    bool *has_files = context;
-    uint64_t number;
-    enum file_kind kind = file_name_parse(name, &number);
-    *has_files |= kind == FILE_LOG || file_kind_is_numbered(kind);
-}
-
-// A database is created by whoever opens a directory without one.
-static enum status check_exists(const struct offline *offline, struct fault *fault)
-{
-    bool has_files = false;
-    struct buf path = {0};
-    struct vfs_file *file = NULL;
-    enum status status = offline->vfs->open(
-        offline->vfs, file_path(&path, offline->dir, FILE_CURRENT, 0), VFS_READ, &file, fault);
-    if (file)
-        offline->vfs->close(offline->vfs, file);
-    if (status == STATUS_NOT_FOUND) {
-        status = offline->vfs->list(offline->vfs, offline->dir, note_file, &has_files, fault);
-        if (has_files)
-            status = fault_set(fault, STATUS_CORRUPT, "%s: missing", buf_text(&path));
-        else if (!status || status == STATUS_NOT_FOUND)
-            status = fault_set(fault, STATUS_INVALID, "%s: there is no database", offline->dir);
-    }
-    buf_release(&path);
-    return status;
-}
 
 static enum status open_database(const struct offline *offline, const struct lsm_owner *owner,
                                  struct lsm **lsm, struct fault *fault)
@@ -47,7 +17,7 @@ static enum status open_database(const struct offline *offline, const struct lsm
     options.seed = offline->seed;
     options.owner = *owner;
     *lsm = NULL;
-    enum status status = check_exists(offline, fault);
+    enum status status = lsm_exists(offline->vfs, offline->dir, fault);
     if (!status)
         status = lsm_open(lsm, &options, fault);
     if (status == STATUS_LOCKED)

@@ -1,4 +1,4 @@
-#include "lsm/frame.h"
+#include "lsm/file/frame.h"
 #include "lsm/opening.h"
 
 #include <stdlib.h>

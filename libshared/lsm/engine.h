@@ -9,12 +9,14 @@
 //
 // What they stand on knows nothing of it:
 //
-//     log        segment, frame, log_op, log_reader, log_recovery
-//     memtable   entry, key, order
-//     sstable    block, filter, cache, blocks; sstable_writer, run_writer
-//     value      pack, reads
-//     version    sstable_info, snapshot, edit, feature, manifest; compaction
-//     iterator, walk, flush, merge     over all of these
+//     entry/     a key and what is known of it
+//     file/      names, frames, checksums, packing; places that are read later
+//     log/       segments of frames of operations; the log after a restart
+//     memory/    the memtable, and its entries in order
+//     value/     large values, in the log or in files of their own
+//     table/     blocks, filters, the cache; tables and runs of tables, read and written
+//     version/   which tables hold which keys now, and how the manifest keeps it
+//     merge/     what to merge; walks over tables and memory; flush and merge, in steps
 //
 //     lsm_write ──> log.pending ──LOG job──> segments
 //         └──────> active memtable ──seal──> sealed ──flush──┐
@@ -28,17 +30,18 @@
 // works on copies of names.
 #pragma once
 
-#include "lsm/cache.h"
-#include "lsm/compaction.h"
-#include "lsm/edit.h"
-#include "lsm/file_name.h"
-#include "lsm/filter.h"
-#include "lsm/flush.h"
-#include "lsm/log.h"
-#include "lsm/manifest.h"
-#include "lsm/merge.h"
-#include "lsm/order.h"
-#include "lsm/reads.h"
+#include "lsm/file/file_name.h"
+#include "lsm/file/reads.h"
+#include "lsm/log/log.h"
+#include "lsm/lsm.h"
+#include "lsm/memory/order.h"
+#include "lsm/merge/compaction.h"
+#include "lsm/merge/flush.h"
+#include "lsm/merge/merge.h"
+#include "lsm/table/cache.h"
+#include "lsm/table/filter.h"
+#include "lsm/version/edit.h"
+#include "lsm/version/manifest.h"
 
 enum {
     MERGE_COUNT = 2, // at a time: one of the BACKGROUND worker, one of the MERGE worker

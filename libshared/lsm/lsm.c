@@ -1,7 +1,7 @@
 #include "lsm/lsm.h"
 
 #include "base/xalloc.h"
-#include "lsm/log_recovery.h"
+#include "lsm/log/log_recovery.h"
 #include "lsm/opening.h"
 
 #include <assert.h>

@@ -87,6 +87,12 @@ struct lsm_options lsm_options_default(void);
 
 struct lsm;
 
+// Whether there is a database in `dir`, for those who must not create one: OK, or
+//   INVALID  there is none
+//   CORRUPT  there was one: it has lost its CURRENT
+//   IO
+enum status lsm_exists(struct vfs *vfs, const char *dir, struct fault *fault) MUST_USE;
+
 // Opens or creates the database: takes the lock, reads the manifest, replays the
 // log. Afterwards everything that was durable before is there, and nothing that was
 // never written. Blocks; before any job.

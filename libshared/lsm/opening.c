@@ -4,9 +4,9 @@
 #include "base/hash.h"
 #include "base/reader.h"
 #include "base/xalloc.h"
-#include "lsm/frame.h"
-#include "lsm/log_op.h"
-#include "lsm/log_recovery.h"
+#include "lsm/file/frame.h"
+#include "lsm/log/log_op.h"
+#include "lsm/log/log_recovery.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -131,6 +131,34 @@ static enum status create(struct lsm *lsm, const struct listing *listing,
     return status;
 }
 
+static void note_file(void *context, const char *name)
+{
+    bool *has_files = context;
+    uint64_t number;
+    enum file_kind kind = file_name_parse(name, &number);
+    *has_files |= kind == FILE_LOG || file_kind_is_numbered(kind);
+}
+
+enum status lsm_exists(struct vfs *vfs, const char *dir, struct fault *fault)
+{
+    bool has_files = false;
+    struct buf path = {0};
+    struct vfs_file *file = NULL;
+    enum status status =
+        vfs->open(vfs, file_path(&path, dir, FILE_CURRENT, 0), VFS_READ, &file, fault);
+    if (file)
+        vfs->close(vfs, file);
+    if (status == STATUS_NOT_FOUND) {
+        status = vfs->list(vfs, dir, note_file, &has_files, fault);
+        if (has_files)
+            status = fault_set(fault, STATUS_CORRUPT, "%s: missing", buf_text(&path));
+        else if (!status || status == STATUS_NOT_FOUND)
+            status = fault_set(fault, STATUS_INVALID, "%s: there is no database", dir);
+    }
+    buf_release(&path);
+    return status;
+}
+
 // ---- Reading ---------------------------------------------------------------------------
 
 static enum status open_manifest(struct lsm *lsm, const struct listing *listing,
@@ -250,6 +278,18 @@ static int compare_numbers(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+static enum log_durability durability_of(const struct lsm_options *options)
+{
+    switch (options->durability) {
+    case LSM_DURABILITY_INTERVAL:
+        return LOG_DURABILITY_INTERVAL;
+    case LSM_DURABILITY_NONE:
+        return LOG_DURABILITY_NONE;
+    default:
+        return LOG_DURABILITY_GROUP;
+    }
+}
+
 static enum status read_log(struct lsm *lsm, const struct listing *listing, struct fault *fault)
 {
     const struct lsm_options *options = &lsm->options;
@@ -259,7 +299,7 @@ static enum status read_log(struct lsm *lsm, const struct listing *listing, stru
         .database = lsm->database,
         .segment_size = options->log_segment_size,
         .reserve_size = options->memtable_size + options->log_segment_size,
-        .durability = options->durability,
+        .durability = durability_of(options),
     };
     lsm->active =
         memtable_new(options->memtable_size, lsm->database, options->separate_size, options->pages);

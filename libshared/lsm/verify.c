@@ -1,6 +1,6 @@
 #include "lsm/engine.h"
-#include "lsm/frame.h"
-#include "lsm/log_recovery.h"
+#include "lsm/file/frame.h"
+#include "lsm/log/log_recovery.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 
 #include "base/hash.h"
 #include "base/reader.h"
-#include "lsm/frame.h"
-#include "lsm/log_op.h"
+#include "lsm/file/frame.h"
+#include "lsm/log/log_op.h"
 
 #include <assert.h>
 

@@ -11,12 +11,12 @@
 #include "base/reader.h"
 #include "disk/memory_vfs.h"
 #include "fuzz/must.h"
-#include "lsm/block.h"
-#include "lsm/checksum.h"
-#include "lsm/file_name.h"
-#include "lsm/frame.h"
+#include "lsm/file/checksum.h"
+#include "lsm/file/file_name.h"
+#include "lsm/file/frame.h"
 #include "lsm/lsm.h"
-#include "lsm/sstable.h"
+#include "lsm/table/block.h"
+#include "lsm/table/sstable.h"
 
 #include <stdio.h>
 

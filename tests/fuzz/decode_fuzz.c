@@ -3,14 +3,14 @@
 // byte chooses the decoder.
 #include "base/endian.h"
 #include "base/hash.h"
-#include "lsm/block.h"
-#include "lsm/checksum.h"
-#include "lsm/edit.h"
-#include "lsm/file_name.h"
-#include "lsm/filter.h"
-#include "lsm/frame.h"
-#include "lsm/log_op.h"
-#include "lsm/value.h"
+#include "lsm/file/checksum.h"
+#include "lsm/file/file_name.h"
+#include "lsm/file/frame.h"
+#include "lsm/log/log_op.h"
+#include "lsm/table/block.h"
+#include "lsm/table/filter.h"
+#include "lsm/value/value.h"
+#include "lsm/version/edit.h"
 
 #include <assert.h>
 

@@ -7,10 +7,10 @@
 #include "base/hash.h"
 #include "base/reader.h"
 #include "disk/memory_vfs.h"
-#include "lsm/block.h"
-#include "lsm/iterator.h"
-#include "lsm/sstable.h"
-#include "lsm/sstable_writer.h"
+#include "lsm/merge/iterator.h"
+#include "lsm/table/block.h"
+#include "lsm/table/sstable.h"
+#include "lsm/table/sstable_writer.h"
 
 #include <assert.h>
 

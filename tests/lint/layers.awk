@@ -2,6 +2,9 @@
 #
 #     awk -f layers.awk libshared/LAYERS SOURCE...
 #
+# Of the sources below tests/ only what they include of a module with parts: its own unit tests and
+# the fuzz targets may look inside.
+#
 # Prints one line for each broken rule and exits 1 if there was one.
 
 BEGIN {
@@ -14,6 +17,10 @@ BEGIN {
 # The table: name, modules it may include, what else it may touch.
 FILENAME ~ /LAYERS$/ {
     if ($0 !~ /^#/ && NF == 3) {
+        for (name in known) {
+            if (index(name, $1 "/") == 1)
+                has_parts[$1] = 1
+        }
         known[$1] = 1
         count = split($2, list, ",")
         for (i = 1; i <= count; i++) {
@@ -31,7 +38,8 @@ FILENAME ~ /LAYERS$/ {
 FNR == 1 {
     module = module_of(FILENAME)
     file_count++
-    if (!(module in known))
+    is_test = FILENAME ~ /^tests\//
+    if (!is_test && !(module in known))
         complain("belongs to no module of the table")
 }
 
@@ -42,17 +50,43 @@ FNR == 1 {
         next
     }
     target = module_of(part[2])
+    if (is_inside(part[2]) && is_outside(root_of(target)))
+        complain("includes " part[2] ", which is inside of " root_of(target))
+    if (is_test)
+        next
     if (!(target in known))
         complain("includes " part[2] ", which is no module of the table")
-    else if (target != module && !((module, target) in may))
+    else if (!may_include(module, target))
         complain(module " may not include " target " (" part[2] ")")
     next
 }
 
-/^[ \t]*#[ \t]*include[ \t]*</ {
+/^[ \t]*#[ \t]*include[ \t]*</ && !is_test {
     split($0, part, /[<>]/)
     if (!may_touch(part[2]))
         complain(module " may not include <" part[2] ">")
+}
+
+# Its own folder, the parts of that, and what its line names.
+function may_include(module, target) {
+    return target == module || (module, target) in may ||
+           (module in has_parts && index(target, module "/") == 1)
+}
+
+# Whether a header belongs to a module with parts and is not the one of its name.
+function is_inside(header,    root) {
+    root = root_of(header)
+    return root in has_parts && header != root "/" root ".h"
+}
+
+# Whether the source at hand has no right to the inside of a module.
+function is_outside(root) {
+    return is_test ? FILENAME !~ "^tests/(fuzz|unit/" root ")/" : root_of(module) != root
+}
+
+function root_of(path) {
+    sub(/\/.*/, "", path)
+    return path
 }
 
 function may_touch(header,    library) {

@@ -1,13 +1,18 @@
 // The store of a node: its disk, its brain and its witness.
 #include "dkv-store/pair.h"
 #include "dkv-store/serve.h"
-#include "lsm/frame.h"
 #include "sim/node_disk.h"
 #include "sim/node_inside.h"
 #include "sim/witness.h"
 #include "wire/replica.h"
 
 enum { BACKGROUND_US_MAX = 4 * WORLD_S };
+
+// Of the log: a position of the engine has its number in the upper half.
+static uint64_t segment_of(uint64_t position)
+{
+    return position >> 32;
+}
 
 static struct store_options store_options_of(const struct node *node, uint64_t random)
 {
@@ -264,7 +269,7 @@ void node_start_store(struct node *node)
     if (status == STATUS_OK) {
         memory_vfs_cool(&node->disk);
         memset(node->knows_ms, 0, sizeof node->knows_ms);
-        node->first_segment = frame_number(lsm_written(node->store.lsm));
+        node->first_segment = segment_of(lsm_written(node->store.lsm));
         process_start(&node->store_process);
         return;
     }
@@ -289,7 +294,7 @@ static void collect_sometimes(struct node *node)
     world_sometimes(world, SOMETIMES_FLUSH, stats.flush_count);
     world_sometimes(world, SOMETIMES_MERGE, stats.merge_count);
     world_sometimes(world, SOMETIMES_ROTATION,
-                    frame_number(lsm_written(store->lsm)) > node->first_segment);
+                    segment_of(lsm_written(store->lsm)) > node->first_segment);
     world_sometimes(world, SOMETIMES_LWW_DROPPED, store->counts.lww_dropped);
     world_sometimes(world, SOMETIMES_EXPIRED, store->counts.expired);
     world_sometimes(world, SOMETIMES_TOO_OLD, store->counts.late);

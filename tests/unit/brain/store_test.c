@@ -1,6 +1,5 @@
 #include "unit/brain/store_bench.h"
 
-#include "lsm/file_name.h"
 #include "wire/hello.h"
 #include "wire/replica.h"
 
@@ -138,8 +137,10 @@ TEST(what_waited_for_longer_than_its_budget_is_dropped)
 static void damage(struct bench *bench, const char *text)
 {
     struct buf path = {0}, content = {0};
-    for (uint64_t number = 0; number < 100; number++) {
-        if (!memory_vfs_has(&bench->disk, file_path(&path, "store", FILE_TABLE, number)))
+    for (unsigned number = 0; number < 100; number++) {
+        buf_clear(&path);
+        buf_printf(&path, "store/%06u.tbl", number);
+        if (!memory_vfs_has(&bench->disk, buf_text(&path)))
             continue;
         memory_vfs_load(&bench->disk, buf_text(&path), &content);
         const uint8_t *at = memmem(content.data, content.size, text, strlen(text));

@@ -2,7 +2,7 @@
 #include "unit/unit.h"
 
 #include "base/random.h"
-#include "lsm/block.h"
+#include "lsm/table/block.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
 #include "unit/lsm/shelf.h"
 
 #include "base/random.h"
-#include "lsm/cache.h"
+#include "lsm/table/cache.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
 #include "unit/lsm/paper.h"
 
 #include "base/section.h"
-#include "lsm/edit.h"
+#include "lsm/version/edit.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 // Every file of a database has one name, and no other name is taken for one.
 #include "unit/unit.h"
 
-#include "lsm/file_name.h"
+#include "lsm/file/file_name.h"
 
 TEST(a_name_is_parsed_to_what_it_was_made_from)
 {

@@ -2,7 +2,7 @@
 #include "unit/unit.h"
 
 #include "base/random.h"
-#include "lsm/filter.h"
+#include "lsm/table/filter.h"
 
 enum { COUNT = 200000 };
 

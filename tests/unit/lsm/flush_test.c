@@ -4,9 +4,9 @@
 
 #include "base/hash.h"
 #include "disk/memory_vfs.h"
-#include "lsm/flush.h"
-#include "lsm/frame.h"
-#include "lsm/sstable.h"
+#include "lsm/file/frame.h"
+#include "lsm/merge/flush.h"
+#include "lsm/table/sstable.h"
 
 #include <stdio.h>
 

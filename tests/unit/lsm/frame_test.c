@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/endian.h"
 #include "base/hash.h"
-#include "lsm/frame.h"
+#include "lsm/file/frame.h"
 
 enum { DATABASE = 77, NUMBER = 3, OFFSET = 512, SIZE = 48 };
 

@@ -12,9 +12,9 @@
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/random.h"
-#include "lsm/file_name.h"
-#include "lsm/frame.h"
-#include "lsm/sstable.h"
+#include "lsm/file/file_name.h"
+#include "lsm/file/frame.h"
+#include "lsm/table/sstable.h"
 
 #include <dirent.h>
 #include <inttypes.h>

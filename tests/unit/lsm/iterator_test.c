@@ -4,7 +4,7 @@
 
 #include "base/hash.h"
 #include "base/random.h"
-#include "lsm/iterator.h"
+#include "lsm/merge/iterator.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // What goes into a batch comes out of the log, and nothing that is out of bounds does.
 #include "unit/unit.h"
 
-#include "lsm/log_op.h"
+#include "lsm/log/log_op.h"
 
 TEST(operations_come_back_in_order)
 {

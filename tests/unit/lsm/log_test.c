@@ -4,7 +4,7 @@
 
 #include "base/endian.h"
 #include "disk/memory_vfs.h"
-#include "lsm/log_recovery.h"
+#include "lsm/log/log_recovery.h"
 
 #include <stdio.h>
 
@@ -16,12 +16,12 @@ static struct log_write write_now;
 static struct buf replayed;       // all batches, one behind the other
 static uint64_t replayed_address; // of the last one
 static struct fault fault;
-static enum lsm_durability durability;
+static enum log_durability durability;
 
 static void prepare(uint64_t number, uint64_t recycled)
 {
     struct segment segment = {
-        .number = number, .size = SEGMENT_SIZE, .is_mapped = durability != LSM_DURABILITY_GROUP};
+        .number = number, .size = SEGMENT_SIZE, .is_mapped = durability != LOG_DURABILITY_GROUP};
     assert_int_equal(segment_prepare(&segment, &disk.vfs, "db", DATABASE, recycled, &fault),
                      STATUS_OK);
     log_add_segment(&log_now, &segment);
@@ -92,7 +92,7 @@ static void stop(void)
     log_write_release(&write_now, &disk.vfs);
     buf_release(&replayed);
     memory_vfs_release(&disk);
-    durability = LSM_DURABILITY_GROUP;
+    durability = LOG_DURABILITY_GROUP;
 }
 
 static uint64_t append(const char *text)
@@ -334,7 +334,7 @@ TEST(zeros_of_a_segment_reach_the_disk_a_mebibyte_at_a_time)
 
 TEST(a_mapped_log_is_stored_at_once_and_outlives_the_process)
 {
-    durability = LSM_DURABILITY_NONE;
+    durability = LOG_DURABILITY_NONE;
     start();
     uint64_t position = append("one ");
     assert_true(log_durable(&log_now) >= position);
@@ -351,8 +351,8 @@ TEST(a_mapped_log_is_stored_at_once_and_outlives_the_process)
 
 TEST(full_mapped_segments_are_closed_and_synced_by_the_next_write)
 {
-    for (durability = LSM_DURABILITY_INTERVAL;; durability = LSM_DURABILITY_NONE) {
-        enum lsm_durability played = durability;
+    for (durability = LOG_DURABILITY_INTERVAL;; durability = LOG_DURABILITY_NONE) {
+        enum log_durability played = durability;
         start();
         prepare(2, 0);
         fill_segment();
@@ -362,7 +362,7 @@ TEST(full_mapped_segments_are_closed_and_synced_by_the_next_write)
         sync_now();
         assert_true(log_now.stored == stored);
         assert_int_equal(write_now.sync_count, 0);
-        bool is_synced = played == LSM_DURABILITY_INTERVAL;
+        bool is_synced = played == LOG_DURABILITY_INTERVAL;
         assert_true(is_synced ? log_now.synced >> 32 == 1 && log_now.synced > synced
                               : log_now.synced == synced);
         log_drop(&log_now, log_now.stored, NULL, NULL);
@@ -375,7 +375,7 @@ TEST(full_mapped_segments_are_closed_and_synced_by_the_next_write)
 
 TEST(a_due_sync_makes_a_mapped_log_durable)
 {
-    durability = LSM_DURABILITY_INTERVAL;
+    durability = LOG_DURABILITY_INTERVAL;
     start();
     append("one");
     log_now.is_sync_due = true;
@@ -395,7 +395,7 @@ TEST(a_frame_that_was_half_made_when_the_process_died_was_never_there)
     enum { SIZE = 56, OFFSET = BEGIN_OFFSET + 40 }; // of the second frame
     struct buf before = {0}, after = {0};
     for (size_t done = 0; done <= SIZE; done++) {
-        durability = LSM_DURABILITY_NONE;
+        durability = LOG_DURABILITY_NONE;
         start();
         append("one");
         memory_vfs_load(&disk, "db/000001.log", &before);
@@ -422,7 +422,7 @@ TEST(a_frame_that_was_half_made_when_the_process_died_was_never_there)
 
 TEST(a_segment_that_cannot_be_mapped_may_follow_one_that_is)
 {
-    durability = LSM_DURABILITY_NONE;
+    durability = LOG_DURABILITY_NONE;
     start();
     disk.has_no_maps = true;
     prepare(2, 0);
@@ -446,7 +446,7 @@ TEST(a_segment_that_cannot_be_mapped_may_follow_one_that_is)
 TEST(a_frame_that_could_not_be_written_at_once_is_written_later)
 {
     for (unsigned is_last = 0; is_last < 2; is_last++) { // in its segment, so that a seal follows
-        durability = LSM_DURABILITY_NONE;
+        durability = LOG_DURABILITY_NONE;
         start();
         disk.has_no_maps = true;
         prepare(2, 0);
@@ -489,7 +489,7 @@ static void check_address(uint64_t address, const char *text)
 TEST(operations_lie_before_their_position_and_a_replay_says_where)
 {
     for (unsigned i = 0; i < 2; i++) {
-        durability = i ? LSM_DURABILITY_NONE : LSM_DURABILITY_GROUP;
+        durability = i ? LOG_DURABILITY_NONE : LOG_DURABILITY_GROUP;
         start();
         uint64_t first = append("first") - 5;
         uint64_t second = append("the second") - 10;

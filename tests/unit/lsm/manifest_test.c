@@ -3,7 +3,7 @@
 
 #include "base/section.h"
 #include "disk/memory_vfs.h"
-#include "lsm/manifest.h"
+#include "lsm/version/manifest.h"
 
 #include <stdio.h>
 

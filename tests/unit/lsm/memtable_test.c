@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
-#include "lsm/memtable.h"
+#include "lsm/memory/memtable.h"
 
 #include <stdio.h>
 

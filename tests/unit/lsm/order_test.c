@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/random.h"
-#include "lsm/order.h"
+#include "lsm/memory/order.h"
 
 #include <stdio.h>
 

@@ -10,7 +10,7 @@
 
 #include "base/random.h"
 #include "base/xalloc.h"
-#include "lsm/version.h"
+#include "lsm/version/version.h"
 
 #include <stdlib.h>
 

@@ -3,8 +3,8 @@
 
 #include "base/random.h"
 #include "disk/memory_vfs.h"
+#include "lsm/file/reads.h"
 #include "lsm/lsm.h"
-#include "lsm/reads.h"
 
 #include <stdio.h>
 

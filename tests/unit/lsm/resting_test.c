@@ -3,8 +3,8 @@
 #include "unit/lsm/shelf.h"
 
 #include "base/hash.h"
-#include "lsm/compaction.h"
-#include "lsm/merge.h"
+#include "lsm/merge/compaction.h"
+#include "lsm/merge/merge.h"
 
 #include <stdio.h>
 #include <stdlib.h>

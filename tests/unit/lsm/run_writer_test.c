@@ -2,7 +2,7 @@
 #include "unit/unit.h"
 
 #include "disk/memory_vfs.h"
-#include "lsm/run_writer.h"
+#include "lsm/table/run_writer.h"
 
 static struct memory_vfs disk;
 static struct fault fault;

@@ -4,9 +4,9 @@
 #include "unit/unit.h"
 
 #include "disk/memory_vfs.h"
-#include "lsm/entry.h"
-#include "lsm/sstable.h"
-#include "lsm/sstable_writer.h"
+#include "lsm/entry/entry.h"
+#include "lsm/table/sstable.h"
+#include "lsm/table/sstable_writer.h"
 
 enum {
     SHELF_DATABASE = 42,

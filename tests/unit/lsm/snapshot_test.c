@@ -1,8 +1,8 @@
 // What the owner wants back is in a file beside the tables of its flush, and damage to it is told.
 #include "unit/lsm/jobs.h"
 
-#include "lsm/file_name.h"
-#include "lsm/snapshot.h"
+#include "lsm/file/file_name.h"
+#include "lsm/version/snapshot.h"
 
 static struct memory_vfs disk;
 static struct lsm_options options;

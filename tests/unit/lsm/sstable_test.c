@@ -2,8 +2,8 @@
 #include "unit/unit.h"
 
 #include "disk/memory_vfs.h"
-#include "lsm/filter.h"
-#include "lsm/merge.h"
+#include "lsm/merge/merge.h"
+#include "lsm/table/filter.h"
 
 #include "base/hash.h"
 

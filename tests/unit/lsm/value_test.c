@@ -3,8 +3,8 @@
 
 #include "base/xalloc.h"
 #include "disk/memory_vfs.h"
-#include "lsm/frame.h"
-#include "lsm/value.h"
+#include "lsm/file/frame.h"
+#include "lsm/value/value.h"
 
 #include <stdlib.h>
 

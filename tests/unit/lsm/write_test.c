@@ -4,7 +4,7 @@
 #include "base/random.h"
 #include "disk/memory_vfs.h"
 #include "lsm/engine.h"
-#include "lsm/frame.h"
+#include "lsm/file/frame.h"
 
 #include <stdio.h>
 
