@@ -16,7 +16,7 @@
 #include "lsm/file/frame.h"
 #include "lsm/lsm.h"
 #include "lsm/table/block.h"
-#include "lsm/table/sstable.h"
+#include "lsm/table/sstable_footer.h"
 
 #include <stdio.h>
 

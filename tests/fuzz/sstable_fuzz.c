@@ -10,6 +10,7 @@
 #include "lsm/merge/iterator.h"
 #include "lsm/table/block.h"
 #include "lsm/table/sstable.h"
+#include "lsm/table/sstable_footer.h"
 #include "lsm/table/sstable_writer.h"
 
 #include <assert.h>

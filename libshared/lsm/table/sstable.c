@@ -1,19 +1,19 @@
 #include "lsm/table/sstable.h"
 
 #include "base/endian.h"
-#include "base/hash.h"
 #include "base/reader.h"
 #include "base/xalloc.h"
 #include "lsm/entry/key.h"
 #include "lsm/file/file_name.h"
-#include "lsm/table/sstable_writer.h"
+#include "lsm/table/sstable_footer.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 enum {
-    LINE_SIZE_MIN = 14,      // of a line of the index, whose separator may be empty
+    LINE_SIZE_MIN = 14, // of a line of the index, whose separator may be empty
+    SAMPLE_LINE_SIZE = 12,
     VERIFY_SIZE = 256 << 10, // bytes read at once
 };
 
@@ -49,15 +49,15 @@ static enum status read_exactly(const struct sstable *table, uint64_t offset, si
     return try_exactly(table, offset, size, NULL, stored, fault);
 }
 
-// Reads a stored block and appends its bytes, uncompressed.
-static enum status read_stored(const struct sstable *table, uint64_t offset, size_t size,
-                               struct buf *raw, struct fault *fault)
+// Reads a part, which is stored as a block, and appends its bytes, uncompressed.
+static enum status read_part(const struct sstable *table, struct sstable_part part, struct buf *raw,
+                             struct fault *fault)
 {
     struct buf stored = {0};
-    struct block_place place = {table->database, table->info.number, offset};
-    enum status status = read_exactly(table, offset, size, &stored, fault);
+    struct block_place place = {table->database, table->info.number, part.offset};
+    enum status status = read_exactly(table, part.offset, (size_t)part.size, &stored, fault);
     if (!status && !block_load(raw, buf_bytes(&stored), place))
-        status = corrupt(table, "damaged block", offset, fault);
+        status = corrupt(table, "damaged block", part.offset, fault);
     buf_release(&stored);
     return status;
 }
@@ -153,13 +153,8 @@ void sstable_unpin(struct sstable *table)
 
 // ---- Opening -----------------------------------------------------------------------
 
-struct footer {
-    uint64_t index_offset, index_size;
-    uint64_t filter_offset, filter_size;
-    uint64_t sample_offset, sample_size;
-};
-
-static enum status read_footer(struct sstable *table, struct footer *footer, struct fault *fault)
+static enum status read_footer(struct sstable *table, struct sstable_footer *footer,
+                               struct fault *fault)
 {
     struct vfs *vfs = table->vfs;
     uint64_t size = 0;
@@ -174,34 +169,21 @@ static enum status read_footer(struct sstable *table, struct footer *footer, str
     status = vfs->read(vfs, table->file, offset, bytes, sizeof bytes, &size_read, fault);
     if (status)
         return status;
-    if (size_read != sizeof bytes || memcmp(bytes + 96, SSTABLE_MAGIC, 8) ||
-        load_u64(bytes + 88) != hash64(bytes_of(bytes, 88)))
+    status = size_read == sizeof bytes ? sstable_footer_decode(footer, bytes) : STATUS_CORRUPT;
+    if (status == STATUS_CORRUPT)
         return corrupt(table, "damaged footer", offset, fault);
-    if (load_u32(bytes + 80) != SSTABLE_VERSION) {
+    if (status == STATUS_INVALID) {
         struct buf path = {0};
         fault_set(fault, STATUS_INVALID, "%s: written by a newer dkv (needs format version %u)",
-                  file_path(&path, table->dir, FILE_TABLE, table->info.number),
-                  load_u32(bytes + 80));
+                  file_path(&path, table->dir, FILE_TABLE, table->info.number), footer->version);
         buf_release(&path);
         return STATUS_INVALID;
     }
-    if (load_u64(bytes) != table->database || load_u64(bytes + 8) != table->info.number ||
-        load_u64(bytes + 16) != table->info.entry_count ||
-        load_u64(bytes + 24) != table->info.deleted_count)
+    if (footer->database != table->database || footer->number != table->info.number ||
+        footer->entry_count != table->info.entry_count ||
+        footer->deleted_count != table->info.deleted_count)
         return corrupt(table, "footer of another table", offset, fault);
-    *footer = (struct footer){
-        .index_offset = load_u64(bytes + 32),
-        .index_size = load_u64(bytes + 40),
-        .filter_offset = load_u64(bytes + 48),
-        .filter_size = load_u64(bytes + 56),
-        .sample_offset = load_u64(bytes + 64),
-        .sample_size = load_u64(bytes + 72),
-    };
-    if (footer->index_offset > offset || footer->filter_offset < footer->index_offset ||
-        footer->sample_offset < footer->filter_offset || footer->sample_offset > offset ||
-        footer->filter_offset - footer->index_offset != footer->index_size ||
-        footer->sample_offset - footer->filter_offset != footer->filter_size ||
-        offset - footer->sample_offset != footer->sample_size)
+    if (!sstable_footer_fits(footer, offset))
         return corrupt(table, "footer that makes no sense", offset, fault);
     return STATUS_OK;
 }
@@ -270,46 +252,57 @@ static bool parse_index(struct sstable *table, uint64_t blocks_end)
 static bool is_sample_valid(const struct sstable *table)
 {
     uint32_t before = 0;
-    for (size_t at = 0; at < table->sample.size; at += SSTABLE_SAMPLE_LINE_SIZE) {
+    for (size_t at = 0; at < table->sample.size; at += SAMPLE_LINE_SIZE) {
         uint32_t block = load_u32(table->sample.data + at);
         if (block < before || block >= table->block_count)
             return false;
         before = block;
     }
-    return table->sample.size % SSTABLE_SAMPLE_LINE_SIZE == 0;
+    return table->sample.size % SAMPLE_LINE_SIZE == 0;
 }
 
-static enum status load_filter(struct sstable *table, const struct footer *footer,
+void sstable_sample(const struct sstable *table, uint32_t begin, uint32_t end, struct buf *hashes,
+                    uint64_t *deleted_count)
+{
+    const struct buf *sample = &table->sample;
+    for (size_t at = 0; at < sample->size; at += SAMPLE_LINE_SIZE) {
+        uint32_t block = load_u32(sample->data + at);
+        if (block < begin || block >= end)
+            continue;
+        uint64_t hash = load_u64(sample->data + at + 4);
+        *deleted_count += hash & 1;
+        buf_append_u64(hashes, hash & ~(uint64_t)UINT8_MAX);
+    }
+}
+
+static enum status load_filter(struct sstable *table, const struct sstable_footer *footer,
                                struct fault *fault)
 {
     struct buf raw = {0};
-    enum status status =
-        read_stored(table, footer->filter_offset, (size_t)footer->filter_size, &raw, fault);
+    enum status status = read_part(table, footer->filter, &raw, fault);
     if (!status && !filter_init(&table->filter, buf_bytes(&raw)))
-        status = corrupt(table, "malformed filter", footer->filter_offset, fault);
+        status = corrupt(table, "malformed filter", footer->filter.offset, fault);
     buf_release(&raw);
     return status;
 }
 
 static enum status load(struct sstable *table, struct fault *fault)
 {
-    struct footer footer;
+    struct sstable_footer footer;
     enum status status = open_file(table, fault);
     if (!status)
         status = read_footer(table, &footer, fault);
     if (status)
         return status;
-    status =
-        read_stored(table, footer.index_offset, (size_t)footer.index_size, &table->index, fault);
-    if (!status && !parse_index(table, footer.index_offset))
-        status = corrupt(table, "malformed index", footer.index_offset, fault);
+    status = read_part(table, footer.index, &table->index, fault);
+    if (!status && !parse_index(table, footer.index.offset))
+        status = corrupt(table, "malformed index", footer.index.offset, fault);
     if (!status)
         status = load_filter(table, &footer, fault);
     if (!status)
-        status = read_stored(table, footer.sample_offset, (size_t)footer.sample_size,
-                             &table->sample, fault);
+        status = read_part(table, footer.sample, &table->sample, fault);
     if (!status && !is_sample_valid(table))
-        status = corrupt(table, "malformed sample", footer.sample_offset, fault);
+        status = corrupt(table, "malformed sample", footer.sample.offset, fault);
     return status;
 }
 
@@ -465,15 +458,15 @@ enum status sstable_verify(const struct sstable *table, struct fault *fault)
 {
     // Footer, index and filter were checked when they were read; once more from the disk.
     struct sstable copy = *table;
-    struct footer footer;
+    struct sstable_footer footer;
     enum status status = read_footer(&copy, &footer, fault);
     struct buf raw = {0}, stored = {0};
     if (!status)
-        status = read_stored(table, footer.index_offset, (size_t)footer.index_size, &raw, fault);
+        status = read_part(table, footer.index, &raw, fault);
     if (!status)
-        status = read_stored(table, footer.filter_offset, (size_t)footer.filter_size, &raw, fault);
+        status = read_part(table, footer.filter, &raw, fault);
     if (!status)
-        status = read_stored(table, footer.sample_offset, (size_t)footer.sample_size, &raw, fault);
+        status = read_part(table, footer.sample, &raw, fault);
     uint64_t entry_count = 0;
     struct block *block = NULL;
     for (uint32_t i = 0, end; i < table->block_count && !status;) {

@@ -24,9 +24,6 @@
 #include "lsm/table/sstable_info.h"
 
 enum {
-    SSTABLE_FOOTER_SIZE = 104,
-    SSTABLE_VERSION = 1,
-    SSTABLE_SAMPLE_LINE_SIZE = 12,
     SSTABLE_MARK_DISTANCE = 16,
 };
 
@@ -52,7 +49,7 @@ struct sstable {
     size_t prefix_size; // of what all keys begin with
     uint32_t block_count;
     struct sstable_place *places; // block_count of them, and where the data blocks end
-    // Of the separators, eight bytes behind the prefix of the table; then greatest ones, up
+    // Of the separators, eight bytes behind the prefix of the table; then the largest number, up
     // to a multiple of SSTABLE_MARK_DISTANCE.
     uint64_t *heads;
     uint64_t *marks; // every SSTABLE_MARK_DISTANCE-th head: a search goes over these first
@@ -99,6 +96,10 @@ void sstable_range_blocks(const struct sstable *table, struct bytes from, struct
 
 // Stored bytes of those blocks.
 uint64_t sstable_range_size(const struct sstable *table, struct bytes from, struct bytes to);
+
+// Appends the hashes of the sampled keys in these blocks, and counts the deletions among them.
+void sstable_sample(const struct sstable *table, uint32_t begin, uint32_t end, struct buf *hashes,
+                    uint64_t *deleted_count);
 
 // Reads the stored bytes of data blocks, from `begin` on as many as fit into `size_max` bytes
 // and are before `end`, but at least one, into `stored`, which is replaced. `*read_end` is the

@@ -5,7 +5,7 @@
 #include "lsm/entry/key.h"
 #include "lsm/file/file_name.h"
 #include "lsm/table/filter.h"
-#include "lsm/table/sstable.h"
+#include "lsm/table/sstable_footer.h"
 #include "lsm/value/value.h"
 
 #include <assert.h>
@@ -41,22 +41,20 @@ static enum status write_out(struct sstable_writer *writer, struct fault *fault)
 }
 
 // Stores bytes as a block at the end of the file.
-static void store(struct sstable_writer *writer, struct bytes raw, uint64_t *offset, uint64_t *size)
+static struct sstable_part store(struct sstable_writer *writer, struct bytes raw)
 {
-    size_t begin = writer->out.size;
-    *offset = writer->offset + begin;
-    struct block_place place = {writer->database, writer->info.number, *offset};
-    block_store(&writer->out, raw, place);
-    *size = writer->out.size - begin;
+    uint64_t begin = sstable_writer_size(writer);
+    block_store(&writer->out, raw,
+                (struct block_place){writer->database, writer->info.number, begin});
+    return (struct sstable_part){begin, sstable_writer_size(writer) - begin};
 }
 
 static enum status finish_block(struct sstable_writer *writer, struct fault *fault)
 {
     buf_set(&writer->last_key, block_builder_last(&writer->block));
-    uint64_t offset, size;
-    store(writer, block_builder_finish(&writer->block), &offset, &size);
-    buf_append_u64(&writer->index, offset);
-    buf_append_u32(&writer->index, (uint32_t)size);
+    struct sstable_part block = store(writer, block_builder_finish(&writer->block));
+    buf_append_u64(&writer->index, block.offset);
+    buf_append_u32(&writer->index, (uint32_t)block.size);
     buf_append_short(&writer->index, buf_bytes(&writer->separator));
     writer->block_count++;
     return writer->out.size < WRITE_SIZE ? STATUS_OK : write_out(writer, fault);
@@ -129,23 +127,16 @@ static void store_footer(struct sstable_writer *writer)
     filter_build(&filter, (const uint64_t *)(const void *)writer->hashes.data,
                  writer->hashes.size / 8, writer->filter_bits);
     store_u32(writer->index.data, writer->block_count);
-    const struct buf *parts[] = {&writer->index, &filter, &writer->sample};
-
-    uint8_t footer[SSTABLE_FOOTER_SIZE] = {0};
-    store_u64(footer, writer->database);
-    store_u64(footer + 8, writer->info.number);
-    store_u64(footer + 16, writer->info.entry_count);
-    store_u64(footer + 24, writer->info.deleted_count);
-    for (size_t i = 0; i < 3; i++) {
-        uint64_t offset, size;
-        store(writer, buf_bytes(parts[i]), &offset, &size);
-        store_u64(footer + 32 + 16 * i, offset);
-        store_u64(footer + 40 + 16 * i, size);
-    }
-    store_u32(footer + 80, SSTABLE_VERSION);
-    store_u64(footer + 88, hash64(bytes_of(footer, 88)));
-    memcpy(footer + 96, SSTABLE_MAGIC, 8);
-    buf_append(&writer->out, bytes_of(footer, sizeof footer));
+    struct sstable_footer footer = {
+        .database = writer->database,
+        .number = writer->info.number,
+        .entry_count = writer->info.entry_count,
+        .deleted_count = writer->info.deleted_count,
+    };
+    footer.index = store(writer, buf_bytes(&writer->index));
+    footer.filter = store(writer, buf_bytes(&filter));
+    footer.sample = store(writer, buf_bytes(&writer->sample));
+    sstable_footer_encode(buf_grow(&writer->out, SSTABLE_FOOTER_SIZE), &footer);
     buf_release(&filter);
 }
 

@@ -9,8 +9,6 @@
 #include "lsm/table/block.h"
 #include "lsm/table/sstable_info.h"
 
-#define SSTABLE_MAGIC "dkvtable"
-
 struct sstable_writer {
     struct vfs *vfs;
     uint64_t database;

@@ -1,6 +1,5 @@
 #include "lsm/version/version.h"
 
-#include "base/endian.h"
 #include "base/xalloc.h"
 #include "lsm/entry/key.h"
 
@@ -148,31 +147,16 @@ static int compare_hashes(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-// Appends the sampled hashes of a slice. Its first and last blocks may reach out of the range.
-static void collect_sample(const struct sstable *table, uint32_t begin, uint32_t end,
-                           struct buf *hashes, uint64_t *deleted_count)
-{
-    const struct buf *sample = &table->sample;
-    for (size_t at = 0; at < sample->size; at += SSTABLE_SAMPLE_LINE_SIZE) {
-        uint32_t block = load_u32(sample->data + at);
-        if (block < begin || block >= end)
-            continue;
-        uint64_t hash = load_u64(sample->data + at + 4);
-        *deleted_count += hash & 1;
-        buf_append_u64(hashes, hash & ~(uint64_t)UINT8_MAX);
-    }
-}
-
 void range_survey(const struct version *version, size_t index)
 {
     struct range *range = &version->ranges[index];
     struct buf hashes = {0};
     range->deleted_count = range->distinct_count = 0;
     for (size_t s = 0; s < range->count; s++) {
-        uint32_t begin, end;
+        uint32_t begin, end; // the first and the last may reach out of the range
         sstable_range_blocks(range->slices[s].table, buf_bytes(&range->begin),
                              version_range_end(version, index), &begin, &end);
-        collect_sample(range->slices[s].table, begin, end, &hashes, &range->deleted_count);
+        sstable_sample(range->slices[s].table, begin, end, &hashes, &range->deleted_count);
     }
     uint64_t *sorted = (uint64_t *)(void *)hashes.data;
     range->sampled_count = hashes.size / sizeof *sorted;

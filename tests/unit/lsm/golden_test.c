@@ -14,7 +14,7 @@
 #include "base/random.h"
 #include "lsm/file/file_name.h"
 #include "lsm/file/frame.h"
-#include "lsm/table/sstable.h"
+#include "lsm/table/sstable_footer.h"
 
 #include <dirent.h>
 #include <inttypes.h>
