@@ -40,6 +40,7 @@
 #include "lsm/merge/merge.h"
 #include "lsm/table/cache.h"
 #include "lsm/table/filter.h"
+#include "lsm/value/value.h"
 #include "lsm/version/edit.h"
 #include "lsm/version/manifest.h"
 

@@ -10,6 +10,7 @@
 #include "lsm/table/block.h"
 #include "lsm/table/filter.h"
 #include "lsm/value/value.h"
+#include "lsm/value/value_pointer.h"
 #include "lsm/version/edit.h"
 
 #include <assert.h>

@@ -83,7 +83,7 @@ bool frame_decode(struct frame *frame, struct bytes bytes, uint64_t number, uint
 enum frame_file_kind {
     FRAME_FILE_LOG,
     FRAME_FILE_MANIFEST,
-    FRAME_FILE_VALUES,   // no frames, but the header (value.h)
+    FRAME_FILE_VALUES,   // no frames, but the header (value_writer.h)
     FRAME_FILE_SNAPSHOT, // the same (snapshot.h)
 };
 

@@ -14,6 +14,7 @@
 #include "lsm/merge/compaction.h"
 #include "lsm/merge/walk.h"
 #include "lsm/table/run_writer.h"
+#include "lsm/value/value_reader.h"
 
 struct merge {
     struct version *version; // as it was at the beginning; NULL: no merge

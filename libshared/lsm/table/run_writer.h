@@ -4,7 +4,7 @@
 #include "lsm/entry/entry.h"
 #include "lsm/table/sstable.h"
 #include "lsm/table/sstable_writer.h"
-#include "lsm/value/value.h"
+#include "lsm/value/value_writer.h"
 
 struct run_writer {
     struct vfs *vfs;

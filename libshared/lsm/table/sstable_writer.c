@@ -7,6 +7,7 @@
 #include "lsm/table/filter.h"
 #include "lsm/table/sstable_footer.h"
 #include "lsm/value/value.h"
+#include "lsm/value/value_pointer.h"
 
 #include <assert.h>
 

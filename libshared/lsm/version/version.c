@@ -2,6 +2,7 @@
 
 #include "base/xalloc.h"
 #include "lsm/entry/key.h"
+#include "lsm/value/value.h"
 
 #include <assert.h>
 #include <stdlib.h>

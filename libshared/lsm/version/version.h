@@ -18,7 +18,7 @@
 #pragma once
 
 #include "lsm/table/sstable.h"
-#include "lsm/value/value.h"
+#include "lsm/value/value_counts.h"
 
 struct slice {
     struct sstable *table; // one reference; its run number says how new it is

@@ -7,6 +7,7 @@
 #include "lsm/file/frame.h"
 #include "lsm/merge/flush.h"
 #include "lsm/table/sstable.h"
+#include "lsm/value/value_reader.h"
 
 #include <stdio.h>
 

@@ -5,6 +5,8 @@
 #include "disk/memory_vfs.h"
 #include "lsm/file/frame.h"
 #include "lsm/value/value.h"
+#include "lsm/value/value_reader.h"
+#include "lsm/value/value_writer.h"
 
 #include <stdlib.h>
 
