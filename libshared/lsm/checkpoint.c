@@ -1,5 +1,8 @@
+#include "lsm/checkpoint.h"
+
+#include "lsm/file/directory.h"
 #include "lsm/file/frame.h"
-#include "lsm/opening.h"
+#include "lsm/files.h"
 
 #include <stdlib.h>
 
@@ -77,7 +80,7 @@ static void refuse(void *context, const char *name)
 static enum status make_dir(struct vfs *vfs, const char *dir, struct fault *fault)
 {
     bool is_used = false;
-    enum status status = opening_make_dir(vfs, dir, fault);
+    enum status status = directory_make(vfs, dir, fault);
     if (!status)
         status = vfs->list(vfs, dir, refuse, &is_used, fault);
     if (!status && is_used)
@@ -143,7 +146,7 @@ void checkpoint_run(struct lsm_job *job)
 void checkpoint_on_done(struct lsm *lsm)
 {
     struct checkpoint *checkpoint = &lsm->checkpoint;
-    engine_drop_version(lsm, checkpoint->version);
+    files_drop_version(lsm, checkpoint->version);
     checkpoint->version = NULL;
     buf_release(&checkpoint->dir);
     checkpoint->is_wanted = false;

@@ -1,23 +1,13 @@
-// commit.c - flushes, merges and drops come into force.
-//
-// They finish at any time and in any order; each changes the version by a draft made from
-// the one in force then, written to the manifest as the difference of the two. One
-// commit at a time takes in everything that is ready.
-#include "lsm/engine.h"
+#include "lsm/commit.h"
 
 #include "base/xalloc.h"
+#include "lsm/drop.h"
+#include "lsm/files.h"
+#include "lsm/ingest.h"
 
 #include <stdlib.h>
 
 // ---- The draft ---------------------------------------------------------------------
-
-bool engine_is_merging(const struct lsm *lsm, struct bytes begin, struct bytes end)
-{
-    bool is_met = false;
-    for (size_t i = 0; i < MERGE_COUNT; i++)
-        is_met |= lsm->merges[i].version && compaction_span_meets(&lsm->merges[i].span, begin, end);
-    return is_met;
-}
 
 // A table that lies beside all slices of a range is not merged with them: the range is cut
 // between. So keys that come in order are never merged.
@@ -82,7 +72,7 @@ static void hold_values(struct lsm *lsm, struct value_file *file)
 void commit_release_values(struct lsm *lsm)
 {
     while (lsm->held_value_count)
-        engine_drop_values(lsm, lsm->held_values[--lsm->held_value_count]);
+        files_drop_values(lsm, lsm->held_values[--lsm->held_value_count]);
     free(lsm->held_values);
     lsm->held_values = NULL;
 }
@@ -99,7 +89,7 @@ static void count_values(struct lsm *lsm, struct version *draft, const struct ru
         uint64_t size = value_counts_find(&writer->values.written, id);
         if (id & VALUE_IN_LOG)
             size = log_segment_size(&lsm->log, id & ~VALUE_IN_LOG);
-        hold_values(lsm, engine_add_value_file(lsm, id, size));
+        hold_values(lsm, files_add_values(lsm, id, size));
     }
     version_count_values(draft,
                          &(struct version_values){
@@ -108,7 +98,7 @@ static void count_values(struct lsm *lsm, struct version *draft, const struct ru
                              .files = lsm->held_values ? lsm->held_values + first : NULL,
                              .file_count = lsm->held_value_count - first,
                          },
-                         &(struct version_drop){.context = lsm, .values = engine_drop_values});
+                         &(struct version_drop){.context = lsm, .values = files_drop_values});
 }
 
 enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
@@ -167,7 +157,7 @@ static void finish_flush(struct lsm *lsm)
 {
     adopt(lsm, &lsm->flush.writer);
     if (lsm->snapshot.number)
-        engine_add_garbage(lsm, FILE_SNAPSHOT, lsm->snapshot.number);
+        files_add_garbage(lsm, FILE_SNAPSHOT, lsm->snapshot.number);
     lsm->snapshot = lsm->flush.snapshot;
     flush_release(&lsm->flush);
     lsm->stats.flush_count++;
@@ -178,7 +168,7 @@ static void finish_flush(struct lsm *lsm)
         memtable_release(lsm->sealed);
     lsm->sealed = NULL;
     lsm->flushed = lsm->sealed_end;
-    log_drop(&lsm->log, lsm->flushed, engine_keeps_segment, lsm);
+    log_drop(&lsm->log, lsm->flushed, files_keep_segment, lsm);
     if (lsm->is_flush_wanted)
         engine_seal(lsm);
 }
@@ -187,10 +177,10 @@ static void finish_merge(struct lsm *lsm, struct merge *merge)
 {
     adopt(lsm, &merge->writer);
     if (merge->is_drop)
-        engine_end_drop(lsm, STATUS_OK, NULL);
+        drop_end(lsm, STATUS_OK, NULL);
     lsm->stats.merge_count += !merge->is_drop;
     lsm->stats.purged_count += merge->purged_count;
-    engine_drop_version(lsm, merge_release(merge));
+    files_drop_version(lsm, merge_release(merge));
 }
 
 void commit_on_done(struct lsm *lsm, struct lsm_job *job)
@@ -198,7 +188,7 @@ void commit_on_done(struct lsm *lsm, struct lsm_job *job)
     struct commit *commit = &lsm->commit;
     if (job->status) {
         // The edit may have reached the manifest, so the tables stay; it is written again.
-        engine_drop_version(lsm, commit->draft);
+        files_drop_version(lsm, commit->draft);
         commit->draft = NULL;
         return;
     }
@@ -216,7 +206,7 @@ void commit_on_done(struct lsm *lsm, struct lsm_job *job)
     }
     if (commit->has_flush)
         finish_flush(lsm);
-    engine_drop_version(lsm, before);
+    files_drop_version(lsm, before);
     commit_release_values(lsm);
     lsm->debt = compaction_debt(lsm->version, lsm->options.merge_run_count);
     lsm->is_disk_full = false;

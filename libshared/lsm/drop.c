@@ -1,4 +1,4 @@
-#include "lsm/engine.h"
+#include "lsm/drop.h"
 
 enum status lsm_drop_range(struct lsm *lsm, struct bytes from, struct bytes to)
 {
@@ -24,7 +24,7 @@ enum status lsm_drop_status(const struct lsm *lsm, struct fault *fault)
                             : STATUS_OK;
 }
 
-void engine_end_drop(struct lsm *lsm, enum status status, const struct fault *fault)
+void drop_end(struct lsm *lsm, enum status status, const struct fault *fault)
 {
     buf_release(&lsm->drop.begin);
     buf_release(&lsm->drop.end);

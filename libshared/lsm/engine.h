@@ -1,16 +1,20 @@
-// engine.h - what is behind `struct lsm`. For the files of its functions alone:
+// engine.h - what is behind `struct lsm`, and a map of the folder.
 //
-//     lsm.c opening.c          options, close; from the files in a directory to a running engine
-//     write.c read.c scan.c    what the owner does all day
-//     job.c                    what the workers do, and in which order
-//     background.c commit.c    flushes and merges; what they made comes into force
-//     ingest.c drop.c checkpoint.c verify.c stats.c
-//     files.c owner.c          what is referenced stays, the rest goes; what the owner gets back
+//     lsm.h                    the manual: all that others may include
+//     opening, creation        from the files in a directory to a running engine, and its end
+//     owner                    what the owner gets back at the opening
+//     write read scan          what the owner does all day
+//     drop ingest checkpoint   what it does at times
+//     job                      what the workers do, and in which order
+//     flushing, merging        memory becomes tables, tables become fewer
+//     commit                   what they made comes into force
+//     files                    what is referenced stays, the rest goes
+//     verify stats
 //
 // What they stand on knows nothing of it:
 //
 //     entry/     a key and what is known of it
-//     file/      names, frames, checksums, packing; places that are read later
+//     file/      directories, names, frames, checksums, packing; places that are read later
 //     log/       segments of frames of operations; the log after a restart
 //     memory/    the memtable, and its entries in order
 //     value/     large values, in the log or in files of their own
@@ -30,7 +34,6 @@
 // works on copies of names.
 #pragma once
 
-#include "lsm/file/file_name.h"
 #include "lsm/file/reads.h"
 #include "lsm/log/log.h"
 #include "lsm/lsm.h"
@@ -45,8 +48,9 @@
 #include "lsm/version/manifest.h"
 
 enum {
-    MERGE_COUNT = 2, // at a time: one of the BACKGROUND worker, one of the MERGE worker
-    IDLE_MS = 1000,  // without a write, for what saves space alone
+    MERGE_COUNT = 2,            // at a time: one of the BACKGROUND worker, one of the MERGE worker
+    ENGINE_STEP_SIZE = 4 << 20, // written by a step of a flush or a merge
+    IDLE_MS = 1000,             // without a write, for what saves space alone
 };
 
 enum job_kind {
@@ -95,16 +99,6 @@ struct drop {
     uint64_t address;   // of the log, before which the writes lie that it drops
     enum status status; // of the last one
     struct fault fault;
-};
-
-struct lsm_ingest {
-    struct lsm *lsm;
-    size_t separate_size;
-    struct run_writer writer; // its run is 0 until the commit
-    struct buf last;          // key
-    struct buf packed;        // a value
-    bool is_finished;
-    uint64_t address; // of the log, before which the writes lie that it hides
 };
 
 // A note that no segment could hold. All its parts belong to one memtable: if that is sealed in
@@ -217,90 +211,14 @@ static inline bool engine_may_pass(enum status status)
 // Appends everything that is true now, as one edit; but a replay is to begin at `address`.
 void engine_encode_state(const struct lsm *lsm, uint64_t address, struct buf *out);
 
-// Gives back what a job holds.
-void engine_release_job(struct lsm_job *job);
-
-// ---- files.c -------------------------------------------------------------------------
-
-// Drops a reference; the file goes when it was the last one. `lsm` is a struct lsm.
-void engine_drop_table(void *lsm, struct sstable *table);
-void engine_drop_values(void *lsm, struct value_file *file);
-void engine_drop_version(struct lsm *lsm, struct version *version);
-
-// A file that is new, with a reference for the caller.
-struct value_file *engine_add_value_file(struct lsm *lsm, uint64_t id, uint64_t size);
-
-// Whether tables of any version point into the segment: the log must let it be.
-bool engine_keeps_segment(const void *lsm, uint64_t number);
-
-// Whether the log still has this file with values for itself.
-static inline bool engine_is_of_log(const struct lsm *lsm, uint64_t id)
-{
-    return id & VALUE_IN_LOG && log_segment_size(&lsm->log, id & ~VALUE_IN_LOG);
-}
-
-// A file to remove.
-void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number);
-
-// ---- write.c -------------------------------------------------------------------------
-
 // Makes the active memtable the sealed one. There must be none.
 void engine_seal(struct lsm *lsm);
 
-// ---- owner.c -------------------------------------------------------------------------
-
-// The snapshot that the manifest has or names; only an owner that wants it is told of damage.
-enum status owner_restore(struct lsm *lsm, const struct edit_state *state,
-                          struct fault *fault) MUST_USE;
-// A note of the log, or a part of one. CORRUPT: the fault is the caller's to make.
-struct log_op;
-enum status owner_replay(struct lsm *lsm, const struct log_op *op, struct fault *fault) MUST_USE;
-
-// ---- read.c --------------------------------------------------------------------------
-
-// Replaces `value` by that of the entry: what it has, packed or not, or points to.
-enum status engine_read_value(struct lsm *lsm, const struct entry *entry, struct buf *value,
-                              struct fault *fault) MUST_USE;
-
-// Between the two the owner does not wait for the disk (reads.h). The latter says what has to be
-// loaded for every BUSY there was.
-void engine_begin_try(struct lsm *lsm, uint64_t ahead_size);
-uint64_t engine_end_try(struct lsm *lsm);
-
-// ---- drop.c --------------------------------------------------------------------------
-
-// A failed drop has left everything as it was.
-void engine_end_drop(struct lsm *lsm, enum status status, const struct fault *fault);
-
-// ---- background.c: flushes and merges ------------------------------------------------
-
-// The next step, or JOB_NONE.
-enum job_kind flush_next(struct lsm *lsm, struct lsm_job *job);
-enum job_kind merge_next(struct lsm *lsm, struct lsm_job *job);
-void flush_run(struct lsm_job *job);
-void merge_run(struct lsm_job *job);
-void flush_on_done(struct lsm *lsm, struct lsm_job *job);
-void merge_on_done(struct lsm *lsm, struct lsm_job *job);
+bool engine_is_merging(const struct lsm *lsm, struct bytes begin, struct bytes end);
 
 // A writer for a run; the file numbers are left to the caller.
 struct run_writer engine_writer(const struct lsm *lsm, uint64_t run, bool is_bottom,
                                 uint64_t table_size_max);
 
-// ---- ingest.c ------------------------------------------------------------------------
-
-bool ingest_is_ready(const struct lsm *lsm);
-void ingest_release(struct lsm_ingest *ingest); // keeps the files
-
-// ---- checkpoint.c ----------------------------------------------------------------------
-
-enum job_kind checkpoint_next(struct lsm *lsm, struct lsm_job *job);
-void checkpoint_run(struct lsm_job *job);
-void checkpoint_on_done(struct lsm *lsm);
-
-// ---- commit.c: what they made comes into force -----------------------------------------
-
-bool engine_is_merging(const struct lsm *lsm, struct bytes begin, struct bytes end);
-enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job);
-void commit_run(struct lsm_job *job);
-void commit_on_done(struct lsm *lsm, struct lsm_job *job);
-void commit_release_values(struct lsm *lsm);
+// Numbers for all files that a step of the job may begin; without any left it has failed.
+void engine_reserve_files(struct lsm *lsm, struct run_writer *writer, struct lsm_job *job);

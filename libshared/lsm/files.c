@@ -1,10 +1,10 @@
-#include "lsm/engine.h"
+#include "lsm/files.h"
 
 #include "base/xalloc.h"
 
 #include <stdlib.h>
 
-void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number)
+void files_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number)
 {
     struct buf path = {0};
     file_path(&path, lsm->dir, kind, number);
@@ -12,17 +12,17 @@ void engine_add_garbage(struct lsm *lsm, enum file_kind kind, uint64_t number)
     buf_release(&path);
 }
 
-void engine_drop_table(void *context, struct sstable *table)
+void files_drop_table(void *context, struct sstable *table)
 {
     struct lsm *lsm = context;
     uint64_t number = table->info.number;
     if (table->ref_count == 1)
         cache_forget(&lsm->cache, table);
     if (sstable_release(table))
-        engine_add_garbage(lsm, FILE_TABLE, number);
+        files_add_garbage(lsm, FILE_TABLE, number);
 }
 
-struct value_file *engine_add_value_file(struct lsm *lsm, uint64_t id, uint64_t size)
+struct value_file *files_add_values(struct lsm *lsm, uint64_t id, uint64_t size)
 {
     for (size_t i = 0; i < lsm->value_file_count; i++) {
         if (lsm->value_files[i]->id == id) { // a segment from which all had gone
@@ -39,7 +39,7 @@ struct value_file *engine_add_value_file(struct lsm *lsm, uint64_t id, uint64_t 
 }
 
 // A segment that the log still has is the log's to remove.
-void engine_drop_values(void *context, struct value_file *file)
+void files_drop_values(void *context, struct value_file *file)
 {
     struct lsm *lsm = context;
     if (--file->ref_count)
@@ -50,12 +50,12 @@ void engine_drop_values(void *context, struct value_file *file)
     lsm->value_files[i] = lsm->value_files[--lsm->value_file_count];
     value_reader_forget(&lsm->values, file->id);
     enum file_kind kind = file->id & VALUE_IN_LOG ? FILE_LOG : FILE_VALUES;
-    if (!engine_is_of_log(lsm, file->id))
-        engine_add_garbage(lsm, kind, file->id & ~VALUE_IN_LOG);
+    if (!files_is_of_log(lsm, file->id))
+        files_add_garbage(lsm, kind, file->id & ~VALUE_IN_LOG);
     free(file);
 }
 
-bool engine_keeps_segment(const void *context, uint64_t number)
+bool files_keep_segment(const void *context, uint64_t number)
 {
     const struct lsm *lsm = context;
     size_t i = 0;
@@ -64,11 +64,11 @@ bool engine_keeps_segment(const void *context, uint64_t number)
     return i < lsm->value_file_count;
 }
 
-void engine_drop_version(struct lsm *lsm, struct version *version)
+void files_drop_version(struct lsm *lsm, struct version *version)
 {
     version_release(version, &(struct version_drop){
                                  .context = lsm,
-                                 .table = engine_drop_table,
-                                 .values = engine_drop_values,
+                                 .table = files_drop_table,
+                                 .values = files_drop_values,
                              });
 }

@@ -1,4 +1,4 @@
-#include "lsm/engine.h"
+#include "lsm/ingest.h"
 
 #include "base/xalloc.h"
 

@@ -1,4 +1,10 @@
-#include "lsm/engine.h"
+#include "lsm/job.h"
+
+#include "lsm/checkpoint.h"
+#include "lsm/commit.h"
+#include "lsm/files.h"
+#include "lsm/flushing.h"
+#include "lsm/merging.h"
 
 #include <assert.h>
 
@@ -8,13 +14,6 @@ enum {
     IDLE_SHARE = 8,         // of a memtable, from which on it is flushed when nobody writes
     BUFFER_SIZE_KEPT = 4 << 20,
 };
-
-void engine_encode_state(const struct lsm *lsm, uint64_t address, struct buf *out)
-{
-    edit_encode_flushed(out, address, &lsm->snapshot);
-    edit_encode_next_file(out, lsm->next_file);
-    edit_encode_version(out, lsm->version);
-}
 
 // ---- What to do next -------------------------------------------------------------------
 
@@ -39,7 +38,7 @@ static enum job_kind next_remove(struct lsm *lsm, struct lsm_job *job)
 {
     uint64_t number;
     while (log_take_obsolete(&lsm->log, &number))
-        engine_add_garbage(lsm, FILE_LOG, number);
+        files_add_garbage(lsm, FILE_LOG, number);
     if (!lsm->garbage.size)
         return JOB_NONE;
     buf_release(&job->paths);
@@ -56,8 +55,8 @@ static enum job_kind next_remove(struct lsm *lsm, struct lsm_job *job)
 static enum job_kind next_background(struct lsm *lsm, struct lsm_job *job)
 {
     static enum job_kind (*const kinds[])(struct lsm *, struct lsm_job *) = {
-        next_prepare,    next_rewrite, commit_next, flush_next,
-        checkpoint_next, next_remove,  merge_next,  next_prepare,
+        next_prepare,    next_rewrite, commit_next,  flushing_next,
+        checkpoint_next, next_remove,  merging_next, next_prepare,
     };
     if (lsm->is_waiting)
         return next_remove(lsm, job);
@@ -96,7 +95,7 @@ struct lsm_job *lsm_next_job(struct lsm *lsm, enum lsm_worker worker)
         job->kind = reads_take(&lsm->reads, &job->batch) ? JOB_READ : JOB_NONE;
         break;
     default:
-        job->kind = lsm->is_waiting ? JOB_NONE : merge_next(lsm, job);
+        job->kind = lsm->is_waiting ? JOB_NONE : merging_next(lsm, job);
     }
     return job->kind ? job : NULL;
 }
@@ -140,10 +139,10 @@ void lsm_job_run(struct lsm_job *job)
         job->is_final = job->status && !engine_may_pass(job->status);
         break;
     case JOB_FLUSH:
-        flush_run(job);
+        flushing_run(job);
         break;
     case JOB_MERGE:
-        merge_run(job);
+        merging_run(job);
         break;
     case JOB_COMMIT:
         commit_run(job);
@@ -196,7 +195,7 @@ static void on_log_done(struct lsm *lsm, struct lsm_job *job)
     lsm->stats.log_sync_count += job->write.sync_count;
     log_on_written(&lsm->log, &job->write);
     note_space(lsm);
-    log_drop(&lsm->log, lsm->flushed, engine_keeps_segment, lsm);
+    log_drop(&lsm->log, lsm->flushed, files_keep_segment, lsm);
 }
 
 static void on_prepare_done(struct lsm *lsm, struct lsm_job *job)
@@ -215,7 +214,7 @@ static void on_rewrite_done(struct lsm *lsm, struct lsm_job *job)
     if (job->status)
         return;
     manifest_close(&lsm->manifest);
-    engine_add_garbage(lsm, FILE_MANIFEST, lsm->manifest.number);
+    files_add_garbage(lsm, FILE_MANIFEST, lsm->manifest.number);
     lsm->manifest = job->manifest;
     job->manifest = (struct manifest){0};
 }
@@ -231,10 +230,10 @@ enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *faul
         on_prepare_done(lsm, job);
         break;
     case JOB_FLUSH:
-        flush_on_done(lsm, job);
+        flushing_on_done(lsm, job);
         break;
     case JOB_MERGE:
-        merge_on_done(lsm, job);
+        merging_on_done(lsm, job);
         break;
     case JOB_COMMIT:
         commit_on_done(lsm, job);
@@ -256,12 +255,12 @@ enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *faul
         wait_for_room(lsm, job->status);
     if (job->status)
         fault_set(fault, job->status, "%s", job->fault.text);
-    engine_release_job(job);
+    job_release(job);
     job->kind = JOB_NONE;
     return job->status;
 }
 
-void engine_release_job(struct lsm_job *job)
+void job_release(struct lsm_job *job)
 {
     if (job->kind == JOB_PREPARE)
         segment_close(&job->segment, job->lsm->vfs);

@@ -1,55 +1,44 @@
-#include "lsm/opening.h"
-
+// opening.c - from the files in a directory to a running engine, and its end.
+//
+// Reads and checks everything first: manifest, tables, log. Until all of it is well, the disk is
+// written only where the same bytes are made durable once more (manifest.c, log_recovery.h). Then
+// files that nobody needs are removed, and a log segment is prepared.
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/reader.h"
 #include "base/xalloc.h"
-#include "lsm/file/frame.h"
+#include "lsm/commit.h"
+#include "lsm/creation.h"
+#include "lsm/files.h"
+#include "lsm/ingest.h"
+#include "lsm/job.h"
 #include "lsm/log/log_op.h"
 #include "lsm/log/log_recovery.h"
+#include "lsm/owner.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
-// The files of ours in the directory.
-struct listing {
-    struct listed {
-        enum file_kind kind;
-        uint64_t number;
-    } * files;
-    size_t count;
+enum {
+    LOG_SEGMENT_SIZE_MIN = 64 << 10,
+    MEMTABLE_SIZE_MIN = 4 << 10,
 };
 
-static void list_file(void *context, const char *name)
+struct lsm_options lsm_options_default(void)
 {
-    struct listing *listing = context;
-    struct listed file;
-    file.kind = file_name_parse(name, &file.number);
-    if (file.kind == FILE_FOREIGN || file.kind == FILE_LOCK)
-        return;
-    listing->files = xrealloc(listing->files, (listing->count + 1) * sizeof *listing->files);
-    listing->files[listing->count++] = file;
-}
-
-static enum status sync_parent(struct vfs *vfs, const char *dir, struct fault *fault)
-{
-    struct buf parent = {0};
-    buf_append_text(&parent, dir);
-    while (parent.size > 1 && parent.data[parent.size - 1] == '/')
-        parent.size--; // behind the name
-    while (parent.size && parent.data[parent.size - 1] != '/')
-        parent.size--;
-    if (parent.size > 1)
-        parent.size--; // the slash, unless it is the root
-    enum status status = vfs->sync_dir(vfs, parent.size ? buf_text(&parent) : ".", fault);
-    buf_release(&parent);
-    return status;
-}
-
-enum status opening_make_dir(struct vfs *vfs, const char *dir, struct fault *fault)
-{
-    enum status status = vfs->make_dir(vfs, dir, fault);
-    return status ? status : sync_parent(vfs, dir, fault);
+    return (struct lsm_options){
+        .memtable_size = 64 << 20,
+        .log_segment_size = 64 << 20,
+        .block_size = 8 << 10,
+        .cache_size = 64 << 20,
+        .table_count_max = 256,
+        .merge_run_count = 8,
+        .range_size = 64 << 20,
+        .separate_size = 4 << 10,
+        .durability = LSM_DURABILITY_GROUP,
+        .interval_ms = 1000,
+    };
 }
 
 static enum status lock(struct lsm *lsm, struct fault *fault)
@@ -57,7 +46,7 @@ static enum status lock(struct lsm *lsm, struct fault *fault)
     struct vfs *vfs = lsm->vfs;
     struct buf path = {0};
     struct vfs_file *file;
-    enum status status = opening_make_dir(vfs, lsm->dir, fault);
+    enum status status = directory_make(vfs, lsm->dir, fault);
     if (!status)
         status = vfs->lock(vfs, file_path(&path, lsm->dir, FILE_LOCK, 0), &file, fault);
     if (status == STATUS_LOCKED)
@@ -68,106 +57,15 @@ static enum status lock(struct lsm *lsm, struct fault *fault)
     return status;
 }
 
-// ---- A new database --------------------------------------------------------------------
-
-// What a creation that was cut short may leave: manifest 1 and an unused segment 1. All
-// else means that CURRENT was lost, and with it a database.
-static enum status check_is_new(struct lsm *lsm, const struct listing *listing, struct fault *fault)
-{
-    struct vfs *vfs = lsm->vfs;
-    struct buf path = {0};
-    bool is_used = false;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < listing->count && !status; i++) {
-        const struct listed *file = &listing->files[i];
-        bool may_be_first = file->kind == FILE_MANIFEST || file->kind == FILE_LOG;
-        is_used |= file->kind != FILE_TEMPORARY && (!may_be_first || file->number > 1);
-        if (file->kind != FILE_LOG)
-            continue;
-        uint8_t frame[FRAME_HEADER_SIZE] = {0};
-        size_t size_read = 0;
-        struct vfs_file *log = NULL;
-        status = vfs->open(vfs, file_path(&path, lsm->dir, FILE_LOG, file->number), VFS_READ, &log,
-                           fault);
-        if (!status)
-            status = vfs->read(vfs, log, FRAME_START, frame, sizeof frame, &size_read, fault);
-        if (log)
-            vfs->close(vfs, log);
-        for (size_t b = 0; b < sizeof frame; b++)
-            is_used |= frame[b] != 0;
-    }
-    if (!status && is_used)
-        status = fault_set(fault, STATUS_CORRUPT, "%s: missing",
-                           file_path(&path, lsm->dir, FILE_CURRENT, 0));
-    buf_release(&path);
-    return status;
-}
-
-static enum status create(struct lsm *lsm, const struct listing *listing,
-                          const struct features *features, struct fault *fault)
-{
-    enum status status = check_is_new(lsm, listing, fault);
-    if (status)
-        return status;
-    uint64_t database = hash_mix(lsm->options.seed, 0x6462); // any number will do
-    struct manifest manifest;
-    struct segment segment = {
-        .number = 1,
-        .size = lsm->options.log_segment_size,
-        .is_prewritten = lsm->options.durability == LSM_DURABILITY_GROUP,
-    };
-    struct buf edit = {0};
-    edit_encode_flushed(&edit, frame_address(1, FRAME_START), &(struct snapshot){0});
-    edit_encode_next_file(&edit, 2);
-    status = manifest_create(&manifest, lsm->vfs, lsm->dir, database, 1, features, buf_bytes(&edit),
-                             fault);
-    if (!status)
-        status = segment_prepare(&segment, lsm->vfs, lsm->dir, database, 0, fault);
-    if (!status)
-        status = manifest_switch(&manifest, fault);
-    segment_close(&segment, lsm->vfs);
-    manifest_close(&manifest);
-    buf_release(&edit);
-    return status;
-}
-
-static void note_file(void *context, const char *name)
-{
-    bool *has_files = context;
-    uint64_t number;
-    enum file_kind kind = file_name_parse(name, &number);
-    *has_files |= kind == FILE_LOG || file_kind_is_numbered(kind);
-}
-
-enum status lsm_exists(struct vfs *vfs, const char *dir, struct fault *fault)
-{
-    bool has_files = false;
-    struct buf path = {0};
-    struct vfs_file *file = NULL;
-    enum status status =
-        vfs->open(vfs, file_path(&path, dir, FILE_CURRENT, 0), VFS_READ, &file, fault);
-    if (file)
-        vfs->close(vfs, file);
-    if (status == STATUS_NOT_FOUND) {
-        status = vfs->list(vfs, dir, note_file, &has_files, fault);
-        if (has_files)
-            status = fault_set(fault, STATUS_CORRUPT, "%s: missing", buf_text(&path));
-        else if (!status || status == STATUS_NOT_FOUND)
-            status = fault_set(fault, STATUS_INVALID, "%s: there is no database", dir);
-    }
-    buf_release(&path);
-    return status;
-}
-
 // ---- Reading ---------------------------------------------------------------------------
 
-static enum status open_manifest(struct lsm *lsm, const struct listing *listing,
+static enum status open_manifest(struct lsm *lsm, const struct directory *directory,
                                  const struct features *known, struct edit_state *state,
                                  struct fault *fault)
 {
     enum status status = manifest_open(&lsm->manifest, lsm->vfs, lsm->dir, known, state, fault);
     if (status == STATUS_NOT_FOUND) {
-        status = create(lsm, listing, known, fault);
+        status = creation_run(lsm, directory, known, fault);
         if (!status)
             status = manifest_open(&lsm->manifest, lsm->vfs, lsm->dir, known, state, fault);
     }
@@ -179,8 +77,8 @@ static enum status open_manifest(struct lsm *lsm, const struct listing *listing,
     lsm->next_file = state->next_file;
     lsm->values =
         (struct value_reader){.vfs = lsm->vfs, .dir = lsm->dir, .database = lsm->database};
-    for (size_t i = 0; i < listing->count; i++) {
-        const struct listed *file = &listing->files[i];
+    for (size_t i = 0; i < directory->count; i++) {
+        const struct directory_file *file = &directory->files[i];
         if (file_kind_is_numbered(file->kind) && lsm->next_file <= file->number)
             lsm->next_file = file->number + 1; // of an edit that never came
     }
@@ -212,7 +110,7 @@ static void add_value_files(struct lsm *lsm, const struct edit_state *state)
 {
     for (size_t i = 0; i < state->value_count; i++) {
         const struct edit_values *values = &state->values[i];
-        struct value_file *file = engine_add_value_file(lsm, values->id, values->size);
+        struct value_file *file = files_add_values(lsm, values->id, values->size);
         struct value_counts live = {0};
         value_counts_add(&live, values->id, values->live);
         version_count_values(lsm->version,
@@ -290,7 +188,7 @@ static enum log_durability durability_of(const struct lsm_options *options)
     }
 }
 
-static enum status read_log(struct lsm *lsm, const struct listing *listing, struct fault *fault)
+static enum status read_log(struct lsm *lsm, const struct directory *directory, struct fault *fault)
 {
     const struct lsm_options *options = &lsm->options;
     lsm->log = (struct log){
@@ -304,11 +202,11 @@ static enum status read_log(struct lsm *lsm, const struct listing *listing, stru
     lsm->active =
         memtable_new(options->memtable_size, lsm->database, options->separate_size, options->pages);
     lsm->active_begin = lsm->flushed;
-    uint64_t *numbers = xmalloc((listing->count + 1) * sizeof *numbers);
+    uint64_t *numbers = xmalloc((directory->count + 1) * sizeof *numbers);
     size_t count = 0;
-    for (size_t i = 0; i < listing->count; i++) {
-        if (listing->files[i].kind == FILE_LOG)
-            numbers[count++] = listing->files[i].number;
+    for (size_t i = 0; i < directory->count; i++) {
+        if (directory->files[i].kind == FILE_LOG)
+            numbers[count++] = directory->files[i].number;
     }
     qsort(numbers, count, sizeof *numbers, compare_numbers);
     enum status status = log_recover(&lsm->log,
@@ -345,13 +243,13 @@ static bool has_table(struct sstable *const *tables, size_t count, uint64_t numb
 }
 
 static bool is_needed(const struct lsm *lsm, struct sstable *const *tables, size_t table_count,
-                      const struct listed *file)
+                      const struct directory_file *file)
 {
     switch (file->kind) {
     case FILE_MANIFEST:
         return file->number == lsm->manifest.number;
     case FILE_LOG:
-        if (engine_keeps_segment(lsm, file->number))
+        if (files_keep_segment(lsm, file->number))
             return true;
         for (size_t i = 0; i < lsm->log.segment_count; i++) {
             if (lsm->log.segments[i].number == file->number)
@@ -371,13 +269,13 @@ static bool is_needed(const struct lsm *lsm, struct sstable *const *tables, size
     }
 }
 
-static void remove_unneeded(struct lsm *lsm, const struct listing *listing)
+static void remove_unneeded(struct lsm *lsm, const struct directory *directory)
 {
     struct buf path = {0};
     size_t table_count;
     struct sstable **tables = version_tables(lsm->version, &table_count);
-    for (size_t i = 0; i < listing->count; i++) {
-        const struct listed *file = &listing->files[i];
+    for (size_t i = 0; i < directory->count; i++) {
+        const struct directory_file *file = &directory->files[i];
         if (!is_needed(lsm, tables, table_count, file))
             lsm->vfs->remove(lsm->vfs, file_path(&path, lsm->dir, file->kind, file->number), NULL);
     }
@@ -444,23 +342,24 @@ static void blame_manifest(const struct lsm *lsm, struct fault *fault)
     buf_release(&path);
 }
 
-enum status opening_run(struct lsm *lsm, struct fault *fault)
+// Fills a lsm whose options, vfs and dir are set. On failure it may only be closed.
+static enum status run(struct lsm *lsm, struct fault *fault)
 {
-    struct listing listing = {0};
+    struct directory directory = {0};
     struct edit_state state = {0};
     struct features known;
     features_init(&known, lsm->options.owner.features);
     enum status status = lock(lsm, fault);
     if (!status)
-        status = lsm->vfs->list(lsm->vfs, lsm->dir, list_file, &listing, fault);
+        status = directory_list(&directory, lsm->vfs, lsm->dir, fault);
     if (!status)
-        status = open_manifest(lsm, &listing, &known, &state, fault);
+        status = open_manifest(lsm, &directory, &known, &state, fault);
     if (!status)
         status = open_tables(lsm, &state, fault);
     if (!status)
         status = owner_restore(lsm, &state, fault);
     if (!status)
-        status = read_log(lsm, &listing, fault);
+        status = read_log(lsm, &directory, fault);
     if (status == STATUS_CORRUPT && lsm->manifest.is_torn)
         blame_manifest(lsm, fault);
     if (!status)
@@ -469,10 +368,81 @@ enum status opening_run(struct lsm *lsm, struct fault *fault)
         (lsm->manifest.version == 1 || !features_include(&lsm->manifest.features, &known)))
         status = upgrade(lsm, &known, &state, fault);
     if (!status) {
-        remove_unneeded(lsm, &listing);
+        remove_unneeded(lsm, &directory);
         status = prepare_segment(lsm, fault);
     }
-    free(listing.files);
+    directory_release(&directory);
     edit_state_release(&state);
     return status;
+}
+
+enum status lsm_open(struct lsm **lsm, const struct lsm_options *options, struct fault *fault)
+{
+    assert(options->log_segment_size >= LOG_SEGMENT_SIZE_MIN);
+    assert((options->log_segment_size & (options->log_segment_size - 1)) == 0);
+    assert(options->log_segment_size <= (size_t)1 << 31);
+    assert(options->memtable_size >= MEMTABLE_SIZE_MIN);
+    *lsm = xcalloc(1, sizeof **lsm);
+    (*lsm)->options = *options;
+    (*lsm)->vfs = options->vfs;
+    (*lsm)->dir = xstrdup(options->dir);
+    (*lsm)->options.dir = (*lsm)->dir;
+    for (size_t i = 0; i < LSM_WORKER_COUNT; i++)
+        (*lsm)->jobs[i].lsm = *lsm;
+    (*lsm)->files = (struct sstable_files){
+        .count_max = options->table_count_max ? options->table_count_max : 1,
+    };
+    cache_init(&(*lsm)->cache, options->cache_size);
+    enum status status = run(*lsm, fault);
+    if (status) {
+        lsm_close(*lsm);
+        *lsm = NULL;
+        return status;
+    }
+    // A log that many short lives made long is not replayed for ever.
+    if (log_size(&(*lsm)->log, (*lsm)->flushed) >
+        2 * (options->memtable_size + options->log_segment_size))
+        lsm_flush(*lsm);
+    return STATUS_OK;
+}
+
+void lsm_close(struct lsm *lsm)
+{
+    for (size_t i = 0; i < LSM_WORKER_COUNT; i++) {
+        job_release(&lsm->jobs[i]);
+        log_write_release(&lsm->jobs[i].write, lsm->vfs);
+        buf_release(&lsm->jobs[i].edit);
+    }
+    flush_release(&lsm->flush);
+    for (size_t i = 0; i < MERGE_COUNT; i++)
+        files_drop_version(lsm, merge_release(&lsm->merges[i]));
+    files_drop_version(lsm, lsm->commit.draft);
+    files_drop_version(lsm, lsm->version);
+    files_drop_version(lsm, lsm->checkpoint.version);
+    buf_release(&lsm->checkpoint.dir);
+    if (lsm->ingest)
+        ingest_release(lsm->ingest);
+    commit_release_values(lsm);
+    value_reader_release(&lsm->values);
+    free(lsm->value_files);
+    buf_release(&lsm->drop.begin);
+    buf_release(&lsm->drop.end);
+    cache_release(&lsm->cache);
+    sstable_files_release(&lsm->files);
+    orders_release(&lsm->active_orders);
+    orders_release(&lsm->sealed_orders);
+    memtable_release(lsm->active);
+    memtable_release(lsm->sealed);
+    memtable_release(lsm->spare);
+    log_release(&lsm->log);
+    manifest_close(&lsm->manifest);
+    buf_release(&lsm->sealed_snapshot);
+    buf_release(&lsm->garbage);
+    buf_release(&lsm->packed);
+    buf_release(&lsm->parts.bytes);
+    buf_release(&lsm->merge_failed);
+    if (lsm->lock)
+        lsm->vfs->close(lsm->vfs, lsm->lock);
+    free(lsm->dir);
+    free(lsm);
 }

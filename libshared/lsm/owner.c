@@ -1,6 +1,6 @@
-// owner.c - what the owner of a database gets back when it is opened: its snapshot, its notes.
-#include "lsm/engine.h"
-#include "lsm/log/log_op.h"
+#include "lsm/owner.h"
+
+#include "lsm/file/file_name.h"
 
 static enum status refuse_newer(const struct lsm *lsm, const struct fault *reason,
                                 struct fault *fault)

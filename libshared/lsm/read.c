@@ -1,9 +1,9 @@
-#include "lsm/engine.h"
+#include "lsm/read.h"
 
 #include "base/hash.h"
 
-enum status engine_read_value(struct lsm *lsm, const struct entry *entry, struct buf *value,
-                              struct fault *fault)
+enum status read_value(struct lsm *lsm, const struct entry *entry, struct buf *value,
+                       struct fault *fault)
 {
     struct value_pointer pointer;
     if (entry->is_pointer && value_pointer_decode(&pointer, entry->value))
@@ -18,14 +18,14 @@ enum status engine_read_value(struct lsm *lsm, const struct entry *entry, struct
     return STATUS_OK;
 }
 
-void engine_begin_try(struct lsm *lsm, uint64_t ahead_size)
+void read_begin_try(struct lsm *lsm, uint64_t ahead_size)
 {
     lsm->reads.found = 0;
     lsm->reads.ahead_size = ahead_size;
     lsm->cache.reads = lsm->values.reads = &lsm->reads;
 }
 
-uint64_t engine_end_try(struct lsm *lsm)
+uint64_t read_end_try(struct lsm *lsm)
 {
     lsm->cache.reads = lsm->values.reads = NULL;
     return lsm->reads.found;
@@ -147,16 +147,16 @@ enum status lsm_get(struct lsm *lsm, struct bytes key, struct buf *value, struct
             status = find_in_file(lsm, &lookup, fault);
     }
     if (!status)
-        return engine_read_value(lsm, &lookup.found, value, fault);
+        return read_value(lsm, &lookup.found, value, fault);
     return status == STATUS_END ? STATUS_NOT_FOUND : status;
 }
 
 enum status lsm_try_get(struct lsm *lsm, struct bytes key, struct buf *value, uint64_t *position,
                         struct fault *fault)
 {
-    engine_begin_try(lsm, 0);
+    read_begin_try(lsm, 0);
     enum status status = lsm_get(lsm, key, value, fault);
-    *position = engine_end_try(lsm);
+    *position = read_end_try(lsm);
     return status;
 }
 
@@ -196,8 +196,8 @@ static void answer(struct group *group, struct lookup *lookup, enum status statu
     struct bytes value = lookup->found.value;
     if (!status && !entry_is_plain(&lookup->found)) {
         bool is_first = !group->status;
-        status = engine_read_value(group->lsm, &lookup->found, &group->value,
-                                   is_first ? group->fault : NULL);
+        status =
+            read_value(group->lsm, &lookup->found, &group->value, is_first ? group->fault : NULL);
         if (status && is_first)
             group->status = status;
         value = buf_bytes(&group->value);

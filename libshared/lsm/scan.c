@@ -1,4 +1,6 @@
 #include "lsm/engine.h"
+#include "lsm/files.h"
+#include "lsm/read.h"
 
 #include "base/xalloc.h"
 
@@ -71,16 +73,16 @@ static void note_ahead(struct lsm_scan *scan)
         struct value_pointer pointer;
         if (!entry.is_pointer || !value_pointer_decode(&pointer, entry.value))
             continue;
-        enum status status = engine_read_value(lsm, &entry, &scan->value, NULL);
+        enum status status = read_value(lsm, &entry, &scan->value, NULL);
         if (status && status != STATUS_BUSY)
             return;
         size += pointer.size;
     }
 }
 
-static enum status read_value(struct lsm_scan *scan, struct entry *entry)
+static enum status read_large(struct lsm_scan *scan, struct entry *entry)
 {
-    enum status status = engine_read_value(scan->lsm, entry, &scan->value, &scan->fault);
+    enum status status = read_value(scan->lsm, entry, &scan->value, &scan->fault);
     if (status == STATUS_BUSY)
         note_ahead(scan);
     entry->value = buf_bytes(&scan->value);
@@ -94,7 +96,7 @@ enum status lsm_scan_next(struct lsm_scan *scan, struct bytes *key, struct bytes
     while (!scan->status) {
         scan->status = walk_next(&scan->walk, &entry, &scan->fault);
         if (!scan->status && !entry_is_plain(&entry))
-            scan->status = read_value(scan, &entry);
+            scan->status = read_large(scan, &entry);
         if (!scan->status && !entry.is_deleted) {
             *key = entry.key;
             *value = entry.value;
@@ -109,9 +111,9 @@ enum status lsm_scan_next(struct lsm_scan *scan, struct bytes *key, struct bytes
 enum status lsm_scan_try_next(struct lsm_scan *scan, struct bytes *key, struct bytes *value,
                               uint64_t *position, struct fault *fault)
 {
-    engine_begin_try(scan->lsm, AHEAD_SIZE);
+    read_begin_try(scan->lsm, AHEAD_SIZE);
     enum status status = lsm_scan_next(scan, key, value, fault);
-    *position = engine_end_try(scan->lsm);
+    *position = read_end_try(scan->lsm);
     return status;
 }
 
@@ -122,7 +124,7 @@ void lsm_scan_close(struct lsm_scan *scan)
         order_release(scan->held[i]);
     for (size_t i = 0; i < scan->memtable_count; i++)
         memtable_release(scan->memtables[i]);
-    engine_drop_version(scan->lsm, scan->version);
+    files_drop_version(scan->lsm, scan->version);
     buf_release(&scan->from);
     buf_release(&scan->to);
     buf_release(&scan->value);

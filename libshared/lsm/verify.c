@@ -1,6 +1,8 @@
 #include "lsm/engine.h"
 #include "lsm/file/frame.h"
+#include "lsm/files.h"
 #include "lsm/log/log_recovery.h"
+#include "lsm/read.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,7 +22,7 @@ static void look_at(void *context, const struct entry *entry)
     struct value_pointer pointer;
     if (survey->status || !entry->is_pointer)
         return;
-    survey->status = engine_read_value(survey->lsm, entry, &survey->value, survey->fault);
+    survey->status = read_value(survey->lsm, entry, &survey->value, survey->fault);
     if (!survey->status && value_pointer_decode(&pointer, entry->value))
         value_counts_add(&survey->counts, value_id(pointer.place), pointer.size);
 }
@@ -85,7 +87,7 @@ static enum status verify_values(struct lsm *lsm, struct fault *fault)
     if (status == STATUS_END)
         status = survey.status ? survey.status : verify_counts(lsm, &survey.counts, fault);
     walk_release(&walk);
-    engine_drop_version(lsm, lsm->version);
+    files_drop_version(lsm, lsm->version);
     value_counts_release(&survey.counts);
     buf_release(&survey.value);
     return status;

@@ -67,28 +67,6 @@ void lsm_batch_note(struct lsm_batch *batch, struct bytes note)
         batch->refusal = STATUS_TOO_LARGE;
 }
 
-void engine_seal(struct lsm *lsm)
-{
-    assert(!lsm->sealed);
-    lsm->sealed = lsm->active;
-    lsm->sealed_orders = lsm->active_orders;
-    lsm->sealed_end = log_cut(&lsm->log);
-    buf_clear(&lsm->sealed_snapshot);
-    const struct lsm_owner *owner = &lsm->options.owner;
-    lsm->sealed_snapshot_number = owner->snapshot ? lsm->next_file++ : 0;
-    if (owner->snapshot)
-        owner->snapshot(owner->context, &lsm->sealed_snapshot);
-    lsm->active = lsm->spare ? lsm->spare
-                             : memtable_new(lsm->options.memtable_size, lsm->database,
-                                            lsm->options.separate_size, lsm->options.pages);
-    lsm->spare = NULL;
-    lsm->active_orders = (struct orders){0};
-    lsm->active_begin = lsm->sealed_end;
-    lsm->is_flush_wanted = false;
-    // A run is numbered like a file that it could have, so a newer one has a greater number.
-    lsm->sealed_run = lsm->next_file++;
-}
-
 // Whether what was written since the last seal is enough for a flush: memory is full, or
 // notes alone have made the log long; but not while one of them is under way.
 static bool is_full(const struct lsm *lsm, size_t more)

@@ -2,7 +2,7 @@
 #include "unit/lsm/jobs.h"
 
 #include "base/random.h"
-#include "lsm/engine.h"
+#include "lsm/ingest.h"
 
 #include <stdio.h>
 

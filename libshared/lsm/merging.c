@@ -1,108 +1,17 @@
-#include "lsm/engine.h"
+#include "lsm/merging.h"
+
+#include "lsm/commit.h"
+#include "lsm/drop.h"
+#include "lsm/files.h"
+#include "lsm/ingest.h"
 
 enum {
-    STEP_SIZE = 4 << 20,    // written by a step
-    FILTER_BITS = 10,       // a key at the bottom
-    FILTER_BITS_UPPER = 14, // above it, where most look-ups find nothing
-    SURVEY_COUNT = 4,       // by one choice
+    SURVEY_COUNT = 4, // by one choice
     MERGE_RETRY_MS = 10000,
-    FAR_MAX = 900, // permille of a flush with all entries written: there is always work left
-    RUN_NUMBERS = 4096,
     MOVING_DEAD = 150,          // permille of a value file that lets its values move
     DEAD_VALUES_MAX = 450,      // permille of all such files, while writes come in ...
     DEAD_VALUES_IDLE_MAX = 150, // ... and when nobody writes
 };
-
-struct run_writer engine_writer(const struct lsm *lsm, uint64_t run, bool is_bottom,
-                                uint64_t table_size_max)
-{
-    return (struct run_writer){
-        .vfs = lsm->vfs,
-        .dir = lsm->dir,
-        .database = lsm->database,
-        .block_size = lsm->options.block_size,
-        .filter_bits = is_bottom ? FILTER_BITS : FILTER_BITS_UPPER,
-        .table_size_max = table_size_max,
-        .run = run,
-        .values = {.vfs = lsm->vfs, .dir = lsm->dir, .database = lsm->database},
-    };
-}
-
-// Lets [*next, *end) have at least so many numbers. Gaps do not matter. False if there are none
-// left but those that runs and manifests may still need.
-static bool reserve(struct lsm *lsm, uint64_t *next, uint64_t *end, uint64_t count)
-{
-    if (*end - *next >= count)
-        return true;
-    if (lsm->next_file + count > FILE_NUMBER_END - RUN_NUMBERS)
-        return false;
-    *next = lsm->next_file;
-    *end = lsm->next_file += count;
-    return true;
-}
-
-// Numbers for all files that a step of the job may begin.
-static void reserve_files(struct lsm *lsm, struct run_writer *writer, struct lsm_job *job)
-{
-    uint64_t tables = 2 + 2 * (uint64_t)STEP_SIZE / writer->table_size_max;
-    uint64_t values = 2 + STEP_SIZE / VALUE_FILE_SIZE_MAX;
-    if (!reserve(lsm, &writer->next_file, &writer->file_end, tables) ||
-        !reserve(lsm, &writer->values.next_file, &writer->values.file_end, values))
-        job->status =
-            fault_set(&job->fault, STATUS_IO,
-                      "%s: the numbers for files are used up; dump it into a new one", lsm->dir);
-}
-
-// ---- Flush -------------------------------------------------------------------------
-
-static bool has_tables(const struct lsm *lsm)
-{
-    return lsm->version->count > 1 || lsm->version->ranges[0].count > 0;
-}
-
-enum job_kind flush_next(struct lsm *lsm, struct lsm_job *job)
-{
-    struct flush *flush = &lsm->flush;
-    if (!lsm->sealed || flush->is_done || lsm->log.stored < lsm->sealed_end)
-        return JOB_NONE; // or tables might point to what is not in the log yet
-    if (!flush->memtable) {
-        flush->memtable = lsm->sealed;
-        flush->begin = lsm->flushed;
-        flush->end = lsm->sealed_end;
-        flush->segment_size = lsm->options.log_segment_size;
-        flush->first_kept = lsm->log.first_own;
-        flush->is_oldest = !has_tables(lsm);
-        flush->content = buf_bytes(&lsm->sealed_snapshot);
-        flush->snapshot.number = lsm->sealed_snapshot_number;
-        flush->writer = engine_writer(lsm, lsm->sealed_run, false, 2 * lsm->options.range_size);
-    }
-    reserve_files(lsm, &flush->writer, job);
-    job->size_before = run_writer_size(&flush->writer);
-    return JOB_FLUSH;
-}
-
-void flush_run(struct lsm_job *job)
-{
-    if (!job->status)
-        job->status = flush_step(&job->lsm->flush, STEP_SIZE, &job->fault);
-    job->is_final = job->status && !engine_may_pass(job->status);
-}
-
-void flush_on_done(struct lsm *lsm, struct lsm_job *job)
-{
-    if (job->status) {
-        flush_release(&lsm->flush); // from the beginning
-        return;
-    }
-    struct flush *flush = &lsm->flush;
-    lsm->stats.disk_written_bytes += run_writer_size(&flush->writer) - job->size_before;
-    flush->is_done = flush->has_ended;
-    if (flush->is_done)
-        lsm->stats.disk_written_bytes += flush->snapshot.size;
-    flush->far = (unsigned)(flush->at * FAR_MAX / (flush->order->count + 1));
-}
-
-// ---- Merges ------------------------------------------------------------------------
 
 static void list_spans(const struct lsm *lsm, struct compaction_span *spans, size_t *count)
 {
@@ -120,7 +29,7 @@ static bool is_moving(const struct lsm *lsm, const struct live_values *live, uin
 {
     const struct value_file *file = live->file;
     *dead = file->size > live->size ? file->size - live->size : 0;
-    return !engine_is_of_log(lsm, file->id) && *dead && *dead * 1000 >= MOVING_DEAD * file->size;
+    return !files_is_of_log(lsm, file->id) && *dead && *dead * 1000 >= MOVING_DEAD * file->size;
 }
 
 // Permille of all bytes in files with large values that merges could win back.
@@ -225,16 +134,16 @@ static enum status abandon(struct lsm *lsm, struct merge *merge, enum status sta
     if (may_pass(lsm, merge, status)) {
         lsm->merge_retry_ms = lsm->now_ms + MERGE_RETRY_MS;
     } else if (merge->is_drop) {
-        engine_end_drop(lsm, status, fault);
+        drop_end(lsm, status, fault);
     } else {
         mark_damaged(lsm, merge);
         status = STATUS_CORRUPT;
     }
-    engine_drop_version(lsm, merge_release(merge));
+    files_drop_version(lsm, merge_release(merge));
     return status;
 }
 
-// False if there is none to begin. One that cannot be begun fails as its job (merge_on_done).
+// False if there is none to begin. One that cannot be begun fails as its job (merging_on_done).
 static bool begin(struct lsm *lsm, struct merge *merge, struct lsm_job *job)
 {
     struct compaction_choice choice;
@@ -276,7 +185,7 @@ static bool begin_drop(struct lsm *lsm, struct merge *merge, struct lsm_job *job
     return true;
 }
 
-enum job_kind merge_next(struct lsm *lsm, struct lsm_job *job)
+enum job_kind merging_next(struct lsm *lsm, struct lsm_job *job)
 {
     struct merge *merge = &lsm->merges[job->worker == LSM_WORKER_MERGE];
     if (merge->is_done || (lsm->options.merge_rate && lsm->merge_budget <= 0))
@@ -287,7 +196,7 @@ enum job_kind merge_next(struct lsm *lsm, struct lsm_job *job)
         return job->worker == LSM_WORKER_BACKGROUND ? commit_next(lsm, job) : JOB_NONE;
     job->merge = merge;
     if (!job->status)
-        reserve_files(lsm, &merge->writer, job);
+        engine_reserve_files(lsm, &merge->writer, job);
     job->size_before = run_writer_size(&merge->writer);
     return JOB_MERGE;
 }
@@ -304,16 +213,16 @@ static enum status check_space(struct lsm *lsm, const struct merge *merge, struc
     return status;
 }
 
-void merge_run(struct lsm_job *job)
+void merging_run(struct lsm_job *job)
 {
     struct merge *merge = job->merge;
     if (!job->status && !merge->is_drop && !merge->walk.is_begun)
         job->status = check_space(job->lsm, merge, &job->fault);
     if (!job->status)
-        job->status = merge_step(merge, STEP_SIZE, &job->fault);
+        job->status = merge_step(merge, ENGINE_STEP_SIZE, &job->fault);
 }
 
-void merge_on_done(struct lsm *lsm, struct lsm_job *job)
+void merging_on_done(struct lsm *lsm, struct lsm_job *job)
 {
     struct merge *merge = job->merge;
     uint64_t size = run_writer_size(&merge->writer);
