@@ -142,7 +142,7 @@ enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
 void commit_run(struct lsm_job *job)
 {
     job->status = manifest_append(&job->lsm->manifest, buf_bytes(&job->edit), &job->fault);
-    job->is_final = job->status && !engine_may_pass(job->status);
+    job->is_final = job->status && !space_may_return(job->status);
 }
 
 // ---- In force ----------------------------------------------------------------------
@@ -208,6 +208,6 @@ void commit_on_done(struct lsm *lsm, struct lsm_job *job)
         finish_flush(lsm);
     files_drop_version(lsm, before);
     commit_release_values(lsm);
-    lsm->debt = compaction_debt(lsm->version, lsm->options.merge_run_count);
-    lsm->is_disk_full = false;
+    lsm->pace.merge_debt = compaction_debt(lsm->version, lsm->options.merge_run_count);
+    space_on_written(&lsm->space, false);
 }

@@ -20,7 +20,8 @@
 //     value/     large values, in the log or in files of their own
 //     table/     blocks, filters, the cache; tables and runs of tables, read and written
 //     version/   which tables hold which keys now, and how the manifest keeps it
-//     merge/     what to merge; walks over tables and memory; flush and merge, in steps
+//     policy/    what to merge next and when, how long writers wait: decisions alone
+//     merge/     walks over tables and memory; flush and merge, in steps
 //
 //     lsm_write ──> log.pending ──LOG job──> segments
 //         └──────> active memtable ──seal──> sealed ──flush──┐
@@ -38,9 +39,12 @@
 #include "lsm/log/log.h"
 #include "lsm/lsm.h"
 #include "lsm/memory/order.h"
-#include "lsm/merge/compaction.h"
 #include "lsm/merge/flush.h"
 #include "lsm/merge/merge.h"
+#include "lsm/policy/compaction.h"
+#include "lsm/policy/pace.h"
+#include "lsm/policy/schedule.h"
+#include "lsm/policy/space.h"
 #include "lsm/table/cache.h"
 #include "lsm/table/filter.h"
 #include "lsm/value/value.h"
@@ -50,7 +54,6 @@
 enum {
     MERGE_COUNT = 2,            // at a time: one of the BACKGROUND worker, one of the MERGE worker
     ENGINE_STEP_SIZE = 4 << 20, // written by a step of a flush or a merge
-    IDLE_MS = 1000,             // without a write, for what saves space alone
 };
 
 enum job_kind {
@@ -166,47 +169,17 @@ struct lsm {
     size_t held_value_count;
     struct value_reader values; // for reads of the owner
     struct reads reads;         // noted by those that must not wait
-    uint64_t merge_retry_ms;
-    struct buf merge_failed; // where the merge began that failed last in a way that may pass
-    bool has_merge_failed;
-    uint64_t value_round; // see compaction.h; 0: none
-    unsigned dead_rest;   // permille of dead values that the last one could not win back
-    int64_t merge_budget; // bytes that merges may still write; a step may overdraw it
-    struct {              // what next_file was when, to tell old tombstones
-        uint64_t ms, file;
-    } purge_marks[8];
-    uint64_t purge_run;
-    uint64_t write_ms; // the last tick at which something had been written
-    uint64_t write_mark;
-
-    unsigned debt;                           // of the version, see compaction.h
-    uint64_t unpaced_bytes;                  // written since lsm_delay_us() was asked
-    uint64_t flush_delay_ns, merge_delay_ns; // that the owner has not waited yet
+    struct schedule schedule;   // of merges; it also knows the time
+    struct pace pace;           // of writers
+    struct space space;
 
     struct lsm_job jobs[LSM_WORKER_COUNT];
     bool is_log_retry;  // the LOG job must be run again: the disk was full
     struct buf garbage; // paths of files to remove, each with a terminator
     bool is_failed;
-    bool is_disk_full;
-    bool is_waiting; // for the next attempt after a full disk
-    uint64_t retry_ms;
-    uint64_t spare_retry_ms; // until then the log is frugal, if it is
-    uint64_t now_ms;
     uint64_t sync_ms; // of the last interval sync
     struct lsm_stats stats;
 };
-
-static inline bool engine_is_idle(const struct lsm *lsm)
-{
-    return lsm->now_ms - lsm->write_ms >= IDLE_MS;
-}
-
-// Whether a job that failed so is tried again, and until then only what needs it waits: nothing is
-// damaged, and there may be room, or a descriptor, again.
-static inline bool engine_may_pass(enum status status)
-{
-    return status == STATUS_DISK_FULL || status == STATUS_EXHAUSTED;
-}
 
 // Appends everything that is true now, as one edit; but a replay is to begin at `address`.
 void engine_encode_state(const struct lsm *lsm, uint64_t address, struct buf *out);

@@ -34,7 +34,7 @@ void flushing_run(struct lsm_job *job)
 {
     if (!job->status)
         job->status = flush_step(&job->lsm->flush, ENGINE_STEP_SIZE, &job->fault);
-    job->is_final = job->status && !engine_may_pass(job->status);
+    job->is_final = job->status && !space_may_return(job->status);
 }
 
 void flushing_on_done(struct lsm *lsm, struct lsm_job *job)

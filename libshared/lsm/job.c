@@ -9,9 +9,7 @@
 #include <assert.h>
 
 enum {
-    RETRY_MS = 1000,        // after a full disk
-    SPARE_RETRY_MS = 10000, // the same, for a segment that is not needed yet
-    IDLE_SHARE = 8,         // of a memtable, from which on it is flushed when nobody writes
+    IDLE_SHARE = 8, // of a memtable, from which on it is flushed when nobody writes
     BUFFER_SIZE_KEPT = 4 << 20,
 };
 
@@ -58,10 +56,10 @@ static enum job_kind next_background(struct lsm *lsm, struct lsm_job *job)
         next_prepare,    next_rewrite, commit_next,  flushing_next,
         checkpoint_next, next_remove,  merging_next, next_prepare,
     };
-    if (lsm->is_waiting)
+    if (lsm->space.is_waiting)
         return next_remove(lsm, job);
     enum job_kind kind = JOB_NONE;
-    size_t first = lsm->is_disk_full ? 1 : 0; // next_prepare comes last then
+    size_t first = lsm->space.is_full ? 1 : 0; // next_prepare comes last then
     for (size_t i = first; i < sizeof kinds / sizeof kinds[0] && !kind; i++)
         kind = kinds[i](lsm, job);
     return kind;
@@ -70,7 +68,7 @@ static enum job_kind next_background(struct lsm *lsm, struct lsm_job *job)
 static enum job_kind next_log(struct lsm *lsm, struct lsm_job *job)
 {
     if (lsm->is_log_retry)
-        return lsm->is_waiting ? JOB_NONE : JOB_LOG;
+        return lsm->space.is_waiting ? JOB_NONE : JOB_LOG;
     return log_take(&lsm->log, &job->write) ? JOB_LOG : JOB_NONE;
 }
 
@@ -95,7 +93,7 @@ struct lsm_job *lsm_next_job(struct lsm *lsm, enum lsm_worker worker)
         job->kind = reads_take(&lsm->reads, &job->batch) ? JOB_READ : JOB_NONE;
         break;
     default:
-        job->kind = lsm->is_waiting ? JOB_NONE : merging_next(lsm, job);
+        job->kind = lsm->space.is_waiting ? JOB_NONE : merging_next(lsm, job);
     }
     return job->kind ? job : NULL;
 }
@@ -113,7 +111,7 @@ static void run_rewrite(struct lsm_job *job)
         if (job->status)
             manifest_close(&job->manifest); // the file stays until the next open
     }
-    job->is_final = job->status && !engine_may_pass(job->status);
+    job->is_final = job->status && !space_may_return(job->status);
 }
 
 static void run_remove(struct lsm_job *job)
@@ -131,12 +129,12 @@ void lsm_job_run(struct lsm_job *job)
     switch (job->kind) {
     case JOB_LOG:
         job->status = log_write_run(&job->write, lsm->vfs, lsm->database, &job->fault);
-        job->is_final = job->status && !engine_may_pass(job->status);
+        job->is_final = job->status && !space_may_return(job->status);
         break;
     case JOB_PREPARE:
         job->status = segment_prepare(&job->segment, lsm->vfs, lsm->dir, lsm->database,
                                       job->recycled, &job->fault);
-        job->is_final = job->status && !engine_may_pass(job->status);
+        job->is_final = job->status && !space_may_return(job->status);
         break;
     case JOB_FLUSH:
         flushing_run(job);
@@ -166,29 +164,21 @@ void lsm_job_run(struct lsm_job *job)
 
 // ---- Taking the result in --------------------------------------------------------------
 
-static void wait_for_room(struct lsm *lsm, enum status status)
-{
-    lsm->is_disk_full |= status == STATUS_DISK_FULL;
-    lsm->is_waiting = true;
-    lsm->retry_ms = lsm->now_ms + RETRY_MS;
-}
-
 // Whether others have to wait for the room that this job did not find.
 static bool needs_room(const struct lsm *lsm, const struct lsm_job *job)
 {
     return job->kind != JOB_MERGE && (job->kind != JOB_PREPARE || log_is_short(&lsm->log));
 }
 
-// Something was written, so there is room; unless a flush, or the next segment, still waits for
-// some.
+// What a flush, or the next segment, still waits for is room too.
 static void note_space(struct lsm *lsm)
 {
-    lsm->is_disk_full = lsm->is_disk_full && (lsm->sealed || log_is_short(&lsm->log));
+    space_on_written(&lsm->space, lsm->sealed || log_is_short(&lsm->log));
 }
 
 static void on_log_done(struct lsm *lsm, struct lsm_job *job)
 {
-    lsm->is_log_retry = engine_may_pass(job->status);
+    lsm->is_log_retry = space_may_return(job->status);
     if (job->status)
         return;
     lsm->stats.disk_written_bytes += job->write.size_written;
@@ -200,8 +190,8 @@ static void on_log_done(struct lsm *lsm, struct lsm_job *job)
 
 static void on_prepare_done(struct lsm *lsm, struct lsm_job *job)
 {
-    lsm->log.is_frugal = job->status == STATUS_DISK_FULL;
-    lsm->spare_retry_ms = lsm->now_ms + SPARE_RETRY_MS;
+    space_on_segment(&lsm->space, job->status, lsm->schedule.now_ms);
+    lsm->log.is_frugal = lsm->space.is_frugal;
     if (job->status)
         return;
     log_add_segment(&lsm->log, &job->segment);
@@ -251,8 +241,8 @@ enum status lsm_on_done(struct lsm *lsm, struct lsm_job *job, struct fault *faul
         break;
     }
     lsm->is_failed |= job->is_final;
-    if (engine_may_pass(job->status) && needs_room(lsm, job))
-        wait_for_room(lsm, job->status);
+    if (space_may_return(job->status) && needs_room(lsm, job))
+        space_on_failure(&lsm->space, job->status, lsm->schedule.now_ms);
     if (job->status)
         fault_set(fault, job->status, "%s", job->fault.text);
     job_release(job);
@@ -272,47 +262,15 @@ void job_release(struct lsm_job *job)
         buf_release(&job->edit);
 }
 
-// Remembers which runs are older than the owner wants tombstones to be.
-static void mark_purge(struct lsm *lsm)
-{
-    const size_t count = sizeof lsm->purge_marks / sizeof lsm->purge_marks[0];
-    uint64_t age_ms = lsm->options.purge_age_ms, newest_ms = lsm->purge_marks[0].ms;
-    if (!age_ms || (newest_ms && lsm->now_ms - newest_ms < age_ms / (count - 1)))
-        return;
-    uint64_t oldest_ms = lsm->purge_marks[count - 1].ms;
-    if (oldest_ms)
-        lsm->purge_run = lsm->purge_marks[count - 1].file;
-    memmove(lsm->purge_marks + 1, lsm->purge_marks, (count - 1) * sizeof lsm->purge_marks[0]);
-    lsm->purge_marks[0].ms = lsm->now_ms ? lsm->now_ms : 1;
-    lsm->purge_marks[0].file = lsm->next_file;
-}
-
-// Steps are large: what one wrote beyond the budget is saved up for first.
-static void renew_budget(struct lsm *lsm, uint64_t passed_ms)
-{
-    int64_t rate = (int64_t)lsm->options.merge_rate;
-    lsm->merge_budget += rate * (int64_t)(passed_ms < 1000 ? passed_ms : 1000) / 1000;
-    if (lsm->merge_budget > rate)
-        lsm->merge_budget = rate;
-}
-
 void lsm_tick(struct lsm *lsm, uint64_t now_ms)
 {
-    uint64_t passed_ms = now_ms - lsm->now_ms;
-    lsm->now_ms = now_ms;
-    if (lsm->is_waiting && now_ms >= lsm->retry_ms)
-        lsm->is_waiting = false;
-    if (lsm->written != lsm->write_mark) {
-        lsm->write_mark = lsm->written;
-        lsm->write_ms = now_ms;
-    }
-    if (now_ms >= lsm->spare_retry_ms)
-        lsm->log.is_frugal = false;
-    lsm->log.is_idle = engine_is_idle(lsm);
+    schedule_on_tick(&lsm->schedule, now_ms, lsm->written);
+    space_on_tick(&lsm->space, now_ms);
+    lsm->log.is_frugal = lsm->space.is_frugal;
+    lsm->log.is_idle = schedule_is_idle(&lsm->schedule);
     if (lsm->log.is_idle && !lsm->sealed && lsm->active->used > lsm->active->size / IDLE_SHARE)
         lsm_flush(lsm); // so that the log need not be kept
-    renew_budget(lsm, passed_ms);
-    mark_purge(lsm);
+    schedule_mark_age(&lsm->schedule, lsm->next_file);
     if (lsm->options.durability == LSM_DURABILITY_INTERVAL &&
         now_ms - lsm->sync_ms >= lsm->options.interval_ms) {
         lsm->log.is_sync_due = true;

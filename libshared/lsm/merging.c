@@ -6,11 +6,8 @@
 #include "lsm/ingest.h"
 
 enum {
-    SURVEY_COUNT = 4, // by one choice
-    MERGE_RETRY_MS = 10000,
-    MOVING_DEAD = 150,          // permille of a value file that lets its values move
-    DEAD_VALUES_MAX = 450,      // permille of all such files, while writes come in ...
-    DEAD_VALUES_IDLE_MAX = 150, // ... and when nobody writes
+    SURVEY_COUNT = 4,  // by one choice
+    MOVING_DEAD = 150, // permille of a value file that lets its values move
 };
 
 static void list_spans(const struct lsm *lsm, struct compaction_span *spans, size_t *count)
@@ -44,21 +41,17 @@ static unsigned dead_values(const struct lsm *lsm)
     return size ? (unsigned)(sum * 1000 / size) : 0;
 }
 
-// Begins and ends the rounds of merges that empty files with large values (compaction.h).
-static void update_round(struct lsm *lsm, bool is_idle)
+static void update_round(struct lsm *lsm)
 {
-    unsigned dead = dead_values(lsm), max = is_idle ? DEAD_VALUES_IDLE_MAX : DEAD_VALUES_MAX;
-    bool has_ended =
-        lsm->value_round && compaction_pointing_since(lsm->version) >= lsm->value_round;
-    // Damaged ranges hold on to theirs, so the same again would win nothing.
-    if (has_ended)
-        lsm->dead_rest = version_is_sound(lsm->version) ? 0 : dead;
-    if (dead < lsm->dead_rest)
-        lsm->dead_rest = dead;
-    if (has_ended || dead <= max)
-        lsm->value_round = 0;
-    if (!lsm->value_round && dead > max + lsm->dead_rest)
-        lsm->value_round = lsm->next_file;
+    bool has_round = lsm->schedule.value_round; // the end of which may have come
+    schedule_update_round(
+        &lsm->schedule,
+        &(struct schedule_values){
+            .dead = dead_values(lsm),
+            .pointing_since = has_round ? compaction_pointing_since(lsm->version) : 0,
+            .is_sound = has_round && version_is_sound(lsm->version),
+            .next_file = lsm->next_file,
+        });
 }
 
 static bool choose(struct lsm *lsm, struct compaction_choice *choice)
@@ -66,15 +59,15 @@ static bool choose(struct lsm *lsm, struct compaction_choice *choice)
     struct compaction_span spans[MERGE_COUNT + 1];
     size_t span_count;
     list_spans(lsm, spans, &span_count);
+    update_round(lsm);
     struct compaction_limits limits = {
         .slice_count = lsm->options.merge_run_count,
         .range_size = lsm->options.range_size,
-        .purge_run = lsm->purge_run,
+        .purge_run = lsm->schedule.purge_run,
         .survey_count = SURVEY_COUNT,
-        .is_idle = engine_is_idle(lsm),
+        .value_round = lsm->schedule.value_round,
+        .is_idle = schedule_is_idle(&lsm->schedule),
     };
-    update_round(lsm, limits.is_idle);
-    limits.value_round = lsm->value_round;
     return compaction_choose(choice, lsm->version, &limits, spans, span_count);
 }
 
@@ -109,33 +102,15 @@ static void mark_damaged(struct lsm *lsm, const struct merge *merge)
     }
 }
 
-static bool is_where_failed(const struct lsm *lsm, const struct merge *merge)
-{
-    return lsm->has_merge_failed &&
-           bytes_equal(buf_bytes(&lsm->merge_failed), buf_bytes(&merge->span.begin));
-}
-
-// Whether a failure may be over when the same is tried again: no room, no descriptors, a disk that
-// did not answer. But what fails at the same place once more does not hold up all others.
-static bool may_pass(struct lsm *lsm, const struct merge *merge, enum status status)
-{
-    if (status != STATUS_IO)
-        return engine_may_pass(status);
-    lsm->has_merge_failed = !is_where_failed(lsm, merge);
-    buf_set(&lsm->merge_failed, buf_bytes(&merge->span.begin));
-    return lsm->has_merge_failed;
-}
-
 // Its output is gone. Reading and writing go on without it, and all other merges. Returns what
 // the owner is told: a failure that will not pass is damage.
 static enum status abandon(struct lsm *lsm, struct merge *merge, enum status status,
                            const struct fault *fault)
 {
-    if (may_pass(lsm, merge, status)) {
-        lsm->merge_retry_ms = lsm->now_ms + MERGE_RETRY_MS;
-    } else if (merge->is_drop) {
+    bool may_pass = schedule_on_failure(&lsm->schedule, buf_bytes(&merge->span.begin), status);
+    if (!may_pass && merge->is_drop) {
         drop_end(lsm, status, fault);
-    } else {
+    } else if (!may_pass) {
         mark_damaged(lsm, merge);
         status = STATUS_CORRUPT;
     }
@@ -147,7 +122,7 @@ static enum status abandon(struct lsm *lsm, struct merge *merge, enum status sta
 static bool begin(struct lsm *lsm, struct merge *merge, struct lsm_job *job)
 {
     struct compaction_choice choice;
-    if (lsm->now_ms < lsm->merge_retry_ms || !choose(lsm, &choice))
+    if (!schedule_may_begin(&lsm->schedule) || !choose(lsm, &choice))
         return false;
     job->status = merge_init(merge, lsm->version, &choice, &job->fault);
     if (job->status)
@@ -176,7 +151,7 @@ static bool begin_drop(struct lsm *lsm, struct merge *merge, struct lsm_job *job
     struct drop *drop = &lsm->drop;
     struct bytes from = buf_bytes(&drop->begin), to = buf_bytes(&drop->end);
     if (!drop->is_wanted || lsm->flushed < drop->address || ingest_is_ready(lsm) ||
-        engine_is_merging(lsm, from, to) || lsm->now_ms < lsm->merge_retry_ms)
+        engine_is_merging(lsm, from, to) || !schedule_may_begin(&lsm->schedule))
         return false;
     job->status = merge_init_drop(merge, lsm->version, from, to, &job->fault);
     if (job->status)
@@ -188,7 +163,7 @@ static bool begin_drop(struct lsm *lsm, struct merge *merge, struct lsm_job *job
 enum job_kind merging_next(struct lsm *lsm, struct lsm_job *job)
 {
     struct merge *merge = &lsm->merges[job->worker == LSM_WORKER_MERGE];
-    if (merge->is_done || (lsm->options.merge_rate && lsm->merge_budget <= 0))
+    if (merge->is_done || !schedule_may_write(&lsm->schedule))
         return JOB_NONE;
     if (!merge->version && !begin_drop(lsm, merge, job) && !begin(lsm, merge, job))
         return JOB_NONE;
@@ -228,12 +203,12 @@ void merging_on_done(struct lsm *lsm, struct lsm_job *job)
     uint64_t size = run_writer_size(&merge->writer);
     if (!job->status) {
         merge->is_done = merge->has_ended;
-        if (merge->is_done && is_where_failed(lsm, merge))
-            lsm->has_merge_failed = false; // it has passed
+        if (merge->is_done)
+            schedule_on_merged(&lsm->schedule, buf_bytes(&merge->span.begin));
         size -= job->size_before;
         lsm->stats.disk_written_bytes += size;
         lsm->stats.merge_written_bytes += size;
-        lsm->merge_budget -= (int64_t)size;
+        schedule_on_written(&lsm->schedule, size);
         return;
     }
     job->status = abandon(lsm, merge, job->status, &job->fault);

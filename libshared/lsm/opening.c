@@ -323,7 +323,7 @@ static enum status prepare_segment(struct lsm *lsm, struct fault *fault)
         log_add_segment(log, &segment);
     if (status != STATUS_DISK_FULL)
         return status;
-    lsm->is_disk_full = true;
+    lsm->space.is_full = true;
     log->is_starved = true;
     return STATUS_OK;
 }
@@ -392,6 +392,8 @@ enum status lsm_open(struct lsm **lsm, const struct lsm_options *options, struct
     (*lsm)->files = (struct sstable_files){
         .count_max = options->table_count_max ? options->table_count_max : 1,
     };
+    (*lsm)->schedule.rate = options->merge_rate;
+    (*lsm)->schedule.purge_age_ms = options->purge_age_ms;
     cache_init(&(*lsm)->cache, options->cache_size);
     enum status status = run(*lsm, fault);
     if (status) {
@@ -440,7 +442,7 @@ void lsm_close(struct lsm *lsm)
     buf_release(&lsm->garbage);
     buf_release(&lsm->packed);
     buf_release(&lsm->parts.bytes);
-    buf_release(&lsm->merge_failed);
+    schedule_release(&lsm->schedule);
     if (lsm->lock)
         lsm->vfs->close(lsm->vfs, lsm->lock);
     free(lsm->dir);

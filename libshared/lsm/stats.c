@@ -48,5 +48,5 @@ void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats)
     stats->cache_hit_count = lsm->cache.hit_count;
     stats->cache_miss_count = lsm->cache.miss_count;
     stats->cold_read_count = lsm->reads.done + lsm->reads.count;
-    stats->disk_full = lsm->is_disk_full;
+    stats->disk_full = lsm->space.is_full;
 }

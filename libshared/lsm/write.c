@@ -11,9 +11,6 @@ enum {
     STAGE_COUNT = 32, // operations whose memory is fetched at once
     PACKED_SIZE_KEPT = 1 << 20,
     PARTS_OF_SEGMENT = 4,
-    DELAY_STEP_US = 500,
-    DELAY_MAX_US = 20000,
-    DEBT_FREE = 250, // permille
 };
 
 void lsm_batch_release(struct lsm_batch *batch)
@@ -203,13 +200,13 @@ enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *
     if (needs_parts(lsm, batch, &note)) {
         enum status status = write_parts(lsm, note, position);
         forget_packed(lsm);
-        return status == STATUS_BUSY && lsm->is_disk_full ? STATUS_DISK_FULL : status;
+        return status == STATUS_BUSY && lsm->space.is_full ? STATUS_DISK_FULL : status;
     }
     if (batch->entries_size > lsm->options.memtable_size / 2)
         return STATUS_TOO_LARGE;
     if (is_full(lsm, batch->entries_size)) {
         if (lsm->sealed)
-            return lsm->is_disk_full ? STATUS_DISK_FULL : STATUS_BUSY;
+            return lsm->space.is_full ? STATUS_DISK_FULL : STATUS_BUSY;
         engine_seal(lsm);
     }
     struct stage stage;
@@ -223,54 +220,19 @@ enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *
         do
             stage_apply(&stage, lsm, ops.data, lsm->written - ops.size);
         while (stage_next(&stage, lsm));
-        lsm->unpaced_bytes += ops.size;
+        lsm->pace.bytes += ops.size;
         *position = lsm->written;
     }
     forget_packed(lsm);
-    return status == STATUS_BUSY && lsm->is_disk_full ? STATUS_DISK_FULL : status;
+    return status == STATUS_BUSY && lsm->space.is_full ? STATUS_DISK_FULL : status;
 }
 
-// The memtable must not be full before the sealed one is flushed. From its half on the room
-// that is left in it should shrink no faster than the work that is left: 0 if there is room for
-// all of that work, 1000 if there is for none.
-static uint64_t flush_debt(const struct lsm *lsm)
-{
-    size_t room = memtable_free_size(lsm->active), half = lsm->active->size / 2;
-    if (!lsm->sealed || room >= half)
-        return 0;
-    uint64_t room_permille = room * 1000 / half, work_permille = 1000 - lsm->flush.far;
-    return room_permille < work_permille ? 1000 - room_permille * 1000 / work_permille : 0;
-}
-
-// Adds what is to be waited for so many bytes. For each it is nothing up to some debt, then it
-// grows with its square up to a thousand nanoseconds. Who has caught up is owed nothing more.
-static void add_delay(uint64_t *delay_ns, uint64_t debt, uint64_t bytes)
-{
-    uint64_t more = debt > DEBT_FREE ? debt - DEBT_FREE : 0;
-    uint64_t byte_ns = more * more * 1000 / ((1000 - DEBT_FREE) * (1000 - DEBT_FREE));
-    *delay_ns = byte_ns ? *delay_ns + byte_ns * bytes : 0;
-}
-
-static void take_delay(uint64_t *delay_ns, uint64_t waited_ns)
-{
-    *delay_ns = *delay_ns > waited_ns ? *delay_ns - waited_ns : 0;
-}
-
-// Flushes and merges are waited for at the same time.
 uint64_t lsm_delay_us(struct lsm *lsm)
 {
-    add_delay(&lsm->flush_delay_ns, flush_debt(lsm), lsm->unpaced_bytes);
-    add_delay(&lsm->merge_delay_ns, lsm->debt, lsm->unpaced_bytes);
-    lsm->unpaced_bytes = 0;
-    uint64_t delay_ns =
-        lsm->flush_delay_ns > lsm->merge_delay_ns ? lsm->flush_delay_ns : lsm->merge_delay_ns;
-    uint64_t delay_us = delay_ns / 1000;
-    if (delay_us < DELAY_STEP_US)
-        return 0; // it adds up
-    delay_us = delay_us < DELAY_MAX_US ? delay_us : DELAY_MAX_US;
-    take_delay(&lsm->flush_delay_ns, delay_us * 1000);
-    take_delay(&lsm->merge_delay_ns, delay_us * 1000);
-    return delay_us;
+    const struct memtable *active = lsm->active;
+    return pace_delay_us(&lsm->pace, lsm->sealed ? pace_flush_debt(memtable_free_size(active),
+                                                                   active->size, lsm->flush.far)
+                                                 : 0);
 }
 
 uint64_t lsm_written(const struct lsm *lsm)
@@ -291,7 +253,7 @@ bool lsm_failed(const struct lsm *lsm)
 
 bool lsm_is_disk_full(const struct lsm *lsm)
 {
-    return lsm->is_disk_full;
+    return lsm->space.is_full;
 }
 
 void lsm_flush(struct lsm *lsm)

@@ -11,8 +11,8 @@
 // lets go (lsm_owner.purges): there is nothing older that they have to hide.
 #pragma once
 
-#include "lsm/merge/compaction.h"
 #include "lsm/merge/walk.h"
+#include "lsm/policy/compaction.h"
 #include "lsm/table/run_writer.h"
 #include "lsm/value/value_reader.h"
 

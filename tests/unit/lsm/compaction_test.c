@@ -1,7 +1,7 @@
 // What is merged next: each urge alone is heard, and what is worked on is left alone.
 #include "unit/lsm/paper.h"
 
-#include "lsm/merge/compaction.h"
+#include "lsm/policy/compaction.h"
 
 static struct paper paper;
 static struct version *version;

@@ -76,7 +76,7 @@ TEST(writes_are_put_off_without_descriptors_and_go_on_with_them)
     assert_true(fault_count > 1);   // it was tried again,
     assert_true(fault_count < 100); // but not all the time
     assert_false(lsm_failed(lsm));
-    assert_false(lsm->is_disk_full);
+    assert_false(lsm->space.is_full);
     memory_vfs_fail(&disk, 0, 0, STATUS_OK, false);
     pass(5000);
     assert_int_equal(write_many(2000), STATUS_OK);

@@ -86,17 +86,17 @@ TEST(a_segment_that_is_not_needed_yet_is_no_reason_to_call_a_disk_full)
     pass(15000);
     assert_int_equal(fault_count, 2); // it is tried again, but not often
     assert_in_range(disk.change_count - changes, 1, 20);
-    assert_false(lsm->is_disk_full);
+    assert_false(lsm->space.is_full);
     write_until(0, SIZE / 2 + SIZE / 8);
     pass(1000);
     for (unsigned i = 0; i < 20; i++) { // now it is, though what is written has room in the log
-        assert_true(lsm->is_disk_full);
+        assert_true(lsm->space.is_full);
         assert_int_equal(put_random(lsm, &random_now, KEYS), STATUS_OK);
         pass(500);
     }
     limit_room(2 * SIZE);
     pass(2000);
-    assert_false(lsm->is_disk_full);
+    assert_false(lsm->space.is_full);
     assert_int_equal(lsm->log.segment_count, 2);
     stop();
 }
@@ -110,7 +110,7 @@ TEST(a_flush_for_which_there_is_room_frees_a_segment)
         lsm_flush(lsm);
         pass(5000);
         assert_null(lsm->sealed);
-        assert_false(lsm->is_disk_full);
+        assert_false(lsm->space.is_full);
         assert_true(lsm->log.segments[0].number > 1);
         stop();
     }

@@ -72,14 +72,14 @@ TEST(merges_keep_to_their_rate_in_the_long_run)
 TEST(a_delay_ends_when_its_reason_does)
 {
     start(1); // next to no merges
-    while (lsm->debt < 500) {
+    while (lsm->pace.merge_debt < 500) {
         if (put())
             run_jobs(lsm);
     }
-    lsm->unpaced_bytes += 100 << 20;
+    lsm->pace.bytes += 100 << 20;
     assert_true(lsm_delay_us(lsm) > 0);
     assert_true(lsm_delay_us(lsm) > 0); // it is more than one delay may be
-    lsm->options.merge_rate = 0;
+    lsm->schedule.rate = 0;
     run_jobs(lsm);
     assert_int_equal(put(), STATUS_OK);
     assert_int_equal(lsm_delay_us(lsm), 0);
@@ -123,7 +123,7 @@ TEST(the_further_writes_are_ahead_of_a_flush_the_longer_they_wait)
 TEST(what_a_flush_was_owed_ends_with_it_whatever_merges_are_owed)
 {
     start(1); // next to no merges
-    while (lsm->debt < 300) {
+    while (lsm->pace.merge_debt < 300) {
         if (put())
             run_jobs(lsm);
     }
@@ -131,12 +131,12 @@ TEST(what_a_flush_was_owed_ends_with_it_whatever_merges_are_owed)
         assert_int_equal(put(), STATUS_OK);
     while (!put())
         continue;
-    lsm->unpaced_bytes = 1 << 20;
+    lsm->pace.bytes = 1 << 20;
     assert_int_equal(lsm_delay_us(lsm), 20000);
-    assert_true(lsm->flush_delay_ns > 100 * 1000 * 1000);
-    lsm->merge_delay_ns = 0; // as if it had been waited for
+    assert_true(lsm->pace.flush_delay_ns > 100 * 1000 * 1000);
+    lsm->pace.merge_delay_ns = 0; // as if it had been waited for
     run_jobs(lsm);
-    assert_true(lsm->debt > 300);
+    assert_true(lsm->pace.merge_debt > 300);
     uint64_t delay_us = 0;
     for (int i = 0; i < 10; i++) {
         assert_int_equal(put(), STATUS_OK);

@@ -3,8 +3,8 @@
 #include "unit/lsm/shelf.h"
 
 #include "base/hash.h"
-#include "lsm/merge/compaction.h"
 #include "lsm/merge/merge.h"
+#include "lsm/policy/compaction.h"
 
 #include <stdio.h>
 #include <stdlib.h>

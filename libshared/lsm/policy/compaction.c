@@ -1,4 +1,4 @@
-#include "lsm/merge/compaction.h"
+#include "lsm/policy/compaction.h"
 
 #include <string.h>
 
