@@ -126,16 +126,3 @@ void memory_vfs_kill(struct memory_vfs *vfs);
 // make good for the rest. A new plan replaces the old; `kinds` 0 ends it.
 void memory_vfs_fail(struct memory_vfs *vfs, unsigned kinds, uint64_t skip, enum status status,
                      bool for_ever);
-
-// ---- Damage --------------------------------------------------------------------
-// Of the durable and the live image alike. `path` must be a file.
-
-bool memory_vfs_has(struct memory_vfs *vfs, const char *path);
-uint64_t memory_vfs_size(struct memory_vfs *vfs, const char *path);
-void memory_vfs_flip(struct memory_vfs *vfs, const char *path, uint64_t offset, unsigned bit);
-void memory_vfs_truncate(struct memory_vfs *vfs, const char *path, uint64_t size);
-
-// The whole live content, and a file of this content, durable with its name. Its
-// directory must exist.
-void memory_vfs_load(struct memory_vfs *vfs, const char *path, struct buf *content);
-void memory_vfs_store(struct memory_vfs *vfs, const char *path, struct bytes content);

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/endian.h"
 #include "base/reader.h"
-#include "disk/memory_vfs.h"
+#include "disk/memory_vfs_damage.h"
 #include "fuzz/must.h"
 #include "lsm/file/checksum.h"
 #include "lsm/file/file_name.h"

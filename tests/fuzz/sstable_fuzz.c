@@ -6,7 +6,7 @@
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/reader.h"
-#include "disk/memory_vfs.h"
+#include "disk/memory_vfs_damage.h"
 #include "lsm/merge/iterator.h"
 #include "lsm/table/block.h"
 #include "lsm/table/sstable.h"

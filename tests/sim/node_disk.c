@@ -1,5 +1,7 @@
 #include "sim/node_disk.h"
 
+#include "disk/memory_vfs_damage.h"
+
 #include <stdio.h>
 
 enum { FILES_MAX = 128 };

@@ -1,5 +1,6 @@
 #include "unit/brain/store_bench.h"
 
+#include "disk/memory_vfs_damage.h"
 #include "wire/hello.h"
 #include "wire/replica.h"
 

@@ -1,7 +1,7 @@
 // The disk in memory loses what it may lose, and nothing else.
 #include "unit/unit.h"
 
-#include "disk/memory_vfs.h"
+#include "disk/memory_vfs_damage.h"
 
 static struct memory_vfs disk;
 static struct random dice;

@@ -8,6 +8,8 @@
 // synced. So what is lost can only be what the last LOG job wrote.
 #include "unit/lsm/script.h"
 
+#include "disk/memory_vfs_damage.h"
+
 enum { FILES_MAX = 64 };
 
 static uint64_t stride = 7;

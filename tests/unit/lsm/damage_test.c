@@ -3,6 +3,7 @@
 #include "unit/lsm/jobs.h"
 
 #include "base/random.h"
+#include "disk/memory_vfs_damage.h"
 #include "lsm/engine.h"
 
 #include <stdio.h>

@@ -7,6 +7,7 @@
 //     golden_test --write tests/golden/N
 //
 // makes them.
+#include "unit/lsm/golden.h"
 #include "unit/lsm/jobs.h"
 
 #include "base/endian.h"
@@ -14,9 +15,7 @@
 #include "base/random.h"
 #include "lsm/file/file_name.h"
 #include "lsm/file/frame.h"
-#include "lsm/table/sstable_footer.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,17 +169,6 @@ static void write_pairs(FILE *out)
     lsm_scan_close(scan);
 }
 
-static FILE *open_file(const char *dir, const char *name, const char *mode)
-{
-    struct buf path = {0};
-    buf_printf(&path, "%s%s", dir, name);
-    FILE *file = fopen(buf_text(&path), mode);
-    if (!file)
-        fail_msg("%s: cannot be opened", buf_text(&path));
-    buf_release(&path);
-    return file;
-}
-
 // All but the lock and spare segments.
 static void write_file(void *context, const char *name)
 {
@@ -192,7 +180,7 @@ static void write_file(void *context, const char *name)
     bool is_spare = kind == FILE_LOG && !load_u64(content.data + FRAME_START);
     if (kind != FILE_LOCK && !is_spare) {
         buf_printf(&target, "/%s", name);
-        FILE *out = open_file(context, buf_text(&target), "wb");
+        FILE *out = golden_open(context, buf_text(&target), "wb");
         assert_int_equal(fwrite(content.data, 1, content.size, out), content.size);
         assert_int_equal(fclose(out), 0);
     }
@@ -210,7 +198,7 @@ static void a_database_is_written(void **state)
     assert_int_equal(open_database(), STATUS_OK);
     write_all();
     assert_int_equal(lsm_verify(lsm, &fault), STATUS_OK);
-    FILE *out = open_file(target_dir, ".txt", "w");
+    FILE *out = golden_open(target_dir, ".txt", "w");
     write_pairs(out);
     assert_int_equal(fclose(out), 0);
     lsm_close(lsm);
@@ -223,44 +211,6 @@ static void a_database_is_written(void **state)
 }
 
 // ---- Reading ---------------------------------------------------------------------------
-
-static void read_file(FILE *in, struct buf *content)
-{
-    size_t size_read;
-    buf_clear(content);
-    do {
-        buf_reserve(content, 65536);
-        size_read = fread(content->data + content->size, 1, 65536, in);
-        content->size += size_read;
-    } while (size_read);
-    fclose(in);
-}
-
-static void start(void)
-{
-    struct buf path = {0}, content = {0}, source = {0};
-    struct dirent *found;
-    memory_vfs_init(&disk);
-    disk.vfs.make_dir(&disk.vfs, "db", NULL);
-    disk.vfs.sync_dir(&disk.vfs, ".", NULL);
-    DIR *dir = opendir(golden);
-    if (!dir)
-        fail_msg("%s is missing; tests run in the root of the sources", golden);
-    while ((found = readdir(dir))) {
-        if (found->d_name[0] == '.')
-            continue;
-        buf_clear(&path);
-        buf_clear(&source);
-        buf_printf(&path, "db/%s", found->d_name);
-        buf_printf(&source, "/%s", found->d_name);
-        read_file(open_file(golden, buf_text(&source), "rb"), &content);
-        memory_vfs_store(&disk, buf_text(&path), buf_bytes(&content));
-    }
-    closedir(dir);
-    buf_release(&path);
-    buf_release(&content);
-    buf_release(&source);
-}
 
 static void stop(void)
 {
@@ -286,7 +236,7 @@ static void check_pairs(void)
     char line[400], found[400];
     struct bytes key, value;
     unsigned count = 0;
-    FILE *expected = open_file(golden, ".txt", "r");
+    FILE *expected = golden_open(golden, ".txt", "r");
     assert_non_null(fgets(line, sizeof line, expected));
     line[strcspn(line, "\n")] = 0;
     assert_string_equal(buf_text(&notes), line);
@@ -307,7 +257,7 @@ static void check_pairs(void)
 static void hold_what_was_written(void)
 {
     struct lsm_stats stats;
-    start();
+    golden_load(&disk, golden);
     assert_int_equal(open_database(), STATUS_OK);
     check_pairs();
     assert_int_equal(lsm_verify(lsm, &fault), STATUS_OK);
@@ -332,7 +282,7 @@ static void work_with_it(void)
     struct lsm_batch batch = {0};
     struct random random;
     random_init(&random, 1);
-    start();
+    golden_load(&disk, golden);
     assert_int_equal(open_database(), STATUS_OK);
     put(&batch, "later", 1, 1, 2000);
     submit(&batch);
@@ -414,7 +364,7 @@ TEST(version_1_becomes_version_2_when_it_is_opened)
     unsigned crash_count = 0;
     golden = versions[0];
     random_init(&random, 1);
-    start();
+    golden_load(&disk, golden);
     assert_int_equal(manifest_version(), 1);
     disk.after_change = crash_at_change;
     disk.context = &crash_count;
@@ -428,66 +378,6 @@ TEST(version_1_becomes_version_2_when_it_is_opened)
     check_pairs();
     assert_int_equal(manifest_version(), 2);
     stop();
-}
-
-// ---- Other versions --------------------------------------------------------------------
-
-// Says that the file has format version 99, as a later program might.
-static void make_newer(const char *path, enum file_kind kind)
-{
-    struct buf content = {0};
-    memory_vfs_load(&disk, path, &content);
-    uint8_t *begin = content.data, *version = begin + 8, *end = begin + 56;
-    if (kind == FILE_TABLE) {
-        begin = content.data + content.size - SSTABLE_FOOTER_SIZE;
-        version = begin + 80;
-        end = begin + 88;
-    }
-    assert_in_range(load_u32(version), 1, 2);
-    store_u32(version, 99);
-    store_u64(end, hash64(bytes_of(begin, (size_t)(end - begin))));
-    memory_vfs_store(&disk, path, buf_bytes(&content));
-    buf_release(&content);
-}
-
-static void assert_refused(const char *name, enum file_kind kind)
-{
-    struct buf path = {0}, text = {0};
-    start();
-    buf_printf(&path, "db/%s", name);
-    make_newer(buf_text(&path), kind);
-    buf_printf(&text, "%s: written by a newer dkv (needs format version 99)", buf_text(&path));
-    enum status status = open_database();
-    if (status)
-        lsm = NULL;
-    else // it opens no file with large values before somebody asks
-        status = lsm_verify(lsm, &fault);
-    assert_int_equal(status, STATUS_INVALID);
-    assert_string_equal(fault.text, buf_text(&text));
-    buf_release(&path);
-    buf_release(&text);
-    stop();
-}
-
-TEST(a_file_of_an_unknown_version_is_refused_by_its_name)
-{
-    unsigned counts[FILE_TEMPORARY + 1] = {0};
-    struct dirent *found;
-    uint64_t number;
-    golden = versions[1];
-    DIR *dir = opendir(golden);
-    assert_non_null(dir);
-    while ((found = readdir(dir))) {
-        enum file_kind kind = file_name_parse(found->d_name, &number);
-        if (kind == FILE_FOREIGN || kind == FILE_CURRENT || kind == FILE_LOCK)
-            continue;
-        assert_refused(found->d_name, kind);
-        counts[kind]++;
-    }
-    closedir(dir);
-    assert_true(counts[FILE_MANIFEST] == 1 && counts[FILE_LOG] == 2);
-    assert_true(counts[FILE_TABLE] > 2 && counts[FILE_VALUES] == 1);
-    assert_true(counts[FILE_SNAPSHOT] == 1);
 }
 
 int main(int argc, char **argv)

@@ -1,7 +1,7 @@
-// What lsm.h promises beyond "it is a map": positions, limits, refusals, scans, notes, jobs.
+// What lsm.h promises beyond "it is a map": positions, limits, refusals, scans, jobs.
 #include "unit/lsm/jobs.h"
 
-#include "disk/memory_vfs.h"
+#include "disk/memory_vfs_damage.h"
 #include "lsm/lsm.h"
 
 #include <stdio.h>
@@ -10,37 +10,11 @@ static struct memory_vfs disk;
 static struct lsm *lsm;
 static struct lsm_options options;
 static struct fault fault;
-static struct buf notes, snapshot_seen;
-
-static void snapshot(void *context, struct buf *out)
-{
-    (void)context;
-    buf_append(out, buf_bytes(&notes));
-}
-
-static enum status restore(void *context, struct bytes bytes, struct fault *why)
-{
-    (void)why;
-    (void)context;
-    buf_set(&notes, bytes);
-    buf_set(&snapshot_seen, bytes);
-    return STATUS_OK;
-}
-
-static enum status replay(void *context, struct bytes note, struct fault *why)
-{
-    (void)why;
-    (void)context;
-    buf_append(&notes, note);
-    return STATUS_OK;
-}
 
 static void open_again(void)
 {
     if (lsm)
         lsm_close(lsm);
-    buf_clear(&notes);
-    buf_clear(&snapshot_seen);
     assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
 }
 
@@ -53,11 +27,6 @@ static void start(void)
     options.memtable_size = 64 << 10;
     options.log_segment_size = 64 << 10;
     options.merge_run_count = 4;
-    options.owner = (struct lsm_owner){
-        .snapshot = snapshot,
-        .restore = restore,
-        .replay = replay,
-    };
     open_again();
 }
 
@@ -65,8 +34,6 @@ static void stop(void)
 {
     lsm_close(lsm);
     lsm = NULL;
-    buf_release(&notes);
-    buf_release(&snapshot_seen);
     memory_vfs_release(&disk);
 }
 
@@ -76,23 +43,19 @@ static void work_all(void)
         continue;
 }
 
-static enum status put(const char *key, struct bytes value, const char *note)
+static enum status put(const char *key, struct bytes value)
 {
     struct lsm_batch batch = {0};
     uint64_t position;
     lsm_batch_put(&batch, bytes_of_text(key), value);
-    if (note)
-        lsm_batch_note(&batch, bytes_of_text(note));
     enum status status = lsm_write(lsm, &batch, &position);
-    if (!status && note)
-        buf_append_text(&notes, note);
     lsm_batch_release(&batch);
     return status;
 }
 
-static void must_put(const char *key, const char *value, const char *note)
+static void must_put(const char *key, const char *value)
 {
-    assert_int_equal(put(key, bytes_of_text(value), note), STATUS_OK);
+    assert_int_equal(put(key, bytes_of_text(value)), STATUS_OK);
 }
 
 static void check(const char *key, const char *value)
@@ -112,7 +75,7 @@ static void churn(size_t size)
     for (size_t at = 0; at < size; at += sizeof value) {
         char key[32];
         snprintf(key, sizeof key, "churn %05zu", at * 31 % 9973);
-        enum status status = put(key, bytes_of(value, sizeof value), NULL);
+        enum status status = put(key, bytes_of(value, sizeof value));
         if (status == STATUS_BUSY)
             work_all();
         else
@@ -124,7 +87,7 @@ TEST(a_write_is_visible_at_once_and_durable_after_a_job)
 {
     start();
     uint64_t before = lsm_written(lsm);
-    must_put("key", "value", NULL);
+    must_put("key", "value");
     assert_true(lsm_written(lsm) > before);
     assert_true(lsm_durable(lsm) < lsm_written(lsm));
     check("key", "value");
@@ -137,10 +100,10 @@ TEST(a_write_is_visible_at_once_and_durable_after_a_job)
 TEST(there_is_one_job_of_a_kind_at_a_time)
 {
     start();
-    must_put("a", "1", NULL);
+    must_put("a", "1");
     struct lsm_job *job = lsm_next_job(lsm, LSM_WORKER_LOG);
     assert_non_null(job);
-    must_put("b", "2", NULL);
+    must_put("b", "2");
     assert_null(lsm_next_job(lsm, LSM_WORKER_LOG));
     lsm_job_run(job);
     assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_OK);
@@ -161,10 +124,10 @@ TEST(limits_are_refused_and_leave_nothing)
 {
     static uint8_t large[70000];
     start();
-    assert_int_equal(put("key", bytes_of(large, sizeof large), NULL), STATUS_TOO_LARGE);
-    assert_int_equal(put("key", bytes_of(large, 33000), NULL), STATUS_TOO_LARGE);
-    assert_int_equal(put("key", bytes_of(large, 32000), NULL), STATUS_OK);
-    assert_int_equal(put("", bytes_of(large, 1), NULL), STATUS_INVALID);
+    assert_int_equal(put("key", bytes_of(large, sizeof large)), STATUS_TOO_LARGE);
+    assert_int_equal(put("key", bytes_of(large, 33000)), STATUS_TOO_LARGE);
+    assert_int_equal(put("key", bytes_of(large, 32000)), STATUS_OK);
+    assert_int_equal(put("", bytes_of(large, 1)), STATUS_INVALID);
     struct lsm_batch batch = {0};
     uint64_t position;
     lsm_batch_put(&batch, bytes_of_text("good"), bytes_of_text("1"));
@@ -182,136 +145,21 @@ TEST(when_nothing_is_flushed_writes_are_refused_as_busy)
     enum status status = STATUS_OK;
     unsigned count = 0;
     for (; !status && count < 1000; count++)
-        status = put("key", bytes_of(value, sizeof value), NULL);
+        status = put("key", bytes_of(value, sizeof value));
     assert_int_equal(status, STATUS_BUSY);
     work_all();
-    assert_int_equal(put("key", bytes_of(value, sizeof value), NULL), STATUS_OK);
-    stop();
-}
-
-// A note of so many bytes, each batch of a key with it or alone. Jobs make room when there is none.
-static void write_note(size_t size, bool is_flushed_between)
-{
-    struct lsm_batch batch = {0};
-    struct buf note = {0};
-    uint64_t position, durable = lsm_durable(lsm);
-    uint8_t *at = buf_grow(&note, size);
-    for (size_t i = 0; i < size; i++)
-        at[i] = (uint8_t)(i * i >> 8 ^ i);
-    lsm_batch_note(&batch, buf_bytes(&note));
-    enum status status;
-    unsigned busy_count = 0;
-    while ((status = lsm_write(lsm, &batch, &position)) == STATUS_BUSY) {
-        must_put("between", "1", "small ");
-        if (is_flushed_between && busy_count == 2)
-            lsm_flush(lsm);
-        work_all();
-        assert_true(++busy_count < 1000);
-    }
-    assert_int_equal(status, STATUS_OK);
-    assert_true(position == lsm_written(lsm) && lsm_durable(lsm) < position);
-    assert_true(!busy_count || lsm_durable(lsm) > durable);
-    buf_append(&notes, buf_bytes(&note));
-    lsm_batch_release(&batch);
-    buf_release(&note);
-}
-
-static void note_of_any_size(size_t size, bool is_flushed_between)
-{
-    struct buf written = {0};
-    start();
-    must_put("a", "1", "one ");
-    write_note(size, is_flushed_between);
-    must_put("a", "2", "two ");
-    work_all();
-    buf_set(&written, buf_bytes(&notes));
-    open_again();
-    assert_true(bytes_equal(buf_bytes(&notes), buf_bytes(&written)));
-    check("a", "2");
-    buf_release(&written);
-    stop();
-}
-
-TEST(a_note_larger_than_a_segment_comes_back)
-{
-    note_of_any_size(60000, false);
-    note_of_any_size(64 << 10, false);
-    note_of_any_size(100000, false);
-    note_of_any_size(10 << 20, false);
-}
-
-TEST(a_flush_between_the_parts_of_a_note_loses_none)
-{
-    note_of_any_size(400000, true);
-}
-
-TEST(a_note_that_was_not_finished_never_was)
-{
-    struct lsm_batch batch = {0};
-    struct buf note = {0};
-    uint64_t position;
-    start();
-    must_put("a", "1", "one ");
-    memset(buf_grow(&note, 200000), 7, 200000);
-    lsm_batch_note(&batch, buf_bytes(&note));
-    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_BUSY);
-    must_put("a", "2", "two ");
-    work_all();
-    open_again();
-    assert_string_equal(buf_text(&notes), "one two ");
-    write_note(300000, false); // another one does not go on with it
-    work_all();
-    open_again();
-    assert_true(notes.size >= 300008);
-    lsm_batch_release(&batch);
-    buf_release(&note);
-    stop();
-}
-
-TEST(notes_and_snapshots_make_up_the_whole_history)
-{
-    start();
-    must_put("a", "1", "one ");
-    lsm_flush(lsm);
-    must_put("a", "2", "two ");
-    work_all();
-    must_put("a", "3", "three");
-    work_all();
-    open_again();
-    assert_true(bytes_equal(buf_bytes(&snapshot_seen), bytes_of_text("one ")));
-    assert_true(bytes_equal(buf_bytes(&notes), bytes_of_text("one two three")));
-    check("a", "3");
-    stop();
-}
-
-TEST(notes_alone_do_not_make_the_log_grow_for_ever)
-{
-    static uint8_t note[4000];
-    start();
-    for (unsigned i = 0; i < 1000; i++) {
-        struct lsm_batch batch = {0};
-        uint64_t position;
-        lsm_batch_note(&batch, bytes_of(note, sizeof note));
-        if (lsm_write(lsm, &batch, &position))
-            work_all();
-        lsm_batch_release(&batch);
-    }
-    work_all();
-    struct lsm_stats stats;
-    lsm_stats(lsm, &stats);
-    assert_true(stats.log_bytes < 12 * options.log_segment_size);
-    assert_int_equal(stats.table_count, 0);
+    assert_int_equal(put("key", bytes_of(value, sizeof value)), STATUS_OK);
     stop();
 }
 
 TEST(a_scan_sees_what_was_there_when_it_was_opened)
 {
     start();
-    must_put("a", "1", NULL);
-    must_put("b", "1", NULL);
+    must_put("a", "1");
+    must_put("b", "1");
     lsm_flush(lsm);
     work_all();
-    must_put("c", "1", NULL);
+    must_put("c", "1");
     struct lsm_scan *scan = lsm_scan_open(lsm, (struct bytes){0}, (struct bytes){0});
     struct lsm_batch batch = {0};
     uint64_t position;
@@ -339,9 +187,9 @@ TEST(a_scan_sees_what_was_there_when_it_was_opened)
 TEST(a_scan_keeps_its_bounds)
 {
     start();
-    must_put("a", "1", NULL);
-    must_put("b", "1", NULL);
-    must_put("c", "1", NULL);
+    must_put("a", "1");
+    must_put("b", "1");
+    must_put("c", "1");
     for (unsigned flushed = 0; flushed < 2; flushed++) {
         struct bytes key, value;
         struct lsm_scan *scan = lsm_scan_open(lsm, bytes_of_text("aa"), bytes_of_text("c"));
@@ -383,7 +231,7 @@ TEST(many_short_lives_do_not_leave_a_long_log)
 {
     start();
     for (unsigned i = 0; i < 40; i++) {
-        must_put("key", "value", NULL);
+        must_put("key", "value");
         run_job(lsm, LSM_WORKER_LOG);
         open_again();
         run_job(lsm, LSM_WORKER_BACKGROUND);
@@ -408,7 +256,7 @@ TEST(a_full_disk_refuses_writes_and_loses_none)
         snprintf(key, sizeof key, "key %04u", accepted);
         for (size_t b = 0; b < sizeof value; b++)
             value[b] = (uint8_t)random_u64(&random);
-        status = put(key, bytes_of(value, sizeof value), NULL);
+        status = put(key, bytes_of(value, sizeof value));
         accepted += !status;
         for (size_t worker = 0; worker < 2; worker++) {
             struct lsm_job *job = lsm_next_job(lsm, (enum lsm_worker)worker);
@@ -425,7 +273,7 @@ TEST(a_full_disk_refuses_writes_and_loses_none)
     lsm_tick(lsm, 5000);
     work_all();
     assert_true(lsm_durable(lsm) == lsm_written(lsm));
-    must_put("again", "1", NULL);
+    must_put("again", "1");
     work_all();
     open_again();
     check("again", "1");
@@ -441,14 +289,14 @@ TEST(a_full_disk_refuses_writes_and_loses_none)
 TEST(a_failed_sync_stops_the_engine)
 {
     start();
-    must_put("a", "1", NULL);
+    must_put("a", "1");
     memory_vfs_fail(&disk, MEMORY_VFS_SYNC, 0, STATUS_IO, false);
     struct lsm_job *job = lsm_next_job(lsm, LSM_WORKER_LOG);
     lsm_job_run(job);
     assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_IO);
     assert_true(lsm_failed(lsm));
     assert_true(lsm_durable(lsm) < lsm_written(lsm));
-    assert_int_equal(put("b", bytes_of_text("1"), NULL), STATUS_IO);
+    assert_int_equal(put("b", bytes_of_text("1")), STATUS_IO);
     assert_null(lsm_next_job(lsm, LSM_WORKER_LOG));
     check("a", "1");
     stop();
@@ -461,25 +309,25 @@ TEST(a_failed_write_of_the_log_is_repeated_once_and_then_stops_the_engine)
     disk.has_no_maps = true;
     options.durability = LSM_DURABILITY_INTERVAL;
     open_again();
-    must_put("a", "1", NULL);
+    must_put("a", "1");
     assert_true(lsm_durable(lsm) == lsm_written(lsm));
     memory_vfs_fail(&disk, MEMORY_VFS_WRITE, 0, STATUS_IO, false);
-    must_put("b", "2", NULL);
+    must_put("b", "2");
     uint64_t written = lsm_written(lsm);
     assert_true(lsm_durable(lsm) < written);
     work_all();
     assert_true(lsm_durable(lsm) == written);
-    must_put("c", "3", NULL);
+    must_put("c", "3");
     assert_true(lsm_written(lsm) > written && lsm_durable(lsm) == lsm_written(lsm));
 
     memory_vfs_fail(&disk, MEMORY_VFS_WRITE, 0, STATUS_IO, true);
-    must_put("d", "4", NULL);
+    must_put("d", "4");
     struct lsm_job *job = lsm_next_job(lsm, LSM_WORKER_LOG);
     lsm_job_run(job);
     assert_int_equal(lsm_on_done(lsm, job, &fault), STATUS_IO);
     assert_string_equal(fault.text, "db/000001.log: unable to write: Input/output error");
     assert_true(lsm_failed(lsm));
-    assert_int_equal(put("e", bytes_of_text("5"), NULL), STATUS_IO);
+    assert_int_equal(put("e", bytes_of_text("5")), STATUS_IO);
     memory_vfs_fail(&disk, 0, 0, STATUS_OK, false);
     open_again();
     check("b", "2");
@@ -517,11 +365,11 @@ TEST(an_interval_passes_between_syncs)
     open_again();
     struct lsm_stats before, after;
     lsm_tick(lsm, 1000);
-    must_put("a", "1", NULL);
+    must_put("a", "1");
     run_job(lsm, LSM_WORKER_LOG);
     lsm_stats(lsm, &before);
     lsm_tick(lsm, 1050);
-    must_put("b", "1", NULL);
+    must_put("b", "1");
     run_job(lsm, LSM_WORKER_LOG);
     assert_true(lsm_durable(lsm) == lsm_written(lsm));
     lsm_stats(lsm, &after);
@@ -537,7 +385,7 @@ TEST(an_interval_passes_between_syncs)
 TEST(a_lost_current_is_not_taken_for_a_new_database)
 {
     start();
-    must_put("a", "1", NULL);
+    must_put("a", "1");
     work_all();
     lsm_close(lsm);
     lsm = NULL;

@@ -1,6 +1,7 @@
 // What the owner wants back is in a file beside the tables of its flush, and damage to it is told.
 #include "unit/lsm/jobs.h"
 
+#include "disk/memory_vfs_damage.h"
 #include "lsm/file/file_name.h"
 #include "lsm/version/snapshot.h"
 

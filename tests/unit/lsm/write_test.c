@@ -2,7 +2,7 @@
 #include "unit/unit.h"
 
 #include "base/random.h"
-#include "disk/memory_vfs.h"
+#include "disk/memory_vfs_damage.h"
 #include "lsm/engine.h"
 #include "lsm/file/frame.h"
 

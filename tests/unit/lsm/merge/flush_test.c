@@ -3,7 +3,7 @@
 #include "unit/unit.h"
 
 #include "base/hash.h"
-#include "disk/memory_vfs.h"
+#include "disk/memory_vfs_damage.h"
 #include "lsm/file/frame.h"
 #include "lsm/merge/flush.h"
 #include "lsm/table/sstable.h"

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/random.h"
+#include "disk/memory_vfs_damage.h"
 #include "lsm/merge/iterator.h"
 
 #include <stdio.h>

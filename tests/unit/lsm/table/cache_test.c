@@ -2,6 +2,7 @@
 #include "unit/lsm/shelf.h"
 
 #include "base/random.h"
+#include "disk/memory_vfs_damage.h"
 #include "lsm/table/cache.h"
 
 #include <stdio.h>

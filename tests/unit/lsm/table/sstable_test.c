@@ -1,7 +1,7 @@
 // Tables hold what was written to them; several are walked and merged as one.
 #include "unit/unit.h"
 
-#include "disk/memory_vfs.h"
+#include "disk/memory_vfs_damage.h"
 #include "lsm/merge/merge.h"
 #include "lsm/table/filter.h"
 

@@ -2,7 +2,7 @@
 #include "unit/unit.h"
 
 #include "base/xalloc.h"
-#include "disk/memory_vfs.h"
+#include "disk/memory_vfs_damage.h"
 #include "lsm/file/frame.h"
 #include "lsm/value/value.h"
 #include "lsm/value/value_reader.h"

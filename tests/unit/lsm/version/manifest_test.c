@@ -2,7 +2,7 @@
 #include "unit/unit.h"
 
 #include "base/section.h"
-#include "disk/memory_vfs.h"
+#include "disk/memory_vfs_damage.h"
 #include "lsm/version/manifest.h"
 
 #include <stdio.h>
