@@ -76,7 +76,7 @@ static void refuse(void *context, const char *name)
     *is_used |= strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-// Empty, and there after a power loss. What is made in it is synced by what makes it.
+// Empty, and there after a power loss. Each later step syncs the names that it makes.
 static enum status make_dir(struct vfs *vfs, const char *dir, struct fault *fault)
 {
     bool is_used = false;

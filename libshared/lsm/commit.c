@@ -14,15 +14,15 @@
 static void cut_beside(const struct lsm *lsm, struct version *draft, const struct sstable *table)
 {
     struct bytes smallest = buf_bytes(&table->info.smallest);
-    struct bytes greatest = buf_bytes(&table->info.greatest);
+    struct bytes largest = buf_bytes(&table->info.largest);
     size_t first = version_find(draft, smallest);
     const struct range *range = &draft->ranges[first];
     bool is_above = range->count > 0, is_below = range->count > 0;
     struct bytes least = {0};
     for (size_t s = 0; s < range->count; s++) {
         const struct sstable_info *info = &range->slices[s].table->info;
-        is_above &= bytes_compare(buf_bytes(&info->greatest), smallest) < 0;
-        is_below &= bytes_compare(buf_bytes(&info->smallest), greatest) > 0;
+        is_above &= bytes_compare(buf_bytes(&info->largest), smallest) < 0;
+        is_below &= bytes_compare(buf_bytes(&info->smallest), largest) > 0;
         if (!least.size || bytes_compare(buf_bytes(&info->smallest), least) < 0)
             least = buf_bytes(&info->smallest);
     }
@@ -77,7 +77,7 @@ void commit_release_values(struct lsm *lsm)
     lsm->held_values = NULL;
 }
 
-// What a finished run points to, and the inputs of a merge no longer point to.
+// Counts the large values that a finished run points to, and the inputs of a merge no longer.
 static void count_values(struct lsm *lsm, struct version *draft, const struct run_writer *writer,
                          const struct value_counts *input)
 {

@@ -33,7 +33,7 @@ void engine_seal(struct lsm *lsm)
     lsm->active_orders = (struct orders){0};
     lsm->active_begin = lsm->sealed_end;
     lsm->is_flush_wanted = false;
-    // A run is numbered like a file that it could have, so a newer one has a greater number.
+    // A run is numbered like a file that it could have, so a newer one has a larger number.
     lsm->sealed_run = lsm->next_file++;
 }
 

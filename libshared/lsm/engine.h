@@ -7,11 +7,11 @@
 //     drop ingest checkpoint   what it does at times
 //     job                      what the workers do, and in which order
 //     flushing, merging        memory becomes tables, tables become fewer
-//     commit                   what they made comes into force
-//     files                    what is referenced stays, the rest goes
+//     commit                   their tables come into force
+//     files                    those with references stay, the rest goes
 //     verify stats
 //
-// What they stand on knows nothing of it:
+// The folders they stand on know nothing of it:
 //
 //     entry/     a key and what is known of it
 //     file/      directories, names, frames, checksums, packing; places that are read later

@@ -1,4 +1,4 @@
-// files.h - the files that versions refer to: what is referenced stays, the rest goes.
+// files.h - the files that versions refer to: those with references stay, the rest goes.
 #pragma once
 
 #include "lsm/engine.h"

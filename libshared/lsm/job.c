@@ -45,10 +45,10 @@ static enum job_kind next_remove(struct lsm *lsm, struct lsm_job *job)
     return JOB_REMOVE;
 }
 
-// What lets writers go on comes first: a segment, but on a full disk all that can free one.
+// Writers come first: they need a segment, but on a full disk all that can free one.
 // Two places in the order are needed for more than speed. A manifest that is to be rewritten is
 // before any edit to it is made: a rewrite that failed late may have put the new one in its place.
-// What is ready comes into force before a flush begins: that looks whether there are tables which
+// Finished tables come into force before a flush begins: that looks whether there are tables which
 // its deletions must hide.
 static enum job_kind next_background(struct lsm *lsm, struct lsm_job *job)
 {
@@ -119,7 +119,7 @@ static void run_remove(struct lsm_job *job)
     struct vfs *vfs = job->lsm->vfs;
     const char *end = (const char *)job->paths.data + job->paths.size;
     for (const char *path = (const char *)job->paths.data; path < end; path += strlen(path) + 1)
-        vfs->remove(vfs, path, NULL); // what stays goes at the next open
+        vfs->remove(vfs, path, NULL); // one that stays goes at the next open
 }
 
 void lsm_job_run(struct lsm_job *job)
@@ -170,7 +170,7 @@ static bool needs_room(const struct lsm *lsm, const struct lsm_job *job)
     return job->kind != JOB_MERGE && (job->kind != JOB_PREPARE || log_is_short(&lsm->log));
 }
 
-// What a flush, or the next segment, still waits for is room too.
+// A flush, or the next segment, may still wait for room.
 static void note_space(struct lsm *lsm)
 {
     space_on_written(&lsm->space, lsm->sealed || log_is_short(&lsm->log));

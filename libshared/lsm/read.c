@@ -205,7 +205,7 @@ static void answer(struct group *group, struct lookup *lookup, enum status statu
     group->found(group->context, index, status, value);
 }
 
-// Asks one more slice for every open key. What is in memory comes first, since reading a
+// Asks one more slice for every open key. Blocks in memory come first, since reading a
 // block may push another one out.
 static void ask_slices(struct group *group)
 {

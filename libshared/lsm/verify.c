@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-// A walk over everything that tables have: what they point to is read and counted.
+// A walk over everything that tables have: it reads and counts the values they point to.
 struct survey {
     struct lsm *lsm;
     struct value_counts counts; // bytes pointed to, by file

@@ -64,7 +64,7 @@ void lsm_batch_note(struct lsm_batch *batch, struct bytes note)
         batch->refusal = STATUS_TOO_LARGE;
 }
 
-// Whether what was written since the last seal is enough for a flush: memory is full, or
+// Whether enough was written since the last seal for a flush: memory is full, or
 // notes alone have made the log long; but not while one of them is under way.
 static bool is_full(const struct lsm *lsm, size_t more)
 {

@@ -46,7 +46,7 @@ static void make_table(struct reader *reader, struct buf *table, struct sstable_
     info->number = NUMBER;
     info->entry_count = reader_u8(reader);
     buf_set(&info->smallest, reader_short(reader));
-    buf_set(&info->greatest, reader_short(reader));
+    buf_set(&info->largest, reader_short(reader));
     buf_set(&index, reader_short(reader));
     struct bytes filter = reader_short(reader), sample = reader_short(reader);
     while (reader_left(reader) && !reader->bad) {
@@ -92,11 +92,11 @@ static uint64_t search(struct sstable *table, struct bytes key)
 static void use_table(struct sstable *table)
 {
     struct bytes smallest = buf_bytes(&table->info.smallest);
-    struct bytes greatest = buf_bytes(&table->info.greatest);
-    uint64_t sum = search(table, smallest) + search(table, greatest);
+    struct bytes largest = buf_bytes(&table->info.largest);
+    uint64_t sum = search(table, smallest) + search(table, largest);
     sum += search(table, (struct bytes){0}) + search(table, bytes_of_text("key"));
     const struct bytes ends[][2] = {
-        {{0}, {0}}, {smallest, greatest}, {{0}, greatest}, {greatest, {0}}, {greatest, smallest}};
+        {{0}, {0}}, {smallest, largest}, {{0}, largest}, {largest, {0}}, {largest, smallest}};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         uint32_t begin, end;
         sstable_range_blocks(table, ends[i][0], ends[i][1], &begin, &end);

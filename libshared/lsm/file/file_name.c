@@ -50,7 +50,7 @@ enum file_kind file_name_parse(const char *name, uint64_t *number)
     for (unsigned i = 0; i < 18 && *digits >= '0' && *digits <= '9'; i++)
         *number = *number * 10 + (uint64_t)(*digits++ - '0');
 
-    // One spelling for each file: what we would not have written is not ours.
+    // One spelling for each file: a name that we would not have written is not ours.
     enum file_kind found = FILE_FOREIGN;
     struct buf spelled = {0};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && found == FILE_FOREIGN; i++) {

@@ -12,8 +12,8 @@
 //
 // Every byte: dkv-store(5), FILES OF FRAMES.
 //
-// The promise in `synced` tells a torn tail from damage: what follows the last sync may
-// be missing after a power loss, what lies before it may not. So an invalid
+// The promise in `synced` tells a torn tail from damage: after a power loss
+// bytes behind the last sync may be missing, bytes before it may not. So an invalid
 // frame is corruption if and only if some valid frame behind it promises an address
 // beyond it. (The rule is that of Pebble's log, cockroachdb/pebble#4331.)
 #pragma once

@@ -7,10 +7,10 @@
 // The job asks for all its places before it waits for the first, so that one thread keeps as
 // many reads at the disk as there are places. It opens the files by their names: one that is
 // gone by then was merged away, and the owner will look elsewhere. It reports no failure
-// either: who asks again and waits meets it.
+// either: the owner meets it when it asks again and waits.
 //
-// Places are numbered as they are noted, and read in that order. What lies in a place that is
-// noted already is waited for with that.
+// Places are numbered as they are noted, and read in that order. A read within a place that is
+// noted already waits for that one.
 #pragma once
 
 #include "base/vfs.h"
@@ -19,7 +19,7 @@
 enum {
     READS_COUNT_MAX = 256,          // noted and not read yet; with more, the owner waits itself
     READS_BATCH_MAX = 32,           // by one job ...
-    READS_BATCH_SIZE_MAX = 1 << 20, // ... and so many bytes, or one place that is larger
+    READS_BATCH_SIZE_MAX = 1 << 20, // ... of this size together, or one that is larger
 };
 
 struct read_place {
@@ -35,7 +35,7 @@ struct reads {
     size_t count;
     uint64_t done;       // number of the last place that was read: places[0] has the next
     uint64_t found;      // number of the last one that a BUSY was for, since it was made 0
-    uint64_t ahead_size; // at least so much is noted of a table: a walk will want it
+    uint64_t ahead_size; // noted of a table at least: a walk will want it
 };
 
 // What one job reads. On any thread.

@@ -1,4 +1,4 @@
-// log.h - the log: what is written becomes durable here first.
+// log.h - the log: here writes become durable first.
 //
 //     segments   [ 7 sealed ][ 8 sealed ][ 9 current ......| free ][ 10 spare ]
 //                     ▲                          ▲     ▲         ▲
@@ -8,15 +8,15 @@
 // written: a batch that was accepted has its space. How it gets there depends on the
 // durability that was asked for:
 //
-//   GROUP            What was laid out since the last write makes one frame for each
-//                    segment it touches; a log_write carries it to the disk on the log's
+//   GROUP            All batches since the last write make one frame for each segment
+//                    they touch; a log_write carries it to the disk on the log's
 //                    thread, signs the frames, writes and syncs them.
 //   INTERVAL, NONE   The current segment is memory of this process, and every batch a frame
 //                    that is made in place: it is stored as soon as it is appended, with
 //                    no call to the system, and lives on when the process is killed. A
 //                    log_write only syncs, and closes the segments that are full. Where a
 //                    segment is not mapped, a frame is written at once. If that fails, it and
-//                    what follows go the other way, until all of it is stored.
+//                    those that follow go the other way, until all are stored.
 //
 // A position is an address in the log (frame.h): segment number << 32 | offset. Positions
 // only grow. A frame never crosses into the next segment; every segment but the last

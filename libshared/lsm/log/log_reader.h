@@ -23,7 +23,7 @@ struct log_reader {
 enum status log_reader_open(struct log_reader *reader, uint64_t number,
                             struct fault *fault) MUST_USE;
 
-// Closes the file; NULL there if it was taken. What was read is void.
+// Closes the file; NULL there if it was taken. Borrowed bytes are void.
 void log_reader_close(struct log_reader *reader);
 void log_reader_release(struct log_reader *reader); // the memory too; may be repeated
 

@@ -187,7 +187,7 @@ static enum status settle_segment(struct log_reader *reader, uint64_t promise, u
     return status ? status : vfs->sync(vfs, reader->segment.file, fault);
 }
 
-// From now on everything that was read counts as synced. What no frame promises may be in
+// From now on everything that was read counts as synced. A write that no frame promises may be in
 // the memory of the kernel alone, and after a failed sync of the process before it would
 // stay there, for the kernel takes it for written. So it is written again. A log that is
 // never synced does without, and promises no more than it was promised: even where the segments

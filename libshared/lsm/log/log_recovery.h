@@ -4,12 +4,12 @@
 // written. The end is where no valid frame starts. It is
 //
 //   corruption, if a valid frame behind it, in this segment or a later one, promises a
-//               later address as synced: what is damaged had been acknowledged;
-//   a torn tail otherwise: what a power loss left of writes that nobody was told to be
+//               later address as synced: the damaged bytes had been acknowledged;
+//   a torn tail otherwise: a power loss left it of writes that nobody was told to be
 //               durable. It is discarded, with all later segments that hold frames (a
 //               prefix of what was written, never with a hole).
 //
-// Nothing on disk is changed, but what was not known to be synced is written once more and
+// Nothing on disk is changed, but frames that were not known to be synced are written once more and
 // synced, unless the durability is NONE. The seal that cuts a torn tail off is written together
 // with the first batch that follows.
 #pragma once

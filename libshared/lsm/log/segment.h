@@ -7,7 +7,7 @@
 // Its stale frames carry the old number and never validate again.
 //
 // A file called NNNNNN.log therefore always has a valid header and its full size:
-// what was not finished is called NNNNNN.tmp.
+// an unfinished one is called NNNNNN.tmp.
 #pragma once
 
 #include "base/vfs.h"

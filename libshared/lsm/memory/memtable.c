@@ -46,7 +46,7 @@ static void give_slots(struct memtable *memtable)
     pages_give(memtable->pages, memtable->slots, (memtable->slot_mask + 1) * sizeof(uint64_t));
 }
 
-// Twice the slots. What they hold of the hashes is enough to place them.
+// Twice the slots. Their upper halves of the hashes are enough to place them.
 static void grow_index(struct memtable *memtable)
 {
     uint64_t *old = memtable->slots;

@@ -14,7 +14,7 @@
 // it began, because overwriting appends. The overwritten entry is flagged, so that later
 // walks need not look at it.
 //
-// One writer. What an order or a find returned lives as long as the memtable.
+// One writer. Entries of an order or a find live as long as the memtable.
 #pragma once
 
 #include "base/endian.h"

@@ -237,8 +237,8 @@ static struct player play_below(struct iterator *iterator, size_t at)
     return is_a ? a : b;
 }
 
-// Widens [least, greatest] by what a source has.
-static void widen(const struct source *source, struct bytes *least, struct bytes *greatest)
+// Widens [least, largest] by what a source has.
+static void widen(const struct source *source, struct bytes *least, struct bytes *largest)
 {
     struct bytes first, last;
     if (source->order) {
@@ -248,25 +248,25 @@ static void widen(const struct source *source, struct bytes *least, struct bytes
         last = order_entry(source->order, source->memtable, source->order->count - 1).key;
     } else {
         first = buf_bytes(&source->table->info.smallest);
-        last = buf_bytes(&source->table->info.greatest);
+        last = buf_bytes(&source->table->info.largest);
     }
-    if (!greatest->size || bytes_compare(first, *least) < 0)
+    if (!largest->size || bytes_compare(first, *least) < 0)
         *least = first;
-    if (!greatest->size || bytes_compare(last, *greatest) > 0)
-        *greatest = last;
+    if (!largest->size || bytes_compare(last, *largest) > 0)
+        *largest = last;
 }
 
-// What all keys from the least to the greatest begin with.
+// What all keys from the least to the largest begin with.
 static size_t find_depth(const struct iterator *iterator, struct bytes from)
 {
-    struct bytes least = {0}, greatest = {0};
+    struct bytes least = {0}, largest = {0};
     for (size_t i = 0; i < iterator->count; i++)
-        widen(&iterator->sources[i], &least, &greatest);
+        widen(&iterator->sources[i], &least, &largest);
     if (bytes_compare(from, least) > 0)
         least = from;
-    if (iterator->to.size && bytes_compare(iterator->to, greatest) < 0)
-        greatest = iterator->to;
-    return key_common_size(least, greatest);
+    if (iterator->to.size && bytes_compare(iterator->to, largest) < 0)
+        largest = iterator->to;
+    return key_common_size(least, largest);
 }
 
 enum status iterator_seek(struct iterator *iterator, struct bytes from, struct fault *fault)

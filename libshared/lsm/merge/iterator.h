@@ -1,14 +1,14 @@
 // iterator.h - memtables and tables walked together in key order.
 //
-// Sources are added from the newest to the oldest. Of every key only what the newest
-// source says comes out; deletions too. The iterator borrows tables, memtables and
-// orders: who made it keeps them alive.
+// Sources are added from the newest to the oldest. Of every key only the entry of the newest
+// source comes out; deletions too. The iterator borrows tables, memtables and
+// orders: its maker keeps them alive.
 //
 // A tree of losers (Knuth, The Art of Computer Programming 3, 5.4.1) finds the smallest key by
 // comparing eight bytes, taken behind what all keys of the walk begin with; only where
 // these are equal the keys themselves are compared:
 //
-//            [2]             each node keeps who lost there, and its head; the winner of
+//            [2]             each node keeps the loser there, and its head; the winner of
 //         [0]   [3]          all, here source 1, goes on and plays again on its way up
 //        0   1 2   3
 #pragma once

@@ -35,7 +35,7 @@ static enum status add_inputs(struct merge *merge, const struct range *range, si
     return status;
 }
 
-// What the input points to: as much is pointed to less, and by the output more.
+// Counts the large values of the input: pointed to less, and by the output more.
 static void count_input(void *context, const struct entry *entry)
 {
     struct merge *merge = context;

@@ -2,7 +2,7 @@
 //
 // Within a range an iterator merges its slices, and, for a scan, what the memtables hold.
 // A key that several of them have comes out once, as the newest says. Tables,
-// memtables, orders and the version are borrowed: who walks keeps them alive. A walk
+// memtables, orders and the version are borrowed: the caller keeps them alive. A walk
 // without a cache may go on any thread, over pinned tables.
 #pragma once
 

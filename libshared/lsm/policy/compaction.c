@@ -189,7 +189,7 @@ bool compaction_choose(struct compaction_choice *choice, const struct version *v
                        const struct compaction_limits *limits, const struct compaction_span *spans,
                        size_t span_count)
 {
-    uint64_t greatest = 999;
+    uint64_t urge_max = 999;
     unsigned survey_count = limits->survey_count;
     for (size_t i = 0; i < version->count; i++) {
         const struct range *range = &version->ranges[i];
@@ -198,9 +198,9 @@ bool compaction_choose(struct compaction_choice *choice, const struct version *v
         survey(version, i, &survey_count);
         uint64_t bottom_urge = range_is_sound(range) ? bottom_urge_of(range, limits) : 0;
         uint64_t urge = max(bottom_urge, count_of(range) * 1000 / (limits->slice_count + 1));
-        if (urge <= greatest)
+        if (urge <= urge_max)
             continue;
-        greatest = urge;
+        urge_max = urge;
         size_t slice_count = choose_tier(range);
         *choice = (struct compaction_choice){
             .first_range = i,
@@ -209,7 +209,7 @@ bool compaction_choose(struct compaction_choice *choice, const struct version *v
             .is_bottom = range_is_sound(range) && (bottom_urge >= 1000 || slice_count < 2),
         };
     }
-    if (greatest < 1000)
+    if (urge_max < 1000)
         return limits->is_idle &&
                choose_small(choice, version, limits->range_size, spans, span_count);
     if (choice->is_bottom)

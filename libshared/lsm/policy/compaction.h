@@ -3,19 +3,18 @@
 // Lazy leveling, range by range. Above the bottom of a range, slices of similar size are
 // merged with one another, so that few of them are left; when they have grown to a good
 // part of the bottom, all become a new bottom. A byte is so written once by the flush, about
-// once for each doubling of what lies above the bottom, and two to three times at the bottom;
-// what is in the way of being read, and what is in the way of being deleted, stays
-// within bounds in each range by itself.
+// once for each doubling of the slices above the bottom, and two to three times at the bottom;
+// in each range by itself, the slices that a read meets, and the dead entries, stay within bounds.
 // (Dayan and Idreos: Dostoevsky, 2018; ranges as in Tarantool's vinyl.)
 //
 // A range asks to be merged by its
 //   count      more slices than a reader should look into
 //   share      the slices above have grown to a share of the bottom
 //   garbage    superseded entries, estimated from the samples of the tables
-//   deletions  so many of the entries are tombstones
+//   deletions  many of the entries are tombstones
 //   age        tombstones have been there for long
-//   values     much of the files with large values is dead; those who point there take turns
-// Each is a quotient of what is and what may be; who has the greatest above 1 is next. When
+//   values     much of the files with large values is dead; ranges that point there take turns
+// Each is a quotient of what is and what may be; the range with the largest above 1 is next. When
 // nobody writes, the limits are lower and neighbours that became small are joined.
 //
 // Where a merge met damage the range keeps what it has, and only what is newer than that is
@@ -27,10 +26,11 @@
 #include "lsm/version/version.h"
 
 struct compaction_limits {
-    unsigned slice_count;  // of a range
-    uint64_t range_size;   // bytes of a bottom, between a half and one and a half of it
-    uint64_t purge_run;    // tombstones in runs before this one are old
-    uint64_t value_round;  // who points to large values since before this file merges; see below
+    unsigned slice_count; // of a range
+    uint64_t range_size;  // bytes of a bottom, between a half and one and a half of it
+    uint64_t purge_run;   // tombstones in runs before this one are old
+    uint64_t
+        value_round; // ranges that point to large values since before this file merge; see below
     unsigned survey_count; // surveys that one choice may make; the next one goes on
     bool is_idle;
 };

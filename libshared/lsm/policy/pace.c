@@ -19,7 +19,7 @@ unsigned pace_flush_debt(size_t room, size_t size, unsigned far)
                                          : 0;
 }
 
-// Adds what is to be waited for so many bytes. For each it is nothing up to some debt, then it
+// Adds the delay for these bytes. For each it is nothing up to some debt, then it
 // grows with its square up to a thousand nanoseconds. A debt that is gone takes its delay along.
 static void add_delay(uint64_t *delay_ns, uint64_t debt, uint64_t bytes)
 {

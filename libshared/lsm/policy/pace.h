@@ -17,8 +17,8 @@ struct pace {
     uint64_t flush_delay_ns, merge_delay_ns; // not waited yet
 };
 
-// The debt of a flush that is `far` permille done, while of the memtable, which has `size` bytes,
-// so many are free.
+// The debt of a flush that is `far` permille done, while `room` of the `size` bytes of the memtable
+// are free.
 unsigned pace_flush_debt(size_t room, size_t size, unsigned far);
 
 // What is to be waited now, in microseconds. Flushes and merges are waited for at the same time.

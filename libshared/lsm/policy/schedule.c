@@ -14,7 +14,7 @@ void schedule_release(struct schedule *schedule)
     buf_release(&schedule->failed);
 }
 
-// Steps are large: what one wrote beyond the budget is saved up for first.
+// Steps are large: bytes that one wrote beyond the budget are saved up for first.
 static void renew_budget(struct schedule *schedule, uint64_t passed_ms)
 {
     int64_t rate = (int64_t)schedule->rate;

@@ -1,12 +1,12 @@
 // schedule.h - when merges may begin, and what they look for.
 //
-//   idle     Without a write for a second, what saves space alone is done too.
-//   budget   What merges may write in a second. A step may overdraw it; that is saved up first.
+//   idle     Without a write for a second, merges that only save space are done too.
+//   budget   Bytes that merges may write in a second. A step may overdraw it; then they wait.
 //   failure  After one that may pass merges rest for a while. One that fails a second time at the
 //            same place is damage, so that it does not hold up all others.
 //   age      Which runs are so old that their tombstones are merged away.
 //   round    When much of the files with large values is dead, each range that points there merges
-//            once, and copies on what is left in them (compaction.h).
+//            once, and copies on the values left in them (compaction.h).
 //
 // Pure: values go in, decisions come out. It knows no version, no file and no clock.
 #pragma once
@@ -24,7 +24,7 @@ struct schedule {
     uint64_t purge_age_ms; // of tombstones; 0: there is none
 
     uint64_t now_ms;     // of the last tick
-    uint64_t written;    // what had been written then ...
+    uint64_t written;    // at that tick ...
     uint64_t written_ms; // ... and since when
 
     int64_t budget; // bytes
@@ -44,7 +44,7 @@ struct schedule {
 
 void schedule_release(struct schedule *schedule);
 
-// `written` is what ever was written.
+// `written` counts all writes ever.
 void schedule_on_tick(struct schedule *schedule, uint64_t now_ms, uint64_t written);
 
 // Notes what number the next file has at this tick.
@@ -54,17 +54,18 @@ bool schedule_is_idle(const struct schedule *schedule);
 bool schedule_may_begin(const struct schedule *schedule);
 bool schedule_may_write(const struct schedule *schedule);
 
-// A merge that began at this key has written so much, ...
+// A merge has written `size` bytes more, ...
 void schedule_on_written(struct schedule *schedule, uint64_t size);
 
-// ... is done, ...
+// ... the one that began at this key is done, ...
 void schedule_on_merged(struct schedule *schedule, struct bytes begin);
 
-// ... or has failed. Whether that may be over when the same is tried again: no room, no
+// ... or has failed so. Whether that may be over when the same is tried again: no room, no
 // descriptors, a disk that did not answer. Then merges rest.
 bool schedule_on_failure(struct schedule *schedule, struct bytes begin, enum status status);
 
-// What a round is decided by; while there is none, the second and the third are of no account.
+// The facts that decide on a round; while there is none, the second and the third are of no
+// account.
 struct schedule_values {
     unsigned dead;           // permille of all large values that merges could win back
     uint64_t pointing_since; // the oldest bottom that points to some (compaction.h)

@@ -4,7 +4,7 @@
 //       ^                                                        │
 //       └──────────── something was written, and nobody waits ───┘
 //
-// While it waits, only what frees room is done. The next segment of the log, when it is not needed
+// While it waits, it only frees room. The next segment of the log, when it is not needed
 // yet, holds up nobody: the log goes without it for longer.
 //
 // Pure: it knows no disk and no clock.
@@ -31,7 +31,7 @@ static inline bool space_may_return(enum status status)
     return status == STATUS_DISK_FULL || status == STATUS_EXHAUSTED;
 }
 
-// A job failed so for want of what may return, and others have to wait with it.
+// A job failed so, which may pass, and others have to wait with it.
 void space_on_failure(struct space *space, enum status status, uint64_t now_ms);
 
 // Something was written, so there is room; unless someone still waits for some.

@@ -9,7 +9,7 @@ enum {
     SMALL,
     MAIN,
     SLOT_COUNT_MIN = 64,
-    SMALL_SHARE = 10, // the small queue has one part in so many
+    SMALL_SHARE = 10, // the small queue has one part in this many
     KEPT_SHARE = 4,   // no block is kept that would take more
     USE_COUNT_MAX = 3,
     ALLOCATION_OVERHEAD = 16, // of malloc, for a block

@@ -5,8 +5,8 @@
 //                  └─ not ──┴─> ghost: forgotten, but missed again soon
 //
 // S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi: FIFO Queues are All You Need for Cache Eviction,
-// 2023): a tenth of the memory is for blocks that came lately. What is used there again, or
-// shortly after it left, is kept in the main queue; what is read once, as in a long walk,
+// 2023): a tenth of the memory is for blocks that came lately. A block used there again, or
+// shortly after it left, is kept in the main queue; one that is read once, as in a long walk,
 // pushes out nothing else. A use is a counter up to three; nothing moves until something
 // must go.
 //

@@ -28,7 +28,7 @@ static bool ascends(const struct run_writer *writer, struct bytes key)
     if (writer->is_open)
         last = sstable_writer_last(&writer->table);
     else if (writer->count)
-        last = buf_bytes(&writer->infos[writer->count - 1].greatest);
+        last = buf_bytes(&writer->infos[writer->count - 1].largest);
     return !last.size || bytes_compare(last, key) < 0;
 }
 

@@ -15,7 +15,7 @@ struct run_writer {
     uint64_t table_size_max; // weight at which a new table begins, about
     uint64_t next_file;      // number of the next table ...
     uint64_t file_end;       // ... which stays below this: one grows until there are new numbers
-    uint64_t run;            // greater is newer: what these tables say hides what older ones say
+    uint64_t run;            // larger is newer: these tables hide what older ones say
 
     struct sstable_writer table; // the one being written, if is_open
     bool is_open;

@@ -232,7 +232,7 @@ static void allocate_index(struct sstable *table, uint32_t block_count)
 static bool parse_index(struct sstable *table, uint64_t blocks_end)
 {
     table->prefix_size =
-        key_common_size(buf_bytes(&table->info.smallest), buf_bytes(&table->info.greatest));
+        key_common_size(buf_bytes(&table->info.smallest), buf_bytes(&table->info.largest));
     struct reader reader = reader_of(buf_bytes(&table->index));
     uint32_t count = reader_u32(&reader);
     if (!count || count > reader_left(&reader) / LINE_SIZE_MIN)
@@ -390,7 +390,7 @@ void sstable_range_blocks(const struct sstable *table, struct bytes from, struct
                           uint32_t *begin, uint32_t *end)
 {
     *begin = *end = 0;
-    if (bytes_compare(from, buf_bytes(&table->info.greatest)) > 0 ||
+    if (bytes_compare(from, buf_bytes(&table->info.largest)) > 0 ||
         (to.size && bytes_compare(to, buf_bytes(&table->info.smallest)) <= 0))
         return;
     *begin = sstable_find_block(table, from);

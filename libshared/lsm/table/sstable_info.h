@@ -6,13 +6,13 @@
 
 struct sstable_info {
     uint64_t number;        // of the file
-    uint64_t run;           // greater is newer; the tables of one run do not overlap
+    uint64_t run;           // larger is newer; the tables of one run do not overlap
     uint64_t size;          // bytes of the file
     uint64_t entry_count;   // with deletions
     uint64_t deleted_count; // of them
     uint64_t value_size;    // bytes of the large values that it points to
     struct buf smallest;    // first key
-    struct buf greatest;    // last key
+    struct buf largest;     // last key
 };
 
 void sstable_info_release(struct sstable_info *info); // may be repeated

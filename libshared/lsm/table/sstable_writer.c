@@ -153,7 +153,7 @@ enum status sstable_writer_finish(struct sstable_writer *writer, struct sstable_
     enum status status = writer->block.count ? finish_block(writer, fault) : STATUS_OK;
     if (status)
         return status;
-    buf_set(&writer->info.greatest, buf_bytes(&writer->last_key));
+    buf_set(&writer->info.largest, buf_bytes(&writer->last_key));
 
     store_footer(writer);
     status = write_out(writer, fault);
@@ -163,7 +163,7 @@ enum status sstable_writer_finish(struct sstable_writer *writer, struct sstable_
         return status;
     writer->info.size = writer->offset;
     *info = writer->info;
-    writer->info.smallest = writer->info.greatest = (struct buf){0};
+    writer->info.smallest = writer->info.largest = (struct buf){0};
     release(writer);
     return STATUS_OK;
 }

@@ -8,9 +8,9 @@
 // wherever it goes. Every byte: dkv-store(5), LARGE VALUES.
 //
 // A segment that is pointed to is kept when the log has done with it. Which files there are, and
-// how many bytes of each are pointed to (value_counts.h), is part of a version: merges count what
-// they let go. A file without any goes; values in a file with few are copied on by the next merge
-// that comes upon their pointers.
+// how many bytes of each are pointed to (value_counts.h), is part of a version: merges count the
+// bytes that they let go. A file without any goes; values in a file with few are copied on by the
+// next merge that comes upon their pointers.
 //
 // (Lu et al.: WiscKey, 2016. The first file of a value is the log: it is written once.)
 #pragma once
@@ -20,7 +20,7 @@
 #include "lsm/entry/entry.h"
 
 enum {
-    VALUE_WEIGHT = 4, // so many bytes of large values weigh as much as one in a table
+    VALUE_WEIGHT = 4, // bytes of large values that weigh as much as one in a table
 };
 
 // Appends the value packed. False, and nothing is appended, if that would not be worth it.

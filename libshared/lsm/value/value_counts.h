@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// A file with values. Referenced by versions and by whoever reads there for long.
+// A file with values. Referenced by versions, and by readers that take long.
 struct value_file {
     unsigned ref_count;
     uint64_t id;

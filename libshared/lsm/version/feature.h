@@ -1,7 +1,7 @@
 // feature.h - what a program must know to read a database right.
 //
 // The manifest lists at its head, by name, everything that was added to the formats since
-// version 2 and that nobody may pass over. Who opens the database asks for each name before
+// version 2 and that nobody may pass over. An opening program asks for each name before
 // it reads anything else, so that an older program says what it lacks, and takes nothing that it
 // does not know for damage.
 #pragma once

@@ -200,7 +200,7 @@ struct version *version_copy(const struct version *version)
     return draft;
 }
 
-// The draft changes: what was computed from it is void.
+// The draft changes: sizes and heads computed from it are void.
 static void touch(struct version *draft, struct range *range)
 {
     range->is_surveyed = false;
@@ -211,7 +211,7 @@ static void touch(struct version *draft, struct range *range)
 
 static bool reaches(const struct sstable *table, struct bytes begin, struct bytes end)
 {
-    return bytes_compare(buf_bytes(&table->info.greatest), begin) >= 0 &&
+    return bytes_compare(buf_bytes(&table->info.largest), begin) >= 0 &&
            (!end.size || bytes_compare(buf_bytes(&table->info.smallest), end) < 0);
 }
 
@@ -354,7 +354,7 @@ static bool is_superfluous(const struct version *draft, size_t index)
     const struct range *before = &draft->ranges[index - 1];
     bool is_free = !draft->ranges[index].count;
     for (size_t s = 0; s < before->count && is_free; s++)
-        is_free = bytes_compare(buf_bytes(&before->slices[s].table->info.greatest),
+        is_free = bytes_compare(buf_bytes(&before->slices[s].table->info.largest),
                                 begin_of(draft, index)) < 0;
     return is_free;
 }

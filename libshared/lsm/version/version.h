@@ -7,14 +7,14 @@
 //     bottom       [ 24 ------- ][ 19 ------------ ][ 27 ------- ]
 //
 // The keys are divided into ranges. Each has a few slices, newest first: a slice is the
-// part of a table that lies in the range. What a newer slice says of a key hides what the
-// older ones say. A flush adds one table, a slice on top of every range it reaches;
+// part of a table that lies in the range. A newer slice hides what older ones say of a
+// key. A flush adds one table, a slice on top of every range it reaches;
 // a merge works on one range and leaves one slice; the last one is called the bottom.
 // Ranges grow with the data: a bottom that became too large is written as several tables,
 // each in a range of its own.
 //
 // A version never changes once it is in force: readers hold on to it by its reference
-// count, whoever changes something makes a copy, a draft. Owner's thread only.
+// count; a change is made to a copy, a draft. Owner's thread only.
 #pragma once
 
 #include "lsm/table/sstable.h"
@@ -56,7 +56,7 @@ struct version {
 struct version *version_new(void); // one range, no slices
 struct version *version_retain(struct version *version);
 
-// Told what a version had when its last reference went, to release it.
+// Releases the parts of a version whose last reference went.
 struct version_drop {
     void *context;
     void (*table)(void *context, struct sstable *table); // for every slice
@@ -115,7 +115,7 @@ void version_replace(struct version *draft, const struct version_change *change)
 // Joins ranges without slices to their neighbours where nothing reaches over.
 void version_tidy(struct version *draft);
 
-// A flush or a merge points to so many more bytes of large values, and to so many less.
+// By how many bytes of large values a flush or a merge points to more, and to less.
 // Files of which nothing is left go; `files` are new ones, which the draft has not yet.
 struct version_values {
     const struct value_counts *more, *less;

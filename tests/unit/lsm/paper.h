@@ -70,7 +70,7 @@ static inline void paper_release(struct paper *paper)
 }
 
 static inline struct sstable *paper_table(struct paper *paper, const char *smallest,
-                                          const char *greatest)
+                                          const char *largest)
 {
     assert_true(paper->count < PAPER_TABLE_COUNT_MAX);
     struct sstable *table = xcalloc(1, sizeof *table);
@@ -80,7 +80,7 @@ static inline struct sstable *paper_table(struct paper *paper, const char *small
     table->info.size = 1000 + paper->count;
     table->info.entry_count = 10;
     buf_append_text(&table->info.smallest, smallest);
-    buf_append_text(&table->info.greatest, greatest);
+    buf_append_text(&table->info.largest, largest);
     return table;
 }
 

@@ -36,7 +36,7 @@ static void append_random(struct buf *key, size_t size, unsigned letters)
 }
 
 // Decimals behind a prefix; random bytes; few letters, so that keys begin with one another;
-// zeros alone; greatest bytes; the same in the first twelve bytes.
+// zeros alone; largest bytes; the same in the first twelve bytes.
 static void make_key(struct buf *key, unsigned shape)
 {
     buf_clear(key);

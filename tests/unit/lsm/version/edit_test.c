@@ -27,7 +27,7 @@ static void assert_info(const struct sstable_info *info, const struct sstable_in
     assert_true(info->entry_count == expected->entry_count);
     assert_true(info->deleted_count == expected->deleted_count);
     assert_bytes(&info->smallest, &expected->smallest);
-    assert_bytes(&info->greatest, &expected->greatest);
+    assert_bytes(&info->largest, &expected->largest);
 }
 
 // The state says what the version is.

@@ -28,7 +28,7 @@ static void edit_table(struct buf *edit, uint64_t number, const char *numbers)
 {
     struct sstable_info info = {.number = number, .run = number, .size = 100, .entry_count = 5};
     buf_append_text(&info.smallest, "a");
-    buf_append_text(&info.greatest, "z");
+    buf_append_text(&info.largest, "z");
     size_t at = section_begin(edit, 3); // add
     sstable_info_encode(edit, &info);
     section_end(edit, at);
@@ -102,7 +102,7 @@ TEST(edits_add_up)
     assert_true(bytes_equal(buf_bytes(&seen.ranges[1].begin), bytes_of_text("m")));
     const struct sstable_info *table = edit_find_table(&seen, 4);
     assert_true(table && table->entry_count == 5);
-    assert_true(bytes_equal(buf_bytes(&table->greatest), bytes_of_text("z")));
+    assert_true(bytes_equal(buf_bytes(&table->largest), bytes_of_text("z")));
     assert_null(edit_find_table(&seen, 5));
     assert_true(manifest.database == 42);
 

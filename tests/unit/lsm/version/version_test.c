@@ -25,9 +25,9 @@ static void stop(struct version *version)
     paper_release(&paper);
 }
 
-static void push(struct version *draft, const char *smallest, const char *greatest)
+static void push(struct version *draft, const char *smallest, const char *largest)
 {
-    version_push(draft, paper_table(&paper, smallest, greatest));
+    version_push(draft, paper_table(&paper, smallest, largest));
 }
 
 static void assert_shape(const struct version *version, const char *shape)
@@ -189,9 +189,9 @@ static void replace(struct version *draft, const char *begin, const char *end, c
     version_replace(draft, &change);
 }
 
-static struct sstable *output(const char *smallest, const char *greatest, uint64_t run)
+static struct sstable *output(const char *smallest, const char *largest, uint64_t run)
 {
-    struct sstable *table = paper_table(&paper, smallest, greatest);
+    struct sstable *table = paper_table(&paper, smallest, largest);
     table->info.run = run;
     return table;
 }
@@ -286,7 +286,7 @@ static bool has_letter(const struct sstable *table, unsigned letter)
 {
     struct bytes key = text(paper_letter(letter));
     return bytes_compare(buf_bytes(&table->info.smallest), key) <= 0 &&
-           bytes_compare(key, buf_bytes(&table->info.greatest)) <= 0;
+           bytes_compare(key, buf_bytes(&table->info.largest)) <= 0;
 }
 
 static void model_add(struct model *model, unsigned letter, struct sstable *table)
@@ -348,7 +348,7 @@ static void check_version(const struct version *version)
         assert_true(!end.size || bytes_compare(begin, end) < 0);
         for (size_t s = 0; s < range->count; s++) {
             const struct sstable_info *info = &range->slices[s].table->info;
-            assert_true(bytes_compare(buf_bytes(&info->greatest), begin) >= 0);
+            assert_true(bytes_compare(buf_bytes(&info->largest), begin) >= 0);
             assert_true(!end.size || bytes_compare(buf_bytes(&info->smallest), end) < 0);
             assert_true(!s || info->run <= range->slices[s - 1].table->info.run);
             for (size_t before = 0; before < s; before++)
