@@ -2,7 +2,6 @@
 
 #include "lsm/file/directory.h"
 #include "lsm/file/frame.h"
-#include "lsm/files.h"
 
 #include <stdlib.h>
 
@@ -146,7 +145,7 @@ void checkpoint_run(struct lsm_job *job)
 void checkpoint_on_done(struct lsm *lsm)
 {
     struct checkpoint *checkpoint = &lsm->checkpoint;
-    files_drop_version(lsm, checkpoint->version);
+    files_drop_version(&lsm->files, checkpoint->version);
     checkpoint->version = NULL;
     buf_release(&checkpoint->dir);
     checkpoint->is_wanted = false;

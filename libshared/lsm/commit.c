@@ -2,7 +2,6 @@
 
 #include "base/xalloc.h"
 #include "lsm/drop.h"
-#include "lsm/files.h"
 #include "lsm/ingest.h"
 
 #include <stdlib.h>
@@ -72,7 +71,7 @@ static void hold_values(struct lsm *lsm, struct value_file *file)
 void commit_release_values(struct lsm *lsm)
 {
     while (lsm->held_value_count)
-        files_drop_values(lsm, lsm->held_values[--lsm->held_value_count]);
+        files_drop_values(&lsm->files, lsm->held_values[--lsm->held_value_count]);
     free(lsm->held_values);
     lsm->held_values = NULL;
 }
@@ -89,16 +88,17 @@ static void count_values(struct lsm *lsm, struct version *draft, const struct ru
         uint64_t size = value_counts_find(&writer->values.written, id);
         if (id & VALUE_IN_LOG)
             size = log_segment_size(&lsm->log, id & ~VALUE_IN_LOG);
-        hold_values(lsm, files_add_values(lsm, id, size));
+        hold_values(lsm, files_add_values(&lsm->files, id, size));
     }
-    version_count_values(draft,
-                         &(struct version_values){
-                             .more = &writer->pointed,
-                             .less = input,
-                             .files = lsm->held_values ? lsm->held_values + first : NULL,
-                             .file_count = lsm->held_value_count - first,
-                         },
-                         &(struct version_drop){.context = lsm, .values = files_drop_values});
+    version_count_values(
+        draft,
+        &(struct version_values){
+            .more = &writer->pointed,
+            .less = input,
+            .files = lsm->held_values ? lsm->held_values + first : NULL,
+            .file_count = lsm->held_value_count - first,
+        },
+        &(struct version_drop){.context = &lsm->files, .values = files_drop_values});
 }
 
 enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
@@ -150,14 +150,14 @@ void commit_run(struct lsm_job *job)
 static void adopt(struct lsm *lsm, struct run_writer *writer)
 {
     for (size_t i = 0; i < writer->count; i++)
-        sstable_adopt(writer->tables[i], &lsm->files);
+        sstable_adopt(writer->tables[i], &lsm->files.tables);
 }
 
 static void finish_flush(struct lsm *lsm)
 {
     adopt(lsm, &lsm->flush.writer);
     if (lsm->snapshot.number)
-        files_add_garbage(lsm, FILE_SNAPSHOT, lsm->snapshot.number);
+        files_add_garbage(&lsm->files, FILE_SNAPSHOT, lsm->snapshot.number);
     lsm->snapshot = lsm->flush.snapshot;
     flush_release(&lsm->flush);
     lsm->stats.flush_count++;
@@ -168,7 +168,7 @@ static void finish_flush(struct lsm *lsm)
         memtable_release(lsm->sealed);
     lsm->sealed = NULL;
     lsm->flushed = lsm->sealed_end;
-    log_drop(&lsm->log, lsm->flushed, files_keep_segment, lsm);
+    log_drop(&lsm->log, lsm->flushed, files_keep_segment, &lsm->files);
     if (lsm->is_flush_wanted)
         engine_seal(lsm);
 }
@@ -180,7 +180,7 @@ static void finish_merge(struct lsm *lsm, struct merge *merge)
         drop_end(lsm, STATUS_OK, NULL);
     lsm->stats.merge_count += !merge->is_drop;
     lsm->stats.purged_count += merge->purged_count;
-    files_drop_version(lsm, merge_release(merge));
+    files_drop_version(&lsm->files, merge_release(merge));
 }
 
 void commit_on_done(struct lsm *lsm, struct lsm_job *job)
@@ -188,7 +188,7 @@ void commit_on_done(struct lsm *lsm, struct lsm_job *job)
     struct commit *commit = &lsm->commit;
     if (job->status) {
         // The edit may have reached the manifest, so the tables stay; it is written again.
-        files_drop_version(lsm, commit->draft);
+        files_drop_version(&lsm->files, commit->draft);
         commit->draft = NULL;
         return;
     }
@@ -206,7 +206,7 @@ void commit_on_done(struct lsm *lsm, struct lsm_job *job)
     }
     if (commit->has_flush)
         finish_flush(lsm);
-    files_drop_version(lsm, before);
+    files_drop_version(&lsm->files, before);
     commit_release_values(lsm);
     lsm->pace.merge_debt = compaction_debt(lsm->version, lsm->options.merge_run_count);
     space_on_written(&lsm->space, false);

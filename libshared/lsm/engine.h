@@ -36,6 +36,7 @@
 #pragma once
 
 #include "lsm/file/reads.h"
+#include "lsm/files.h"
 #include "lsm/log/log.h"
 #include "lsm/lsm.h"
 #include "lsm/memory/order.h"
@@ -154,7 +155,7 @@ struct lsm {
     uint64_t next_file;
 
     struct version *version;
-    struct sstable_files files;
+    struct files files; // of all versions that are left
     struct cache cache;
 
     struct flush flush;               // of the sealed memtable
@@ -163,8 +164,6 @@ struct lsm {
     struct drop drop;
     struct lsm_ingest *ingest; // to be committed; NULL: none
     struct checkpoint checkpoint;
-    struct value_file **value_files; // all there are, in whatever version
-    size_t value_file_count;
     struct value_file **held_values; // by commit.c
     size_t held_value_count;
     struct value_reader values; // for reads of the owner
@@ -174,8 +173,7 @@ struct lsm {
     struct space space;
 
     struct lsm_job jobs[LSM_WORKER_COUNT];
-    bool is_log_retry;  // the LOG job must be run again: the disk was full
-    struct buf garbage; // paths of files to remove, each with a terminator
+    bool is_log_retry; // the LOG job must be run again: the disk was full
     bool is_failed;
     uint64_t sync_ms; // of the last interval sync
     struct lsm_stats stats;

@@ -2,7 +2,6 @@
 
 #include "lsm/checkpoint.h"
 #include "lsm/commit.h"
-#include "lsm/files.h"
 #include "lsm/flushing.h"
 #include "lsm/merging.h"
 
@@ -36,12 +35,12 @@ static enum job_kind next_remove(struct lsm *lsm, struct lsm_job *job)
 {
     uint64_t number;
     while (log_take_obsolete(&lsm->log, &number))
-        files_add_garbage(lsm, FILE_LOG, number);
-    if (!lsm->garbage.size)
+        files_add_garbage(&lsm->files, FILE_LOG, number);
+    if (!lsm->files.garbage.size)
         return JOB_NONE;
     buf_release(&job->paths);
-    job->paths = lsm->garbage;
-    lsm->garbage = (struct buf){0};
+    job->paths = lsm->files.garbage;
+    lsm->files.garbage = (struct buf){0};
     return JOB_REMOVE;
 }
 
@@ -185,7 +184,7 @@ static void on_log_done(struct lsm *lsm, struct lsm_job *job)
     lsm->stats.log_sync_count += job->write.sync_count;
     log_on_written(&lsm->log, &job->write);
     note_space(lsm);
-    log_drop(&lsm->log, lsm->flushed, files_keep_segment, lsm);
+    log_drop(&lsm->log, lsm->flushed, files_keep_segment, &lsm->files);
 }
 
 static void on_prepare_done(struct lsm *lsm, struct lsm_job *job)
@@ -204,7 +203,7 @@ static void on_rewrite_done(struct lsm *lsm, struct lsm_job *job)
     if (job->status)
         return;
     manifest_close(&lsm->manifest);
-    files_add_garbage(lsm, FILE_MANIFEST, lsm->manifest.number);
+    files_add_garbage(&lsm->files, FILE_MANIFEST, lsm->manifest.number);
     lsm->manifest = job->manifest;
     job->manifest = (struct manifest){0};
 }

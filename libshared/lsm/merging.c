@@ -2,7 +2,6 @@
 
 #include "lsm/commit.h"
 #include "lsm/drop.h"
-#include "lsm/files.h"
 #include "lsm/ingest.h"
 
 enum {
@@ -26,7 +25,8 @@ static bool is_moving(const struct lsm *lsm, const struct live_values *live, uin
 {
     const struct value_file *file = live->file;
     *dead = file->size > live->size ? file->size - live->size : 0;
-    return !files_is_of_log(lsm, file->id) && *dead && *dead * 1000 >= MOVING_DEAD * file->size;
+    return !files_is_of_log(&lsm->files, file->id) && *dead &&
+           *dead * 1000 >= MOVING_DEAD * file->size;
 }
 
 // Permille of all bytes in files with large values that merges could win back.
@@ -114,7 +114,7 @@ static enum status abandon(struct lsm *lsm, struct merge *merge, enum status sta
         mark_damaged(lsm, merge);
         status = STATUS_CORRUPT;
     }
-    files_drop_version(lsm, merge_release(merge));
+    files_drop_version(&lsm->files, merge_release(merge));
     return status;
 }
 

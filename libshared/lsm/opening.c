@@ -9,7 +9,6 @@
 #include "base/xalloc.h"
 #include "lsm/commit.h"
 #include "lsm/creation.h"
-#include "lsm/files.h"
 #include "lsm/ingest.h"
 #include "lsm/job.h"
 #include "lsm/log/log_op.h"
@@ -100,7 +99,7 @@ static enum status open_range(struct lsm *lsm, struct version *draft, size_t ind
         if (status)
             return status;
         if (!(*table)->files)
-            sstable_adopt(*table, &lsm->files);
+            sstable_adopt(*table, &lsm->files.tables);
         version_add(draft, index, *table);
     }
     return STATUS_OK;
@@ -110,7 +109,7 @@ static void add_value_files(struct lsm *lsm, const struct edit_state *state)
 {
     for (size_t i = 0; i < state->value_count; i++) {
         const struct edit_values *values = &state->values[i];
-        struct value_file *file = files_add_values(lsm, values->id, values->size);
+        struct value_file *file = files_add_values(&lsm->files, values->id, values->size);
         struct value_counts live = {0};
         value_counts_add(&live, values->id, values->live);
         version_count_values(lsm->version,
@@ -249,7 +248,7 @@ static bool is_needed(const struct lsm *lsm, struct sstable *const *tables, size
     case FILE_MANIFEST:
         return file->number == lsm->manifest.number;
     case FILE_LOG:
-        if (files_keep_segment(lsm, file->number))
+        if (files_keep_segment(&lsm->files, file->number))
             return true;
         for (size_t i = 0; i < lsm->log.segment_count; i++) {
             if (lsm->log.segments[i].number == file->number)
@@ -389,8 +388,12 @@ enum status lsm_open(struct lsm **lsm, const struct lsm_options *options, struct
     (*lsm)->options.dir = (*lsm)->dir;
     for (size_t i = 0; i < LSM_WORKER_COUNT; i++)
         (*lsm)->jobs[i].lsm = *lsm;
-    (*lsm)->files = (struct sstable_files){
-        .count_max = options->table_count_max ? options->table_count_max : 1,
+    (*lsm)->files = (struct files){
+        .dir = (*lsm)->dir,
+        .log = &(*lsm)->log,
+        .cache = &(*lsm)->cache,
+        .reader = &(*lsm)->values,
+        .tables.count_max = options->table_count_max ? options->table_count_max : 1,
     };
     (*lsm)->schedule.rate = options->merge_rate;
     (*lsm)->schedule.purge_age_ms = options->purge_age_ms;
@@ -417,20 +420,19 @@ void lsm_close(struct lsm *lsm)
     }
     flush_release(&lsm->flush);
     for (size_t i = 0; i < MERGE_COUNT; i++)
-        files_drop_version(lsm, merge_release(&lsm->merges[i]));
-    files_drop_version(lsm, lsm->commit.draft);
-    files_drop_version(lsm, lsm->version);
-    files_drop_version(lsm, lsm->checkpoint.version);
+        files_drop_version(&lsm->files, merge_release(&lsm->merges[i]));
+    files_drop_version(&lsm->files, lsm->commit.draft);
+    files_drop_version(&lsm->files, lsm->version);
+    files_drop_version(&lsm->files, lsm->checkpoint.version);
     buf_release(&lsm->checkpoint.dir);
     if (lsm->ingest)
         ingest_release(lsm->ingest);
     commit_release_values(lsm);
     value_reader_release(&lsm->values);
-    free(lsm->value_files);
     buf_release(&lsm->drop.begin);
     buf_release(&lsm->drop.end);
     cache_release(&lsm->cache);
-    sstable_files_release(&lsm->files);
+    files_release(&lsm->files);
     orders_release(&lsm->active_orders);
     orders_release(&lsm->sealed_orders);
     memtable_release(lsm->active);
@@ -439,7 +441,6 @@ void lsm_close(struct lsm *lsm)
     log_release(&lsm->log);
     manifest_close(&lsm->manifest);
     buf_release(&lsm->sealed_snapshot);
-    buf_release(&lsm->garbage);
     buf_release(&lsm->packed);
     buf_release(&lsm->parts.bytes);
     schedule_release(&lsm->schedule);

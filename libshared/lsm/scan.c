@@ -1,5 +1,4 @@
 #include "lsm/engine.h"
-#include "lsm/files.h"
 #include "lsm/read.h"
 
 #include "base/xalloc.h"
@@ -124,7 +123,7 @@ void lsm_scan_close(struct lsm_scan *scan)
         order_release(scan->held[i]);
     for (size_t i = 0; i < scan->memtable_count; i++)
         memtable_release(scan->memtables[i]);
-    files_drop_version(scan->lsm, scan->version);
+    files_drop_version(&scan->lsm->files, scan->version);
     buf_release(&scan->from);
     buf_release(&scan->to);
     buf_release(&scan->value);

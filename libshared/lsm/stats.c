@@ -1,5 +1,4 @@
 #include "lsm/engine.h"
-#include "lsm/files.h"
 
 #include <stdlib.h>
 
@@ -37,9 +36,9 @@ void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats)
     count_tables(lsm, stats);
     stats->disk_bytes = stats->table_bytes + log_disk_size(&lsm->log) +
                         (lsm->snapshot.number ? FRAME_FILE_HEADER_SIZE + lsm->snapshot.size : 0);
-    for (size_t i = 0; i < lsm->value_file_count; i++) {
-        if (!files_is_of_log(lsm, lsm->value_files[i]->id))
-            stats->disk_bytes += lsm->value_files[i]->size;
+    for (size_t i = 0; i < lsm->files.value_count; i++) {
+        if (!files_is_of_log(&lsm->files, lsm->files.values[i]->id))
+            stats->disk_bytes += lsm->files.values[i]->size;
     }
     stats->unflushed_count = lsm->sealed != NULL;
     for (size_t i = 0; i < MERGE_COUNT; i++)

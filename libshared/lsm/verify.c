@@ -1,6 +1,5 @@
 #include "lsm/engine.h"
 #include "lsm/file/frame.h"
-#include "lsm/files.h"
 #include "lsm/log/log_recovery.h"
 #include "lsm/read.h"
 
@@ -87,7 +86,7 @@ static enum status verify_values(struct lsm *lsm, struct fault *fault)
     if (status == STATUS_END)
         status = survey.status ? survey.status : verify_counts(lsm, &survey.counts, fault);
     walk_release(&walk);
-    files_drop_version(lsm, lsm->version);
+    files_drop_version(&lsm->files, lsm->version);
     value_counts_release(&survey.counts);
     buf_release(&survey.value);
     return status;

@@ -93,7 +93,7 @@ TEST(a_read_gives_up_another_table_for_the_one_that_it_needs)
     assert_int_equal(write_many(4000), STATUS_OK);
     lsm_flush(lsm);
     pass(5000);
-    assert_true(lsm->files.count > 1);
+    assert_true(lsm->files.tables.count > 1);
     // Each needs a descriptor that is to be had as soon as another is given back.
     for (unsigned i = 0; i < KEYS; i++) {
         memory_vfs_fail(&disk, MEMORY_VFS_OPEN, 0, STATUS_EXHAUSTED, false);
