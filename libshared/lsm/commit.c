@@ -133,7 +133,7 @@ enum job_kind commit_next(struct lsm *lsm, struct lsm_job *job)
     version_finish(commit->draft);
 
     if (commit->has_flush)
-        edit_encode_flushed(&job->edit, lsm->sealed_end, &lsm->flush.snapshot);
+        edit_encode_flushed(&job->edit, lsm->sealed.end, &lsm->flush.snapshot);
     edit_encode_next_file(&job->edit, lsm->next_file);
     edit_encode_change(&job->edit, lsm->version, commit->draft);
     return JOB_COMMIT;
@@ -161,13 +161,13 @@ static void finish_flush(struct lsm *lsm)
     lsm->snapshot = lsm->flush.snapshot;
     flush_release(&lsm->flush);
     lsm->stats.flush_count++;
-    orders_release(&lsm->sealed_orders); // they refer to the memtable
-    if (!lsm->spare && memtable_reuse(lsm->sealed, lsm->options.memtable_size))
-        lsm->spare = lsm->sealed;
+    orders_release(&lsm->sealed.orders); // they refer to the memtable
+    if (!lsm->spare && memtable_reuse(lsm->sealed.memtable, lsm->options.memtable_size))
+        lsm->spare = lsm->sealed.memtable;
     else
-        memtable_release(lsm->sealed);
-    lsm->sealed = NULL;
-    lsm->flushed = lsm->sealed_end;
+        memtable_release(lsm->sealed.memtable);
+    lsm->sealed.memtable = NULL;
+    lsm->flushed = lsm->sealed.end;
     log_drop(&lsm->log, lsm->flushed, files_keep_segment, &lsm->files);
     if (lsm->is_flush_wanted)
         engine_seal(lsm);

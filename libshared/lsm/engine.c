@@ -15,26 +15,33 @@ void engine_encode_state(const struct lsm *lsm, uint64_t address, struct buf *ou
     edit_encode_version(out, lsm->version);
 }
 
+// Empty; the one that was flushed before, if it can be had.
+static struct memtable *next_memtable(struct lsm *lsm)
+{
+    const struct lsm_options *options = &lsm->options;
+    struct memtable *spare = lsm->spare;
+    lsm->spare = NULL;
+    return spare ? spare
+                 : memtable_new(options->memtable_size, lsm->database, options->separate_size,
+                                options->pages);
+}
+
 void engine_seal(struct lsm *lsm)
 {
-    assert(!lsm->sealed);
-    lsm->sealed = lsm->active;
-    lsm->sealed_orders = lsm->active_orders;
-    lsm->sealed_end = log_cut(&lsm->log);
-    buf_clear(&lsm->sealed_snapshot);
     const struct lsm_owner *owner = &lsm->options.owner;
-    lsm->sealed_snapshot_number = owner->snapshot ? lsm->next_file++ : 0;
+    struct sealed *sealed = &lsm->sealed;
+    assert(!sealed->memtable);
+    sealed->memtable = lsm->active.memtable;
+    sealed->orders = lsm->active.orders;
+    sealed->end = log_cut(&lsm->log);
+    buf_clear(&sealed->snapshot);
+    sealed->snapshot_number = owner->snapshot ? lsm->next_file++ : 0;
     if (owner->snapshot)
-        owner->snapshot(owner->context, &lsm->sealed_snapshot);
-    lsm->active = lsm->spare ? lsm->spare
-                             : memtable_new(lsm->options.memtable_size, lsm->database,
-                                            lsm->options.separate_size, lsm->options.pages);
-    lsm->spare = NULL;
-    lsm->active_orders = (struct orders){0};
-    lsm->active_begin = lsm->sealed_end;
-    lsm->is_flush_wanted = false;
+        owner->snapshot(owner->context, &sealed->snapshot);
     // A run is numbered like a file that it could have, so a newer one has a larger number.
-    lsm->sealed_run = lsm->next_file++;
+    sealed->run = lsm->next_file++;
+    lsm->active = (struct active){.memtable = next_memtable(lsm), .begin = sealed->end};
+    lsm->is_flush_wanted = false;
 }
 
 bool engine_is_merging(const struct lsm *lsm, struct bytes begin, struct bytes end)

@@ -8,8 +8,8 @@
 //     job                      what the workers do, and in which order
 //     flushing, merging        memory becomes tables, tables become fewer
 //     commit                   their tables come into force
-//     files                    those with references stay, the rest goes
 //     verify stats
+//     engine, files            the state that they share; which files stay
 //
 // The folders they stand on know nothing of it:
 //
@@ -88,6 +88,23 @@ struct lsm_job {
     struct read_batch batch;  // READ
 };
 
+// The memtable that takes the writes ...
+struct active {
+    struct memtable *memtable;
+    struct orders orders;
+    uint64_t begin; // its first log address
+};
+
+// ... and the one before it, on its way into tables.
+struct sealed {
+    struct memtable *memtable; // NULL: none
+    struct orders orders;
+    uint64_t end;             // of it in the log
+    uint64_t run;             // number of the run that it will be
+    struct buf snapshot;      // of the owner, at that address
+    uint64_t snapshot_number; // of the file that it will be, 0: none
+};
+
 // What comes into force together.
 struct commit {
     struct version *draft; // NULL: no commit under way
@@ -137,16 +154,9 @@ struct lsm {
     struct buf packed; // a batch, by write.c
     struct note_parts parts;
     uint64_t written;
-    struct memtable *active;
-    struct orders active_orders;
-    uint64_t active_begin;   // its first log address
-    struct memtable *sealed; // NULL: none
-    struct memtable *spare;  // empty, memory that the next one can have; NULL: none
-    struct orders sealed_orders;
-    uint64_t sealed_end;
-    uint64_t sealed_run; // number of the run that it will be
-    struct buf sealed_snapshot;
-    uint64_t sealed_snapshot_number; // of the file that it will be, 0: none
+    struct active active;
+    struct sealed sealed;
+    struct memtable *spare; // empty, memory that the next one can have; NULL: none
     bool is_flush_wanted;
 
     struct manifest manifest;

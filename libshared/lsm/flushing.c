@@ -12,18 +12,18 @@ static bool has_tables(const struct lsm *lsm)
 enum job_kind flushing_next(struct lsm *lsm, struct lsm_job *job)
 {
     struct flush *flush = &lsm->flush;
-    if (!lsm->sealed || flush->is_done || lsm->log.stored < lsm->sealed_end)
+    if (!lsm->sealed.memtable || flush->is_done || lsm->log.stored < lsm->sealed.end)
         return JOB_NONE; // or tables might point to what is not in the log yet
     if (!flush->memtable) {
-        flush->memtable = lsm->sealed;
+        flush->memtable = lsm->sealed.memtable;
         flush->begin = lsm->flushed;
-        flush->end = lsm->sealed_end;
+        flush->end = lsm->sealed.end;
         flush->segment_size = lsm->options.log_segment_size;
         flush->first_kept = lsm->log.first_own;
         flush->is_oldest = !has_tables(lsm);
-        flush->content = buf_bytes(&lsm->sealed_snapshot);
-        flush->snapshot.number = lsm->sealed_snapshot_number;
-        flush->writer = engine_writer(lsm, lsm->sealed_run, false, 2 * lsm->options.range_size);
+        flush->content = buf_bytes(&lsm->sealed.snapshot);
+        flush->snapshot.number = lsm->sealed.snapshot_number;
+        flush->writer = engine_writer(lsm, lsm->sealed.run, false, 2 * lsm->options.range_size);
     }
     engine_reserve_files(lsm, &flush->writer, job);
     job->size_before = run_writer_size(&flush->writer);

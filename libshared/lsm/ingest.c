@@ -62,7 +62,7 @@ enum status lsm_ingest_commit(struct lsm *lsm, struct lsm_ingest *ingest)
     assert(ingest->is_finished);
     if (lsm->is_failed)
         return STATUS_IO;
-    if (lsm->ingest || (lsm->sealed && lsm->written > lsm->active_begin))
+    if (lsm->ingest || (lsm->sealed.memtable && lsm->written > lsm->active.begin))
         return STATUS_BUSY;
     lsm_flush(lsm); // seals what there is
     lsm->ingest = ingest;

@@ -172,7 +172,7 @@ static bool needs_room(const struct lsm *lsm, const struct lsm_job *job)
 // A flush, or the next segment, may still wait for room.
 static void note_space(struct lsm *lsm)
 {
-    space_on_written(&lsm->space, lsm->sealed || log_is_short(&lsm->log));
+    space_on_written(&lsm->space, lsm->sealed.memtable || log_is_short(&lsm->log));
 }
 
 static void on_log_done(struct lsm *lsm, struct lsm_job *job)
@@ -267,7 +267,8 @@ void lsm_tick(struct lsm *lsm, uint64_t now_ms)
     space_on_tick(&lsm->space, now_ms);
     lsm->log.is_frugal = lsm->space.is_frugal;
     lsm->log.is_idle = schedule_is_idle(&lsm->schedule);
-    if (lsm->log.is_idle && !lsm->sealed && lsm->active->used > lsm->active->size / IDLE_SHARE)
+    if (lsm->log.is_idle && !lsm->sealed.memtable &&
+        lsm->active.memtable->used > lsm->active.memtable->size / IDLE_SHARE)
         lsm_flush(lsm); // so that the log need not be kept
     schedule_mark_age(&lsm->schedule, lsm->next_file);
     if (lsm->options.durability == LSM_DURABILITY_INTERVAL &&

@@ -163,8 +163,8 @@ static enum status replay(void *context, struct bytes ops, uint64_t address, str
             continue;
         }
         struct entry entry = log_op_entry(&op, ops.data, address);
-        memtable_reserve(lsm->active, memtable_entry_size(op.key.size, op.value.size));
-        memtable_load(lsm->active, hash64_seeded(op.key, lsm->database), &entry);
+        memtable_reserve(lsm->active.memtable, memtable_entry_size(op.key.size, op.value.size));
+        memtable_load(lsm->active.memtable, hash64_seeded(op.key, lsm->database), &entry);
     }
     return reader.bad ? STATUS_CORRUPT : STATUS_OK;
 }
@@ -198,9 +198,9 @@ static enum status read_log(struct lsm *lsm, const struct directory *directory, 
         .reserve_size = options->memtable_size + options->log_segment_size,
         .durability = durability_of(options),
     };
-    lsm->active =
+    lsm->active.memtable =
         memtable_new(options->memtable_size, lsm->database, options->separate_size, options->pages);
-    lsm->active_begin = lsm->flushed;
+    lsm->active.begin = lsm->flushed;
     uint64_t *numbers = xmalloc((directory->count + 1) * sizeof *numbers);
     size_t count = 0;
     for (size_t i = 0; i < directory->count; i++) {
@@ -221,8 +221,8 @@ static enum status read_log(struct lsm *lsm, const struct directory *directory, 
     lsm->written = lsm->log.stored;
     buf_release(&lsm->parts.bytes);
     lsm->parts = (struct note_parts){0};
-    memtable_load_end(lsm->active);
-    memtable_limit(lsm->active, options->memtable_size);
+    memtable_load_end(lsm->active.memtable);
+    memtable_limit(lsm->active.memtable, options->memtable_size);
     return status;
 }
 
@@ -433,14 +433,14 @@ void lsm_close(struct lsm *lsm)
     buf_release(&lsm->drop.end);
     cache_release(&lsm->cache);
     files_release(&lsm->files);
-    orders_release(&lsm->active_orders);
-    orders_release(&lsm->sealed_orders);
-    memtable_release(lsm->active);
-    memtable_release(lsm->sealed);
+    orders_release(&lsm->active.orders);
+    orders_release(&lsm->sealed.orders);
+    memtable_release(lsm->active.memtable);
+    memtable_release(lsm->sealed.memtable);
     memtable_release(lsm->spare);
     log_release(&lsm->log);
     manifest_close(&lsm->manifest);
-    buf_release(&lsm->sealed_snapshot);
+    buf_release(&lsm->sealed.snapshot);
     buf_release(&lsm->packed);
     buf_release(&lsm->parts.bytes);
     schedule_release(&lsm->schedule);

@@ -47,7 +47,7 @@ struct lookup {
 static void begin(const struct lsm *lsm, struct lookup *lookup, struct bytes key)
 {
     *lookup = (struct lookup){.key = key, .hash = hash64_seeded(key, lsm->database)};
-    const struct memtable *memtables[] = {lsm->active, lsm->sealed};
+    const struct memtable *memtables[] = {lsm->active.memtable, lsm->sealed.memtable};
     for (size_t i = 0; i < 2 && memtables[i]; i++)
         memtable_prefetch(memtables[i], lookup->hash);
 }
@@ -62,7 +62,7 @@ static void find_range(const struct lsm *lsm, struct lookup *lookup)
 // OK, NOT_FOUND: deleted; END: look further.
 static enum status find_in_memory(const struct lsm *lsm, struct lookup *lookup)
 {
-    const struct memtable *memtables[] = {lsm->active, lsm->sealed};
+    const struct memtable *memtables[] = {lsm->active.memtable, lsm->sealed.memtable};
     for (size_t i = 0; i < 2 && memtables[i]; i++) {
         switch (memtable_find(memtables[i], lookup->hash, lookup->key, &lookup->found)) {
         case MEMTABLE_FOUND:

@@ -44,9 +44,9 @@ struct lsm_scan *lsm_scan_open(struct lsm *lsm, struct bytes from, struct bytes 
     scan->version = version_retain(lsm->version);
     buf_set(&scan->from, from);
     buf_set(&scan->to, to);
-    add_memtable(scan, lsm->active, &lsm->active_orders);
-    if (lsm->sealed)
-        add_memtable(scan, lsm->sealed, &lsm->sealed_orders);
+    add_memtable(scan, lsm->active.memtable, &lsm->active.orders);
+    if (lsm->sealed.memtable)
+        add_memtable(scan, lsm->sealed.memtable, &lsm->sealed.orders);
     scan->walk = (struct walk){
         .version = scan->version,
         .from = buf_bytes(&scan->from),

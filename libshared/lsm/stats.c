@@ -27,7 +27,7 @@ static void count_tables(const struct lsm *lsm, struct lsm_stats *stats)
 void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats)
 {
     *stats = lsm->stats;
-    const struct memtable *memtables[] = {lsm->active, lsm->sealed};
+    const struct memtable *memtables[] = {lsm->active.memtable, lsm->sealed.memtable};
     for (size_t i = 0; i < 2 && memtables[i]; i++) {
         stats->memtable_bytes += memtables[i]->used;
         stats->memtable_entries += memtables[i]->key_count;
@@ -40,7 +40,7 @@ void lsm_stats(const struct lsm *lsm, struct lsm_stats *stats)
         if (!files_is_of_log(&lsm->files, lsm->files.values[i]->id))
             stats->disk_bytes += lsm->files.values[i]->size;
     }
-    stats->unflushed_count = lsm->sealed != NULL;
+    stats->unflushed_count = lsm->sealed.memtable != NULL;
     for (size_t i = 0; i < MERGE_COUNT; i++)
         stats->merging_count += lsm->merges[i].version != NULL;
     stats->disk_written_bytes += lsm->log.mapped_size;

@@ -68,10 +68,10 @@ void lsm_batch_note(struct lsm_batch *batch, struct bytes note)
 // notes alone have made the log long; but not while one of them is under way.
 static bool is_full(const struct lsm *lsm, size_t more)
 {
-    bool is_cut = lsm->parts.done && lsm->parts.begin == lsm->active_begin;
+    bool is_cut = lsm->parts.done && lsm->parts.begin == lsm->active.begin;
     uint64_t segment_size = lsm->options.log_segment_size;
-    uint64_t segments = frame_number(lsm->written) - frame_number(lsm->active_begin);
-    return memtable_free_size(lsm->active) < more ||
+    uint64_t segments = frame_number(lsm->written) - frame_number(lsm->active.begin);
+    return memtable_free_size(lsm->active.memtable) < more ||
            (!is_cut && segments * segment_size > 2 * (lsm->options.memtable_size + segment_size));
 }
 
@@ -96,7 +96,7 @@ static bool stage_next(struct stage *stage, const struct lsm *lsm)
         if (log_op_is_note(staged->op.kind))
             continue;
         staged->hash = hash64_seeded(staged->op.key, lsm->database);
-        memtable_prefetch(lsm->active, staged->hash);
+        memtable_prefetch(lsm->active.memtable, staged->hash);
         stage->count++;
     }
     assert(!stage->reader.bad);
@@ -110,7 +110,7 @@ static void stage_apply(const struct stage *stage, struct lsm *lsm, const uint8_
     for (size_t i = 0; i < stage->count; i++) {
         const struct log_op *op = &stage->staged[i].op;
         struct entry entry = log_op_entry(op, ops, address);
-        memtable_add(lsm->active, stage->staged[i].hash, &entry);
+        memtable_add(lsm->active.memtable, stage->staged[i].hash, &entry);
         lsm->stats.written_bytes += op->key.size + value_size(&entry);
     }
 }
@@ -158,10 +158,10 @@ static enum status write_parts(struct lsm *lsm, struct bytes note, uint64_t *pos
     struct note_parts *parts = &lsm->parts;
     uint64_t hash = hash64(note);
     size_t size_max = lsm->options.log_segment_size / PARTS_OF_SEGMENT;
-    if (parts->hash != hash || parts->begin != lsm->active_begin)
+    if (parts->hash != hash || parts->begin != lsm->active.begin)
         parts->done = 0;
     parts->hash = hash;
-    parts->begin = lsm->active_begin;
+    parts->begin = lsm->active.begin;
     enum status status = STATUS_OK;
     while (!status && parts->done < note.size) {
         size_t left = note.size - parts->done, size = left < size_max ? left : size_max;
@@ -205,7 +205,7 @@ enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *
     if (batch->entries_size > lsm->options.memtable_size / 2)
         return STATUS_TOO_LARGE;
     if (is_full(lsm, batch->entries_size)) {
-        if (lsm->sealed)
+        if (lsm->sealed.memtable)
             return lsm->space.is_full ? STATUS_DISK_FULL : STATUS_BUSY;
         engine_seal(lsm);
     }
@@ -229,10 +229,11 @@ enum status lsm_write(struct lsm *lsm, const struct lsm_batch *batch, uint64_t *
 
 uint64_t lsm_delay_us(struct lsm *lsm)
 {
-    const struct memtable *active = lsm->active;
-    return pace_delay_us(&lsm->pace, lsm->sealed ? pace_flush_debt(memtable_free_size(active),
-                                                                   active->size, lsm->flush.far)
-                                                 : 0);
+    const struct memtable *active = lsm->active.memtable;
+    unsigned debt = 0;
+    if (lsm->sealed.memtable)
+        debt = pace_flush_debt(memtable_free_size(active), active->size, lsm->flush.far);
+    return pace_delay_us(&lsm->pace, debt);
 }
 
 uint64_t lsm_written(const struct lsm *lsm)
@@ -258,9 +259,9 @@ bool lsm_is_disk_full(const struct lsm *lsm)
 
 void lsm_flush(struct lsm *lsm)
 {
-    if (lsm->written <= lsm->active_begin)
+    if (lsm->written <= lsm->active.begin)
         return;
     lsm->is_flush_wanted = true;
-    if (!lsm->sealed)
+    if (!lsm->sealed.memtable)
         engine_seal(lsm);
 }

@@ -109,7 +109,7 @@ TEST(a_flush_for_which_there_is_room_frees_a_segment)
         limit_room(SIZE / 4 * 3);
         lsm_flush(lsm);
         pass(5000);
-        assert_null(lsm->sealed);
+        assert_null(lsm->sealed.memtable);
         assert_false(lsm->space.is_full);
         assert_true(lsm->log.segments[0].number > 1);
         stop();

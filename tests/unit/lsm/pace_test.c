@@ -90,7 +90,7 @@ TEST(a_delay_ends_when_its_reason_does)
 static uint64_t delay_of_next(uint64_t bytes)
 {
     uint64_t delay_us = 0;
-    for (size_t end = lsm->active->used + bytes; lsm->active->used < end;) {
+    for (size_t end = lsm->active.memtable->used + bytes; lsm->active.memtable->used < end;) {
         if (put())
             break;
         uint64_t now_us = lsm_delay_us(lsm);
@@ -104,7 +104,7 @@ TEST(the_further_writes_are_ahead_of_a_flush_the_longer_they_wait)
 {
     enum { PART = MEMTABLE_SIZE / 16 };
     start(0);
-    while (!lsm->sealed)
+    while (!lsm->sealed.memtable)
         assert_int_equal(put(), STATUS_OK);
     assert_int_equal(delay_of_next(MEMTABLE_SIZE / 2), 0);
     uint64_t before = delay_of_next(PART);
@@ -127,7 +127,7 @@ TEST(what_a_flush_was_owed_ends_with_it_whatever_merges_are_owed)
         if (put())
             run_jobs(lsm);
     }
-    while (!lsm->sealed)
+    while (!lsm->sealed.memtable)
         assert_int_equal(put(), STATUS_OK);
     while (!put())
         continue;

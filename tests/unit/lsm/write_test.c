@@ -69,7 +69,7 @@ TEST(one_operation_out_of_bounds_refuses_the_batch)
     lsm_batch_put(&batch, bytes_of_text("b"), bytes_of(large, 33 << 10));
     assert_int_equal(write_batch(), STATUS_TOO_LARGE);
     assert_int_equal(write_batch(), STATUS_OK); // empty
-    assert_int_equal(lsm->active->key_count, 0);
+    assert_int_equal(lsm->active.memtable->key_count, 0);
     lsm_batch_put(&batch, bytes_of_text("a"), bytes_of_text("2"));
     assert_int_equal(write_batch(), STATUS_OK);
     assert_int_equal(lsm_get(lsm, bytes_of_text("a"), &value, &fault), STATUS_OK);
@@ -97,7 +97,7 @@ TEST(a_batch_of_any_size_is_applied_in_order)
         assert_true(bytes_equal(buf_bytes(&value), bytes_of_text(newest)));
     }
     assert_int_equal(lsm_get(lsm, bytes_of_text("gone"), &value, &fault), STATUS_NOT_FOUND);
-    assert_int_equal(lsm->active->key_count, 1 + 1 + 44 + 87 + 130 + 1);
+    assert_int_equal(lsm->active.memtable->key_count, 1 + 1 + 44 + 87 + 130 + 1);
     buf_release(&value);
     stop();
 }
@@ -108,8 +108,8 @@ static void check_addresses(size_t value_size_large)
 {
     struct buf log = {0}, path = {0};
     size_t counts[2] = {0};
-    for (size_t at = MEMTABLE_START, size; at < lsm->active->used; at += size) {
-        struct entry entry = memtable_entry_at(lsm->active, at, &size);
+    for (size_t at = MEMTABLE_START, size; at < lsm->active.memtable->used; at += size) {
+        struct entry entry = memtable_entry_at(lsm->active.memtable, at, &size);
         assert_int_equal(entry.value_address != 0, value_size(&entry) >= value_size_large);
         if (!entry.value_address)
             continue;
