@@ -116,7 +116,8 @@ static void add_router(const struct router *router, struct buf *text)
         {"router_repairs_too_large", "records that no store takes before siblings are resolved",
          counts->repairs_too_large},
         {"router_hedges", "reads that asked one more owner", counts->hedges},
-        {"router_late", "answers to operations that were over", counts->late},
+        {"router_late", "answers to operations that were over",
+         counts->late + router->keyring.late_count},
         {"router_unread", "messages of clients that do not read their answers", counts->unread},
         {"router_refused", "messages of those that may not send them", counts->refused},
     };
@@ -147,7 +148,7 @@ enum status asks_on_ask(struct router *router, const struct arrival *arrival, st
     } else if (bytes_equal(ask.topic, bytes_of_text("seals"))) {
         answer.status = arrival->role == ROLE_PEER ? STATUS_OK : STATUS_NOT_AUTHORISED;
         if (!answer.status)
-            keyring_tell(router, &router->text);
+            keyring_tell(&router->keyring, &router->text);
         answer.text = buf_bytes(&router->text);
     } else {
         answer.status = STATUS_INVALID;

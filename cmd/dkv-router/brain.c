@@ -1,31 +1,33 @@
 // The router as a brain: nothing but names.
-#include "dkv-router/router.h"
+#include "dkv-router/brain.h"
+
+#include "dkv-router/dispatch.h"
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
                        struct moment now, struct outbox *outbox)
 {
-    router_on_message(self, arrival, message, now, outbox);
+    dispatch_on_message(self, arrival, message, now, outbox);
 }
 
 static void on_lost(void *self, link_id link, struct moment now, struct outbox *outbox)
 {
-    router_on_lost(self, link, now, outbox);
+    dispatch_on_lost(self, link, now, outbox);
 }
 
 static void on_unsent(void *self, link_id link, struct bytes message, enum status why,
                       struct moment now, struct outbox *outbox)
 {
-    router_on_unsent(self, link, message, why, now, outbox);
+    dispatch_on_unsent(self, link, message, why, now, outbox);
 }
 
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
-    router_on_tick(self, now, outbox);
+    dispatch_on_tick(self, now, outbox);
 }
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
-    router_on_turn_end(self, now, outbox);
+    dispatch_on_turn_end(self, now, outbox);
 }
 
 static unsigned tick_within_ms(void *self)

@@ -8,6 +8,7 @@
 
 #include "base/moment.h"
 #include "causal/seal.h"
+#include "dkv-router/peers.h"
 #include "wire/client.h"
 #include "wire/role.h"
 
@@ -18,8 +19,6 @@ enum {
 
 // What may be done about a context that is refused.
 #define NEW_CONTEXT "'dkv get --context-to' gives a new one"
-
-struct router;
 
 struct keyring_peer {
     uint64_t asked_ms; // 0 = no answer is awaited
@@ -34,39 +33,43 @@ struct held_put {
 };
 
 struct keyring {
-    struct seals *seals;        // borrowed
-    struct keyring_peer *peers; // by row (peers.h)
-    uint32_t peer_count;
+    struct seals *seals;       // borrowed
+    const struct peers *peers; // borrowed
+    struct keyring_peer *rows; // by row of those
+    uint32_t row_count;
     struct held_put *held;
     uint32_t held_count;
     size_t held_size;
+    uint64_t late_count; // answers that nobody waited for
+    struct buf text;     // of keyring_explain()
 };
 
-void keyring_init(struct router *router, struct seals *seals);
+void keyring_init(struct keyring *keyring, struct seals *seals, const struct peers *peers);
 void keyring_release(struct keyring *keyring);
 
 // There may be new peers.
-void keyring_on_ring(struct router *router);
+void keyring_on_ring(struct keyring *keyring);
 
 // The link to another router came up or went down.
-void keyring_on_up(struct router *router, uint32_t link, struct moment now, struct outbox *outbox);
-void keyring_on_down(struct router *router, uint32_t link);
+void keyring_on_up(struct keyring *keyring, uint32_t link, struct moment now,
+                   struct outbox *outbox);
+void keyring_on_down(struct keyring *keyring, uint32_t link);
 // What it answered to ASK "seals". INVALID if it is malformed.
-enum status keyring_on_answer(struct router *router, uint32_t link, struct reader *body) MUST_USE;
+enum status keyring_on_answer(struct keyring *keyring, uint32_t link, struct reader *body) MUST_USE;
 // What we answer to the same question: all secrets, one behind the other.
-void keyring_tell(const struct router *router, struct buf *out);
+void keyring_tell(const struct keyring *keyring, struct buf *out);
 
 // Keeps a put whose context is sealed with an unknown key. False if there is nobody to ask:
 // then keyring_explain() says why it must be refused, and how.
-bool keyring_hold(struct router *router, const struct arrival *arrival,
-                  const struct message_header *header, const struct op_put *put, struct moment now,
-                  struct outbox *outbox);
-struct bytes keyring_explain(struct router *router, bool was_asked, enum status *status);
+bool keyring_hold(struct keyring *keyring, const struct arrival *arrival,
+                  const struct message_header *header, const struct op_put *put, uint64_t until_ms,
+                  struct moment now, struct outbox *outbox);
+struct bytes keyring_explain(struct keyring *keyring, bool was_asked, enum status *status);
 // The next one that need not wait any more: all have answered that can, or its time is over. Its
 // op is the caller's to release.
-bool keyring_next(struct router *router, struct moment now, struct held_put *held);
+bool keyring_next(struct keyring *keyring, struct moment now, struct held_put *held);
 
-void keyring_on_tick(struct router *router, struct moment now);
+void keyring_on_tick(struct keyring *keyring, struct moment now);
 
 // True when every other router has told its keys.
-bool keyring_is_complete(const struct router *router);
+bool keyring_is_complete(const struct keyring *keyring);

@@ -1,8 +1,9 @@
 // dkv-router answers clients and talks to the stores of all nodes; see dkv-router(8).
 
 #include "base/xalloc.h"
+#include "dkv-router/brain.h"
+#include "dkv-router/dispatch.h"
 #include "dkv-router/news.h"
-#include "dkv-router/router.h"
 #include "os/clock.h"
 #include "os/entropy.h"
 #include "proc/arguments.h"
@@ -56,7 +57,7 @@ static void report_peers(struct shell *shell, struct moment now)
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
     struct shell *shell = self;
-    router_on_tick(&shell->router, now, outbox);
+    dispatch_on_tick(&shell->router, now, outbox);
     report_peers(shell, now);
 }
 
@@ -136,7 +137,7 @@ static enum status connect_peers(struct shell *shell, struct fault *fault)
 static void adopt(struct shell *shell, struct moment now, struct outbox *outbox)
 {
     struct fault fault;
-    router_adopt(&shell->router, shell->node.ring, now, outbox);
+    dispatch_adopt(&shell->router, shell->node.ring, now, outbox);
     if (connect_peers(shell, &fault))
         log_line(LOG_LEVEL_ERROR, "%s", fault.text);
 }
@@ -148,7 +149,7 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
         adopt(shell, now, outbox);
     if (shell->seals.count != shell->saved_count)
         save_seals(shell);
-    router_on_turn_end(&shell->router, now, outbox);
+    dispatch_on_turn_end(&shell->router, now, outbox);
 }
 
 static uint32_t number_of(link_id link)

@@ -136,8 +136,10 @@ static void refuse_context(struct router *router, const struct asked *asked, enu
         refuse(router, asked, STATUS_INVALID,
                "the context is damaged, or was not made by this cluster; " NEW_CONTEXT, outbox);
     else if (asked->has_waited ||
-             !keyring_hold(router, asked->arrival, asked->header, asked->put, now, outbox)) {
-        struct bytes why = keyring_explain(router, asked->has_waited, &status);
+             !keyring_hold(&router->keyring, asked->arrival, asked->header, asked->put,
+                           placing_deadline(router, asked->header, now), now, outbox)) {
+        struct bytes why = keyring_explain(&router->keyring, asked->has_waited, &status);
+        router->counts.busy += status == STATUS_BUSY;
         refuse_with(router, asked, status, why, outbox);
     }
 }
@@ -228,7 +230,7 @@ enum status puts_on_put(struct router *router, const struct arrival *arrival,
 void puts_begin_held(struct router *router, struct moment now, struct outbox *outbox)
 {
     struct held_put held;
-    while (keyring_next(router, now, &held)) {
+    while (keyring_next(&router->keyring, now, &held)) {
         struct op_put put;
         struct reader body = reader_of(buf_bytes(&held.op));
         enum status status = op_decode_put(&put, &body);

@@ -1,20 +1,10 @@
 #include "dkv-router/router.h"
 
-#include "dkv-router/answers.h"
-#include "dkv-router/asks.h"
-#include "dkv-router/gets.h"
-#include "dkv-router/puts.h"
-#include "dkv-router/scans.h"
 #include "wire/hello.h"
 
-enum {
-    CREDIT_OPS = FLIGHTS_SHARE_MAX,
-    CREDIT_KIB = ANSWERS_UNREAD_MAX / 1024,
-    GET_P99_FIRST_US = 20000,
-    IDLE_AFTER_MS = 2000,
-};
+enum { GET_P99_FIRST_US = 20000 };
 
-static void take_ring(struct router *router, struct ring_snapshot *ring, struct moment now)
+void router_take_ring(struct router *router, struct ring_snapshot *ring, struct moment now)
 {
     ring_snapshot_hold(ring);
     ring_snapshot_drop(router->snapshot);
@@ -22,7 +12,7 @@ static void take_ring(struct router *router, struct ring_snapshot *ring, struct 
     router->ring = &ring->ring;
     router->self = (uint32_t)ring_find_node(router->ring, router->options.node);
     peers_adopt(&router->peers, ring, now);
-    keyring_on_ring(router);
+    keyring_on_ring(&router->keyring);
 }
 
 enum status router_init(struct router *router, const struct router_options *options,
@@ -38,9 +28,9 @@ enum status router_init(struct router *router, const struct router_options *opti
     peers_init(&router->peers, &terms, options->address);
     flights_init(&router->flights, now.mono_ms);
     meters_init(&router->meters, options->boot);
-    keyring_init(router, options->seals);
+    keyring_init(&router->keyring, options->seals, &router->peers);
     router->started_ms = now.mono_ms;
-    take_ring(router, options->ring, now);
+    router_take_ring(router, options->ring, now);
     return STATUS_OK;
 }
 
@@ -61,303 +51,6 @@ void router_release(struct router *router)
     *router = (struct router){0};
 }
 
-// Every operation that waits for the store at the end of this link must go on without it.
-static void fail_store(struct router *router, uint32_t link, struct moment now,
-                       struct outbox *outbox)
-{
-    for (uint32_t slot = 0; slot < router->flights.slot_count; slot++) {
-        struct flight *flight = router->flights.slots[slot];
-        int owner = flight->kind == FLIGHT_FREE ? -1 : flight_target(flight, link);
-        if (owner < 0)
-            continue;
-        if (flight->kind == FLIGHT_PUT)
-            puts_on_failed(router, flight, (unsigned)owner, now, outbox);
-        else if (flight->kind == FLIGHT_GET)
-            gets_on_failed(router, flight, (unsigned)owner, now, outbox);
-        else
-            scans_on_failed(router, flight, (unsigned)owner, now, outbox);
-    }
-}
-
-static void take_change(struct router *router, uint32_t number, enum link_change change,
-                        struct moment now, struct outbox *outbox)
-{
-    bool is_router = peers_service(number) == SERVICE_ROUTER;
-    if (is_router && change == LINK_WENT_UP)
-        keyring_on_up(router, number, now, outbox);
-    else if (is_router && change == LINK_WENT_DOWN)
-        keyring_on_down(router, number);
-    else if (change == LINK_WENT_DOWN)
-        fail_store(router, number, now, outbox);
-    if (is_router)
-        puts_begin_held(router, now, outbox);
-}
-
-void router_adopt(struct router *router, struct ring_snapshot *ring, struct moment now,
-                  struct outbox *outbox)
-{
-    uint32_t number;
-    take_ring(router, ring, now);
-    while (peers_next_lost(&router->peers, now, &number))
-        take_change(router, number, LINK_WENT_DOWN, now, outbox);
-}
-
-static enum status take_seals(struct router *router, uint32_t number, struct reader *body,
-                              struct moment now, struct outbox *outbox)
-{
-    if (peers_service(number) != SERVICE_ROUTER)
-        return STATUS_INVALID;
-    enum status status = keyring_on_answer(router, number, body);
-    puts_begin_held(router, now, outbox);
-    return status;
-}
-
-static enum status take_answer(struct router *router, uint32_t number,
-                               const struct message_header *header, struct reader *body,
-                               struct moment now, struct outbox *outbox)
-{
-    struct op_welcome welcome;
-    struct op_pong pong;
-    switch (header->type) {
-    case MESSAGE_WELCOME:
-        if (op_decode_welcome(&welcome, body))
-            return STATUS_INVALID;
-        take_change(router, number,
-                    link_on_welcome(peers_link(&router->peers, number), &router->peers.terms,
-                                    peers_at(&router->peers, number)->node, header, &welcome),
-                    now, outbox);
-        return STATUS_OK;
-    case MESSAGE_PONG:
-        if (op_decode_pong(&pong, body))
-            return STATUS_INVALID;
-        link_on_pong(peers_link(&router->peers, number), &pong, now);
-        return STATUS_OK;
-    case MESSAGE_ANSWER:
-        return take_seals(router, number, body, now, outbox);
-    case MESSAGE_UPDATED:
-        return puts_on_updated(router, number, body, now, outbox);
-    case MESSAGE_DURABLE:
-        return puts_on_durable(router, number, body, now, outbox);
-    case MESSAGE_MERGED:
-        return puts_on_merged(router, number, body, now, outbox);
-    case MESSAGE_FOUND:
-        return puts_on_found(router, number, body, now, outbox);
-    case MESSAGE_FETCHED:
-        return gets_on_fetched(router, number, body, now, outbox);
-    case MESSAGE_SCANNED_LOCAL:
-        return scans_on_scanned(router, number, body, now, outbox);
-    default:
-        return STATUS_INVALID;
-    }
-}
-
-// A message on one of our links: answers of a store or of another router.
-static void on_link_message(struct router *router, uint32_t number,
-                            const struct message_header *header, struct reader *body,
-                            struct moment now, struct outbox *outbox)
-{
-    struct link *link = peers_link(&router->peers, number);
-    if (!link)
-        return;
-    take_change(router, number, link_on_message(link, header, now), now, outbox);
-    for (unsigned i = 0; i < header->count; i++) {
-        if (take_answer(router, number, header, body, now, outbox))
-            return;
-    }
-}
-
-// Every operation begins with its id, behind its size; the error carries that of the first one.
-static void refuse(struct router *router, const struct arrival *arrival, struct reader body,
-                   enum status status, const char *why, struct outbox *outbox)
-{
-    reader_u32(&body);
-    struct op_error error = {
-        .id = reader_u64(&body), .status = (uint8_t)status, .text = bytes_of_text(why)};
-    answer_error(router, arrival->link, &error, outbox);
-}
-
-static enum status greet(struct router *router, const struct arrival *arrival, struct reader *body,
-                         struct outbox *outbox)
-{
-    struct op_hello hello;
-    if (op_decode_hello(&hello, body))
-        return STATUS_INVALID;
-    struct op_welcome welcome = {
-        .id = hello.id,
-        .version = MESSAGE_VERSION,
-        .version_min = MESSAGE_VERSION,
-        .version_max = MESSAGE_VERSION,
-        .cluster = router->ring->cluster,
-        .node = router->options.node,
-        .actor = peers_link_of(&router->peers, router->self, SERVICE_STORE)->actor,
-        .value_size_max = (uint32_t)router->options.value_size_max,
-        .role = (uint8_t)arrival->role,
-        .software = router->options.software,
-    };
-    answer_welcome(router, arrival->link, &welcome, outbox);
-    return STATUS_OK;
-}
-
-static enum status take_request(struct router *router, const struct arrival *arrival,
-                                const struct message_header *header, struct reader *body,
-                                struct moment now, struct outbox *outbox)
-{
-    struct op_ping ping;
-    switch (header->type) {
-    case MESSAGE_HELLO:
-        return greet(router, arrival, body, outbox);
-    case MESSAGE_PING:
-        if (op_decode_ping(&ping, body))
-            return STATUS_INVALID;
-        struct op_pong pong = {.id = ping.id};
-        answer_pong(router, arrival->link, &pong, outbox);
-        return STATUS_OK;
-    case MESSAGE_PUT:
-        return puts_on_put(router, arrival, header, body, now, outbox);
-    case MESSAGE_GET:
-        return gets_on_get(router, arrival, header, body, now, outbox);
-    case MESSAGE_SCAN:
-        return scans_on_scan(router, arrival, header, body, now, outbox);
-    case MESSAGE_ASK:
-        return asks_on_ask(router, arrival, body, outbox);
-    default:
-        return STATUS_INVALID;
-    }
-}
-
-// True if the client must read what waits for it before it is answered; it was told so, as long as
-// that is of any use. What has a small answer is not held up so soon.
-static bool must_read(struct router *router, const struct arrival *arrival, struct reader body,
-                      bool is_small, struct outbox *outbox)
-{
-    enum status status = answers_admit(router, arrival->link);
-    if (!status || (status == STATUS_BUSY && is_small))
-        return false;
-    router->counts.unread++;
-    if (status == STATUS_BUSY)
-        refuse(router, arrival, body, STATUS_BUSY, "read the answers that wait", outbox);
-    return true;
-}
-
-// A client's message that is none.
-static void on_garbage(struct router *router, const struct arrival *arrival, struct outbox *outbox)
-{
-    struct reader nothing = {0};
-    if (!must_read(router, arrival, nothing, false, outbox))
-        refuse(router, arrival, nothing, STATUS_INVALID, "not a message of this version", outbox);
-}
-
-// True if a client's message is not to be obeyed; what is to be said about that was said.
-static bool turn_away(struct router *router, const struct arrival *arrival,
-                      const struct message_header *header, struct reader body, struct moment now,
-                      struct outbox *outbox)
-{
-    bool is_small = header->type == MESSAGE_HELLO || header->type == MESSAGE_PING;
-    meters_taken(&router->meters, arrival->link, header);
-    if (must_read(router, arrival, body, is_small, outbox))
-        return true;
-    if (!service_allows(SERVICE_ROUTER, arrival->role, (enum message_type)header->type)) {
-        router->counts.refused++;
-        refuse(router, arrival, body, STATUS_NOT_AUTHORISED, "the key's role does not allow this",
-               outbox);
-        return true;
-    }
-    if (message_is_expired(header, router->options.boot, now.mono_ms)) {
-        router->counts.expired += header->count; // whoever asked has given up
-        return true;
-    }
-    return false;
-}
-
-void router_on_message(struct router *router, const struct arrival *arrival, struct bytes message,
-                       struct moment now, struct outbox *outbox)
-{
-    struct message_header header;
-    struct reader body;
-    uint32_t number = router->options.number(arrival->link);
-    if (message_header_decode(&header, message, &body)) {
-        if (number == UINT32_MAX)
-            on_garbage(router, arrival, outbox);
-        return;
-    }
-    if (number != UINT32_MAX) {
-        on_link_message(router, number, &header, &body, now, outbox);
-        return;
-    }
-    if (turn_away(router, arrival, &header, body, now, outbox))
-        return;
-    struct reader first = body;
-    for (unsigned i = 0; i < header.count; i++) {
-        if (take_request(router, arrival, &header, &body, now, outbox)) {
-            refuse(router, arrival, first, STATUS_INVALID, "malformed operation", outbox);
-            return;
-        }
-    }
-}
-
-void router_on_lost(struct router *router, link_id link, struct moment now, struct outbox *outbox)
-{
-    uint32_t number = router->options.number(link);
-    struct link *lost = peers_link(&router->peers, number);
-    if (lost)
-        take_change(router, number, link_on_lost(lost, now), now, outbox);
-}
-
-void router_on_unsent(struct router *router, link_id link, struct bytes message, enum status why,
-                      struct moment now, struct outbox *outbox)
-{
-    if (router->options.number(link) == UINT32_MAX)
-        answers_on_unsent(router, link, message, why);
-    else
-        router_on_lost(router, link, now, outbox);
-}
-
-static void wake(struct router *router, struct flight *flight, struct moment now,
-                 struct outbox *outbox)
-{
-    if (flight->kind == FLIGHT_PUT)
-        puts_on_wake(router, flight, now, outbox);
-    else if (flight->kind == FLIGHT_GET)
-        gets_on_wake(router, flight, now, outbox);
-    else
-        scans_on_deadline(router, flight, outbox);
-}
-
-void router_on_tick(struct router *router, struct moment now, struct outbox *outbox)
-{
-    if (router->flights.count)
-        router->busy_ms = now.mono_ms;
-    router->peers.terms.is_idle = now.mono_ms > router->busy_ms + IDLE_AFTER_MS;
-    peers_begin_tick(&router->peers, now);
-    for (uint32_t number = UINT32_MAX; peers_next(&router->peers, &number);)
-        take_change(router, number, peers_on_tick(&router->peers, number, now, outbox), now,
-                    outbox);
-    keyring_on_tick(router, now);
-    puts_begin_held(router, now, outbox);
-    answers_on_tick(router, outbox);
-    struct flight *flight;
-    while ((flight = flights_next_due(&router->flights, now.mono_ms)))
-        wake(router, flight, now, outbox);
-}
-
-void router_on_turn_end(const struct router *router, struct moment now, struct outbox *outbox)
-{
-    outbox->header.epoch = router->ring->epoch;
-    outbox->header.ring_hash = (uint32_t)router->snapshot->hash;
-    outbox->header.boot = router->options.boot;
-    outbox->header.sent_ms = link_clock(router->options.boot, now.mono_ms);
-    outbox->header.credit_ops = CREDIT_OPS;
-    outbox->header.credit_kib = CREDIT_KIB;
-    for (uint32_t i = 0; i < outbox->count; i++) {
-        struct outbox_message *message = &outbox->messages[i];
-        const struct link *link = peers_link(&router->peers, router->options.number(message->link));
-        if (!link)
-            continue;
-        message->your_ms = peer_clock_now(&link->clock, now.mono_ms);
-        message->received_kib = (uint32_t)(link->taken_bytes / 1024);
-    }
-}
-
 bool router_is_ready(const struct router *router, struct moment now)
 {
     if (now.mono_ms >= router->started_ms + router->options.down_after_ms)
@@ -367,7 +60,7 @@ bool router_is_ready(const struct router *router, struct moment now)
         if (!store->up && !store->problem)
             return false;
     }
-    return keyring_is_complete(router);
+    return keyring_is_complete(&router->keyring);
 }
 
 unsigned router_tick_within_ms(const struct router *router)

@@ -73,27 +73,11 @@ enum status router_init(struct router *router, const struct router_options *opti
                         struct moment now, struct fault *fault) MUST_USE;
 void router_release(struct router *router);
 
-// Works by this document from now on, which ring_check_successor() has accepted and this node is
-// in. What is in flight goes on by the one that it began with. New links of `peers` are the
-// caller's to make, and those that are no more to close.
-void router_adopt(struct router *router, struct ring_snapshot *ring, struct moment now,
-                  struct outbox *outbox);
+// Works by this document from now on; links are not looked at.
+void router_take_ring(struct router *router, struct ring_snapshot *ring, struct moment now);
 
-void router_on_message(struct router *router, const struct arrival *arrival, struct bytes message,
-                       struct moment now, struct outbox *outbox);
-// The connection of a link was lost.
-void router_on_lost(struct router *router, link_id link, struct moment now, struct outbox *outbox);
-// A message was not queued. UNREACHABLE: nobody is there; BUSY: too many wait.
-void router_on_unsent(struct router *router, link_id link, struct bytes message, enum status why,
-                      struct moment now, struct outbox *outbox);
-void router_on_tick(struct router *router, struct moment now, struct outbox *outbox);
-// Completes what the headers of this turn's messages say.
-void router_on_turn_end(const struct router *router, struct moment now, struct outbox *outbox);
 // True once every store and every other router was heard, or had time enough for it: what is
 // asked before would find nobody there.
 bool router_is_ready(const struct router *router, struct moment now);
 // How long the next tick may wait: flights have hedges and deadlines, links only pings.
 unsigned router_tick_within_ms(const struct router *router);
-
-// All of that as one table, for a turn.
-struct brain router_brain(struct router *router);

@@ -1,4 +1,6 @@
 // The store as a brain: nothing but names.
+#include "dkv-store/brain.h"
+
 #include "dkv-store/serve.h"
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,

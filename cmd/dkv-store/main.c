@@ -1,5 +1,6 @@
 // dkv-store keeps one node's replicas; see dkv-store(8).
 
+#include "dkv-store/brain.h"
 #include "dkv-store/offline.h"
 #include "dkv-store/serve.h"
 #include "os/clock.h"

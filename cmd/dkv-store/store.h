@@ -126,8 +126,5 @@ unsigned store_tick_within_ms(const struct store *store, unsigned most_ms);
 struct lsm_job *store_next_job(struct store *store, enum lsm_worker worker);
 enum status store_on_job_done(struct store *store, struct lsm_job *job, struct fault *fault);
 
-// All of that, and its messages (serve.h), as one table for a turn.
-struct brain store_brain(struct store *store);
-
 // A read met damage, or a disk that fails: counts and keeps it.
 void store_note_damage(struct store *store, uint64_t *count, const struct fault *fault);

@@ -35,16 +35,6 @@ enum status argument_key(const char *key_file, struct operands *operands, struct
     return STATUS_OK;
 }
 
-enum status argument_level(const char *text, uint8_t *level, struct fault *fault)
-{
-    *level = RING_LEVEL_DEFAULT;
-    if (!text || !ring_level_parse(bytes_of_text(text), level))
-        return STATUS_OK;
-    return fault_set(fault, STATUS_INVALID,
-                     "'%s' is no quorum; use 1..%d, one, quorum, all, local-quorum or each-quorum",
-                     text, RING_OWNERS_MAX);
-}
-
 enum status argument_ttl(const char *text, uint64_t *ttl_ms, struct fault *fault)
 {
     uint64_t seconds = 0;

@@ -12,9 +12,6 @@
 enum status argument_key(const char *key_file, struct operands *operands, struct buf *key,
                          struct fault *fault) MUST_USE;
 
-// "2", "quorum" ... (ring_level_parse); NULL is the keyspace's own level.
-enum status argument_level(const char *text, uint8_t *level, struct fault *fault) MUST_USE;
-
 // Seconds until a value expires, from 1; NULL is never.
 enum status argument_ttl(const char *text, uint64_t *ttl_ms, struct fault *fault) MUST_USE;
 

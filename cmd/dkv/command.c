@@ -2,6 +2,7 @@
 
 #include "dkv/arguments.h"
 #include "dkv/jsonl.h"
+#include "dkv/level.h"
 
 void command_release(struct command *command)
 {
@@ -67,7 +68,7 @@ static enum status set_text(struct command *command, const struct option *option
     void *value = (char *)command + option->offset;
     if (option->kind == KIND_TTL)
         return argument_ttl(text, value, fault);
-    return option->kind == KIND_LEVEL ? argument_level(text, value, fault)
+    return option->kind == KIND_LEVEL ? level_parse(text, value, fault)
                                       : argument_context(text, value, fault);
 }
 

@@ -4,6 +4,7 @@
 #include "dkv/arguments.h"
 #include "dkv/connect.h"
 #include "dkv/jsonl.h"
+#include "dkv/level.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "wire/client.h"
@@ -162,7 +163,7 @@ int verb_get(struct globals *globals, int argc, char **argv)
                                            (wants_context ? GET_WANT_CONTEXT : 0))};
     enum status status = argument_key(read.options.key_file, &operands, &read.key, &fault);
     if (!status)
-        status = argument_level(read.options.level, &op.level, &fault);
+        status = level_parse(read.options.level, &op.level, &fault);
     if (!status && operands.count)
         status = fault_set(&fault, STATUS_INVALID, "unexpected argument '%s'", operands.values[0]);
     op.keyspace = bytes_of_text(globals->keyspace);

@@ -1,8 +1,8 @@
 #include "dkv/options.h"
 
 #include "base/xalloc.h"
-#include "dkv/arguments.h"
 #include "dkv/client_conf.h"
+#include "dkv/level.h"
 #include "dkv/local/local.h"
 
 #include <ctype.h>
@@ -199,7 +199,7 @@ static bool is_bad_level(const char *where, const struct option_spec *spec, cons
     struct fault reason;
     if (strcmp(spec->name, "read-quorum") && strcmp(spec->name, "write-quorum"))
         return false;
-    if (!argument_level(text, &level, &reason))
+    if (!level_parse(text, &level, &reason))
         return false;
     fault_set(fault, STATUS_INVALID, "%s: %.250s", where, reason.text);
     return true;

@@ -24,17 +24,13 @@
 #pragma once
 
 #include "dkv/dkv.h"
+#include "dkv/option_list.h"
 
 enum option_kind {
     OPTION_FLAG,   // bool; elsewhere than on the command line: 1 yes true on, 0 no false off
     OPTION_TEXT,   // const char *, NULL = not given
     OPTION_NUMBER, // uint64_t between min and max; 0 = not given, if there is no .value
     OPTION_LIST,   // struct option_list; may be given more than once
-};
-
-struct option_list {
-    const char **items;
-    unsigned count;
 };
 
 struct option_spec {

@@ -3,6 +3,7 @@
 #include "dkv/arguments.h"
 #include "dkv/bulk/format.h"
 #include "dkv/connect.h"
+#include "dkv/level.h"
 #include "ring/ring.h"
 #include "wire/client.h"
 
@@ -138,7 +139,7 @@ static enum status read_arguments(struct write *write, struct operands *operands
     if (!status) {
         // The connection is made while the value is read.
         client_prepare(client, op->keyspace, buf_bytes(&write->key));
-        status = argument_level(options->level, &op->level, fault);
+        status = level_parse(options->level, &op->level, fault);
     }
     if (!status && options->context)
         status = argument_context(options->context, &write->context, fault);

@@ -6,6 +6,7 @@
 #include "dkv/command.h"
 #include "dkv/connect.h"
 #include "dkv/jsonl.h"
+#include "dkv/level.h"
 #include "os/clock.h"
 #include "wire/client.h"
 
@@ -356,8 +357,8 @@ int verb_shell(struct globals *globals, int argc, char **argv)
         return usage_error("shell", "unexpected argument '%s'", operands.values[0]);
     if (shell.options.pipeline && !globals->json)
         return usage_error("shell", "--pipeline needs --json: answers are told apart by their id");
-    if (argument_level(shell.options.read_level, &shell.read_level, &fault) ||
-        argument_level(shell.options.write_level, &shell.write_level, &fault))
+    if (level_parse(shell.options.read_level, &shell.read_level, &fault) ||
+        level_parse(shell.options.write_level, &shell.write_level, &fault))
         return usage_error("shell", "%s", fault.text);
     enum status status = connect_bulk(&shell.client, globals, &fault);
     if (status)

@@ -15,7 +15,7 @@
 // secret or not; it wipes what it has read; and `dkv get` needs it before anything else.
 #pragma once
 
-#include "net/net.h"
+#include "net/options.h"
 
 enum { KEY_FILE_SIZE_MAX = 4096 };
 

@@ -1,5 +1,5 @@
 // Links: connections of ours, and what their monitors say.
-#include "net/state.h"
+#include "net/net_inside.h"
 
 #include "base/xalloc.h"
 

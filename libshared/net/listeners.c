@@ -1,5 +1,5 @@
 // Listeners: keep strangers out, and take messages from those who were let in.
-#include "net/state.h"
+#include "net/net_inside.h"
 
 #include "base/endian.h"
 #include "base/xalloc.h"

@@ -1,4 +1,4 @@
-#include "net/state.h"
+#include "net/net_inside.h"
 
 #include "base/xalloc.h"
 

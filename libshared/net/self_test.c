@@ -1,5 +1,5 @@
 // net_self_test(): a stranger must be refused.
-#include "net/state.h"
+#include "net/net_inside.h"
 #include "os/clock.h"
 
 #include <stdio.h>

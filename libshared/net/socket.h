@@ -9,7 +9,7 @@
 // heartbeats: in libzmq 4.3.4 they abort a process whose inbound queue is full.
 #pragma once
 
-#include "net/net.h"
+#include "net/options.h"
 
 // How a listener knows who is at the other end.
 enum door_kind {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "net/key_file.h"
+#include "net/net.h"
 #include "turn/brain.h"
 
 struct daemon_options {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "net/key_file.h"
+#include "net/net.h"
 #include "proc/settings.h"
 #include "ring/ring_snapshot.h"
 #include "wire/service.h"

@@ -1,6 +1,6 @@
 #include "wire/message.h"
 
-#include "wire/codec.h"
+#include "base/endian.h"
 
 void message_header_encode(const struct message_header *header, uint8_t out[MESSAGE_HEADER_SIZE])
 {

@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "causal/token.h"
-#include "dkv-router/router.h"
+#include "dkv-router/dispatch.h"
 #include "fixture/links.h"
 #include "fixture/ring.h"
 #include "fuzz/must.h"
@@ -102,7 +102,7 @@ static void tell(struct bench *bench, link_id link, enum role role, enum message
                                     .budget_ms = budget_ms};
     message_header_encode(&header, message->data);
     struct arrival arrival = {.link = link, .role = role};
-    router_on_message(&bench->router, &arrival, buf_bytes(message), bench->now, &bench->outbox);
+    dispatch_on_message(&bench->router, &arrival, buf_bytes(message), bench->now, &bench->outbox);
     read_outbox(bench);
 }
 
@@ -301,7 +301,7 @@ static void tell_anything(struct bench *bench, struct reader *input)
 static void pass_time(struct bench *bench, uint64_t duration_ms)
 {
     bench->now.mono_ms += duration_ms;
-    router_on_tick(&bench->router, bench->now, &bench->outbox);
+    dispatch_on_tick(&bench->router, bench->now, &bench->outbox);
     read_outbox(bench);
 }
 
@@ -312,7 +312,7 @@ static void adopt(struct bench *bench)
     const struct ring *before = bench->router.ring;
     must(!make_cluster(&ring, 2 + (unsigned)before->epoch % 3), "no ring");
     struct ring_snapshot *next = document_take(&ring, before);
-    router_adopt(&bench->router, next, bench->now, &bench->outbox);
+    dispatch_adopt(&bench->router, next, bench->now, &bench->outbox);
     ring_snapshot_drop(next);
     read_outbox(bench);
 }
@@ -342,7 +342,7 @@ static void happen(struct bench *bench, struct reader *input)
             adopt(bench);
         break;
     case 6:
-        router_on_lost(&bench->router, link_of(reader_u8(input)), bench->now, &bench->outbox);
+        dispatch_on_lost(&bench->router, link_of(reader_u8(input)), bench->now, &bench->outbox);
         read_outbox(bench);
         break;
     default:

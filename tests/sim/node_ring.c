@@ -1,5 +1,6 @@
 #include "sim/node_ring.h"
 
+#include "dkv-router/dispatch.h"
 #include "ring/ring_plan.h"
 #include "ring/ring_successor.h"
 #include "ring/ring_text.h"
@@ -81,7 +82,7 @@ void node_ring_hand(struct node *node, struct ring_snapshot *ring)
         return;
     uint32_t flight_count = node->router.flights.count, links_up = up_count(node);
     world_sometimes(world, SOMETIMES_RING_IN_FLIGHT, flight_count);
-    router_adopt(&node->router, ring, node_now(node), &node->router_process.turn.outbox);
+    dispatch_adopt(&node->router, ring, node_now(node), &node->router_process.turn.outbox);
     if (node->router.flights.count != flight_count || up_count(node) != links_up)
         world_fail(world, "n%u: a new ring document ended what was in flight", node->index);
     node_ring_number(node);

@@ -1,4 +1,6 @@
 // The router of a node: its brain and its witness.
+#include "dkv-router/brain.h"
+#include "dkv-router/dispatch.h"
 #include "sim/node_inside.h"
 #include "sim/node_ring.h"
 #include "sim/witness.h"
@@ -25,13 +27,13 @@ static void on_message(void *self, const struct arrival *arrival, struct bytes m
     } else if (node->router_process.up && header.type == MESSAGE_FOUND) {
         witness_found(node, arrival->link, &header, &body);
     }
-    router_on_message(&node->router, arrival, message, moment, outbox);
+    dispatch_on_message(&node->router, arrival, message, moment, outbox);
 }
 
 static void on_tick(void *self, struct moment moment, struct outbox *outbox)
 {
     struct node *node = node_of(self);
-    router_on_tick(&node->router, moment, outbox);
+    dispatch_on_tick(&node->router, moment, outbox);
     const struct router *router = &node->router;
     for (uint32_t i = 0; i < router->ring->node_count; i++)
         world_sometimes(node_world(node), SOMETIMES_SLOW,
@@ -51,7 +53,7 @@ static void on_turn_end(void *self, struct moment moment, struct outbox *outbox)
                 witness_put_done(node, message->link, &done);
         }
     }
-    router_on_turn_end(&node->router, moment, outbox);
+    dispatch_on_turn_end(&node->router, moment, outbox);
 }
 
 void node_init_router(struct node *node)

@@ -1,4 +1,5 @@
 // The store of a node: its disk, its brain and its witness.
+#include "dkv-store/brain.h"
 #include "dkv-store/pair.h"
 #include "dkv-store/serve.h"
 #include "sim/node_disk.h"

@@ -8,6 +8,7 @@
 #include "dkv/bulk/progress.h"
 #include "dkv/connect.h"
 #include "dkv/jsonl.h"
+#include "dkv/level.h"
 #include "os/clock.h"
 #include "ring/engine_key.h"
 #include "wire/client.h"
@@ -240,7 +241,7 @@ static enum status read_arguments(struct dump *dump, const struct operands *oper
                           (options->full ? SCAN_WANT_CONTEXT : 0));
     if (op->prefix.size > RECORD_KEY_SIZE_MAX)
         return fault_set(fault, STATUS_INVALID, "the prefix is longer than any key");
-    return argument_level(options->level, &op->level, fault);
+    return level_parse(options->level, &op->level, fault);
 }
 
 static int dump_all(struct dump *dump, const struct option_spec *specs, int argc, char **argv)

@@ -9,6 +9,7 @@
 #include "dkv/bulk/progress.h"
 #include "dkv/bulk/window.h"
 #include "dkv/connect.h"
+#include "dkv/level.h"
 #include "os/clock.h"
 #include "ring/ring.h"
 #include "wire/client.h"
@@ -370,7 +371,7 @@ static enum status open_all(struct load *load, const struct operands *operands, 
                          load->options.format);
     struct window *window = &load->window;
     uint8_t level;
-    enum status status = argument_level(load->options.level, &level, fault);
+    enum status status = level_parse(load->options.level, &level, fault);
     if (!status)
         status = intake_open(&load->intake, (const char *const *)operands->values,
                              (uint32_t)operands->count, fault);

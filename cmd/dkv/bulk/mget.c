@@ -4,6 +4,7 @@
 #include "dkv/arguments.h"
 #include "dkv/bulk/intake.h"
 #include "dkv/connect.h"
+#include "dkv/level.h"
 #include "os/clock.h"
 #include "wire/client.h"
 
@@ -205,7 +206,7 @@ static enum status open_all(struct mget *mget, const struct operands *operands, 
     mget->op = (struct op_get){.keyspace = bytes_of_text(mget->globals->keyspace),
                                .flags = (uint8_t)((mget->options.strict ? GET_STRICT : 0) |
                                                   (mget->options.local ? GET_LOCAL : 0))};
-    enum status status = argument_level(mget->options.level, &mget->op.level, fault);
+    enum status status = level_parse(mget->options.level, &mget->op.level, fault);
     if (!status)
         status = connect_bulk(&mget->client, mget->globals, fault);
     if (!status)

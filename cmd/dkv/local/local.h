@@ -9,7 +9,7 @@
 #pragma once
 
 #include "dkv/local/local_daemon.h"
-#include "dkv/options.h"
+#include "dkv/option_list.h"
 
 enum { LOCAL_NODES_MAX = 16 };
 

@@ -1,6 +1,7 @@
 // local_wait.h - waiting for daemons of a local cluster. Deadlines are monotonic.
 #pragma once
 
+#include "dkv/dkv.h"
 #include "dkv/local/local.h"
 
 enum { LOCAL_START_WAIT_MS = 30000, LOCAL_STOP_WAIT_MS = 10000 };

@@ -1,11 +1,12 @@
 // A new ring document reaches a router that runs: what is in flight goes on.
+#include "dkv-router/dispatch.h"
 #include "unit/brain/router_ops.h"
 #include "wire/replica.h"
 
 static void adopt_take(struct bench *bench, struct ring_snapshot *document)
 {
     outbox_clear(&bench->outbox);
-    router_adopt(&bench->router, document, bench->now, &bench->outbox);
+    dispatch_adopt(&bench->router, document, bench->now, &bench->outbox);
     ring_snapshot_drop(document);
 }
 
@@ -14,7 +15,7 @@ static struct message_header header_of(struct bench *bench, link_id link, enum m
 {
     struct message_header header = {0};
     struct reader body;
-    router_on_turn_end(&bench->router, bench->now, &bench->outbox);
+    dispatch_on_turn_end(&bench->router, bench->now, &bench->outbox);
     outbox_finish(&bench->outbox);
     for (uint32_t i = 0; i < bench->outbox.count; i++) {
         const struct outbox_message *message = &bench->outbox.messages[i];
@@ -113,7 +114,7 @@ TEST(a_node_that_comes_gets_links_with_numbers_of_its_own)
     adopt_take(&bench, document_take(&ring, &bench.ring));
     bench.now.mono_ms += 200;
     outbox_clear(&bench.outbox);
-    router_on_tick(&bench.router, bench.now, &bench.outbox);
+    dispatch_on_tick(&bench.router, bench.now, &bench.outbox);
     struct reader body;
     assert_true(said(&bench, 3, MESSAGE_HELLO, &body));
     assert_true(said(&bench, OTHER + 3, MESSAGE_HELLO, &body));
@@ -135,14 +136,14 @@ TEST(the_row_of_a_node_that_left_is_nobodys_until_all_that_it_was_asked_is_over)
     ring.number_max = 4;
     struct ring next = copy_of(&ring);
     struct ring_snapshot *second = document_take(&ring, &bench.ring);
-    router_adopt(&bench.router, second, bench.now, &bench.outbox);
+    dispatch_adopt(&bench.router, second, bench.now, &bench.outbox);
     assert_int_equal(peers_number(peers, 2, SERVICE_STORE), 3 * SERVICE_COUNT + SERVICE_STORE);
     bench.now.mono_ms += PEERS_KEPT_MS;
     next.nodes[2].id = 9;
     next.nodes[2].number = 5;
     next.number_max = 5;
     struct ring_snapshot *third = document_take(&next, &second->ring);
-    router_adopt(&bench.router, third, bench.now, &bench.outbox);
+    dispatch_adopt(&bench.router, third, bench.now, &bench.outbox);
     assert_int_equal(peers_number(peers, 2, SERVICE_STORE), 2 * SERVICE_COUNT + SERVICE_STORE);
     ring_snapshot_drop(second);
     ring_snapshot_drop(third);

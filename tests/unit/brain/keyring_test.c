@@ -2,6 +2,7 @@
 #include "unit/brain/router_bench.h"
 
 #include "causal/token.h"
+#include "dkv-router/dispatch.h"
 #include "wire/client.h"
 
 enum { FIRST = OTHER + 1, SECOND = OTHER + 2 }; // the other routers
@@ -53,7 +54,7 @@ static void tick(struct bench *bench, uint64_t later_ms)
 {
     outbox_clear(&bench->outbox);
     bench->now.mono_ms += later_ms;
-    router_on_tick(&bench->router, bench->now, &bench->outbox);
+    dispatch_on_tick(&bench->router, bench->now, &bench->outbox);
 }
 
 // How the put was refused; -1 if it was not.
@@ -112,7 +113,7 @@ TEST(while_a_router_is_down_a_foreign_key_may_be_its_own)
 {
     struct bench bench;
     init_whole(&bench);
-    router_on_lost(&bench.router, SECOND, bench.now, &bench.outbox);
+    dispatch_on_lost(&bench.router, SECOND, bench.now, &bench.outbox);
     put(&bench, other_secret);
     assert_int_equal(refused(&bench), -1);
     tell_keys(&bench, FIRST, (struct bytes){0});
@@ -192,7 +193,7 @@ TEST(a_router_is_ready_when_all_were_heard_or_time_is_over)
     assert_false(router_is_ready(&bench.router, bench.now));
     welcome(&bench, 2);
     assert_true(router_is_ready(&bench.router, bench.now));
-    router_on_lost(&bench.router, FIRST, bench.now, &bench.outbox);
+    dispatch_on_lost(&bench.router, FIRST, bench.now, &bench.outbox);
     assert_false(router_is_ready(&bench.router, bench.now));
     bench.now.mono_ms += bench.router.options.down_after_ms;
     assert_true(router_is_ready(&bench.router, bench.now));

@@ -2,6 +2,7 @@
 #include "unit/brain/router_ops.h"
 
 #include "causal/token.h"
+#include "dkv-router/dispatch.h"
 #include "wire/replica.h"
 
 TEST(a_put_is_written_when_two_of_three_have_it_durably)
@@ -42,7 +43,7 @@ TEST(a_put_whose_coordinator_is_lost_is_indeterminate)
     put(&bench, PUT_KEEP_SIBLINGS);
     int store = asked(&bench, MESSAGE_UPDATE, &id);
     outbox_clear(&bench.outbox);
-    router_on_lost(&bench.router, (link_id)store, bench.now, &bench.outbox);
+    dispatch_on_lost(&bench.router, (link_id)store, bench.now, &bench.outbox);
     assert_true(put_done(&bench, STATUS_INDETERMINATE));
     release(&bench);
 }
@@ -59,7 +60,7 @@ TEST(a_new_life_of_a_store_ends_what_the_old_one_was_asked)
     message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
     struct arrival arrival = {.link = (link_id)store, .role = ROLE_PEER};
     outbox_clear(&bench.outbox);
-    router_on_message(&bench.router, &arrival, buf_bytes(&message), bench.now, &bench.outbox);
+    dispatch_on_message(&bench.router, &arrival, buf_bytes(&message), bench.now, &bench.outbox);
     assert_true(put_done(&bench, STATUS_INDETERMINATE));
     buf_release(&message);
     release(&bench);
@@ -221,10 +222,10 @@ TEST(a_retry_that_misses_an_owner_waits_until_the_try_before_is_over)
     }
     bench.now.mono_ms += 90;
     outbox_clear(&bench.outbox);
-    router_on_tick(&bench.router, bench.now, &bench.outbox);
+    dispatch_on_tick(&bench.router, bench.now, &bench.outbox);
     assert_int_equal(asked(&bench, MESSAGE_UPDATE, &id), -1);
     bench.now.mono_ms += 20;
-    router_on_tick(&bench.router, bench.now, &bench.outbox);
+    dispatch_on_tick(&bench.router, bench.now, &bench.outbox);
     assert_true(asked(&bench, MESSAGE_UPDATE, &id) >= 0);
     release(&bench);
 }
@@ -239,7 +240,7 @@ TEST(a_receipt_is_sealed_and_comes_also_if_the_outcome_is_not_known)
     put(&bench, PUT_KEEP_SIBLINGS | PUT_WANT_RECEIPT);
     int store = asked(&bench, MESSAGE_UPDATE, &id);
     outbox_clear(&bench.outbox);
-    router_on_lost(&bench.router, (link_id)store, bench.now, &bench.outbox);
+    dispatch_on_lost(&bench.router, (link_id)store, bench.now, &bench.outbox);
     done = put_answer(&bench);
     assert_int_equal(done.status, STATUS_INDETERMINATE);
     assert_int_equal(receipt_decode(&receipt, &bench.seals, done.receipt), STATUS_OK);

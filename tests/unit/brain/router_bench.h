@@ -3,7 +3,7 @@
 // Includes of a test: this file alone. Links are those of fixture/links.h.
 #pragma once
 
-#include "dkv-router/router.h"
+#include "dkv-router/dispatch.h"
 
 #include "fixture/links.h"
 #include "fixture/ring.h"
@@ -40,7 +40,7 @@ static inline void tell(struct bench *bench, link_id link, enum message_type typ
     buf_append(&message, buf_bytes(body));
     struct arrival arrival = {.link = link, .role = link == CLIENT ? ROLE_CLIENT : ROLE_PEER};
     outbox_clear(&bench->outbox);
-    router_on_message(&bench->router, &arrival, buf_bytes(&message), bench->now, &bench->outbox);
+    dispatch_on_message(&bench->router, &arrival, buf_bytes(&message), bench->now, &bench->outbox);
     buf_release(&message);
     buf_release(body);
 }

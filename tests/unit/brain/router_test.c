@@ -1,6 +1,7 @@
 #include "unit/brain/router_ops.h"
 
 #include "causal/token.h"
+#include "dkv-router/dispatch.h"
 #include "wire/hello.h"
 #include "wire/replica.h"
 
@@ -137,10 +138,10 @@ TEST(every_operation_is_answered_by_its_deadline)
     get(&bench);
     outbox_clear(&bench.outbox);
     bench.now.mono_ms += 300;
-    router_on_tick(&bench.router, bench.now, &bench.outbox);
+    dispatch_on_tick(&bench.router, bench.now, &bench.outbox);
     assert_false(said(&bench, CLIENT, MESSAGE_GOT, &body));
     bench.now.mono_ms += 210;
-    router_on_tick(&bench.router, bench.now, &bench.outbox);
+    dispatch_on_tick(&bench.router, bench.now, &bench.outbox);
     assert_true(said(&bench, CLIENT, MESSAGE_GOT, &body));
     assert_int_equal(bench.router.flights.count, 0);
     release(&bench);

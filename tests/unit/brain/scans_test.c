@@ -1,4 +1,5 @@
 // A page of a scan: whom the router asks for it, and what comes of that.
+#include "dkv-router/dispatch.h"
 #include "unit/brain/router_bench.h"
 #include "wire/client.h"
 
@@ -106,7 +107,7 @@ TEST(for_an_owner_that_fails_the_next_one_is_asked_until_there_is_none)
         uint32_t first = (uint32_t)__builtin_ctz(stores), third = (uint32_t)__builtin_ctz(~stores);
         outbox_clear(&bench.outbox);
         if (is_lost)
-            router_on_lost(&bench.router, first, bench.now, &bench.outbox);
+            dispatch_on_lost(&bench.router, first, bench.now, &bench.outbox);
         else
             reply(&bench, first, id, STATUS_CORRUPT, "a");
         assert_int_equal(asked_for_page(&bench, &id), 1u << third);
@@ -151,7 +152,7 @@ TEST(a_page_that_nobody_answers_ends_at_its_deadline_and_what_comes_then_is_late
     unsigned stores = asked_for_page(&bench, &id);
     bench.now.mono_ms += 600;
     outbox_clear(&bench.outbox);
-    router_on_tick(&bench.router, bench.now, &bench.outbox);
+    dispatch_on_tick(&bench.router, bench.now, &bench.outbox);
     assert_int_equal(scanned(&bench).status, STATUS_TIMEOUT);
     uint64_t late = bench.router.counts.late;
     reply(&bench, (uint32_t)__builtin_ctz(stores), id, STATUS_OK, "a");

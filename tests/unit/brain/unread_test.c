@@ -2,6 +2,7 @@
 #include "unit/brain/router_ops.h"
 
 #include "dkv-router/answers.h"
+#include "dkv-router/dispatch.h"
 #include "wire/hello.h"
 #include "wire/replica.h"
 
@@ -118,8 +119,8 @@ static void say_garbage(struct bench *bench, link_id client)
 {
     struct arrival arrival = {.link = client, .role = ROLE_CLIENT};
     outbox_clear(&bench->outbox);
-    router_on_message(&bench->router, &arrival, bytes_of_text("garbage"), bench->now,
-                      &bench->outbox);
+    dispatch_on_message(&bench->router, &arrival, bytes_of_text("garbage"), bench->now,
+                        &bench->outbox);
 }
 
 TEST(garbage_is_answered_only_as_far_as_anything_else)
@@ -151,11 +152,11 @@ TEST(clients_that_are_gone_are_found_out_when_room_is_short)
         assert_int_equal(get_large(&bench, client, 0, MIB), STATUS_OK);
     for (unsigned i = 0; i < GONE; i++) {
         outbox_clear(&bench.outbox);
-        router_on_tick(&bench.router, bench.now, &bench.outbox);
+        dispatch_on_tick(&bench.router, bench.now, &bench.outbox);
         for (link_id client = CLIENT; client < CLIENT + GONE; client++) {
             if (said(&bench, client, MESSAGE_PONG, &body))
-                router_on_unsent(&bench.router, client, (struct bytes){0}, STATUS_UNREACHABLE,
-                                 bench.now, &bench.outbox);
+                dispatch_on_unsent(&bench.router, client, (struct bytes){0}, STATUS_UNREACHABLE,
+                                   bench.now, &bench.outbox);
         }
     }
     assert_true(bench.router.meters.unread_bytes <= ANSWERS_UNREAD_ALL_MAX / 2);
@@ -168,7 +169,7 @@ TEST(an_answer_that_was_not_queued_is_not_unread)
     init(&bench, 3);
     assert_int_equal(get_large(&bench, CLIENT, 0, MIB), STATUS_OK);
     struct bytes message = buf_bytes(&bench.outbox.messages[0].bytes);
-    router_on_unsent(&bench.router, CLIENT, message, STATUS_BUSY, bench.now, &bench.outbox);
+    dispatch_on_unsent(&bench.router, CLIENT, message, STATUS_BUSY, bench.now, &bench.outbox);
     assert_int_equal(meters_unread(&bench.router.meters, CLIENT), 0);
     release(&bench);
 }

@@ -1,4 +1,4 @@
-// state.h - what a net consists of: net.c waits and receives, links.c connects, listeners.c
+// net_inside.h - what a net consists of: net.c waits and receives, links.c connects, listeners.c
 // listens, self_test.c tests that.
 #pragma once
 

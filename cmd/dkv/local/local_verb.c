@@ -3,6 +3,7 @@
 #include "dkv/columns.h"
 #include "dkv/json.h"
 #include "dkv/local/local_wait.h"
+#include "dkv/options.h"
 #include "os/clock.h"
 
 #include <fcntl.h>
