@@ -44,14 +44,15 @@ struct flight_share {
     size_t expected; // bytes of answers that are still to come, guessed
 };
 
+// Every answer looks at the first fields: they share a line of the processor's cache.
 struct flight {
-    uint8_t kind;                     // enum flight_kind
+    uint8_t kind; // enum flight_kind
+    uint32_t life;
+    uint32_t slot;
+    uint16_t links[RING_TARGETS_MAX]; // by target: the number of the link to its store
     struct ring_snapshot *ring;       // that it was planned by, held
     struct ring_route route;          // in it
-    uint16_t links[RING_TARGETS_MAX]; // by target: the number of the link to its store
-    uint32_t slot;
-    uint32_t life;
-    uint32_t next, previous; // in the wheel, FLIGHT_NONE = end
+    uint32_t next, previous;          // in the wheel, FLIGHT_NONE = end
     uint64_t wake_ms;
     uint64_t started_ms;
     uint64_t deadline_ms;

@@ -148,17 +148,19 @@ static struct put_step start_put(struct router *router, struct flight *flight,
                                  const struct placing *placing, const struct needs *w)
 {
     bool is_record = flight->flags & PUT_RECORD;
+    uint8_t level = placing->route.keyspace->r;
+    struct needs r;
+    if (!placing_needs(router, placing, &level, level, &r))
+        r = needs_of(placing->route.owner_count, placing->route.owner_count);
     struct put_start start = {
         .n = placing->route.owner_count,
-        .w = *w,
+        .w = w,
+        .r = &r,
         .live = placing->live,
         .retry = flight->flags & PUT_RETRY,
         .validate = !is_record && !flight->has_context && !(flight->flags & PUT_KEEP_SIBLINGS),
         .strict = flight->flags & PUT_STRICT,
     };
-    uint8_t level = placing->route.keyspace->r;
-    if (!placing_needs(router, placing, &level, level, &start.r))
-        start.r = needs_of(placing->route.owner_count, placing->route.owner_count);
     return is_record ? put_start_merging(&flight->put, &start) : put_start(&flight->put, &start);
 }
 

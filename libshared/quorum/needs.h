@@ -18,9 +18,17 @@ struct need {
 };
 
 struct needs {
-    struct need items[NEEDS_MAX]; // a datacenter without owners has none
     uint8_t count;
+    struct need items[NEEDS_MAX]; // a datacenter without owners has none
 };
+
+// Copies no more than there is: there is room for many needs, and most operations have one.
+static inline void needs_copy(struct needs *to, const struct needs *from)
+{
+    to->count = from->count;
+    for (uint8_t i = 0; i < from->count; i++)
+        to->items[i] = from->items[i];
+}
 
 // `count` of the first n targets.
 struct needs needs_of(uint8_t n, uint8_t count);

@@ -1,6 +1,8 @@
 #include "quorum/put.h"
 
 #include <assert.h>
+#include <stddef.h>
+#include <string.h>
 
 static target_set all(const struct put *put)
 {
@@ -82,14 +84,15 @@ static struct put_step start_updating(struct put *put)
 static void init(struct put *put, const struct put_start *start)
 {
     assert(start->n >= 1 && start->n <= RING_OWNERS_MAX);
-    *put = (struct put){.n = start->n,
-                        .w = start->w,
-                        .r = start->r,
-                        .coordinator = -1,
-                        .validate = start->validate,
-                        .strict = start->strict,
-                        .maybe_before = start->retry,
-                        .live = start->live};
+    memset(put, 0, offsetof(struct put, w));
+    put->n = start->n;
+    needs_copy(&put->w, start->w);
+    needs_copy(&put->r, start->r);
+    put->coordinator = -1;
+    put->validate = start->validate;
+    put->strict = start->strict;
+    put->maybe_before = start->retry;
+    put->live = start->live;
 }
 
 struct put_step put_start(struct put *put, const struct put_start *start)

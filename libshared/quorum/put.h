@@ -47,18 +47,17 @@ enum put_phase {
 };
 
 struct put_start {
-    uint8_t n;       // owners
-    struct needs w;  // that must acknowledge
-    struct needs r;  // that must tell what they held
-    target_set live; // owners that can be reached now
-    bool retry;      // FINDING first
-    bool validate;   // a blind write
-    bool strict;     // fewer than R that can tell are too few; else as many as can be reached
+    uint8_t n;             // owners
+    const struct needs *w; // that must acknowledge
+    const struct needs *r; // that must tell what they held
+    target_set live;       // owners that can be reached now
+    bool retry;            // FINDING first
+    bool validate;         // a blind write
+    bool strict;           // fewer than R that can tell are too few; else as many as can be reached
 };
 
 struct put {
     uint8_t n;
-    struct needs w, r;
     uint8_t phase;      // enum put_phase
     int8_t coordinator; // -1 = none yet
     bool validate, strict;
@@ -79,6 +78,7 @@ struct put {
     target_set acked;   // durable
     target_set early;   // DURABLE overtook UPDATED
     target_set told;    // told what they held, the coordinator by its record
+    struct needs w, r;
 };
 
 // Whether it still matters what owners tell of other writes.

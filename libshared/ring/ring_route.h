@@ -24,7 +24,9 @@ static inline target_set targets_below(unsigned count)
 
 static inline uint8_t target_count(target_set set)
 {
-    return (uint8_t)__builtin_popcount(set);
+    set -= set >> 1 & 0x55555555; // pairs, then nibbles, then bytes: no call, on any machine
+    set = (set & 0x33333333) + (set >> 2 & 0x33333333);
+    return (uint8_t)(((set + (set >> 4)) & 0x0f0f0f0f) * 0x01010101 >> 24);
 }
 
 static inline unsigned target_first(target_set set) // of a set that is not empty
@@ -35,9 +37,9 @@ static inline unsigned target_first(target_set set) // of a set that is not empt
 struct ring_route {
     const struct ring_keyspace *keyspace;
     uint32_t partition;
-    uint16_t nodes[RING_TARGETS_MAX]; // by target: index in the ring's nodes
     uint8_t owner_count;
-    uint8_t count; // of all targets
+    uint8_t count;                    // of all targets
+    uint16_t nodes[RING_TARGETS_MAX]; // by target: index in the ring's nodes
 };
 
 // The owners of a shard.

@@ -29,9 +29,10 @@ static struct put put;
 static struct put_step start(struct play *play)
 {
     uint8_t n = play_number(play, "n=", 3);
+    struct needs w = play_needs(play, "w=", n), r = play_needs(play, "r=", n);
     struct put_start start = {.n = n,
-                              .w = play_needs(play, "w=", n),
-                              .r = play_needs(play, "r=", n),
+                              .w = &w,
+                              .r = &r,
                               .live = play_live(play, n),
                               .retry = play_has(play, "retry"),
                               .validate = play_has(play, "validate"),
