@@ -1,6 +1,7 @@
 #include "dkv-store/operation.h"
 
 #include "base/hash.h"
+#include "dkv-store/epoch.h"
 #include "dkv-store/store_metrics.h"
 #include "replica/join.h"
 #include "replica/mint.h"
@@ -16,35 +17,15 @@ static uint64_t gate(const struct store *store)
     return lsm_written(store->lsm);
 }
 
-static bool is_same_ring(const struct store *store, const struct message_header *header)
-{
-    return header->epoch == store->ring->epoch &&
-           header->ring_hash == (uint32_t)store->snapshot->hash;
-}
-
-// True if the sender and this store mean the same owners of a shard. They do if they have the same
-// ring document; else if the shard is where it is since an epoch that both know (ring_successor.h).
-static bool is_placed_alike(const struct store *store, const struct message_header *header,
-                            uint32_t keyspace_id, uint32_t partition)
-{
-    const struct ring *ring = store->ring;
-    if (header->epoch == ring->epoch)
-        return is_same_ring(store, header);
-    if (header->epoch > ring->epoch)
-        return header->since <= ring->epoch;
-    const struct ring_keyspace *keyspace = ring_keyspace(ring, keyspace_id);
-    return partition < ring->partition_count && keyspace &&
-           ring_since(ring, partition, keyspace) <= header->epoch;
-}
-
 // Locates a key. STALE: the sender has another ring, in which it may be elsewhere.
 static enum status locate(const struct store *store, const struct message_header *header,
                           uint32_t keyspace, struct bytes key, struct holding *holding)
 {
     enum status status = holding_locate(holding, store->ring, store->node_index, keyspace, key);
     if (status)
-        return is_same_ring(store, header) ? status : STATUS_STALE;
-    return is_placed_alike(store, header, keyspace, holding->partition) ? STATUS_OK : STATUS_STALE;
+        return epoch_is_same(store->snapshot, header) ? status : STATUS_STALE;
+    bool agrees = epoch_agrees(store->snapshot, header, keyspace, holding->partition);
+    return agrees ? STATUS_OK : STATUS_STALE;
 }
 
 // A read that has to wait, or that found no descriptor, met no damage.
@@ -465,7 +446,7 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
         return STATUS_OK;
     }
     enum status status = STATUS_OK;
-    if (!is_placed_alike(store, header, op.keyspace, op.partition))
+    if (!epoch_agrees(store->snapshot, header, op.keyspace, op.partition))
         status = STATUS_STALE;
     else if (op.partition >= store->ring->partition_count)
         status = STATUS_INVALID;

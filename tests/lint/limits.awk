@@ -2,11 +2,11 @@
 #
 #     LC_ALL=C awk -f limits.awk SOURCE...
 #
-# Lines of 100 columns (scripts 120); functions of 60 lines; files of 600, tests of 800, of the
-# engine, its tests and the disk in memory 500. Prints one line for each broken rule and exits 1 if
-# there was one.
+# Lines of 100 columns (scripts 120); functions of 60 lines; files of 500. Prints one line
+# for each broken rule and exits 1 if there was one.
 
 BEGIN {
+    FILE_LINES_MAX = 500
     banned = "(^|[^a-zA-Z0-9_.>])(strcpy|strcat|v?sprintf|gets|strtok|rand|system|popen)[ ]*\\("
 }
 
@@ -44,12 +44,9 @@ is_c {
     }
 }
 
-function check_file(    max) {
-    max = name ~ /^tests\// ? 800 : 600
-    if (name ~ /^(libshared\/lsm|tests\/unit\/lsm|tests\/unit\/disk|tests\/disk)\//)
-        max = 500
-    if (is_c && line_count > max) {
-        print name ":" line_count ": file of more than " max " lines"
+function check_file() {
+    if (is_c && line_count > FILE_LINES_MAX) {
+        print name ":" line_count ": file of more than " FILE_LINES_MAX " lines"
         failed = 1
     }
 }
