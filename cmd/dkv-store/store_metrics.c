@@ -46,7 +46,6 @@ static void add_engine(const struct lsm_stats *stats, uint64_t *values)
     values[METRIC_FLUSHES] = stats->flush_count;
     values[METRIC_ENGINE_MERGES] = stats->merge_count;
     values[METRIC_MERGE_WRITTEN_BYTES] = stats->merge_written_bytes;
-    values[METRIC_PURGED] = stats->purged_count;
     values[METRIC_VALUE_FILES] = stats->value_file_count;
     values[METRIC_VALUE_BYTES] = stats->value_bytes;
     values[METRIC_VALUE_LIVE_BYTES] = stats->value_live_bytes;

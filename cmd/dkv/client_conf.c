@@ -93,12 +93,6 @@ enum status client_conf_load(struct client_conf *conf, bool (*is_known)(const ch
     return status;
 }
 
-void client_conf_release(struct client_conf *conf)
-{
-    buf_release(&conf->text);
-    conf->count = 0;
-}
-
 const struct client_conf_entry *client_conf_find(const struct client_conf *conf, const char *name)
 {
     for (unsigned i = 0; i < conf->count; i++)

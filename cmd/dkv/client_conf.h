@@ -35,7 +35,6 @@ struct client_conf {
 // fault. `is_known` says whether a name is an option.
 enum status client_conf_load(struct client_conf *conf, bool (*is_known)(const char *name),
                              struct fault *fault) MUST_USE;
-void client_conf_release(struct client_conf *conf);
 
 const struct client_conf_entry *client_conf_find(const struct client_conf *conf,
                                                  const char *name); // NULL if not there

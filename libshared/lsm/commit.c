@@ -179,7 +179,6 @@ static void finish_merge(struct lsm *lsm, struct merge *merge)
     if (merge->is_drop)
         drop_end(lsm, STATUS_OK, NULL);
     lsm->stats.merge_count += !merge->is_drop;
-    lsm->stats.purged_count += merge->purged_count;
     files_drop_version(&lsm->files, merge_release(merge));
 }
 

@@ -54,12 +54,6 @@ struct lsm_owner {
     // Names of what its snapshots and notes have that not every program knows, up to a NULL
     // (feature.h). A database with others is not opened (INVALID).
     const char *const *features;
-    // Which pairs may go when a merge meets the oldest that is known of them: tombstones of
-    // the owner's own. `purge_rule` is asked when such a merge begins and appends what
-    // `purges` needs to know; that is called on the worker and may look at nothing else. It is
-    // not asked about large values, which are no tombstones.
-    void (*purge_rule)(void *context, struct buf *rule);
-    bool (*purges)(struct bytes rule, struct bytes key, struct bytes value);
 };
 
 struct lsm_options {
@@ -279,7 +273,6 @@ struct lsm_stats {
     uint64_t flush_count;
     uint64_t merge_count;
     uint64_t merge_written_bytes; // of the disk_written_bytes
-    uint64_t purged_count;        // pairs that the owner let go
     uint64_t value_file_count;    // with large values, segments of the log among them
     uint64_t value_bytes;         // of these files
     uint64_t value_live_bytes;    // of them that tables point to

@@ -136,12 +136,6 @@ static bool begin(struct lsm *lsm, struct merge *merge, struct lsm_job *job)
         if (is_moving(lsm, &lsm->version->values[i], &dead))
             value_counts_add(&merge->moving, lsm->version->values[i].file->id, 1);
     }
-    const struct lsm_owner *owner = &lsm->options.owner;
-    if (merge->is_bottom && owner->purges) {
-        merge->purges = owner->purges;
-        if (owner->purge_rule)
-            owner->purge_rule(owner->context, &merge->purge_rule);
-    }
     return true;
 }
 

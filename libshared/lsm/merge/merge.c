@@ -98,13 +98,7 @@ static bool is_kept(struct merge *merge, const struct entry *entry)
 {
     if (!merge->is_bottom)
         return true;
-    if (entry->is_deleted || merge->is_drop)
-        return false;
-    if (entry->is_pointer || !merge->purges ||
-        !merge->purges(buf_bytes(&merge->purge_rule), entry->key, entry->value))
-        return true;
-    merge->purged_count++;
-    return false;
+    return !entry->is_deleted && !merge->is_drop;
 }
 
 // Writes an entry; a large value in a file that is to be emptied goes into a new one.
@@ -155,7 +149,6 @@ struct version *merge_release(struct merge *merge)
     free(merge->tables);
     buf_release(&merge->span.begin);
     buf_release(&merge->span.end);
-    buf_release(&merge->purge_rule);
     value_counts_release(&merge->moving);
     value_counts_release(&merge->input_values);
     value_reader_release(&merge->reader);

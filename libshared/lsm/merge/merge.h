@@ -7,8 +7,7 @@
 //
 // Large values stay where they are, except those in the files that the merge is to empty.
 //
-// Only a merge into the bottom forgets deletions, and what the owner of the database
-// lets go (lsm_owner.purges): there is nothing older that they have to hide.
+// Only a merge into the bottom forgets deletions: there is nothing older that they have to hide.
 #pragma once
 
 #include "lsm/merge/walk.h"
@@ -27,9 +26,6 @@ struct merge {
     uint64_t size; // bytes of input, about
     struct walk walk;
     struct run_writer writer;
-    bool (*purges)(struct bytes rule, struct bytes key, struct bytes value); // NULL: nothing
-    struct buf purge_rule;
-    uint64_t purged_count;
     struct value_counts moving; // files whose values are copied on, since few are left in them
     struct value_counts input_values; // bytes by file that the inputs point to
     struct value_reader reader;

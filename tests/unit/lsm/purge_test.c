@@ -1,46 +1,21 @@
-// What the owner of a database lets go goes, when nothing older is left that it hides.
+// Deletions go when nothing older is left that they hide, and no later than wanted.
 #include "unit/lsm/jobs.h"
 
 #include <stdio.h>
 
-enum { COUNT = 200, LARGE = 2000 };
+enum { COUNT = 200 };
 
 static struct memory_vfs disk;
 static struct lsm *lsm;
 static struct fault fault;
-static bool may_purge; // what the rule says
-static unsigned large_asked;
-
-static void purge_rule(void *context, struct buf *rule)
-{
-    (void)context;
-    buf_append_u8(rule, may_purge);
-}
-
-// Tombstones of this owner begin with a "t".
-static bool purges(struct bytes rule, struct bytes key, struct bytes value)
-{
-    large_asked += key.data[0] == 'l';
-    assert_int_equal(rule.size, 1);
-    return rule.data[0] && value.size && value.data[0] == 't';
-}
 
 static void start_with(unsigned merge_run_count, uint64_t purge_age_ms)
 {
     struct lsm_options options = small_options(&disk);
     memory_vfs_init(&disk);
-    options.separate_size = LARGE;
     options.merge_run_count = merge_run_count;
     options.purge_age_ms = purge_age_ms;
-    options.owner = (struct lsm_owner){.purge_rule = purge_rule, .purges = purges};
     assert_int_equal(lsm_open(&lsm, &options, &fault), STATUS_OK);
-    may_purge = false;
-    large_asked = 0;
-}
-
-static void start(void)
-{
-    start_with(2, 0);
 }
 
 static void stop(void)
@@ -66,13 +41,6 @@ static void put_all(const char *prefix, unsigned stride, struct bytes value)
     run_jobs(lsm);
 }
 
-static uint64_t purged(void)
-{
-    struct lsm_stats stats;
-    lsm_stats(lsm, &stats);
-    return stats.purged_count;
-}
-
 // How many of the keys with this prefix are there with this value.
 static unsigned count(const char *prefix, struct bytes value)
 {
@@ -86,44 +54,6 @@ static unsigned count(const char *prefix, struct bytes value)
     }
     buf_release(&found);
     return sum;
-}
-
-// Flushes until merges have reached the bottom some times.
-static void churn(void)
-{
-    for (int i = 0; i < 12; i++)
-        put_all("churn", 1, bytes_of_text("of no importance"));
-}
-
-TEST(tombstones_stay_until_the_rule_lets_them_go)
-{
-    struct bytes value = bytes_of_text("value"), tombstone = bytes_of_text("tombstone");
-    start();
-    put_all("key", 1, value);
-    put_all("key", 2, tombstone);
-    churn();
-    assert_int_equal(purged(), 0);
-    assert_int_equal(count("key", tombstone), COUNT / 2);
-    may_purge = true;
-    churn();
-    assert_int_equal(purged(), COUNT / 2);
-    assert_int_equal(count("key", tombstone), 0);
-    assert_int_equal(count("key", value), COUNT / 2); // and what they hid never came back
-    stop();
-}
-
-TEST(large_values_are_not_asked_about)
-{
-    static uint8_t bytes[LARGE];
-    memset(bytes, 't', sizeof bytes);
-    struct bytes value = bytes_of(bytes, sizeof bytes);
-    start();
-    may_purge = true;
-    put_all("large", 10, value);
-    churn();
-    assert_int_equal(large_asked, 0);
-    assert_int_equal(count("large", value), COUNT / 10);
-    stop();
 }
 
 static uint64_t entries_after(uint64_t *now_ms, uint64_t ms)
