@@ -29,7 +29,7 @@ struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, tar
     return step;
 }
 
-// R have answered, and at least one with a full record: time to compare.
+// R have replied, and at least one with a full record: time to compare.
 static struct get_step check(struct get *get)
 {
     if (get->phase == GET_FETCHING)
@@ -46,7 +46,7 @@ static struct get_step check(struct get *get)
     return (struct get_step){.fetch = owner};
 }
 
-struct get_step get_on_reply(struct get *get, uint8_t owner, bool full)
+struct get_step get_on_reply(struct get *get, unsigned owner, bool full)
 {
     if (get->phase == GET_ENDED)
         return (struct get_step){0};
@@ -75,7 +75,7 @@ struct get_step get_on_compared(struct get *get, struct get_comparison compariso
     return step;
 }
 
-struct get_step get_on_failed(struct get *get, uint8_t owner)
+struct get_step get_on_failed(struct get *get, unsigned owner)
 {
     get->live &= ~target_bit(owner);
     if (get->phase == GET_ENDED || !((get->asked | get->fetching) & target_bit(owner)))

@@ -9,8 +9,8 @@
 //     an owner fails, or is slow (hedge): the next one is asked
 //
 // The caller keeps the records: it joins those that came whole, compares each reply with that,
-// and answers the join. Whoever answered with less than it is repaired.
-// Owners are numbered in order of preference; sets are bit masks.
+// and answers the join. An owner that replied with less than it is repaired.
+// Owners are numbered in order of preference: targets (ring_route.h) below n. Sets are bit masks.
 //
 // Answers: OK (R owners replied), UNAVAILABLE (too few can be reached, known before
 // asking or when one fails), TIMEOUT.
@@ -50,14 +50,14 @@ struct get_step {
 struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, target_set live,
                           const uint8_t *order);
 // A reply (also "nothing known") with the full record, or with a head.
-struct get_step get_on_reply(struct get *get, uint8_t owner, bool full);
+struct get_step get_on_reply(struct get *get, unsigned owner, bool full);
 // How the replies compare with the join of the full records.
 struct get_comparison {
     target_set ahead;  // heads that hold what it has not
     target_set behind; // replies that lack some of it
 };
 struct get_step get_on_compared(struct get *get, struct get_comparison comparison);
-struct get_step get_on_failed(struct get *get, uint8_t owner);
+struct get_step get_on_failed(struct get *get, unsigned owner);
 // It takes longer than usual: one more owner is asked for the full record.
 struct get_step get_on_hedge(struct get *get);
 struct get_step get_on_deadline(struct get *get);

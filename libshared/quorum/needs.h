@@ -1,11 +1,13 @@
-// needs.h - how many answers an operation needs, and of whom.
+// needs.h - how many replies an operation needs, and of which targets.
 //
-// A need is a set of targets and how many of them must have answered. A number, a quorum and
+// A need is a set of targets and how many of them must have replied. A number, a quorum and
 // all are one need over all owners; local-quorum is one over those of one datacenter;
-// each-quorum is one for each datacenter; while a shard moves there is one more, over its new
-// owners. Whoever counts answers asks needs_met() and needs_hopeless(), and knows none of these
-// words. An answer may stand for another target than the one it came from: a fallback that keeps
-// a hint answers for its owner.
+// each-quorum is one for each datacenter. Code that counts replies asks needs_met() and
+// needs_hopeless(), and knows none of these words.
+//
+// Two things do not exist yet, and will come in here: while a shard moves there is one need more,
+// over its new owners (needs_add); and the reply of a fallback, which keeps a hint, counts for the
+// owner that the hint is for: it is mapped to that target before it is counted.
 #pragma once
 
 #include "ring/ring_route.h"
@@ -33,12 +35,12 @@ static inline void needs_copy(struct needs *to, const struct needs *from)
 // `count` of the first n targets.
 struct needs needs_of(uint8_t n, uint8_t count);
 
-// What both ask for.
+// Adds a need: `count` of these.
 void needs_add(struct needs *needs, target_set of, uint8_t count);
 
 bool needs_met(const struct needs *needs, target_set have);
 
-// Not even with these: what has answered and what still may.
+// Whether they are not even met by these: targets that have replied, and those that still may.
 static inline bool needs_hopeless(const struct needs *needs, target_set possible)
 {
     return !needs_met(needs, possible);

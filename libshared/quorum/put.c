@@ -120,8 +120,8 @@ static struct put_step start_merging(struct put *put, target_set targets)
     return step;
 }
 
-// Enough owners have told, or all have that can. Also W: who acknowledges the second record only
-// cannot tell any more.
+// Enough owners have told, or all have that can. Also W: an owner that acknowledges the
+// second record alone cannot tell any more.
 static bool has_heard(const struct put *put)
 {
     bool is_enough = needs_met(&put->r, put->told) && needs_met(&put->w, put->told);
@@ -137,7 +137,7 @@ static bool can_succeed(const struct put *put)
 }
 
 // The write met what it had not seen: a second dot that covers it. W is counted anew. If the
-// coordinator is gone, somebody else who has the record does it.
+// coordinator is gone, another owner that has the record mints it.
 static struct put_step start_again(struct put *put)
 {
     target_set able = put->told & put->live;
@@ -172,7 +172,7 @@ static struct put_step judge(struct put *put, struct put_step step)
 }
 
 // An owner has told, the coordinator by its record.
-static void hear(struct put *put, uint8_t owner, enum put_conflict conflict)
+static void hear(struct put *put, unsigned owner, enum put_conflict conflict)
 {
     put->told |= target_bit(owner);
     put->met_others |= conflict == PUT_MET_OTHERS;
@@ -187,7 +187,7 @@ struct put_step put_start_merging(struct put *put, const struct put_start *start
     return judge(put, start_merging(put, all(put)));
 }
 
-struct put_step put_on_found(struct put *put, uint8_t owner, enum status status,
+struct put_step put_on_found(struct put *put, unsigned owner, enum status status,
                              enum put_conflict conflict)
 {
     bool is_looking = put->phase == PUT_FINDING || put->phase == PUT_WAITING;
@@ -225,13 +225,13 @@ static bool is_final(enum status status)
            status == STATUS_REFUSED || status == STATUS_STALE;
 }
 
-bool put_awaits_updated(const struct put *put, uint8_t owner)
+bool put_awaits_updated(const struct put *put, unsigned owner)
 {
-    return put->phase == PUT_UPDATING && owner == put->coordinator;
+    return put->phase == PUT_UPDATING && (int)owner == put->coordinator;
 }
 
-// Each UPDATE is sent when the one before was refused: what is left to hear of is the last.
-struct put_step put_on_refused(struct put *put, uint8_t owner, uint8_t attempt, enum status status)
+// Each UPDATE is sent when the one before was refused: only the last one is still to be heard of.
+struct put_step put_on_refused(struct put *put, unsigned owner, uint8_t attempt, enum status status)
 {
     if (!put_awaits_updated(put, owner) || attempt != put->attempt)
         return nothing();
@@ -247,7 +247,7 @@ struct put_step put_on_refused(struct put *put, uint8_t owner, uint8_t attempt, 
     return is_final(status) ? give_up(put, status) : start_updating(put);
 }
 
-struct put_step put_on_updated(struct put *put, uint8_t owner, enum put_conflict conflict)
+struct put_step put_on_updated(struct put *put, unsigned owner, enum put_conflict conflict)
 {
     if (!put_awaits_updated(put, owner))
         return nothing();
@@ -257,7 +257,7 @@ struct put_step put_on_updated(struct put *put, uint8_t owner, enum put_conflict
     return judge(put, start_merging(put, (target_set)(all(put) & ~target_bit(owner))));
 }
 
-static struct put_step take_ack(struct put *put, uint8_t owner, enum status status)
+static struct put_step take_ack(struct put *put, unsigned owner, enum status status)
 {
     put->merging &= ~target_bit(owner);
     if (status == STATUS_OK)
@@ -265,33 +265,33 @@ static struct put_step take_ack(struct put *put, uint8_t owner, enum status stat
     return judge(put, nothing());
 }
 
-struct put_step put_on_durable(struct put *put, uint8_t owner, enum status status)
+struct put_step put_on_durable(struct put *put, unsigned owner, enum status status)
 {
-    if (put->phase == PUT_UPDATING && owner == put->coordinator && status == STATUS_OK)
+    if (put_awaits_updated(put, owner) && status == STATUS_OK)
         put->early |= target_bit(owner);
     if (put->phase != PUT_MERGING || !(put->merging & target_bit(owner)))
         return nothing();
     return take_ack(put, owner, status);
 }
 
-struct put_step put_on_merged(struct put *put, uint8_t owner, enum status status,
+struct put_step put_on_merged(struct put *put, unsigned owner, enum status status,
                               enum put_conflict conflict)
 {
     if (put->phase != PUT_MERGING || !(put->merging & target_bit(owner)))
         return nothing();
-    if (status == STATUS_OK || conflict != PUT_ALONE) // who has no room has told, too
+    if (status == STATUS_OK || conflict != PUT_ALONE) // an owner without room has told, too
         hear(put, owner, conflict);
     return take_ack(put, owner, status);
 }
 
-struct put_step put_on_failed(struct put *put, uint8_t owner)
+struct put_step put_on_failed(struct put *put, unsigned owner)
 {
     put->live &= ~target_bit(owner);
     switch (put->phase) {
     case PUT_FINDING:
         return put_on_found(put, owner, STATUS_UNREACHABLE, PUT_ALONE);
     case PUT_UPDATING:
-        return owner == put->coordinator ? give_up(put, STATUS_INDETERMINATE) : nothing();
+        return put_awaits_updated(put, owner) ? give_up(put, STATUS_INDETERMINATE) : nothing();
     case PUT_MERGING:
         return put->merging & target_bit(owner) ? take_ack(put, owner, STATUS_UNREACHABLE)
                                                 : nothing();

@@ -1,34 +1,43 @@
 // put.h - one write in flight, as a pure state machine.
 //
-//              a retry
-//     start ──────────► FINDING ──────────► WAITING (not every owner answered)
-//       │                 │    │ all: never   │
-//       │            found│    │ heard of it  │ the try before can mint no more
-//       │                 │    ▼              │
-//       ├─────────────────┼─► UPDATING ◄──────┘
-//       │                 ▼    │ UPDATED        ▲
-//       │              MERGING ◄┘               │ AGAIN: R and W told, and one held what
-//       │                 │    ─────────────────┘ the write has not seen (once)
-//       │                 │ W durable and R told: answer OK
-//       └─► ENDED ◄───────┘
+//            a retry           no owner knows it          UPDATED
+//     start ─────────► FINDING ────────────────► UPDATING ───────► MERGING ──► ENDED
+//                       │   │ one is silent        ▲  ▲ AGAIN, once │ ▲
+//                       │   ▼                      │  └─────────────┘ │
+//                       │ WAITING ─────────────────┘                  │
+//                       │   │      the try before is over             │
+//                       └───┴─────────────────────────────────────────┘
+//                        found
 //
-// FINDING   a repeated request: an owner may have an earlier try. Its record is merged
-//           everywhere instead of minting anew. Who does not know the request is fenced: it
-//           obeys this try alone from now on.
-// WAITING   owners that did not answer may still obey the try before this one.
+// A first try starts in UPDATING, a record from a dump in MERGING. A refusal of UPDATE sends it to
+// the next owner, or ends the put if others would refuse, too; one that came late is sent again.
+// The put ends from every phase: at the deadline, or when too few owners are left; from UPDATING
+// when the coordinator is lost, too.
+//
+// FINDING   a repeated request: an owner may have an earlier try. Its record is joined
+//           everywhere instead of minting anew. An owner that does not know the request is
+//           fenced: it obeys this try alone from now on.
+// WAITING   owners that did not reply may still obey the try before this one.
 // UPDATING  the coordinator mints the dot. From the moment this was sent the write may
-//           exist, and only an explicit refusal takes that back.
-// MERGING   the other owners join the record. W durable acknowledgements from distinct
-//           owners make it written; the coordinator's own is not special.
+//           exist, and only an explicit refusal takes that back. If the coordinator is lost,
+//           nobody can say whether it minted: INDETERMINATE.
+// MERGING   the other owners join the record. What counts towards W is DURABLE of the
+//           coordinator and MERGED of any other owner, both OK, each owner once. The client
+//           is answered when W is met or cannot be met any more; the put ends when nothing is
+//           outstanding. AGAIN: R and W have told, and one of them held a write that this one
+//           has not seen.
 //
 // Validation. A blind write supersedes what its coordinator holds, which may lack a write that
 // was acknowledged before this one began. That one is on W owners, so among any R owners one
-// holds it, and it merged it before this record came: its MERGED tells so. Then the coordinator
-// is asked for a second dot that covers what all told, before the client is answered. What
-// the second record meets was written at the same time as this one, and stays. So the W that
-// acknowledge must have told, too: a write with W = all meets what was written with W = 1.
+// holds it, and joined it before this record came: its MERGED tells so. Then a second dot that
+// covers all that was told is asked for (AGAIN), before the client is answered: of the
+// coordinator, or, if that is lost, of another owner that has told. Writes that meet the second
+// record were made at the same time as this one, and stay. So the W that acknowledge must have
+// told, too: a write with W = all meets every write with W = 1.
 //
-// Owners are numbered 0 .. n-1 in order of preference; sets of owners are bit masks.
+// Owners are numbered 0 .. n-1 in order of preference: an owner is a target (ring_route.h) below
+// n. Sets of owners are bit masks. The caller maps an acknowledgement that stands for an owner,
+// as of a fallback, to that owner.
 // Each event returns a step: what to send now and whether to answer. The caller sends,
 // and reports failures to send as events (put_on_failed).
 //
@@ -73,7 +82,7 @@ struct put {
     target_set live;    // still worth asking
     target_set refused; // refused to coordinate
     target_set asked;   // FIND outstanding
-    target_set fenced;  // answered FIND: nothing known of this request
+    target_set fenced;  // replied to FIND: nothing known of this request
     target_set merging; // MERGE or DURABLE outstanding
     target_set acked;   // durable
     target_set early;   // DURABLE overtook UPDATED
@@ -111,25 +120,27 @@ enum put_conflict {
     PUT_SUPERSEDED, // it is not live any more: there is nothing to validate
 };
 
-// FOUND: OK if the owner knew the request; its record is then the one to merge. NOT_FOUND if
-// it did not. Anything else is no answer.
-struct put_step put_on_found(struct put *put, uint8_t owner, enum status status,
+// FOUND: OK if the owner knew the request; its record is then the one that MERGE carries. NOT_FOUND
+// if it did not. Anything else is no reply.
+struct put_step put_on_found(struct put *put, unsigned owner, enum status status,
                              enum put_conflict conflict);
 // The try before this one can mint no more.
 struct put_step put_on_waited(struct put *put);
-// Whether it is the coordinator's turn to say what became of UPDATE. Nobody else's word counts.
-bool put_awaits_updated(const struct put *put, uint8_t owner);
-// UPDATED: the record is the one to merge.
-struct put_step put_on_updated(struct put *put, uint8_t owner, enum put_conflict conflict);
+// Whether this owner is the coordinator, and is to say what became of UPDATE: nobody else's word
+// counts.
+bool put_awaits_updated(const struct put *put, unsigned owner);
+// UPDATED: its record is the one that MERGE carries.
+struct put_step put_on_updated(struct put *put, unsigned owner, enum put_conflict conflict);
 // The UPDATE of this attempt was refused: one that came too late may be sent again, as the next
 // attempt. A refusal that comes twice says nothing of a later one.
-struct put_step put_on_refused(struct put *put, uint8_t owner, uint8_t attempt, enum status status);
+struct put_step put_on_refused(struct put *put, unsigned owner, uint8_t attempt,
+                               enum status status);
 // DURABLE with its status.
-struct put_step put_on_durable(struct put *put, uint8_t owner, enum status status);
+struct put_step put_on_durable(struct put *put, unsigned owner, enum status status);
 // MERGED with its status.
-struct put_step put_on_merged(struct put *put, uint8_t owner, enum status status,
+struct put_step put_on_merged(struct put *put, unsigned owner, enum status status,
                               enum put_conflict conflict);
 // The owner cannot be reached any more (link lost, could not be sent).
-struct put_step put_on_failed(struct put *put, uint8_t owner);
+struct put_step put_on_failed(struct put *put, unsigned owner);
 // The deadline: answers if it has not.
 struct put_step put_on_deadline(struct put *put);

@@ -29,21 +29,21 @@ struct scan_step scan_start(struct scan *scan, uint8_t n, const struct needs *r,
     return ask(scan);
 }
 
-struct scan_step scan_on_reply(struct scan *scan, unsigned target)
+struct scan_step scan_on_reply(struct scan *scan, unsigned owner)
 {
-    if (!(scan->asked & target_bit(target)))
+    if (!(scan->asked & target_bit(owner)))
         return (struct scan_step){0};
-    scan->asked &= ~target_bit(target);
-    scan->replied |= target_bit(target);
+    scan->asked &= ~target_bit(owner);
+    scan->replied |= target_bit(owner);
     return (struct scan_step){.join = !scan->asked};
 }
 
-struct scan_step scan_on_failed(struct scan *scan, unsigned target)
+struct scan_step scan_on_failed(struct scan *scan, unsigned owner)
 {
-    scan->live &= ~target_bit(target);
-    if (!(scan->asked & target_bit(target)))
+    scan->live &= ~target_bit(owner);
+    if (!(scan->asked & target_bit(owner)))
         return (struct scan_step){0};
-    scan->asked &= ~target_bit(target);
+    scan->asked &= ~target_bit(owner);
     return ask(scan);
 }
 

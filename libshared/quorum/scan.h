@@ -6,8 +6,8 @@
 //     start ─► ask ─► replied, replied ─► join, answer OK
 //                └──► failed ─► ask another, or UNAVAILABLE
 //
-// Owners are numbered in order of preference. Answers: OK; UNAVAILABLE (too few can be reached);
-// TIMEOUT; and what the caller makes of the pages.
+// Owners are numbered in order of preference: targets (ring_route.h) below n. Answers: OK;
+// UNAVAILABLE (too few can be reached); TIMEOUT; and what the caller makes of the pages.
 #pragma once
 
 #include "base/status.h"
@@ -29,6 +29,6 @@ struct scan_step {
 };
 
 struct scan_step scan_start(struct scan *scan, uint8_t n, const struct needs *r, target_set live);
-struct scan_step scan_on_reply(struct scan *scan, unsigned target);
-struct scan_step scan_on_failed(struct scan *scan, unsigned target);
+struct scan_step scan_on_reply(struct scan *scan, unsigned owner);
+struct scan_step scan_on_failed(struct scan *scan, unsigned owner);
 struct scan_step scan_on_deadline(struct scan *scan);
