@@ -121,14 +121,15 @@ enum status puts_on_updated(struct router *router, uint32_t link, struct reader 
 enum status puts_on_durable(struct router *router, uint32_t link, struct reader *body,
                             struct moment now, struct outbox *outbox)
 {
-    struct op_done done;
-    if (op_decode_done(&done, body))
+    struct op_durable durable;
+    if (op_decode_durable(&durable, body))
         return STATUS_INVALID;
     unsigned owner;
-    struct flight *flight = find(router, done.id, link, &owner, now);
+    struct flight *flight = find(router, durable.id, link, &owner, now);
     if (!flight)
         return STATUS_OK;
-    struct put_step step = put_on_durable(&flight->put, (uint8_t)owner, (enum status)done.status);
+    struct put_step step =
+        put_on_durable(&flight->put, (uint8_t)owner, (enum status)durable.status);
     put_take_step(router, flight, step, (struct minted){0}, now, outbox);
     return STATUS_OK;
 }

@@ -228,8 +228,9 @@ static void answer_update(struct store *store, const struct arrival *arrival, ui
     }
     op_encode_updated(&updated, outbox_add(outbox, arrival->link, MESSAGE_UPDATED, 0));
     if (!status) {
-        struct op_done durable = {.id = id, .status = STATUS_OK};
-        op_encode_done(&durable, outbox_add(outbox, arrival->link, MESSAGE_DURABLE, gate(store)));
+        struct op_durable durable = {.id = id, .status = STATUS_OK};
+        op_encode_durable(&durable,
+                          outbox_add(outbox, arrival->link, MESSAGE_DURABLE, gate(store)));
     }
 }
 

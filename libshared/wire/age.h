@@ -10,8 +10,8 @@
 //
 // What A has of B's clock is never ahead of it: it was sent some time ago, and it runs on in
 // A's hands at nine tenths of the pace, which allows for clocks that differ by a tenth in
-// rate. So B never takes a message for younger than it is, whatever it waited in: queues of
-// either side, the network, a process that stood still. It may take it for older, by what B's
+// rate. So B never takes a message for younger than it is, wherever it waited: in queues of
+// either side, in the network, in a process that stood still. It may take it for older, by what B's
 // last message was under way and a tenth of the time since.
 #pragma once
 
@@ -30,11 +30,11 @@ struct peer_clock {
     uint64_t at_ms;   // ... when this was our monotonic time
 };
 
-// Any message of the peer. Its life may have changed.
+// Learns from any message of the other end, which may be in another life since.
 void peer_clock_learn(struct peer_clock *clock, const struct message_header *header,
                       uint64_t mono_ms);
 
-// For `your_ms`: what the peer's clock shows at least. 0 if it is not known.
+// Returns what the other end's clock shows at least, for `your_ms`; 0 if it is not known.
 uint64_t peer_clock_now(const struct peer_clock *clock, uint64_t mono_ms);
 
 // The age of a message at `mono_ms` of a receiver whose boot id is `boot`, at most.
@@ -42,6 +42,6 @@ uint64_t peer_clock_now(const struct peer_clock *clock, uint64_t mono_ms);
 #define AGE_UNKNOWN UINT64_MAX
 uint64_t message_age_ms(const struct message_header *header, uint64_t boot, uint64_t mono_ms);
 
-// Whether nobody waits any more for what the message asks: its budget is over. Not if its age is
-// unknown: who sent it does not know this life of the receiver, and learns of it by the answer.
+// Whether its budget is over, so that nobody waits for a reply any more. Not if its age is unknown:
+// the sender does not know this life of the receiver, and learns of it by the reply.
 bool message_is_expired(const struct message_header *header, uint64_t boot, uint64_t mono_ms);

@@ -83,7 +83,7 @@ struct op_get {
 struct op_got {
     uint64_t id;
     uint8_t status;  // OK also if the record holds tombstones only; NOT_FOUND = nothing known
-    uint8_t replied; // owners whose answer is in it
+    uint8_t replied; // owners whose reply is in it
     uint32_t keyspace;
     struct bytes record;  // sized, encoded record
     struct bytes text;    // short

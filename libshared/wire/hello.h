@@ -3,7 +3,7 @@
 
 #include "wire/message.h"
 
-struct op_hello { // first message on every link; the answer says who is there
+struct op_hello { // first message on every link; WELCOME says who is there
     uint64_t id;
     uint8_t version_min, version_max;
     uint32_t capabilities;

@@ -6,7 +6,8 @@
 //     header  64 bytes
 //     body    count operations, each behind its size (u32) and beginning with its id
 //
-// The requester chooses the id; the reply carries it back. Replies may come in any
+// The requester chooses the id; the reply carries it back. (A store replies to its router, the
+// router answers its client; as messages both are replies.) Replies may come in any
 // order and in other groupings than the requests. A reader passes over what an operation has
 // behind the fields that it knows, so that fields can be added at the end.
 //
@@ -28,7 +29,7 @@ enum {
     MESSAGE_HEADER_SIZE = 64,
     MESSAGE_OPS_MAX = 256,
     MESSAGE_SIZE_SOFT_MAX = 64 * 1024,
-    MESSAGE_SIZE_MAX = 36 * 1024 * 1024, // the join of two greatest records, and its envelope
+    MESSAGE_SIZE_MAX = 36 * 1024 * 1024, // the join of two largest records, and its envelope
 };
 
 enum message_type {

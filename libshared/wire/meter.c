@@ -13,20 +13,20 @@ enum {
 void meters_init(struct meters *meters, uint64_t seed)
 {
     *meters = (struct meters){.oldest = NONE, .newest = NONE};
-    table_init(&meters->places, seed);
+    table_init(&meters->indexes, seed);
 }
 
 void meters_release(struct meters *meters)
 {
-    table_release(&meters->places);
+    table_release(&meters->indexes);
     free(meters->meters);
     *meters = (struct meters){.oldest = NONE, .newest = NONE};
 }
 
 static struct meter *find(const struct meters *meters, link_id link)
 {
-    const union table_value *place = table_find(&meters->places, table_key(&link));
-    return place ? &meters->meters[place->number] : NULL;
+    const union table_value *index = table_find(&meters->indexes, table_key(&link));
+    return index ? &meters->meters[index->number] : NULL;
 }
 
 // Whole KiB that the other side did not confirm. Bytes of the last one that it cannot
@@ -48,16 +48,16 @@ static void unlink_meter(struct meters *meters, const struct meter *meter)
         meters->newest = meter->older;
 }
 
-static void link_newest(struct meters *meters, uint32_t place)
+static void link_newest(struct meters *meters, uint32_t index)
 {
-    struct meter *meter = &meters->meters[place];
+    struct meter *meter = &meters->meters[index];
     meter->older = meters->newest;
     meter->newer = NONE;
     if (meters->newest != NONE)
-        meters->meters[meters->newest].newer = place;
+        meters->meters[meters->newest].newer = index;
     else
-        meters->oldest = place;
-    meters->newest = place;
+        meters->oldest = index;
+    meters->newest = index;
 }
 
 void meters_forget(struct meters *meters, link_id link)
@@ -65,23 +65,23 @@ void meters_forget(struct meters *meters, link_id link)
     struct meter *meter = find(meters, link);
     if (!meter)
         return;
-    uint32_t place = (uint32_t)(meter - meters->meters), last = meters->count - 1;
+    uint32_t index = (uint32_t)(meter - meters->meters), last = meters->count - 1;
     meters->unread_bytes -= unread(meter);
     unlink_meter(meters, meter);
-    table_remove(&meters->places, table_key(&link));
+    table_remove(&meters->indexes, table_key(&link));
     meters->count--;
-    if (place == last)
+    if (index == last)
         return;
-    *meter = meters->meters[last]; // the last one moves to its place
-    table_find(&meters->places, table_key(&meter->link))->number = place;
+    *meter = meters->meters[last]; // the last one takes its index
+    table_find(&meters->indexes, table_key(&meter->link))->number = index;
     if (meter->older != NONE)
-        meters->meters[meter->older].newer = place;
+        meters->meters[meter->older].newer = index;
     else
-        meters->oldest = place;
+        meters->oldest = index;
     if (meter->newer != NONE)
-        meters->meters[meter->newer].older = place;
+        meters->meters[meter->newer].older = index;
     else
-        meters->newest = place;
+        meters->newest = index;
 }
 
 static struct meter *add(struct meters *meters, link_id link)
@@ -92,11 +92,11 @@ static struct meter *add(struct meters *meters, link_id link)
         meters->capacity = meters->capacity ? 2 * meters->capacity : 16;
         meters->meters = xrealloc(meters->meters, meters->capacity * sizeof *meters->meters);
     }
-    uint32_t place = meters->count++;
-    table_add(&meters->places, table_key(&link))->number = place;
-    meters->meters[place] = (struct meter){.link = link, .guess = METER_GUESS_FIRST};
-    link_newest(meters, place);
-    return &meters->meters[place];
+    uint32_t index = meters->count++;
+    table_add(&meters->indexes, table_key(&link))->number = index;
+    meters->meters[index] = (struct meter){.link = link, .guess = METER_GUESS_FIRST};
+    link_newest(meters, index);
+    return &meters->meters[index];
 }
 
 static struct meter *use(struct meters *meters, link_id link)

@@ -1,9 +1,8 @@
 // meter.h - how much of what was sent on each link the other side has not taken yet.
 //
-// Success of a send means queued, nothing more: who asks and never reads its answers makes them
-// pile up here. So each message of an asker says how many KiB it took from this link so far,
-// and who sent more than that knows what is still under way, in queues of either side and
-// between them:
+// Success of a send means queued, nothing more: answers that an asker never reads pile up here. So
+// each message of an asker says how many KiB it took from this link so far. Bytes beyond that are
+// still under way, in queues of either side and between them:
 //
 //     asker                               answerer
 //       │──── GET, received_kib = 0 ────────►│ sent 0
@@ -11,13 +10,12 @@
 //       │──── GET, received_kib = 0 ────────►│ 1000 KiB unread
 //       │──── GET, received_kib = 1000 ─────►│ 0 unread
 //
-// Sizes are those of bodies; KiB are counted modulo 2^32. A count that cannot be, above
-// what was sent, is of an asker that knows more than we do: we forgot the link, and begin
-// anew with nothing unread. Links that were silent for longest are forgotten when there are too
-// many.
+// Sizes are those of bodies; KiB are counted modulo 2^32. An asker that took more
+// than was sent knows more than we do: we forgot the link, and begin anew with nothing unread.
+// Links that were silent for longest are forgotten when there are too many.
 //
-// How large the next answer to a read will be nobody knows before it is there; a meter guesses
-// the greatest of the last ones.
+// Nobody knows the size of the next answer to a read before it is there; a meter guesses the
+// largest of the last ones.
 #pragma once
 
 #include "base/table.h"
@@ -38,7 +36,7 @@ struct meter {
 };
 
 struct meters {
-    struct table places; // of links in `meters`
+    struct table indexes; // of links in `meters`
     struct meter *meters;
     uint32_t count, capacity;
     uint32_t oldest, newest;

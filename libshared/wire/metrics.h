@@ -1,8 +1,8 @@
-// metrics.h - what a store counts, for those who look after it.
+// metrics.h - the numbers of a store, for the people who look after it.
 //
 // One table has the name, the kind and the meaning of each number. PONG carries the numbers
-// in the order of the table, so a new one goes at the end: who knows fewer of them passes
-// over the rest, and who knows more takes those that did not come as 0.
+// in the order of the table, so a new one goes at the end: a reader that knows fewer of them passes
+// over the rest, and one that knows more takes those that did not come as 0.
 #pragma once
 
 #include "base/buf.h"
@@ -85,5 +85,5 @@ extern const struct metric metrics_table[METRIC_COUNT];
 void metrics_encode(const struct metrics *metrics, struct buf *out); // appends, a u64 each
 void metrics_decode(struct metrics *metrics, struct bytes bytes);    // whatever the bytes
 
-// What both add up to: the reads and merges that damage made fail.
+// Returns how many reads and merges damage made fail, together.
 uint64_t metrics_damage(const struct metrics *metrics);

@@ -1,12 +1,12 @@
 // outbox.h - what a brain wants said, grouped into messages.
 //
 // A brain adds operations during a turn; operations of one type for one link share a
-// message, up to the limits of message.h. At the end of the turn the shell takes the
-// messages in the order in which they were begun.
+// message, up to the limits of message.h. At the end of the turn (turn.h) the messages
+// leave in the order in which they were begun.
 //
-// A message that promises durability carries a gate: a position in the log. The shell
+// A message that promises durability carries a gate: a position in the log. The turn
 // holds it until the log is durable up to there. Operations with a gate and without
-// never share a message. The gate of a message is the greatest of its operations'.
+// never share a message. The gate of a message is the largest of its operations'.
 //
 // Besides messages the brain can ask that a link be made anew (a dead connection).
 #pragma once

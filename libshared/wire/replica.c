@@ -56,13 +56,13 @@ static void read_updated(struct op_updated *op, struct reader *body)
     op->is_head = reader_u8(body);
 }
 
-static void write_done(const struct op_done *op, struct buf *out)
+static void write_durable(const struct op_durable *op, struct buf *out)
 {
     buf_append_u64(out, op->id);
     buf_append_u8(out, op->status);
 }
 
-static void read_done(struct op_done *op, struct reader *body)
+static void read_durable(struct op_durable *op, struct reader *body)
 {
     op->id = reader_u64(body);
     op->status = reader_u8(body);
@@ -213,7 +213,7 @@ bool superseded_next(struct reader *list, struct superseded *superseded)
 
 CODEC(update)
 CODEC(updated)
-CODEC(done)
+CODEC(durable)
 CODEC(merge)
 CODEC(merged)
 CODEC(fetch)

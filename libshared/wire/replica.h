@@ -34,14 +34,14 @@ struct op_updated {
     struct dot dot;
     uint64_t hlc;
     struct bytes requests; // sized: of the writes that this one superseded, superseded_append()
-    struct bytes record;   // sized, the whole record, to be merged by the other owners
+    struct bytes record;   // sized, the whole record, to be joined by the other owners
     uint8_t is_head;       // of it the head alone: the only value is that of the UPDATE
 };
 
 // Values of fewer bytes always come back: that costs less than putting them into a head.
 enum { UPDATED_HEAD_VALUE_MIN = 1024 };
 
-struct op_done { // DURABLE
+struct op_durable {
     uint64_t id;
     uint8_t status;
 };
@@ -72,7 +72,7 @@ struct op_merged {
     uint64_t id;
     uint8_t status;
     uint8_t flags;     // enum merged_flags
-    uint64_t hlc_told; // greatest of what it held
+    uint64_t hlc_told; // the largest of what it held
     struct bytes told; // sized, the encoded clock of what the owner held, if some of that the
                        // record neither has nor covers; else empty
 };
@@ -128,7 +128,7 @@ struct op_scan_local {
 
 OP_FUNCTIONS(update)
 OP_FUNCTIONS(updated)
-OP_FUNCTIONS(done)
+OP_FUNCTIONS(durable)
 OP_FUNCTIONS(merge)
 OP_FUNCTIONS(merged)
 OP_FUNCTIONS(fetch)

@@ -1,7 +1,7 @@
 // role.h - what the holder of a key may ask for.
 //
-// The shell authenticates every connection (CURVE and ZAP over tcp, peer credentials
-// over ipc) and hands the brain, with every message, the role and the name behind it.
+// The shell (turn.h) authenticates every connection (CURVE and ZAP over tcp, peer
+// credentials over ipc) and hands the brain, with every message, the role and the name behind it.
 // The brain checks the role for every message type (service.h).
 #pragma once
 

@@ -1,12 +1,12 @@
 // tries.h - how long each try of a PUT may mint, so that no two do at a time.
 //
-//     sent            budget over      the last UPDATE is too old
-//      │── router may send UPDATE ──│── stores may obey it ──│ the next try may mint, whoever
-//      │◄───────── budget_ms ──────►│◄────── young_ms ──────►│ is out of reach
+//     sent                    budget over       the last UPDATE is too old
+//      │── router may send UPDATE ──│── stores may obey it ──│ the next try may mint,
+//      │◄───────── budget_ms ──────►│◄────── young_ms ──────►│ even if owners are out of reach
 //
-// A later try asks the owners first. If all of them answer, it need not wait: they obey no
+// A later try asks the owners first. If all of them reply, it need not wait: they obey no
 // earlier one any more. Otherwise it says how long the try before it still has (wait_ms). Of a
-// try that somebody else made (a request id that was given, a resumed journal) the age is not
+// try that another client made (a request id that was given, a resumed journal) the age is not
 // known: it is counted from now.
 #pragma once
 

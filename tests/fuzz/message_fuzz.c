@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     T(SCANNED, scanned)                                                                            \
     T(UPDATE, update)                                                                              \
     T(UPDATED, updated)                                                                            \
-    T(DURABLE, done)                                                                               \
+    T(DURABLE, durable)                                                                            \
     T(MERGE, merge)                                                                                \
     T(MERGED, merged)                                                                              \
     T(FETCH, fetch)                                                                                \

@@ -198,7 +198,7 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
                                  .status = status,
                                  .dot = {1 + (details >> 4), 1 + (details & 3)},
                                  .record = record};
-    struct op_done done = {.id = asked->id, .status = status};
+    struct op_durable done = {.id = asked->id, .status = status};
     struct buf told = {0};
     struct clock clock = {0};
     clock_add(&clock, (struct interval){details, 1, 1});
@@ -220,7 +220,7 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
         if (*type == MESSAGE_UPDATED)
             op_encode_updated(&updated, message);
         else
-            op_encode_done(&done, message);
+            op_encode_durable(&done, message);
         break;
     case MESSAGE_MERGE:
         *type = MESSAGE_MERGED;

@@ -51,7 +51,7 @@ static inline void get(struct bench *bench)
 static inline void durable(struct bench *bench, uint32_t store, uint64_t id)
 {
     struct buf body = {0};
-    op_encode_done(&(struct op_done){.id = id}, &body);
+    op_encode_durable(&(struct op_durable){.id = id}, &body);
     tell(bench, store, MESSAGE_DURABLE, &body);
 }
 

@@ -40,8 +40,8 @@ static void on_message(void *self, const struct arrival *arrival, struct bytes m
     assert_int_equal(arrival->role, ROLE_PEER);
     assert_true(now.mono_ms > 0 && now.wall_ms > 0);
     stage->messages++;
-    struct op_done done = {.id = 1};
-    op_encode_done(&done, outbox_add(outbox, arrival->link, MESSAGE_MERGED, ++stage->log_end));
+    struct op_durable done = {.id = 1};
+    op_encode_durable(&done, outbox_add(outbox, arrival->link, MESSAGE_MERGED, ++stage->log_end));
     struct op_ping pong = {.id = 1};
     op_encode_ping(&pong, outbox_add(outbox, arrival->link, MESSAGE_PING, 0));
 }

@@ -32,7 +32,7 @@
     F(sized, context) F(sized, seen) F(sized, value)
 #define FIELDS_updated(F) F(u64, id) F(u8, status) F(dot, dot) F(u64, hlc) \
     F(sized, requests) F(sized, record) F(u8, is_head)
-#define FIELDS_done(F) F(u64, id) F(u8, status)
+#define FIELDS_durable(F) F(u64, id) F(u8, status)
 #define FIELDS_merge(F) F(u64, id) F(u32, keyspace) F(dot, dot) F(short, key) F(sized, dots) \
     F(sized, requests) F(sized, record)
 #define FIELDS_merged(F) F(u64, id) F(u8, status) F(u8, flags) F(u64, hlc_told) F(sized, told)
@@ -45,6 +45,6 @@
 
 #define ALL_OPS(OP) \
     OP(hello) OP(welcome) OP(ping) OP(pong) OP(ask) OP(answer) OP(error) OP(put) OP(put_done) \
-    OP(get) OP(got) OP(scan) OP(scanned) OP(update) OP(updated) OP(done) OP(merge) OP(merged) \
+    OP(get) OP(got) OP(scan) OP(scanned) OP(update) OP(updated) OP(durable) OP(merge) OP(merged) \
     OP(fetch) OP(fetched) OP(find) OP(found) OP(scan_local)
 // clang-format on

@@ -25,7 +25,7 @@ TEST(operations_of_a_type_for_a_link_share_a_message_in_order)
     for (uint64_t i = 0; i < 10; i++) {
         add_ping(&outbox, 1, 0, i);
         add_ping(&outbox, 2, 0, i);
-        op_encode_done(&(struct op_done){.id = i}, outbox_add(&outbox, 1, MESSAGE_MERGED, 0));
+        op_encode_durable(&(struct op_durable){.id = i}, outbox_add(&outbox, 1, MESSAGE_MERGED, 0));
     }
     outbox_finish(&outbox);
     assert_int_equal(outbox.count, 3);
