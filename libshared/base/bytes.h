@@ -1,6 +1,6 @@
 // bytes.h - borrowed bytes.
 //
-// `struct bytes` never owns: who made it says how long the bytes live. A function
+// `struct bytes` never owns: its maker says how long the bytes live. A function
 // that keeps them copies them (into a `struct buf`). The zero value is empty.
 #pragma once
 

@@ -1,7 +1,7 @@
 // hash.h - the one hash of dkv: XXH3, 64 bits.
 //
 // It places keys on the ring, sums hash trees and guards every stored and sent
-// byte. It is no cryptography: whoever can write files can forge a checksum.
+// byte. It is no cryptography: a checksum can be forged by anybody who can write files.
 #pragma once
 
 #include "base/bytes.h"

@@ -10,7 +10,7 @@ struct moment {
     uint64_t wall_ms; // wall clock since 1970, for hybrid clocks and expiry
 };
 
-// What comes first.
+// Returns what comes first.
 static inline uint64_t least_ms(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

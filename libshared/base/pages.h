@@ -1,8 +1,8 @@
 // pages.h - large memory that lives long, as a table of functions.
 //
 // A process pays for every page of memory when it touches it first, in a virtual machine
-// dearly. Who knows what it will write next takes address space here and says so ahead; the
-// system can then hand out huge pages, many at a time (os/huge_pages.h). NULL stands for
+// dearly. An owner that knows where it will write next takes address space here and says so
+// ahead; the system can then hand out huge pages, many at a time (os/huge_pages.h). NULL stands for
 // plain memory.
 #pragma once
 

@@ -21,7 +21,7 @@ enum status {
     STATUS_NOT_AUTHORISED = 6, // the key's role does not allow this
     STATUS_DISK_FULL = 7,      // nothing was written, no space
     STATUS_SIBLING_CAP = 8,    // the key has too many unresolved siblings
-    STATUS_UNAVAILABLE = 9,    // too few live replicas, nothing was sent
+    STATUS_UNAVAILABLE = 9,    // too few replicas can serve; of a write, nothing was written
     STATUS_INDETERMINATE = 10, // sent, not confirmed: may or may not be applied
     STATUS_TIMEOUT = 11,       // a read ran out of time
     STATUS_UNREACHABLE = 12,   // no router answered
@@ -29,7 +29,7 @@ enum status {
     STATUS_PARTIAL = 14,       // some of a batch failed
     STATUS_RING_CHANGED = 15,  // reserved, the same
     STATUS_CHECK_FAILED = 16,  // a check answered no
-    STATUS_STALE = 17,         // the sender's ring is older: fetch it, try again
+    STATUS_STALE = 17,         // sender and receiver mean different owners: ask again later
     STATUS_BUSY = 18,          // a queue is full: try again shortly; nothing was done
     STATUS_CORRUPT = 19,       // bytes that fail their checksum or their grammar
     STATUS_IO = 20,            // the disk or file system said no

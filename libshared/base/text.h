@@ -24,13 +24,13 @@ void text_format_base64(struct bytes bytes, struct buf *out);
 enum status text_parse_base64(struct bytes text, struct buf *out) MUST_USE;
 
 // Bytes: a number, alone or with KiB, MiB, GiB or TiB, or a percentage of `whole` bytes
-// (up to 100%; refused if `whole` is 0). Written with the greatest unit that is exact.
+// (up to 100%; refused if `whole` is 0). Written with the largest unit that is exact.
 void text_format_size(uint64_t size, struct buf *out);
 enum status text_parse_size(struct bytes text, uint64_t whole, uint64_t *size,
                             struct fault *fault) MUST_USE;
 
 // A time span: a number with ms, s, m, h or d (0 needs no unit). Written with the
-// greatest unit that is exact.
+// largest unit that is exact.
 void text_format_duration(uint64_t duration_ms, struct buf *out);
 enum status text_parse_duration(struct bytes text, uint64_t *duration_ms,
                                 struct fault *fault) MUST_USE;

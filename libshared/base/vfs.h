@@ -89,7 +89,8 @@ struct vfs {
                             struct fault *fault);
 };
 
-// For what is tried again when there is room: a sync that found none is not (see above).
+// Syncs for a caller that tries again after DISK_FULL: a sync that found no room is not tried again
+// (see above), and so ends with IO.
 static inline enum status vfs_sync_once(struct vfs *vfs, struct vfs_file *file, struct fault *fault)
 {
     enum status status = vfs->sync(vfs, file, fault);
