@@ -1,13 +1,13 @@
-// actor.h - who mints dots: one life of one store, or of a hintd, which does not exist yet.
+// actor.h - a minter of dots: one life of one store, or of a hintd, which does not exist yet.
 //
 //     node number 16 bits · kind 1 · start 31 · random 16, from the highest bit on
 //
 // The node number is that of the ring document, never given to another node. The start counts
 // seconds since 2020 and lies above every start of this process that it knows of, so it may run
-// ahead of the clock. Everybody can tell therefore whose an actor is, and of two of one process
-// which is older. The random part tells clones of a directory apart that start in one second.
+// ahead of the clock. So anybody can tell the process of an actor, and which of two of its lives is
+// older. The random part tells clones of a directory apart that start in one second.
 //
-// Actors of version 1 were 64 random bits: what they seem to say means nothing.
+// Actors of version 1 were 64 random bits: their parts mean nothing.
 #pragma once
 
 #include "base/bytes.h"
@@ -42,7 +42,7 @@ static inline struct actor actor_parse(uint64_t actor)
     };
 }
 
-// What all lives of one process have in common: node and kind, 17 bits.
+// Returns the part that all lives of one process have in common: node and kind, 17 bits.
 static inline uint32_t actor_process(uint64_t actor)
 {
     return (uint32_t)(actor >> 47);

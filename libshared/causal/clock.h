@@ -13,7 +13,7 @@
 // with interval entries).
 //
 // A clock is never pruned by size or age. CLOCK_INTERVALS_MAX is refused at the edge,
-// in the context of a client; what replicas send each other is bounded by the size of
+// in the context of a client; a clock between replicas is bounded by the size of
 // its message alone, because a record that cannot be joined would be a lost write.
 #pragma once
 
@@ -59,7 +59,7 @@ void clock_copy(struct clock *to, const struct clock *from);
 
 // Index of the first interval that ends at or after the dot; count if none does.
 uint32_t clock_position(const struct clock *clock, struct dot dot);
-uint64_t clock_high(const struct clock *clock, uint64_t actor); // greatest counter, 0 if none
+uint64_t clock_high(const struct clock *clock, uint64_t actor); // the largest counter, 0 if none
 
 bool clock_covers(const struct clock *clock, struct dot dot);
 bool clock_includes(const struct clock *clock, const struct clock *other); // every dot of other

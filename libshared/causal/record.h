@@ -27,8 +27,8 @@ enum {
     RECORD_SIBLINGS_MAX = 100, // refused at the edge; replication takes all
 };
 
-// What the join of records may have where each is at most `size_max`: concurrent writes are all
-// kept, so it is greater than that; the engine takes as much.
+// Returns the most that a join of records may have where each is at most `size_max`: concurrent
+// writes are all kept, so it is larger than that; the engine takes as much.
 static inline uint64_t record_joined_size_max(uint64_t size_max)
 {
     return size_max + size_max * 3 / 4;
@@ -150,8 +150,8 @@ uint32_t record_visible(const struct record *record, uint64_t now_ms,
 
 // What this record adds to its leaves in the two hash trees, that of values and that of
 // deletions: a hash of the engine key's hash and of the dots of its values, or of its tombstones;
-// 0 if it has none. Equal on all replicas, and for a record and its head. What only the clock knows
-// is not in it.
+// 0 if it has none. Equal on all replicas, and for a record and its head. Dots that only the clock
+// covers are not in it.
 struct record_leaf {
     uint64_t values, tombstones;
 };
@@ -159,8 +159,8 @@ struct record_leaf {
 struct record_leaf record_leaf(const struct record *record, uint64_t key_hash);
 bool record_has_value(const struct record *record); // expired ones count, too
 
-// A write that a record covers and does not show, with the request it came from: what a record
-// does not tell.
+// A write that a record covers and does not show, with the request it came from: the record does
+// not tell it.
 struct superseded {
     struct dot dot; // counter 0: not known
     struct request_id request;
@@ -177,7 +177,8 @@ void superseded_list_add(struct superseded_list *list, struct superseded superse
 
 // Adds what the record shows, since it may be superseded by what happens next ...
 void superseded_list_add_shown(struct superseded_list *list, const struct record *record);
-// ... and keeps what is: what the result of that covers and does not show; and what has no dot.
+// ... and keeps those that are: the result of that covers and does not show them. Those without a
+// dot stay, too.
 void superseded_list_keep(struct superseded_list *list, const struct record *result);
 
 bool superseded_list_has(const struct superseded_list *list, const struct request_id *request);

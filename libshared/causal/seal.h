@@ -1,4 +1,4 @@
-// seal.h - the keyed hash that tokens end with: who has no key of the cluster makes none.
+// seal.h - the keyed hash that tokens end with: nobody makes one without a key of the cluster.
 //
 // Each router makes a key at its first start and seals with it; all routers know the keys of
 // all. A key is named by a hash of its secret, so nobody can give out another one under its
@@ -43,7 +43,7 @@ void seals_release(struct seals *seals); // and wipes the secrets
 // Seals with the own key what `out` has from `start` on; with the key 0 if `seals` is NULL.
 void seals_seal(const struct seals *seals, enum seal_kind kind, struct buf *out, size_t start);
 
-// What the seal seals, and the key that made it (0 = anybody). INVALID: damaged or forged.
+// Gives what the seal seals, and the key that made it (0 = anybody). INVALID: damaged or forged.
 // NOT_FOUND: the key in *id is not known.
 enum status seals_open(const struct seals *seals, enum seal_kind kind, struct bytes sealed,
                        struct bytes *body, uint64_t *id) MUST_USE;

@@ -36,9 +36,9 @@ uint32_t seen_closed(const struct seen *seen, uint32_t process); // 0: none is
 
 // UINT64_MAX where the start of the actor is closed.
 uint64_t seen_base(const struct seen *seen, uint64_t actor); // 0 if even counter 1 is missing
-uint64_t seen_high(const struct seen *seen, uint64_t actor); // greatest counter, 0 if none
+uint64_t seen_high(const struct seen *seen, uint64_t actor); // the largest counter, 0 if none
 
-// The greatest start of this process of which a dot is known, or that is closed; 0 if none is.
+// Returns the last start of this process of which a dot is known, or that is closed; 0 if none is.
 uint32_t seen_last_start(const struct seen *seen, uint32_t process);
 
 // The contiguous part covers every dot of the clock. (Purging asks this.)

@@ -18,7 +18,7 @@ enum {
 };
 
 // A write whose outcome was unknown for a while may have got two dots, of which its reader saw
-// one. Whoever has seen the write has seen it, so a context says besides which requests it saw.
+// one. A reader of either has seen the write, so a context says besides which requests it saw.
 struct context {
     struct clock clock;  // owned
     uint64_t hlc_max;    // a write with this context gets a greater one
@@ -49,8 +49,8 @@ struct receipt {
     bool is_sealed; // set by decode: a router of the cluster says all this
 };
 
-// What a client can say of a write that no router answered: key and request. The seals are
-// NULL for such a receipt, and its dot, epoch and counts 0. It proves nothing, but a receipt
+// A client can make a receipt of a write that no router answered, of key and request alone. The
+// seals are NULL for such a one, and its dot, epoch and counts 0. It proves nothing, but a receipt
 // only asks.
 //
 // The key that decode gives is borrowed from `encoded`. INVALID; NOT_FOUND as above.
