@@ -8,7 +8,7 @@
 
 static const uint32_t NO_SLOT = UINT32_MAX;
 
-// A slot is one place in one list: partition × copies + place.
+// A slot is one position in one list: partition × copies + position.
 struct work {
     struct placement *placement;
     struct placement_rack *racks;
@@ -28,8 +28,8 @@ static uint32_t slot_count(const struct placement *placement)
     return placement->partition_count * placement->copies;
 }
 
-// Partitions in an order in which neighbours are far apart, so that what moves together
-// does not come from one place.
+// Partitions in an order in which neighbours are far apart, so that replicas that
+// move together do not come from one node.
 static uint32_t scatter(const struct placement *placement, uint32_t i)
 {
     return i * 0x9e3779b1u & (placement->partition_count - 1);

@@ -6,8 +6,8 @@
 //   fill     each hole with the legal node that lags most behind its share
 //   balance  move replicas from nodes above their share to nodes below, along the
 //            shortest chain of legal replacements (an augmenting path)
-//   order    exchange places within partitions, along such chains too, until every
-//            node stands equally often (rounded) in every place of the lists
+//   order    exchange owners within partitions, along such chains too, until every
+//            node stands equally often (rounded) at every position of the lists
 //
 // Shares are exact: proportional to weight within what racks allow, rounded so that as
 // little as possible moves. They can always be met, and so can the order without rack
@@ -40,7 +40,7 @@ struct placement {
 
 void placement_solve(struct placement *placement);
 
-// The last step alone: who owns what does not change. With fewer racks than copies, the
+// Takes the last step alone: every partition keeps its owners. With fewer racks than copies, the
 // first owners of a partition are in distinct racks.
 void placement_order(struct placement *placement);
 

@@ -3,18 +3,18 @@
 
 #include <stdlib.h>
 
-// One place of the lists at a time, first to last: which of the owners in this place and
+// One position of the lists at a time, first to last: which of the owners at this position and
 // later ones shall be here? An arc leads from the node that is here in a partition to one
 // that is there later: exchanging them moves one count along it. A chain of arcs from a
 // node with too many to one with too few changes these two alone.
 struct order {
     const struct placement *placement;
     uint16_t *owners;
-    uint32_t place;
+    uint32_t position;
     uint32_t *partitions; // of all nodes, one after the other
     uint32_t *begin;      // of each node, in partitions; one more than nodes
-    int64_t *left;        // of each node, its partitions in this place and later ones
-    int64_t *count;       // of each node, its partitions in this place
+    int64_t *left;        // of each node, its partitions at this position and later ones
+    int64_t *count;       // of each node, its partitions at this position
     uint16_t *queue;      // search: nodes reached
     uint16_t *parent;     // search: from where; RING_NO_OWNER = not reached
     uint32_t *here;       // search: the slots to exchange
@@ -24,8 +24,8 @@ struct order {
 // Above or below the fair count here, in parts of one count.
 static int64_t excess(const struct order *order, uint32_t node)
 {
-    int64_t places = (int64_t)order->placement->copies - order->place;
-    return order->count[node] * places - order->left[node];
+    int64_t positions = (int64_t)order->placement->copies - order->position;
+    return order->count[node] * positions - order->left[node];
 }
 
 static void exchange(struct order *order, uint32_t here, uint32_t there)
@@ -47,12 +47,12 @@ static void spread_racks(struct order *order)
         return;
     for (uint32_t p = 0; p < placement->partition_count; p++) {
         uint32_t begin = p * placement->copies, seen = 0;
-        for (uint32_t place = 0; place < placement->rack_count; place++) {
-            uint32_t slot = begin + place;
+        for (uint32_t position = 0; position < placement->rack_count; position++) {
+            uint32_t slot = begin + position;
             while (seen >> rack_in(order, slot) & 1)
                 slot++;
             seen |= 1u << rack_in(order, slot);
-            exchange(order, begin + place, slot);
+            exchange(order, begin + position, slot);
         }
     }
 }
@@ -97,7 +97,7 @@ static bool relieve(struct order *order, uint16_t from)
         }
         for (uint32_t i = order->begin[node]; i < order->begin[node + 1]; i++) {
             uint32_t begin = order->partitions[i] * placement->copies;
-            uint32_t here = begin + order->place;
+            uint32_t here = begin + order->position;
             bool is_here = order->owners[here] == node;
             for (uint32_t there = here + 1; there < begin + placement->copies; there++) {
                 uint16_t owner = order->owners[there];
@@ -130,16 +130,16 @@ static void list_partitions(struct order *order)
 static void order_place(struct order *order)
 {
     const struct placement *placement = order->placement;
-    int64_t places = (int64_t)placement->copies - order->place;
+    int64_t positions = (int64_t)placement->copies - order->position;
     for (uint32_t i = 0; i < placement->node_count; i++)
         order->count[i] = 0;
     for (uint32_t p = 0; p < placement->partition_count; p++)
-        order->count[order->owners[p * placement->copies + order->place]]++;
+        order->count[order->owners[p * placement->copies + order->position]]++;
     for (uint16_t i = 0; i < placement->node_count; i++)
-        while (excess(order, i) >= places && relieve(order, i))
+        while (excess(order, i) >= positions && relieve(order, i))
             continue;
     for (uint16_t i = 0; i < placement->node_count; i++)
-        while (excess(order, i) <= -places && relieve(order, i))
+        while (excess(order, i) <= -positions && relieve(order, i))
             continue;
     for (uint32_t i = 0; i < placement->node_count; i++)
         order->left[i] -= order->count[i];
@@ -163,7 +163,7 @@ void placement_order(struct placement *placement)
     };
     spread_racks(&order);
     list_partitions(&order);
-    for (; order.place + 1 < placement->copies; order.place++)
+    for (; order.position + 1 < placement->copies; order.position++)
         order_place(&order);
     free(order.partitions);
     free(order.begin);

@@ -77,7 +77,7 @@ struct ring_keyspace {
     enum ring_conflict conflict;
     uint8_t r, w;   // enum ring_level or a number
     uint64_t ttl_s; // 0 = none
-    uint64_t since; // the epoch in which `copies` became what they are; 0 stands for 1
+    uint64_t since; // the epoch in which `copies` last changed; 0 stands for 1
 };
 
 struct ring {
@@ -87,13 +87,13 @@ struct ring {
     uint32_t partition_count; // Q, a power of two
     struct ring_node *nodes;  // sorted by id
     uint32_t node_count;
-    uint32_t number_max; // the greatest number that a node of this cluster ever had
+    uint32_t number_max; // the largest number that a node of this cluster ever had
     bool is_version_1;   // read from a document without numbers: they are 1, 2, ... in this order
     struct ring_keyspace *keyspaces; // sorted by id
     uint32_t keyspace_count;
     uint8_t owner_count; // owners listed per partition
     uint16_t *owners;    // partition_count × owner_count indexes into nodes
-    uint64_t *since;     // by partition: the epoch in which its list became what it is; NULL: all 1
+    uint64_t *since;     // by partition: the epoch of the last change of its list; NULL: all 1
 };
 
 void ring_release(struct ring *ring);

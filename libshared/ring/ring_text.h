@@ -8,7 +8,7 @@
 #include "base/fault.h"
 #include "ring/ring.h"
 
-enum { RING_TEXT_SIZE_MAX = 64 * 1024 * 1024 }; // of a document, for who reads one from a file
+enum { RING_TEXT_SIZE_MAX = 64 * 1024 * 1024 }; // of a document that is read from a file
 
 void ring_text_format(const struct ring *ring, struct buf *out);
 
