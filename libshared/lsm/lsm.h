@@ -1,7 +1,7 @@
 // lsm.h - the storage engine: an ordered, durable map from bytes to bytes.
 //
-// A log-structured merge tree: writes go to a log and to a table in memory; full
-// memory tables are written out as sorted, immutable files; files are merged in
+// A log-structured merge tree: writes go to a log and to a table in memory, the memtable;
+// full ones are written out as sorted, immutable files; files are merged in
 // the background. dkv-store(5) describes every byte on disk.
 //
 // The engine has no threads of its own. One thread, the owner, calls every function here
