@@ -159,8 +159,8 @@ struct record_leaf {
 struct record_leaf record_leaf(const struct record *record, uint64_t key_hash);
 bool record_has_value(const struct record *record); // expired ones count, too
 
-// A write that a record covers and does not show, with the request it came from: the record does
-// not tell it.
+// A write that a record covers and does not show, with the request it came from, which the record
+// does not tell.
 struct superseded {
     struct dot dot; // counter 0: not known
     struct request_id request;
@@ -177,8 +177,8 @@ void superseded_list_add(struct superseded_list *list, struct superseded superse
 
 // Adds what the record shows, since it may be superseded by what happens next ...
 void superseded_list_add_shown(struct superseded_list *list, const struct record *record);
-// ... and keeps those that are: the result of that covers and does not show them. Those without a
-// dot stay, too.
+// ... and keeps those that were: `result` covers them and does not show them. Those without a dot
+// stay, too.
 void superseded_list_keep(struct superseded_list *list, const struct record *result);
 
 bool superseded_list_has(const struct superseded_list *list, const struct request_id *request);
