@@ -48,7 +48,7 @@ void change_add_dot(struct change *change, struct dot dot)
     change->dots[change->dot_count++] = dot;
 }
 
-void change_settle(struct change *change, const struct replica *replica)
+void change_keep_greatest(struct change *change, const struct replica *replica)
 {
     struct record *result = &change->result;
     if (!replica->is_lww || result->count < 2)

@@ -1,8 +1,8 @@
 // change.h - the result of a mint or a join.
 //
-// The record and the news for the ledger go into one batch, all or nothing. Of a change that is
-// refused, or that cannot be written, the stamp is followed, the counts are counted and a join
-// tells; the rest of it means nothing.
+// The record and the news for the ledger go into one batch, all or nothing. Of a change that was
+// refused or could not be written only three parts count: follow hlc_last, add the counts, tell
+// `told`.
 //
 // The caller owns a change and uses it again and again, so that no operation allocates. It borrows
 // from the operation and from the replica (replica.h), until the next operation.
@@ -24,14 +24,14 @@ struct change {
     // To be followed.
     uint64_t hlc_last;
 
-    // To be answered.
+    // To be told in the reply.
     struct dot dot;                    // mint: of the write; counter 0: not known
     uint64_t hlc;                      // of that dot, 0: not known
     bool is_repeated;                  // mint: it had been applied before, nothing is written
     struct superseded_list superseded; // mint: by the write, for those that never had it
     bool was_superseded;               // join: the write was, here, before it came
-    const struct clock *told;          // join: of the held record, if the write has not seen all
-    uint64_t hlc_told;                 // of that; else NULL. And its greatest hlc
+    const struct clock *told; // join: of the held record; NULL: the write has seen all of it
+    uint64_t hlc_told;        // the largest hlc of that record
 
     // To be counted.
     uint32_t lww_dropped; // values lost to a greater hlc
@@ -59,8 +59,8 @@ void change_begin(struct change *change, const struct replica *replica);
 // Adds a dot that is new to the seen-clock.
 void change_add_dot(struct change *change, struct dot dot);
 
-// lww: keeps the greatest value of `result`; the others are beaten.
-void change_settle(struct change *change, const struct replica *replica);
+// lww: keeps the greatest sibling of `result` (record_keep_greatest); the others are beaten.
+void change_keep_greatest(struct change *change, const struct replica *replica);
 
 // Remembers the requests of superseded and beaten writes, unless `result` shows them or they are
 // remembered already.

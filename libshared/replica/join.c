@@ -169,7 +169,7 @@ static enum status join_held(const struct replica *replica, const struct join *j
         drop_held(replica, join, &change->incoming, &change->result);
         record_join(&change->result, &change->incoming);
         superseded_list_keep(&change->superseded, result);
-        change_settle(change, replica);
+        change_keep_greatest(change, replica);
         buf_clear(&change->encoded);
         record_encode(result, replica->key, &change->encoded);
         encoded = buf_bytes(&change->encoded);

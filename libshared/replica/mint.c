@@ -160,7 +160,7 @@ static enum status add_dot(const struct replica *replica, const struct mint *min
     add_write(replica, mint, change);
     superseded_list_keep(&change->superseded, &change->result);
     add_seen(change, mint->seen);
-    change_settle(change, replica);
+    change_keep_greatest(change, replica);
     buf_clear(&change->encoded);
     record_encode(&change->result, replica->key, &change->encoded);
     enum status status = check_limits(replica, change);

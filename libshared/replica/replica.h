@@ -1,12 +1,12 @@
 // replica.h - one key as one process has it, before a change.
 //
-// A change is a function of values. In go this, and one of two operations:
+// A change is computed from this and one of two operations:
 //
 //     mint.h   a write gets its dot, on top of the record that is held
 //     join.h   a record that another process minted joins the one that is held
 //
 // Out comes a struct change (change.h), or a status that refuses it. Neither knows of files, logs
-// and messages, and the replica stays as it is: its process writes the change, then answers. A
+// and messages, and the replica stays as it is: its process writes the change, then replies. A
 // process that holds no records mints and joins as well: `held` is empty then.
 #pragma once
 
@@ -32,7 +32,7 @@ struct replica {
     const struct seen *seen; // of that shard; NULL: none is kept, every dot is new
     struct recall recall;
 
-    uint64_t hlc_last; // the greatest stamp that it gave out or believed
+    uint64_t hlc_last; // the largest stamp that it gave out or believed
     uint64_t wall_ms;  // now
     struct replica_limits limits;
 };
@@ -48,6 +48,6 @@ enum fate replica_recall(const struct replica *replica, const struct request_id 
 // swallow writes that are still to come. Returns the counter that it names; 0: it is not forged.
 uint64_t replica_forged(const struct replica *replica, const struct clock *clock);
 
-// Returns the last stamp after one was met, of others or of a single key: followed as far as it is
-// believed.
+// Returns hlc_last after meeting the stamp `hlc`, which counts for no more than clock_refuse_ms
+// ahead of us.
 uint64_t replica_follow(const struct replica *replica, uint64_t hlc);
