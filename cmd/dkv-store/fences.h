@@ -4,7 +4,7 @@
 // UPDATEs of the try that asked last: an UPDATE of an earlier try, which may still be under
 // way, would supersede what was written since.
 //
-// A fence is needed for as long as such an UPDATE can be begun and obeyed, which the greatest
+// A fence is needed for as long as such an UPDATE can be begun and obeyed, which the largest
 // budget and age that routers grant bound (FENCES_LIFE_MS). It needs no log: an UPDATE that was
 // sent to an earlier life of the store is too old for this one (wire/age.h).
 #pragma once

@@ -44,11 +44,11 @@ struct ledger {
 void ledger_init(struct ledger *ledger, uint32_t partition_count, uint64_t request_memory_ms);
 void ledger_release(struct ledger *ledger);
 
-// The shard, made if it is not there; it stays where it is. The other gives NULL then.
+// Finds or makes the shard; its address never changes. ledger_find() returns NULL if there is none.
 struct ledger_shard *ledger_shard(struct ledger *ledger, uint32_t keyspace, uint32_t partition);
 const struct ledger_shard *ledger_find(const struct ledger *ledger, uint32_t keyspace,
                                        uint32_t partition);
-// The next shard from `position` on, which is 0 at first; NULL: there is none left.
+// Returns the next shard from `position` on, which is 0 at first; NULL: there is none left.
 struct ledger_shard *ledger_next(const struct ledger *ledger, size_t *position);
 
 // The news of one applied change.
@@ -63,7 +63,7 @@ struct ledger_entry {
     uint32_t superseded_count;
 };
 
-// The greatest start of this process that is known here; 0 if none is.
+// Returns the last start of this process that is known here; 0 if none is.
 uint32_t ledger_last_start(const struct ledger *ledger, uint32_t process);
 
 // Begins this life. Its note is to be written before anything else (ledger_format.h).
@@ -78,5 +78,5 @@ void ledger_recount_begin(struct ledger *ledger);
 void ledger_recount_add(struct ledger *ledger, const struct engine_key *key, uint64_t key_hash,
                         const struct record *record);
 
-// The first shard in which counts or roots differ; NULL: there is none.
+// Finds the first shard in which counts or roots differ; NULL: there is none.
 const struct ledger_shard *ledger_difference(const struct ledger *a, const struct ledger *b);

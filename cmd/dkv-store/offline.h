@@ -1,6 +1,6 @@
 // offline.h - looking into the database of a store that does not run.
 //
-// Opening it does what a start of the store does before it serves: it takes the lock, settles
+// Opening it does what a start of the store does before it serves: it takes the lock, repairs
 // the end of the log and removes files that nobody needs. It does not start an actor, and
 // flushes and merges nothing. A directory without a database is left as it is.
 #pragma once

@@ -11,7 +11,7 @@
 
 enum { UNREAD_MAX = 16 << 20 }; // bytes that one router has not taken, about
 
-// Everything that has been written so far: an answer that depends on it must wait for that.
+// Everything that has been written so far: a reply that depends on it must wait for that.
 static uint64_t gate(const struct store *store)
 {
     return lsm_written(store->lsm);
@@ -209,9 +209,9 @@ static bool is_known_to_router(const struct change *change)
            result->siblings[0].value_size >= UPDATED_HEAD_VALUE_MIN;
 }
 
-static void answer_update(struct store *store, const struct arrival *arrival, uint64_t id,
-                          enum status status, const struct holding *holding,
-                          const struct change *change, struct outbox *outbox)
+static void reply_update(struct store *store, const struct arrival *arrival, uint64_t id,
+                         enum status status, const struct holding *holding,
+                         const struct change *change, struct outbox *outbox)
 {
     struct op_updated updated = {.id = id, .status = (uint8_t)status};
     if (!status) {
@@ -250,7 +250,7 @@ static enum status serve_update(struct store *store, const struct arrival *arriv
     if (!status)
         status =
             mint(store, holding, &op, came_late(store, header, holding, &op, now), now, change);
-    answer_update(store, arrival, op.id, status, holding, change, outbox);
+    reply_update(store, arrival, op.id, status, holding, change, outbox);
     return STATUS_OK;
 }
 
@@ -281,8 +281,8 @@ static enum status join(struct store *store, struct holding *holding, const stru
 }
 
 // Tells even if the change was refused; none was made: NULL.
-static void answer_merge(struct store *store, const struct arrival *arrival, uint64_t id,
-                         enum status status, const struct change *change, struct outbox *outbox)
+static void reply_merge(struct store *store, const struct arrival *arrival, uint64_t id,
+                        enum status status, const struct change *change, struct outbox *outbox)
 {
     struct op_merged merged = {.id = id, .status = (uint8_t)status};
     if (change && change->was_superseded)
@@ -312,14 +312,14 @@ static enum status serve_merge(struct store *store, const struct arrival *arriva
     struct change *change = status ? NULL : &store->change;
     if (change)
         status = join(store, holding, &op, now, change);
-    answer_merge(store, arrival, op.id, status, change, outbox);
+    reply_merge(store, arrival, op.id, status, change, outbox);
     return STATUS_OK;
 }
 
 // ---- Reads -------------------------------------------------------------------------------
 
-// Answers pile up here if a router, or the network, takes them more slowly than it asks; and PONG
-// stands behind them. One answer, however large, may always be on its way. A router says in each
+// Replies pile up here if a router, or the network, takes them more slowly than it asks; and PONG
+// stands behind them. One reply, however large, may always be on its way. A router says in each
 // message how much it has taken (wire/meter.h).
 static bool is_behind(const struct store *store, const struct arrival *arrival,
                       const struct outbox *outbox)
@@ -406,8 +406,8 @@ static enum status serve_find(struct store *store, const struct arrival *arrival
 }
 
 // Without items if there is a status.
-static void answer_scan(const struct store *store, const struct arrival *arrival,
-                        const struct op_scan_local *op, enum status status, struct outbox *outbox)
+static void reply_scan(const struct store *store, const struct arrival *arrival,
+                       const struct op_scan_local *op, enum status status, struct outbox *outbox)
 {
     const struct scan_local *scan = &store->scan;
     struct op_scanned scanned = {
@@ -443,7 +443,7 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
     scan_local_clear(&store->scan);
     if (is_behind(store, arrival, outbox)) {
         store->counts.behind++;
-        answer_scan(store, arrival, &op, STATUS_BUSY, outbox);
+        reply_scan(store, arrival, &op, STATUS_BUSY, outbox);
         return STATUS_OK;
     }
     enum status status = STATUS_OK;
@@ -456,7 +456,7 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.scans++;
-    answer_scan(store, arrival, &op, status, outbox);
+    reply_scan(store, arrival, &op, status, outbox);
     return STATUS_OK;
 }
 

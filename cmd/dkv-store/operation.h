@@ -8,7 +8,7 @@
 
 #include "dkv-store/store.h"
 
-// Decodes the next operation of the message from `body`, carries it out, and puts the answer into
+// Decodes the next operation of the message from `body`, carries it out, and puts the reply into
 // the outbox.
 //   INVALID  the bytes are not an operation of the header's type; nothing was done
 //   BUSY     it has to wait, store->wait says for what; nothing was done

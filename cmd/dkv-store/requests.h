@@ -1,7 +1,7 @@
 // requests.h - the request ids that a store applied lately, and the dots they became.
 //
 // A client that does not know how its write ended sends it again with the same id. Every
-// owner remembers the ids that it minted or merged, so that the second try finds the
+// owner remembers the ids of writes that it minted or joined, so that the second try finds the
 // first; an id that is forgotten is still found as long as the write is a live sibling, since
 // siblings carry their request ids.
 //

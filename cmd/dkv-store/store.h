@@ -9,7 +9,7 @@
 // Durability: UPDATED leaves at once and promises nothing. DURABLE and MERGED carry a gate,
 // the log position of everything they depend on, and leave when the log is synced up to it.
 //
-// Damage costs the record that it hit: a read of it answers CORRUPT, a merge leaves it alone, and
+// Damage costs the record that it hit: a read of it replies CORRUPT, a merge leaves it alone, and
 // both are counted, with the last fault in `damage`. Only a log that cannot be written ends the
 // store.
 //
@@ -55,7 +55,7 @@ struct store_counts { // since the start
     uint64_t lost_again;  // dots that this store had known and lost: taken back
     uint64_t expired;     // operations dropped because their time was over
     uint64_t late;        // UPDATEs that were too old, or of a try that is fenced
-    uint64_t told;        // merges that met values which the write had not seen
+    uint64_t told;        // MERGEs that met values which the write had not seen
     uint64_t forged;      // messages that name dots which this store has not given out
     uint64_t refused;
     uint64_t behind;         // reads put off because the router had too much to take
@@ -94,7 +94,7 @@ struct store {
     struct change change;
     struct scan_local scan;
     struct superseded_list requests; // of a MERGE
-    struct buf part, head;           // of an answer
+    struct buf part, head;           // of a reply
 };
 
 // Opens the engine, recovers the ledger, starts a new actor (with some of the random bits) and
