@@ -294,7 +294,7 @@ int verb_bench(struct globals *globals, int argc, char **argv)
     if (operands.count || !bench.workload)
         return usage_error("bench", "'%s' is no workload; use fill, read, a, b, c or f",
                            operands.count ? operands.values[0] : bench.options.workload);
-    // Random bytes: what the store compresses away would not be measured.
+    // Random bytes: a value that the store compresses would not be measured.
     bench.value = xmalloc(bench.options.value_size);
     entropy_fill(bench.value, bench.options.value_size);
     struct bencher *benchers = xcalloc(bench.options.clients, sizeof *benchers);

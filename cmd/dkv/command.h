@@ -1,4 +1,4 @@
-// command.h - one line of the shell: get, put or del, as words or as JSON.
+// command.h - one line of `dkv shell`: get, put or del, as words or as JSON.
 //
 //     put 'a key' "a\tvalue" --context TOKEN        quotes as in sh; \ as there
 //     {"id":7,"op":"put","key":"k","value":{"b64":"AAE="},"context":"TOKEN"}

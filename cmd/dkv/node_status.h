@@ -2,8 +2,8 @@
 //
 // Each node is a JSON object with "node", "state" (up, down, slow, full, damaged), "dc", "rack",
 // "router" and "store" (up, down), "epoch", "keys", "bytes", "unsynced_ms", "disk_full",
-// "damage", "debt_permille", "write_amplification", "version"; what the router does not know
-// is left out.
+// "damage", "debt_permille", "write_amplification", "version"; those that the router does not
+// know are left out.
 #pragma once
 
 #include "dkv/dkv.h"

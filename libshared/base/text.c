@@ -16,7 +16,7 @@ static const struct unit durations[] = {
     {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}};
 enum { UNIT_COUNT = 5 };
 
-// The number that the text begins with; what follows it goes to `rest`. False if there
+// The number that the text begins with; `rest` is all behind it. False if there
 // is none or it does not fit.
 static bool read_number(struct bytes text, uint64_t *number, struct bytes *rest)
 {

@@ -54,7 +54,7 @@ struct vfs {
                    bool needed);
 
     // The first `size` bytes of the file, which are there already and were synced, as
-    // memory. What is stored there is at once what `read` gives, lives on when the process
+    // memory. A store into it shows at once in what `read` gives, lives on when the process
     // is killed, and is durable by a later `sync`, in any order before, as after `write`.
     // The pages are made ready, so that storing does not wait for the disk. It cannot
     // fail either: where the system has no other way to report an error of the disk,

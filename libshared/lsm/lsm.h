@@ -81,7 +81,7 @@ struct lsm_options lsm_options_default(void);
 
 struct lsm;
 
-// Whether there is a database in `dir`, for those who must not create one: OK, or
+// Whether there is a database in `dir`, for programs that must not create one: OK, or
 //   INVALID  there is none
 //   CORRUPT  there was one: it has lost its CURRENT
 //   IO
@@ -97,8 +97,8 @@ enum status lsm_exists(struct vfs *vfs, const char *dir, struct fault *fault) MU
 enum status lsm_open(struct lsm **lsm, const struct lsm_options *options,
                      struct fault *fault) MUST_USE;
 
-// Releases everything. No job may be running. Promises nothing: what was durable is,
-// the rest is lost, as after a crash. For a clean stop, drain the LOG jobs first.
+// Releases everything. No job may be running. Promises nothing: writes that were not durable
+// are lost, as after a crash. For a clean stop, drain the LOG jobs first.
 void lsm_close(struct lsm *lsm);
 
 // ---- Writing -------------------------------------------------------------------

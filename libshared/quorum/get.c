@@ -89,8 +89,8 @@ struct get_step get_on_failed(struct get *get, unsigned owner)
     }
     if (needs_met(&get->r, get->replied | get->asked))
         return check(get);
-    // One more owner of each need that missed this one, for the full record: whatever it has needs
-    // no second question.
+    // One more owner of each need that missed this one, for the full record: so no second
+    // question is needed.
     struct get_step step = {0};
     for (unsigned i = 0; i < get->n; i++) {
         if ((get->live & target_bit(i)) && needs_help_of(&get->r, get->replied | get->asked, i)) {

@@ -296,7 +296,7 @@ static void fill(struct work *work)
 }
 
 // Gives the slots of a chain away, its end first. Two links may meet in one partition, and
-// the second then be illegal; what was done until there stays legal and shortens the rest.
+// the second then be illegal; the moves before it stay legal and shorten the rest.
 static void move_chain(struct work *work, uint16_t from, uint16_t to)
 {
     while (to != from) {

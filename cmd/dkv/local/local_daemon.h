@@ -3,7 +3,7 @@
 //     DIR/nX/run/PROGRAM.pid   "PID STARTTIME\n", written by the child before it becomes
 //                              the daemon, so that no daemon runs without one
 //     DIR/nX/log/PROGRAM.log   its standard output and error
-//     DIR/nX/run/router.sock   bound last: who can connect to it finds the daemon ready;
+//     DIR/nX/run/router.sock   bound last: a client that can connect finds the daemon ready;
 //                              so it is with run/private/NAME.sock of the others
 //
 // A pid alone proves nothing: numbers are used again. A process is ours if it started at

@@ -301,7 +301,7 @@ enum status log_write_run(struct log_write *write, struct vfs *vfs, uint64_t dat
     return status;
 }
 
-// Empty again; what was to be closed is.
+// Empties it and closes the files that were to be closed.
 static void write_clear(struct log_write *write, struct vfs *vfs)
 {
     for (size_t i = 0; i < write->extent_count; i++) {
@@ -327,7 +327,7 @@ void log_on_written(struct log *log, struct log_write *write)
 {
     log->is_storing = false;
     if (!log->pending.frames.size)
-        log->stored = log_cut(log); // what was made in place since, too
+        log->stored = log_cut(log); // frames made in place since, too
     else if (log->stored < write->end)
         log->stored = write->end;
     log->synced = write->synced;

@@ -99,8 +99,8 @@ struct log {
     uint64_t stored;      // address up to which all was written ...
     uint64_t synced;      // ... and synced
     uint64_t first_open;  // number of the first segment that a write may still need
-    uint64_t first_own;   // tables may point into segments from this one on; what an earlier
-                          // process wrote a sync of ours need not have brought to the disk
+    uint64_t first_own;   // tables may point into segments from this one on; a sync of ours need
+                          // not have brought those of an earlier process to the disk
     uint64_t mapped_size; // bytes of frames that were stored at once, in place or written
 };
 

@@ -131,7 +131,7 @@ static inline bool memtable_is_overwritten(const struct memtable *memtable, size
     return memtable->arena[offset + 6] & MEMTABLE_IS_OVERWRITTEN;
 }
 
-// Makes room for an entry by moving the arena; what was borrowed from it is void.
+// Makes room for an entry by moving the arena; bytes borrowed from it are void.
 void memtable_reserve(struct memtable *memtable, size_t size);
 
 // Takes back what the memtable has of that beyond `size`, as far as it is not used.

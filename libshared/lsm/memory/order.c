@@ -42,7 +42,7 @@ static int compare(const void *a, const void *b, void *context)
 }
 
 // The entries that are not overwritten, with the heads behind the prefix that all share. The
-// prefix is soon as short as it will be; what had a longer one is looked at again.
+// prefix is soon as short as it will be; entries taken with a longer one are looked at again.
 static void collect(struct items *items, size_t begin, size_t end)
 {
     const struct memtable *memtable = items->memtable;

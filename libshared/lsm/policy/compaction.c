@@ -90,7 +90,7 @@ static uint64_t pointing_since(const struct range *range)
     return can_merge ? range->slices[range->count - 1].table->info.number : UINT64_MAX;
 }
 
-// What asks for a new bottom, in permille of what makes it heard.
+// Returns how much a range needs a new bottom: from 1000 on it gets one.
 static uint64_t bottom_urge_of(const struct range *range, const struct compaction_limits *limits)
 {
     uint64_t urge = waste_of(range, limits->is_idle);
