@@ -1,4 +1,5 @@
 // Certificates are czmq's, and whole or not there.
+#include "net/net.h"
 #include "unit/unit.h"
 
 #include "net/certificate.h"

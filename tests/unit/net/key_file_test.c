@@ -1,4 +1,5 @@
 // Keys come back from their files, and a file that others could touch is refused.
+#include "net/net.h"
 #include "unit/unit.h"
 
 #include "net/certificate.h"
