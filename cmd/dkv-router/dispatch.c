@@ -13,20 +13,20 @@ enum {
 };
 
 // Every operation that waits for the store at the end of this link must go on without it.
-static void fail_store(struct router *router, uint32_t link, struct moment now,
+static void fail_store(struct router *router, uint32_t number, struct moment now,
                        struct outbox *outbox)
 {
     for (uint32_t slot = 0; slot < router->flights.slot_count; slot++) {
         struct flight *flight = router->flights.slots[slot];
-        int owner = flight->kind == FLIGHT_FREE ? -1 : flight_target(flight, link);
-        if (owner < 0)
+        int target = flight->kind == FLIGHT_FREE ? -1 : flight_target(flight, number);
+        if (target < 0)
             continue;
         if (flight->kind == FLIGHT_PUT)
-            puts_on_failed(router, flight, (unsigned)owner, now, outbox);
+            puts_on_failed(router, flight, (unsigned)target, now, outbox);
         else if (flight->kind == FLIGHT_GET)
-            gets_on_failed(router, flight, (unsigned)owner, now, outbox);
+            gets_on_failed(router, flight, (unsigned)target, now, outbox);
         else
-            scans_on_failed(router, flight, (unsigned)owner, now, outbox);
+            scans_on_failed(router, flight, (unsigned)target, now, outbox);
     }
 }
 
@@ -48,7 +48,7 @@ void dispatch_adopt(struct router *router, struct ring_snapshot *ring, struct mo
                     struct outbox *outbox)
 {
     uint32_t number;
-    router_take_ring(router, ring, now);
+    router_adopt(router, ring, now);
     while (peers_next_lost(&router->peers, now, &number))
         take_change(router, number, LINK_WENT_DOWN, now, outbox);
 }
@@ -225,7 +225,7 @@ void dispatch_on_message(struct router *router, const struct arrival *arrival, s
 {
     struct message_header header;
     struct reader body;
-    uint32_t number = router->options.number(arrival->link);
+    uint32_t number = router->options.number_of(arrival->link);
     if (message_header_decode(&header, message, &body)) {
         if (number == UINT32_MAX)
             on_garbage(router, arrival, outbox);
@@ -248,7 +248,7 @@ void dispatch_on_message(struct router *router, const struct arrival *arrival, s
 
 void dispatch_on_lost(struct router *router, link_id link, struct moment now, struct outbox *outbox)
 {
-    uint32_t number = router->options.number(link);
+    uint32_t number = router->options.number_of(link);
     struct link *lost = peers_link(&router->peers, number);
     if (lost)
         take_change(router, number, link_on_lost(lost, now), now, outbox);
@@ -257,7 +257,7 @@ void dispatch_on_lost(struct router *router, link_id link, struct moment now, st
 void dispatch_on_unsent(struct router *router, link_id link, struct bytes message, enum status why,
                         struct moment now, struct outbox *outbox)
 {
-    if (router->options.number(link) == UINT32_MAX)
+    if (router->options.number_of(link) == UINT32_MAX)
         answers_on_unsent(router, link, message, why);
     else
         dispatch_on_lost(router, link, now, outbox);
@@ -301,7 +301,8 @@ void dispatch_on_turn_end(const struct router *router, struct moment now, struct
     outbox->header.credit_kib = CREDIT_KIB;
     for (uint32_t i = 0; i < outbox->count; i++) {
         struct outbox_message *message = &outbox->messages[i];
-        const struct link *link = peers_link(&router->peers, router->options.number(message->link));
+        const struct link *link =
+            peers_link(&router->peers, router->options.number_of(message->link));
         if (!link)
             continue;
         message->your_ms = peer_clock_now(&link->clock, now.mono_ms);

@@ -212,27 +212,27 @@ size_t flights_expected(const struct flights *flights, link_id client)
 
 struct flight *flights_find(struct flights *flights, uint64_t id)
 {
-    uint32_t slot = (uint32_t)(id & ~(FLIGHT_SECOND_ROUND | FLIGHT_ATTEMPT));
+    uint32_t slot = (uint32_t)(id & ~(FLIGHT_AGAIN | FLIGHT_ATTEMPT));
     if (slot >= flights->slot_count)
         return NULL;
     struct flight *flight = flights->slots[slot];
     return flight->kind != FLIGHT_FREE && flight->life == id >> 32 ? flight : NULL;
 }
 
-int flight_target(const struct flight *flight, uint32_t link)
+int flight_target(const struct flight *flight, uint32_t number)
 {
     for (int i = 0; i < flight->route.count; i++) {
-        if (flight->links[i] == link)
+        if (flight->links[i] == number)
             return i;
     }
     return -1;
 }
 
 struct flight *flights_find_of(struct flights *flights, uint64_t id, enum flight_kind kind,
-                               uint32_t link, unsigned *target)
+                               uint32_t number, unsigned *target)
 {
     struct flight *flight = flights_find(flights, id);
-    int index = flight && flight->kind == kind ? flight_target(flight, link) : -1;
+    int index = flight && flight->kind == kind ? flight_target(flight, number) : -1;
     *target = index < 0 ? 0 : (unsigned)index;
     return index < 0 ? NULL : flight;
 }

@@ -142,15 +142,15 @@ struct flight *flights_find(struct flights *flights, uint64_t id); // NULL if it
 // The flight of this kind that an answer on a link belongs to, and its target. NULL if it is
 // over, or nobody there is a target.
 struct flight *flights_find_of(struct flights *flights, uint64_t id, enum flight_kind kind,
-                               uint32_t link, unsigned *target);
+                               uint32_t number, unsigned *target);
 
 // Besides the slot an id has room for three bits of the caller's, which flights_find() passes over.
-#define FLIGHT_SECOND_ROUND  ((uint64_t)1 << 31)
+#define FLIGHT_AGAIN         ((uint64_t)1 << 31)
 #define FLIGHT_ATTEMPT_SHIFT 29
 #define FLIGHT_ATTEMPT       ((uint64_t)3 << FLIGHT_ATTEMPT_SHIFT)
 
 // The target of the flight at the end of this link, -1 if there is none.
-int flight_target(const struct flight *flight, uint32_t link);
+int flight_target(const struct flight *flight, uint32_t number);
 
 void flights_wake_at(struct flights *flights, struct flight *flight, uint64_t wake_ms);
 // The next flight whose time has come, NULL if there is none. It must be removed or given a

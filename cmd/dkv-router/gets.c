@@ -8,14 +8,14 @@ enum {
     HEDGE_MS_MAX = 1000,
 };
 
-static void send_fetch(struct router *router, const struct flight *flight, unsigned owner,
+static void send_fetch(struct router *router, const struct flight *flight, unsigned target,
                        bool head, struct moment now, struct outbox *outbox)
 {
     struct op_fetch fetch = {.id = flight_id(flight),
                              .head = head,
                              .keyspace = flight->route.keyspace->id,
                              .key = buf_bytes(&flight->key)};
-    op_encode_fetch(&fetch, placing_ask(router, flight, owner, MESSAGE_FETCH,
+    op_encode_fetch(&fetch, placing_ask(router, flight, target, MESSAGE_FETCH,
                                         flight_budget_ms(flight, now), outbox));
 }
 
@@ -150,11 +150,11 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
         whole = find_whole(router, flight);
         step = get_on_compared(&flight->get, compare(flight, whole.record));
     }
-    for (unsigned owner = 0; owner < flight->route.count; owner++) {
-        if (step.fetch & target_bit(owner))
-            send_fetch(router, flight, owner, false, now, outbox);
-        if (step.head & target_bit(owner))
-            send_fetch(router, flight, owner, true, now, outbox);
+    for (unsigned target = 0; target < flight->route.count; target++) {
+        if (step.fetch & target_bit(target))
+            send_fetch(router, flight, target, false, now, outbox);
+        if (step.head & target_bit(target))
+            send_fetch(router, flight, target, true, now, outbox);
     }
     if (step.answer && step.status == STATUS_OK) {
         observe(router, now.mono_ms - flight->started_ms);
@@ -257,7 +257,7 @@ static struct bytes explain_local(struct router *router, enum status status)
     return buf_bytes(&router->text);
 }
 
-static void take_fetched(struct router *router, struct flight *flight, unsigned owner,
+static void take_fetched(struct router *router, struct flight *flight, unsigned target,
                          const struct op_fetched *fetched, struct moment now, struct outbox *outbox)
 {
     if (fetched->status == STATUS_BUSY) { // the store waits for us; the client may come again
@@ -273,13 +273,13 @@ static void take_fetched(struct router *router, struct flight *flight, unsigned 
             flights_remove(&router->flights, flight);
             return;
         }
-        gets_on_failed(router, flight, owner, now, outbox);
+        gets_on_failed(router, flight, target, now, outbox);
         return;
     }
-    struct reply *reply = flight_reply(&router->flights, flight, owner);
+    struct reply *reply = flight_reply(&router->flights, flight, target);
     struct bytes record = fetched->status ? (struct bytes){0} : fetched->record;
     if (reply_keep_record(reply, buf_bytes(&flight->key), record)) {
-        gets_on_failed(router, flight, owner, now, outbox);
+        gets_on_failed(router, flight, target, now, outbox);
         return;
     }
     if (!flights_hold(&router->flights, flight, record.size)) {
@@ -289,29 +289,30 @@ static void take_fetched(struct router *router, struct flight *flight, unsigned 
         return;
     }
     bool is_full = !reply->record.head;
-    take_step(router, flight, get_on_reply(&flight->get, (uint8_t)owner, is_full), now, outbox);
+    take_step(router, flight, get_on_reply(&flight->get, (uint8_t)target, is_full), now, outbox);
 }
 
-enum status gets_on_fetched(struct router *router, uint32_t link, struct reader *body,
+enum status gets_on_fetched(struct router *router, uint32_t number, struct reader *body,
                             struct moment now, struct outbox *outbox)
 {
     struct op_fetched fetched;
     if (op_decode_fetched(&fetched, body))
         return STATUS_INVALID;
-    unsigned owner;
-    struct flight *flight = flights_find_of(&router->flights, fetched.id, FLIGHT_GET, link, &owner);
+    unsigned target;
+    struct flight *flight =
+        flights_find_of(&router->flights, fetched.id, FLIGHT_GET, number, &target);
     // A head that comes again must not replace the record that came since.
-    if (flight && ((flight->get.asked | flight->get.fetching) & target_bit(owner)))
-        take_fetched(router, flight, owner, &fetched, now, outbox);
+    if (flight && ((flight->get.asked | flight->get.fetching) & target_bit(target)))
+        take_fetched(router, flight, target, &fetched, now, outbox);
     else
         router->counts.late++;
     return STATUS_OK;
 }
 
-void gets_on_failed(struct router *router, struct flight *flight, unsigned owner, struct moment now,
-                    struct outbox *outbox)
+void gets_on_failed(struct router *router, struct flight *flight, unsigned target,
+                    struct moment now, struct outbox *outbox)
 {
-    take_step(router, flight, get_on_failed(&flight->get, (uint8_t)owner), now, outbox);
+    take_step(router, flight, get_on_failed(&flight->get, (uint8_t)target), now, outbox);
 }
 
 void gets_on_wake(struct router *router, struct flight *flight, struct moment now,

@@ -8,10 +8,10 @@ enum status gets_on_get(struct router *router, const struct arrival *arrival,
                         struct outbox *outbox) MUST_USE;
 
 // A record or a head that was asked for with the flight's id.
-enum status gets_on_fetched(struct router *router, uint32_t link, struct reader *body,
+enum status gets_on_fetched(struct router *router, uint32_t number, struct reader *body,
                             struct moment now, struct outbox *outbox) MUST_USE;
-void gets_on_failed(struct router *router, struct flight *flight, unsigned owner, struct moment now,
-                    struct outbox *outbox);
+void gets_on_failed(struct router *router, struct flight *flight, unsigned target,
+                    struct moment now, struct outbox *outbox);
 // The hedge or the deadline.
 void gets_on_wake(struct router *router, struct flight *flight, struct moment now,
                   struct outbox *outbox);

@@ -22,18 +22,18 @@ void keyring_release(struct keyring *keyring)
     *keyring = (struct keyring){0};
 }
 
-void keyring_on_ring(struct keyring *keyring)
+void keyring_adopt(struct keyring *keyring)
 {
     keyring->rows = xrealloc(keyring->rows, keyring->peers->count * sizeof *keyring->rows);
     for (; keyring->row_count < keyring->peers->count; keyring->row_count++)
         keyring->rows[keyring->row_count] = (struct keyring_peer){0};
 }
 
-static void ask(struct keyring *keyring, uint32_t link, struct moment now, struct outbox *outbox)
+static void ask(struct keyring *keyring, uint32_t number, struct moment now, struct outbox *outbox)
 {
     struct op_ask ask = {.topic = bytes_of_text("seals")};
-    keyring->rows[link / SERVICE_COUNT].asked_ms = now.mono_ms;
-    op_encode_ask(&ask, outbox_add(outbox, keyring->peers->address(link), MESSAGE_ASK, 0));
+    keyring->rows[number / SERVICE_COUNT].asked_ms = now.mono_ms;
+    op_encode_ask(&ask, outbox_add(outbox, keyring->peers->link_of(number), MESSAGE_ASK, 0));
 }
 
 // Whether there is a router to ask, of another node of the ring.
@@ -51,19 +51,20 @@ static bool is_asking(const struct keyring *keyring)
     return false;
 }
 
-void keyring_on_up(struct keyring *keyring, uint32_t link, struct moment now, struct outbox *outbox)
+void keyring_on_up(struct keyring *keyring, uint32_t number, struct moment now,
+                   struct outbox *outbox)
 {
-    ask(keyring, link, now, outbox);
+    ask(keyring, number, now, outbox);
 }
 
-void keyring_on_down(struct keyring *keyring, uint32_t link)
+void keyring_on_down(struct keyring *keyring, uint32_t number)
 {
-    keyring->rows[link / SERVICE_COUNT] = (struct keyring_peer){0};
+    keyring->rows[number / SERVICE_COUNT] = (struct keyring_peer){0};
 }
 
-enum status keyring_on_answer(struct keyring *keyring, uint32_t link, struct reader *body)
+enum status keyring_on_answer(struct keyring *keyring, uint32_t number, struct reader *body)
 {
-    struct keyring_peer *peer = &keyring->rows[link / SERVICE_COUNT];
+    struct keyring_peer *peer = &keyring->rows[number / SERVICE_COUNT];
     struct op_answer answer;
     if (op_decode_answer(&answer, body) || answer.text.size % SEAL_SECRET_SIZE)
         return STATUS_INVALID;

@@ -48,14 +48,15 @@ void keyring_init(struct keyring *keyring, struct seals *seals, const struct pee
 void keyring_release(struct keyring *keyring);
 
 // There may be new peers.
-void keyring_on_ring(struct keyring *keyring);
+void keyring_adopt(struct keyring *keyring);
 
 // The link to another router came up or went down.
-void keyring_on_up(struct keyring *keyring, uint32_t link, struct moment now,
+void keyring_on_up(struct keyring *keyring, uint32_t number, struct moment now,
                    struct outbox *outbox);
-void keyring_on_down(struct keyring *keyring, uint32_t link);
+void keyring_on_down(struct keyring *keyring, uint32_t number);
 // What it answered to ASK "seals". INVALID if it is malformed.
-enum status keyring_on_answer(struct keyring *keyring, uint32_t link, struct reader *body) MUST_USE;
+enum status keyring_on_answer(struct keyring *keyring, uint32_t number,
+                              struct reader *body) MUST_USE;
 // What we answer to the same question: all secrets, one behind the other.
 void keyring_tell(const struct keyring *keyring, struct buf *out);
 

@@ -93,19 +93,19 @@ enum link_change link_on_lost(struct link *link, struct moment now)
     return go_down(link, now);
 }
 
-static void send_hello(const struct link_terms *terms, link_id address, struct outbox *outbox)
+static void send_hello(const struct link_terms *terms, link_id id, struct outbox *outbox)
 {
     struct op_hello hello = {.version_min = MESSAGE_VERSION,
                              .version_max = MESSAGE_VERSION,
                              .cluster = terms->cluster,
                              .node = terms->self};
-    op_encode_hello(&hello, outbox_add(outbox, address, MESSAGE_HELLO, 0));
+    op_encode_hello(&hello, outbox_add(outbox, id, MESSAGE_HELLO, 0));
 }
 
-static void send_ping(link_id address, struct outbox *outbox)
+static void send_ping(link_id id, struct outbox *outbox)
 {
     struct op_ping ping = {.id = 0};
-    op_encode_ping(&ping, outbox_add(outbox, address, MESSAGE_PING, 0));
+    op_encode_ping(&ping, outbox_add(outbox, id, MESSAGE_PING, 0));
 }
 
 // Nothing came for down_after_ms, although it was asked.
@@ -124,15 +124,15 @@ static uint64_t ping_after(const struct link *link, const struct link_terms *ter
 }
 
 enum link_change link_on_tick(struct link *link, const struct link_terms *terms, unsigned patience,
-                              link_id address, struct moment now, struct outbox *outbox)
+                              link_id id, struct moment now, struct outbox *outbox)
 {
     if (!link->up) {
         if (now.mono_ms >= link->reset_ms + RESET_AFTER_MS) {
             link->reset_ms = now.mono_ms;
-            outbox_reset_link(outbox, address);
+            outbox_reset_link(outbox, id);
         } else if (now.mono_ms >= link->pinged_ms + HELLO_INTERVAL_MS) {
             link->pinged_ms = now.mono_ms;
-            send_hello(terms, address, outbox);
+            send_hello(terms, id, outbox);
         }
         return LINK_UNCHANGED;
     }
@@ -142,7 +142,7 @@ enum link_change link_on_tick(struct link *link, const struct link_terms *terms,
         link->pinged_ms = now.mono_ms;
         if (link->asked_ms <= link->heard_ms)
             link->asked_ms = now.mono_ms;
-        send_ping(address, outbox);
+        send_ping(id, outbox);
     }
     return LINK_UNCHANGED;
 }

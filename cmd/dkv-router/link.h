@@ -95,7 +95,7 @@ void link_on_pong(struct link *link, const struct op_pong *pong, struct moment n
 // The connection was lost or a message could not be queued.
 enum link_change link_on_lost(struct link *link, struct moment now);
 
-// Sends to `address` what is due: HELLO, PING, a reset. `patience`: how many intervals of silence
+// Sends to `id` what is due: HELLO, PING, a reset. `patience`: how many intervals of silence
 // are nothing.
 enum link_change link_on_tick(struct link *link, const struct link_terms *terms, unsigned patience,
-                              link_id address, struct moment now, struct outbox *outbox);
+                              link_id id, struct moment now, struct outbox *outbox);

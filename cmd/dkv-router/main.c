@@ -201,8 +201,8 @@ static void open_router(struct shell *shell)
         .timeout_ms = TIMEOUT_MS,
         .software = bytes_of_text(DKV_VERSION),
         .seals = &shell->seals,
-        .address = net_link,
-        .number = number_of,
+        .link_of = net_link,
+        .number_of = number_of,
     };
     struct moment now = {clock_mono_ms(), clock_wall_ms()};
     struct fault fault;

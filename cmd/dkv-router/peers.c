@@ -11,9 +11,9 @@ enum {
 };
 
 void peers_init(struct peers *peers, const struct link_terms *terms,
-                link_id (*address)(uint32_t number))
+                link_id (*link_of)(uint32_t number))
 {
-    *peers = (struct peers){.terms = *terms, .address = address};
+    *peers = (struct peers){.terms = *terms, .link_of = link_of};
 }
 
 void peers_release(struct peers *peers)
@@ -143,6 +143,6 @@ enum link_change peers_on_tick(struct peers *peers, uint32_t number, struct mome
                                struct outbox *outbox)
 {
     unsigned patience = peers_service(number) == SERVICE_STORE ? 1 : ROUTER_PATIENCE;
-    return link_on_tick(peers_link(peers, number), &peers->terms, patience, peers->address(number),
+    return link_on_tick(peers_link(peers, number), &peers->terms, patience, peers->link_of(number),
                         now, outbox);
 }

@@ -32,12 +32,12 @@ struct peers {
     uint16_t *row_of; // by index in the ring
     struct link_terms terms;
     uint64_t ticked_ms;
-    link_id (*address)(uint32_t number); // how the shell calls link `number`
+    link_id (*link_of)(uint32_t number); // how the shell calls link `number`
 };
 
 // `terms` has the intervals and our node id.
 void peers_init(struct peers *peers, const struct link_terms *terms,
-                link_id (*address)(uint32_t number));
+                link_id (*link_of)(uint32_t number));
 void peers_release(struct peers *peers);
 
 // From now on the nodes of this document are peers. Links of those that left go down: the caller

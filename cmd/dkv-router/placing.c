@@ -134,6 +134,6 @@ struct buf *placing_ask(const struct router *router, const struct flight *flight
     struct ring_stamp stamp = {.epoch = ring->epoch,
                                .since = ring_since(ring, route->partition, route->keyspace),
                                .hash = (uint32_t)flight->ring->hash};
-    return outbox_add_stamped(outbox, router->peers.address(flight->links[target]), type, budget_ms,
+    return outbox_add_stamped(outbox, router->peers.link_of(flight->links[target]), type, budget_ms,
                               stamp);
 }

@@ -1,14 +1,14 @@
 #include "dkv-router/puts.h"
 
-#include "dkv-router/put_step.h"
+#include "dkv-router/puts_step.h"
 #include "wire/replica.h"
 
-// The flight and the owner that an answer from a node belongs to, with what time it is.
-static struct flight *find(struct router *router, uint64_t id, uint32_t link, unsigned *owner,
+// The flight and the target that an answer from a node belongs to, with what time it is.
+static struct flight *find(struct router *router, uint64_t id, uint32_t number, unsigned *target,
                            struct moment now)
 {
-    struct flight *flight = flights_find_of(&router->flights, id, FLIGHT_PUT, link, owner);
-    if (!flight || flight->put.again != !!(id & FLIGHT_SECOND_ROUND)) {
+    struct flight *flight = flights_find_of(&router->flights, id, FLIGHT_PUT, number, target);
+    if (!flight || flight->put.again != !!(id & FLIGHT_AGAIN)) {
         router->counts.late++;
         return NULL;
     }
@@ -85,56 +85,55 @@ static bool decode_updated(struct router *router, const struct flight *flight,
     return true;
 }
 
-static struct put_step take_updated(struct router *router, struct flight *flight, uint8_t owner,
+static struct put_step take_updated(struct router *router, struct flight *flight, uint8_t target,
                                     const struct op_updated *updated, struct minted *minted)
 {
     if (updated->status)
-        return put_on_refused(&flight->put, owner,
+        return put_on_refused(&flight->put, target,
                               (updated->id & FLIGHT_ATTEMPT) >> FLIGHT_ATTEMPT_SHIFT,
                               (enum status)updated->status);
     raise(&flight->hlc, updated->hlc);
     if (!decode_updated(router, flight, updated, minted))
-        return put_on_failed(&flight->put, owner); // it exists
-    return put_on_updated(&flight->put, owner, learn(flight, updated->dot, &router->record));
+        return put_on_failed(&flight->put, target); // it exists
+    return put_on_updated(&flight->put, target, learn(flight, updated->dot, &router->record));
 }
 
-enum status puts_on_updated(struct router *router, uint32_t link, struct reader *body,
+enum status puts_on_updated(struct router *router, uint32_t number, struct reader *body,
                             struct moment now, struct outbox *outbox)
 {
     struct op_updated updated;
     if (op_decode_updated(&updated, body))
         return STATUS_INVALID;
-    unsigned owner;
-    struct flight *flight = find(router, updated.id, link, &owner, now);
+    unsigned target;
+    struct flight *flight = find(router, updated.id, number, &target, now);
     if (!flight)
         return STATUS_OK;
-    if (!put_awaits_updated(&flight->put, (uint8_t)owner)) {
+    if (!put_awaits_updated(&flight->put, (uint8_t)target)) {
         router->counts.late++;
         return STATUS_OK;
     }
     struct minted minted = {0};
-    struct put_step step = take_updated(router, flight, (uint8_t)owner, &updated, &minted);
-    put_take_step(router, flight, step, minted, now, outbox);
+    struct put_step step = take_updated(router, flight, (uint8_t)target, &updated, &minted);
+    puts_take_step(router, flight, step, minted, now, outbox);
     return STATUS_OK;
 }
 
-enum status puts_on_durable(struct router *router, uint32_t link, struct reader *body,
+enum status puts_on_durable(struct router *router, uint32_t number, struct reader *body,
                             struct moment now, struct outbox *outbox)
 {
     struct op_durable durable;
     if (op_decode_durable(&durable, body))
         return STATUS_INVALID;
-    unsigned owner;
-    struct flight *flight = find(router, durable.id, link, &owner, now);
+    unsigned target;
+    struct flight *flight = find(router, durable.id, number, &target, now);
     if (!flight)
         return STATUS_OK;
-    struct put_step step =
-        put_on_durable(&flight->put, (uint8_t)owner, (enum status)durable.status);
-    put_take_step(router, flight, step, (struct minted){0}, now, outbox);
+    struct put_step step = put_on_durable(&flight->put, (uint8_t)target, (enum status)durable.status);
+    puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
     return STATUS_OK;
 }
 
-enum status puts_on_merged(struct router *router, uint32_t link, struct reader *body,
+enum status puts_on_merged(struct router *router, uint32_t number, struct reader *body,
                            struct moment now, struct outbox *outbox)
 {
     struct op_merged merged;
@@ -144,8 +143,8 @@ enum status puts_on_merged(struct router *router, uint32_t link, struct reader *
         router->counts.repairs_refused += merged.status != STATUS_OK;
         return STATUS_OK;
     }
-    unsigned owner;
-    struct flight *flight = find(router, merged.id, link, &owner, now);
+    unsigned target;
+    struct flight *flight = find(router, merged.id, number, &target, now);
     if (!flight)
         return STATUS_OK;
     if (put_is_validating(&flight->put) && merged.told.size) {
@@ -153,22 +152,22 @@ enum status puts_on_merged(struct router *router, uint32_t link, struct reader *
             return STATUS_INVALID;
         raise(&flight->hlc_floor, merged.hlc_told + 1);
     }
-    struct put_step step = put_on_merged(&flight->put, (uint8_t)owner, (enum status)merged.status,
+    struct put_step step = put_on_merged(&flight->put, (uint8_t)target, (enum status)merged.status,
                                          merged.flags & MERGED_SUPERSEDED ? PUT_SUPERSEDED
                                          : merged.told.size               ? PUT_MET_OTHERS
                                                                           : PUT_ALONE);
-    put_take_step(router, flight, step, (struct minted){0}, now, outbox);
+    puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
     return STATUS_OK;
 }
 
-enum status puts_on_found(struct router *router, uint32_t link, struct reader *body,
+enum status puts_on_found(struct router *router, uint32_t number, struct reader *body,
                           struct moment now, struct outbox *outbox)
 {
     struct op_found found;
     if (op_decode_found(&found, body))
         return STATUS_INVALID;
-    unsigned owner;
-    struct flight *flight = find(router, found.id, link, &owner, now);
+    unsigned target;
+    struct flight *flight = find(router, found.id, number, &target, now);
     if (!flight || flight->put.phase > PUT_WAITING)
         return STATUS_OK;
     enum put_conflict conflict = PUT_ALONE;
@@ -183,17 +182,17 @@ enum status puts_on_found(struct router *router, uint32_t link, struct reader *b
     if (found.state == FIND_BEATEN)
         conflict = PUT_MET_OTHERS;
     struct put_step step =
-        put_on_found(&flight->put, (uint8_t)owner, (enum status)found.status, conflict);
-    put_take_step(router, flight, step, (struct minted){.record = found.record}, now, outbox);
+        put_on_found(&flight->put, (uint8_t)target, (enum status)found.status, conflict);
+    puts_take_step(router, flight, step, (struct minted){.record = found.record}, now, outbox);
     return STATUS_OK;
 }
 
-void puts_on_failed(struct router *router, struct flight *flight, unsigned owner, struct moment now,
-                    struct outbox *outbox)
+void puts_on_failed(struct router *router, struct flight *flight, unsigned target,
+                    struct moment now, struct outbox *outbox)
 {
     flight->put.is_over = now.mono_ms >= flight->mint_until_ms;
-    struct put_step step = put_on_failed(&flight->put, (uint8_t)owner);
-    put_take_step(router, flight, step, (struct minted){0}, now, outbox);
+    struct put_step step = put_on_failed(&flight->put, (uint8_t)target);
+    puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
 }
 
 void puts_on_wake(struct router *router, struct flight *flight, struct moment now,
@@ -205,5 +204,5 @@ void puts_on_wake(struct router *router, struct flight *flight, struct moment no
         flights_wake_at(&router->flights, flight, end_ms);
     struct put_step step =
         now.mono_ms < end_ms ? put_on_waited(&flight->put) : put_on_deadline(&flight->put);
-    put_take_step(router, flight, step, (struct minted){0}, now, outbox);
+    puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
 }

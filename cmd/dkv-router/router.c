@@ -4,7 +4,7 @@
 
 enum { GET_P99_FIRST_US = 20000 };
 
-void router_take_ring(struct router *router, struct ring_snapshot *ring, struct moment now)
+void router_adopt(struct router *router, struct ring_snapshot *ring, struct moment now)
 {
     ring_snapshot_hold(ring);
     ring_snapshot_drop(router->snapshot);
@@ -12,7 +12,7 @@ void router_take_ring(struct router *router, struct ring_snapshot *ring, struct 
     router->ring = &ring->ring;
     router->self = (uint32_t)ring_find_node(router->ring, router->options.node);
     peers_adopt(&router->peers, ring, now);
-    keyring_on_ring(&router->keyring);
+    keyring_adopt(&router->keyring);
 }
 
 enum status router_init(struct router *router, const struct router_options *options,
@@ -25,12 +25,12 @@ enum status router_init(struct router *router, const struct router_options *opti
     struct link_terms terms = {.ping_interval_ms = options->ping_interval_ms,
                                .down_after_ms = options->down_after_ms,
                                .self = options->node};
-    peers_init(&router->peers, &terms, options->address);
+    peers_init(&router->peers, &terms, options->link_of);
     flights_init(&router->flights, now.mono_ms);
     meters_init(&router->meters, options->boot);
     keyring_init(&router->keyring, options->seals, &router->peers);
     router->started_ms = now.mono_ms;
-    router_take_ring(router, options->ring, now);
+    router_adopt(router, options->ring, now);
     return STATUS_OK;
 }
 

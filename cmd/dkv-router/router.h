@@ -31,8 +31,8 @@ struct router_options {
     uint64_t timeout_ms; // of an operation whose client named no budget
     struct bytes software;
     struct seals *seals; // with an own key; borrowed. Keys of other routers are added to it
-    link_id (*address)(uint32_t number); // how the shell calls link `number` (peers.h)
-    uint32_t (*number)(link_id link);    // and back; UINT32_MAX if it is a client's
+    link_id (*link_of)(uint32_t number); // how the shell calls link `number` (peers.h)
+    uint32_t (*number_of)(link_id link); // and back; UINT32_MAX if it is a client's
 };
 
 struct router_counts { // since the start
@@ -74,7 +74,7 @@ enum status router_init(struct router *router, const struct router_options *opti
 void router_release(struct router *router);
 
 // Works by this document from now on; links are not looked at.
-void router_take_ring(struct router *router, struct ring_snapshot *ring, struct moment now);
+void router_adopt(struct router *router, struct ring_snapshot *ring, struct moment now);
 
 // True once every store and every other router was heard, or had time enough for it: what is
 // asked before would find nobody there.

@@ -199,16 +199,16 @@ static void finish(struct router *router, struct flight *flight, struct outbox *
     page_release(&page);
 }
 
-enum status scans_on_scanned(struct router *router, uint32_t link, struct reader *body,
+enum status scans_on_scanned(struct router *router, uint32_t number, struct reader *body,
                              struct moment now, struct outbox *outbox)
 {
     struct op_scanned scanned;
     if (op_decode_scanned(&scanned, body))
         return STATUS_INVALID;
-    unsigned owner;
+    unsigned target;
     struct flight *flight =
-        flights_find_of(&router->flights, scanned.id, FLIGHT_SCAN, link, &owner);
-    if (!flight || !(flight->scan.asked & target_bit(owner))) {
+        flights_find_of(&router->flights, scanned.id, FLIGHT_SCAN, number, &target);
+    if (!flight || !(flight->scan.asked & target_bit(target))) {
         router->counts.late++;
         return STATUS_OK;
     }
@@ -217,19 +217,19 @@ enum status scans_on_scanned(struct router *router, uint32_t link, struct reader
         return STATUS_OK;
     }
     if (scanned.status) {
-        scans_on_failed(router, flight, owner, now, outbox);
+        scans_on_failed(router, flight, target, now, outbox);
         return STATUS_OK;
     }
-    reply_keep_page(flight_reply(&router->flights, flight, owner), &scanned);
-    take_step(router, flight, scan_on_reply(&flight->scan, owner), outbox);
+    reply_keep_page(flight_reply(&router->flights, flight, target), &scanned);
+    take_step(router, flight, scan_on_reply(&flight->scan, target), outbox);
     return STATUS_OK;
 }
 
-void scans_on_failed(struct router *router, struct flight *flight, unsigned owner,
+void scans_on_failed(struct router *router, struct flight *flight, unsigned target,
                      struct moment now, struct outbox *outbox)
 {
     (void)now;
-    take_step(router, flight, scan_on_failed(&flight->scan, owner), outbox);
+    take_step(router, flight, scan_on_failed(&flight->scan, target), outbox);
 }
 
 void scans_on_deadline(struct router *router, struct flight *flight, struct outbox *outbox)

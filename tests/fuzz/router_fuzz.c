@@ -317,7 +317,7 @@ static void adopt(struct bench *bench)
     read_outbox(bench);
 }
 
-static uint32_t link_of(uint8_t byte)
+static uint32_t pick_link(uint8_t byte)
 {
     return byte % NODES + (byte & 64 ? OTHER : 0u);
 }
@@ -342,7 +342,7 @@ static void happen(struct bench *bench, struct reader *input)
             adopt(bench);
         break;
     case 6:
-        dispatch_on_lost(&bench->router, link_of(reader_u8(input)), bench->now, &bench->outbox);
+        dispatch_on_lost(&bench->router, pick_link(reader_u8(input)), bench->now, &bench->outbox);
         read_outbox(bench);
         break;
     default:
@@ -352,7 +352,7 @@ static void happen(struct bench *bench, struct reader *input)
         else if (which & 2)
             tell_keys(bench, which >> 2);
         else
-            welcome(bench, link_of(reader_u8(input)), reader_u8(input) % 4);
+            welcome(bench, pick_link(reader_u8(input)), reader_u8(input) % 4);
     }
 }
 
@@ -372,8 +372,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      .timeout_ms = 1000,
                                      .software = bytes_of_text("fuzz"),
                                      .seals = &bench->seals,
-                                     .address = address,
-                                     .number = number};
+                                     .link_of = link_of,
+                                     .number_of = number_of};
     struct fault fault;
     must(!seals_add_own(&bench->seals, secrets[0]), "no key");
     must(!router_init(&bench->router, &options, bench->now, &fault), "no router");

@@ -2,7 +2,7 @@
 
 static const link_id way_back = (link_id)1 << 63;
 
-link_id network_address(uint32_t number)
+link_id network_link(uint32_t number)
 {
     return number;
 }

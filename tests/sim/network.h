@@ -62,7 +62,7 @@ static inline uint32_t network_place(uint32_t port)
 }
 
 // What a router calls its links, and back (router_options).
-link_id network_address(uint32_t number);
+link_id network_link(uint32_t number);
 uint32_t network_number(link_id link);
 
 // A router says in which row of its peers a node is (UINT32_MAX: in none).

@@ -90,8 +90,8 @@ void node_start_router(struct node *node)
         .timeout_ms = 2000,
         .software = bytes_of_text("sim"),
         .seals = &node->seals,
-        .address = network_address,
-        .number = network_number,
+        .link_of = network_link,
+        .number_of = network_number,
     };
     struct fault fault = {0};
     make_seals(node);

@@ -4,7 +4,7 @@
 #include "unit/unit.h"
 #include "wire/hello.h"
 
-static link_id address(uint32_t number)
+static link_id link_of(uint32_t number)
 {
     return number;
 }
@@ -29,7 +29,7 @@ static void init(struct bench *bench)
     assert_int_equal(make_cluster(&bench->ring, 3), STATUS_OK);
     bench->snapshot = snapshot_of(&bench->ring);
     struct link_terms terms = {.ping_interval_ms = 200, .down_after_ms = 1000, .self = 1};
-    peers_init(&bench->peers, &terms, address);
+    peers_init(&bench->peers, &terms, link_of);
     peers_adopt(&bench->peers, &bench->snapshot, at(0));
     bench->link = peers_link_of(&bench->peers, 1, SERVICE_STORE);
 }

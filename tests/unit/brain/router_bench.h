@@ -76,8 +76,8 @@ static inline void init(struct bench *bench, unsigned up)
                                      .timeout_ms = 1000,
                                      .software = bytes_of_text("test"),
                                      .seals = &bench->seals,
-                                     .address = address,
-                                     .number = number};
+                                     .link_of = link_of,
+                                     .number_of = number_of};
     assert_int_equal(router_init(&bench->router, &options, bench->now, &fault), STATUS_OK);
     for (uint32_t i = 0; i < up; i++)
         welcome(bench, i);

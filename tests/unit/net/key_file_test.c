@@ -3,6 +3,7 @@
 #include "unit/unit.h"
 
 #include "net/certificate.h"
+#include "net/net.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// put_step.h - what a step of a put (quorum/put.h) comes to: messages to stores, and the answer.
+// puts_step.h - what a step of a put (quorum/put.h) comes to: messages to stores, and the answer.
 //
 // For the files of puts.h alone.
 #pragma once
@@ -16,5 +16,5 @@ struct minted {
 };
 
 // Does what a step asks for. `minted` is what MERGE carries.
-void put_take_step(struct router *router, struct flight *flight, struct put_step step,
-                   struct minted minted, struct moment now, struct outbox *outbox);
+void puts_take_step(struct router *router, struct flight *flight, struct put_step step,
+                    struct minted minted, struct moment now, struct outbox *outbox);

@@ -1,13 +1,13 @@
-#include "dkv-router/put_step.h"
+#include "dkv-router/puts_step.h"
 
 #include "dkv-router/answers.h"
 #include "wire/replica.h"
 
 // The id of what is sent for the dot that is at work: answers about the first one are late
 // when there is a second.
-static uint64_t round_id(const struct flight *flight)
+static uint64_t message_id(const struct flight *flight)
 {
-    return flight_id(flight) | (flight->put.again ? FLIGHT_SECOND_ROUND : 0);
+    return flight_id(flight) | (flight->put.again ? FLIGHT_AGAIN : 0);
 }
 
 // What the client may supersede next: what this write superseded, and the write itself. Not
@@ -74,11 +74,11 @@ static uint8_t update_flags(const struct flight *flight)
     return flight->put.again ? what | again : what | (keeps ? UPDATE_KEEP_SIBLINGS : UPDATE_BLIND);
 }
 
-static void send_update(struct router *router, struct flight *flight, unsigned owner,
+static void send_update(struct router *router, struct flight *flight, unsigned target,
                         struct moment now, struct outbox *outbox)
 {
     struct op_update update = {
-        .id = round_id(flight) | (uint64_t)flight->put.attempt << FLIGHT_ATTEMPT_SHIFT,
+        .id = message_id(flight) | (uint64_t)flight->put.attempt << FLIGHT_ATTEMPT_SHIFT,
         .request = flight->request,
         .flags = update_flags(flight),
         .keyspace = flight->route.keyspace->id,
@@ -95,11 +95,11 @@ static void send_update(struct router *router, struct flight *flight, unsigned o
         clock_encode(&flight->context, &router->encoded);
         update.context = buf_bytes(&router->encoded);
     }
-    op_encode_update(&update, placing_ask(router, flight, owner, MESSAGE_UPDATE,
+    op_encode_update(&update, placing_ask(router, flight, target, MESSAGE_UPDATE,
                                           flight_budget_ms(flight, now), outbox));
 }
 
-static void send_find(struct router *router, struct flight *flight, unsigned owner,
+static void send_find(struct router *router, struct flight *flight, unsigned target,
                       struct moment now, struct outbox *outbox)
 {
     struct op_find find = {.id = flight_id(flight),
@@ -107,21 +107,21 @@ static void send_find(struct router *router, struct flight *flight, unsigned own
                            .try = flight->try,
                            .keyspace = flight->route.keyspace->id,
                            .key = buf_bytes(&flight->key)};
-    op_encode_find(&find, placing_ask(router, flight, owner, MESSAGE_FIND,
+    op_encode_find(&find, placing_ask(router, flight, target, MESSAGE_FIND,
                                       flight_budget_ms(flight, now), outbox));
 }
 
 // MERGE carries no budget: it is welcome at any time.
-static void send_merge(struct router *router, struct flight *flight, unsigned owner,
+static void send_merge(struct router *router, struct flight *flight, unsigned target,
                        const struct minted *minted, struct outbox *outbox)
 {
-    struct op_merge merge = {.id = round_id(flight),
+    struct op_merge merge = {.id = message_id(flight),
                              .keyspace = flight->route.keyspace->id,
                              .dot = put_is_validating(&flight->put) ? flight->dot : (struct dot){0},
                              .key = buf_bytes(&flight->key),
                              .requests = minted->requests,
                              .record = minted->record};
-    op_encode_merge(&merge, placing_ask(router, flight, owner, MESSAGE_MERGE, 0, outbox));
+    op_encode_merge(&merge, placing_ask(router, flight, target, MESSAGE_MERGE, 0, outbox));
 }
 
 static struct bytes explain(struct router *router, const struct flight *flight, enum status status)
@@ -138,22 +138,22 @@ static struct bytes explain(struct router *router, const struct flight *flight, 
     }
 }
 
-void put_take_step(struct router *router, struct flight *flight, struct put_step step,
-                   struct minted minted, struct moment now, struct outbox *outbox)
+void puts_take_step(struct router *router, struct flight *flight, struct put_step step,
+                    struct minted minted, struct moment now, struct outbox *outbox)
 {
-    for (unsigned owner = 0; owner < flight->route.count; owner++) {
-        target_set bit = target_bit(owner);
+    for (unsigned target = 0; target < flight->route.count; target++) {
+        target_set bit = target_bit(target);
         if (step.find & bit)
-            send_find(router, flight, owner, now, outbox);
+            send_find(router, flight, target, now, outbox);
         if (step.merge & bit)
-            send_merge(router, flight, owner, &minted, outbox);
+            send_merge(router, flight, target, &minted, outbox);
     }
     if (step.update >= 0) {
         router->counts.again += flight->put.again && !flight->put.attempt;
         send_update(router, flight, (unsigned)step.update, now, outbox);
     }
     if (step.wait && flight->wait_until_ms <= now.mono_ms) {
-        put_take_step(router, flight, put_on_waited(&flight->put), minted, now, outbox);
+        puts_take_step(router, flight, put_on_waited(&flight->put), minted, now, outbox);
         return;
     }
     if (step.wait && flight->wait_until_ms < flight->wake_ms)

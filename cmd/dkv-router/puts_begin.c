@@ -1,7 +1,7 @@
 #include "dkv-router/answers.h"
 #include "dkv-router/keyring.h"
-#include "dkv-router/put_step.h"
 #include "dkv-router/puts.h"
+#include "dkv-router/puts_step.h"
 #include "wire/client.h"
 
 #include <assert.h>
@@ -188,7 +188,7 @@ static void start(struct router *router, const struct asked *asked, const struct
         return;
     }
     struct put_step step = start_put(router, flight, placing, w);
-    put_take_step(router, flight, step, (struct minted){.record = put->value}, now, outbox);
+    puts_take_step(router, flight, step, (struct minted){.record = put->value}, now, outbox);
 }
 
 static void begin(struct router *router, const struct asked *asked, struct moment now,
