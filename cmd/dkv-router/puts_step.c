@@ -3,7 +3,7 @@
 #include "dkv-router/answers.h"
 #include "wire/replica.h"
 
-// The id of what is sent for the dot that is at work: answers about the first one are late
+// The id of what is sent for the dot that is at work: replies about the first one are late
 // when there is a second.
 static uint64_t message_id(const struct flight *flight)
 {
@@ -52,7 +52,7 @@ static void answer(struct router *router, const struct flight *flight, enum stat
     struct op_put_done done = {
         .id = flight->client_id,
         .status = (uint8_t)status,
-        .acked = target_count(flight->put.acked),
+        .acked = target_count(flight->put.acked & targets_below(flight->route.owner_count)),
         .is_void = !flight->put.sent,
         .keyspace = flight->route.keyspace->id,
         .epoch = flight->ring->ring.epoch,
