@@ -1,6 +1,6 @@
 // answers.h - what a router says to those who asked it, and how much may wait to be read.
 //
-// Who asks and does not read makes its answers pile up here. So every answer is counted, every
+// Answers pile up here if their client does not read them. So every answer is counted, every
 // request says what its sender has taken (wire/meter.h), and a client has a bound:
 //
 //     unread below it     requests are begun, answers sent
@@ -10,8 +10,8 @@
 //
 // One answer, however large, may always be on its way; the contexts of an answer are not counted
 // beforehand. Together clients have a bound too; where it is reached, each is left with an equal
-// part. A client that is gone is not reported: when room is short, the ones that were silent for
-// longest are sent a PONG, one at a tick, and who is not there any more is forgotten.
+// part. Nobody reports a client that is gone: when room is short, the ones that were silent for
+// longest are sent a PONG, one at a tick; one that cannot be sent to is forgotten.
 #pragma once
 
 #include "dkv-router/router.h"
@@ -36,8 +36,8 @@ ANSWER_FUNCTION(scanned)
 
 // Whether the client may have an answer of this size sent now.
 bool answers_fit(const struct router *router, link_id client, size_t size);
-// Whether one may be begun: as well as those that it still waits for, as far as they can be
-// guessed.
+// Whether an operation with an answer of this size may begin, besides those whose answers the
+// client still waits for; their sizes are guessed.
 bool answers_will_fit(const struct router *router, link_id client, size_t size);
 
 // What to do with a request. OK; BUSY: refuse it; LATE: it is not even worth a refusal.

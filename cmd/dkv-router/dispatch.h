@@ -1,16 +1,16 @@
 // dispatch.h - what happens to a router, handed to the part that it concerns.
 //
-//     a client's message   is let in, or turned away, and goes by its type to puts, gets, scans,
-//     asks a peer's message     is a sign of life of its link, and an answer to one of those a link
-//     that is lost  ends what its peer was asked a tick               wakes flights, links and
-//     whoever waits for a key
+//     a client's message   is let in or turned away; its type names puts, gets, scans or asks
+//     a peer's message     is a sign of life of its link, and a reply to one of those
+//     a lost link          ends all that its peer was asked
+//     a tick               wakes flights, links, and puts that wait for a key
 #pragma once
 
 #include "dkv-router/router.h"
 
 // Works by this document from now on, which ring_check_successor() has accepted and this node is
-// in. What is in flight goes on by the one that it began with. New links of `peers` are the
-// caller's to make, and those that are no more to close.
+// in. What is in flight goes on by the one that it began with. The caller connects the new links
+// of `peers`, and disconnects those that exist no more.
 void dispatch_adopt(struct router *router, struct ring_snapshot *ring, struct moment now,
                     struct outbox *outbox);
 

@@ -2,11 +2,11 @@
 //
 // A flight lives from the client's request until nothing is outstanding any more, at most
 // until its deadline. Its id, sent along with every request to a store, names the slot and
-// the life of the slot, so that a late answer to an earlier flight is recognised. Every
+// the life of the slot, so that a late reply to an earlier flight is recognised. Every
 // flight waits in a timer wheel for its next waking (a hedge, its deadline).
 //
-// Bounded by count and by bytes, and each client has a quarter of both: who asks for more than
-// it takes must not keep others from asking. The edge answers BUSY beyond.
+// Bounded by count and by bytes, and each client has a quarter of both, so that one that asks for
+// more than it reads does not keep others from asking. Beyond, the router answers BUSY.
 #pragma once
 
 #include "base/moment.h"
@@ -21,7 +21,7 @@
 enum {
     FLIGHTS_MAX = 16384,
     FLIGHTS_SIZE_MAX = 128 << 20, // bytes of keys, values and replies held
-    FLIGHTS_SHARES = 4,           // one client has at most so much of both
+    FLIGHTS_SHARES = 4,           // one client has at most a quarter of both
     FLIGHTS_SHARE_MAX = FLIGHTS_MAX / FLIGHTS_SHARES,
     FLIGHTS_SHARE_SIZE_MAX = FLIGHTS_SIZE_MAX / FLIGHTS_SHARES,
     FLIGHTS_TICK_MS = 8,
@@ -44,7 +44,7 @@ struct flight_share {
     size_t expected; // bytes of answers that are still to come, guessed
 };
 
-// Every answer looks at the first fields: they share a line of the processor's cache.
+// Every reply looks at the first fields: they share a line of the processor's cache.
 struct flight {
     uint8_t kind; // enum flight_kind
     uint32_t life;
@@ -83,9 +83,9 @@ struct flight {
     struct buf seen;      // request ids that its context has seen
     bool has_context;
     struct dot dot;
-    uint64_t hlc; // the greatest that `covers` stands for
+    uint64_t hlc; // the largest that `covers` stands for
     struct buf value;
-    // A get or scan: what each target answered; NULL: nothing yet.
+    // A get or scan: what each target replied; NULL: nothing yet.
     struct reply *replies[RING_TARGETS_MAX];
     // A scan.
     uint32_t size_max;
@@ -118,11 +118,11 @@ void flights_remove(struct flights *flights, struct flight *flight);
 // Counts what the flight holds besides. False if that is too much now.
 bool flights_hold(struct flights *flights, struct flight *flight, size_t more) MUST_USE;
 
-// The answer will have about so many bytes; 0 = it is made now.
+// The answer will have about `size` bytes; 0 = it is made now.
 void flight_expect(struct flight *flight, size_t size);
 size_t flights_expected(const struct flights *flights, link_id client); // of all its flights
 
-// Room for what this target answers, instead of what it answered before.
+// Makes room for the reply of this target, in place of the one before.
 struct reply *flight_reply(struct flights *flights, struct flight *flight, unsigned target);
 
 static inline uint64_t flight_id(const struct flight *flight)
@@ -139,8 +139,8 @@ static inline uint32_t flight_budget_ms(const struct flight *flight, struct mome
 
 struct flight *flights_find(struct flights *flights, uint64_t id); // NULL if it is over
 
-// The flight of this kind that an answer on a link belongs to, and its target. NULL if it is
-// over, or nobody there is a target.
+// Finds the flight of this kind that a reply on link `number` belongs to, and the target at the
+// other end. NULL if the flight is over, or asks nobody there.
 struct flight *flights_find_of(struct flights *flights, uint64_t id, enum flight_kind kind,
                                uint32_t number, unsigned *target);
 
@@ -149,7 +149,7 @@ struct flight *flights_find_of(struct flights *flights, uint64_t id, enum flight
 #define FLIGHT_ATTEMPT_SHIFT 29
 #define FLIGHT_ATTEMPT       ((uint64_t)3 << FLIGHT_ATTEMPT_SHIFT)
 
-// The target of the flight at the end of this link, -1 if there is none.
+// Finds the target of the flight at the end of link `number`, -1 if there is none.
 int flight_target(const struct flight *flight, uint32_t number);
 
 void flights_wake_at(struct flights *flights, struct flight *flight, uint64_t wake_ms);

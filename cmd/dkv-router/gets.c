@@ -71,7 +71,7 @@ static struct get_comparison compare(const struct flight *flight, const struct r
     return comparison;
 }
 
-// Sends the join to those that answered with less.
+// Sends the join to those that replied with less.
 static void repair(struct router *router, const struct flight *flight, target_set behind,
                    struct bytes encoded, struct outbox *outbox)
 {

@@ -47,7 +47,7 @@ struct keyring {
 void keyring_init(struct keyring *keyring, struct seals *seals, const struct peers *peers);
 void keyring_release(struct keyring *keyring);
 
-// There may be new peers.
+// After peers_adopt(): there may be new peers.
 void keyring_adopt(struct keyring *keyring);
 
 // The link to another router came up or went down.
@@ -66,8 +66,8 @@ bool keyring_hold(struct keyring *keyring, const struct arrival *arrival,
                   const struct message_header *header, const struct op_put *put, uint64_t until_ms,
                   struct moment now, struct outbox *outbox);
 struct bytes keyring_explain(struct keyring *keyring, bool was_asked, enum status *status);
-// The next one that need not wait any more: all have answered that can, or its time is over. Its
-// op is the caller's to release.
+// Takes the next one that need not wait any more: all have answered that can, or its time is
+// over. The caller releases its op.
 bool keyring_next(struct keyring *keyring, struct moment now, struct held_put *held);
 
 void keyring_on_tick(struct keyring *keyring, struct moment now);

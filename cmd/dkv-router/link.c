@@ -41,7 +41,7 @@ enum link_change link_on_message(struct link *link, const struct message_header 
     return is_same_life ? LINK_UNCHANGED : go_down(link, now);
 }
 
-// What is wrong with the one that answered.
+// What is wrong with the peer that said WELCOME.
 static enum link_state judge(const struct link_terms *terms, uint64_t node,
                              const struct message_header *header, const struct op_welcome *welcome)
 {
@@ -53,7 +53,7 @@ static enum link_state judge(const struct link_terms *terms, uint64_t node,
         return LINK_OTHER_NODE;
     if (header->epoch == terms->epoch && header->ring_hash != terms->ring_hash)
         return LINK_OTHER_RING;
-    return LINK_DOWN;
+    return LINK_NO_PROBLEM;
 }
 
 enum link_change link_on_welcome(struct link *link, const struct link_terms *terms, uint64_t node,
@@ -61,7 +61,7 @@ enum link_change link_on_welcome(struct link *link, const struct link_terms *ter
                                  const struct op_welcome *welcome)
 {
     link->problem = (uint8_t)judge(terms, node, header, welcome);
-    if (link->problem)
+    if (link->problem != LINK_NO_PROBLEM)
         return LINK_UNCHANGED;
     link->actor = welcome->actor;
     size_t size = welcome->software.size < sizeof link->software - 1 ? welcome->software.size

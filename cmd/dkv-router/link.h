@@ -7,7 +7,7 @@
 //          and then; the connection is made anew when that does not help
 //
 // DOWN by silence needs a PING that was not answered: while no client wants anything, PINGs
-// are few, and the first operation after that brings one at once.
+// are few, and the first operation after that sends one at once.
 //
 // Liveness is local judgement and only steers requests; nobody is ever evicted by it. Any
 // message from a link is a sign of life; PING goes out when there was none for a while.
@@ -27,7 +27,7 @@ struct link {
     bool exists;
     bool up;
     bool slow;
-    uint8_t problem;         // enum link_state: why its WELCOME was not accepted; 0 = nothing
+    uint8_t problem;         // enum link_state: why its WELCOME was refused
     struct peer_clock clock; // of the peer's life, from its messages
     uint64_t taken_bytes;    // bodies of all that came
     uint64_t epoch;          // of the peer's ring, as it said last
@@ -66,6 +66,7 @@ enum link_change {
 // How the peer is, the worst first.
 enum link_state {
     LINK_DOWN,
+    LINK_NO_PROBLEM = LINK_DOWN, // that we know of: no WELCOME was refused
     LINK_OTHER_CLUSTER,
     LINK_OTHER_NODE,
     LINK_OTHER_VERSION,
@@ -95,7 +96,7 @@ void link_on_pong(struct link *link, const struct op_pong *pong, struct moment n
 // The connection was lost or a message could not be queued.
 enum link_change link_on_lost(struct link *link, struct moment now);
 
-// Sends to `id` what is due: HELLO, PING, a reset. `patience`: how many intervals of silence
-// are nothing.
+// Sends what is due to the link of this id: HELLO, PING, a reset. `patience`: how many intervals
+// of silence mean nothing.
 enum link_change link_on_tick(struct link *link, const struct link_terms *terms, unsigned patience,
                               link_id id, struct moment now, struct outbox *outbox);

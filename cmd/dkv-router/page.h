@@ -1,9 +1,9 @@
-// page.h - joining the pages that several owners sent for one stretch of a partition.
+// page.h - joins the pages that several owners sent for one stretch of a partition.
 //
-// Every page is complete up to its last key (or to the end of the partition). What lies
-// behind the smallest such end is not known of every owner yet and is left for the next
-// page. Items up to there are merged in key order; records of one key are joined,
-// and of an lww keyspace the greatest sibling is left.
+// Every page is complete up to its last key (or to the end of the partition). Behind the
+// smallest such end some owner has not told what it holds: that is left for the next page. Items
+// up to there are put in key order; records of one key are joined, and of an lww keyspace the
+// greatest sibling is left.
 #pragma once
 
 #include "causal/record.h"

@@ -1,9 +1,9 @@
 // peers.h - the processes of other nodes that a router talks to, and the links to them.
 //
-// A peer is a node, by its id. It has a row here, and in that a link to each of its services. A
+// A peer is a node, by its id. It has a row here, and in that a link to each of its services. The
 // number of a link is row and service; it stays the same whatever the ring document says, and so
-// do requests that are under way. A new document adds rows and lets others go; nobody else takes
-// the row of a node that left before all that was asked of it is over.
+// do requests that are under way. A new document adds rows and lets others go. The row of a node
+// that left is given to another one only when all that was asked of it is over.
 //
 // Indexes of nodes end with their document: peers_number() translates those of the newest one.
 #pragma once
@@ -32,7 +32,7 @@ struct peers {
     uint16_t *row_of; // by index in the ring
     struct link_terms terms;
     uint64_t ticked_ms;
-    link_id (*link_of)(uint32_t number); // how the shell calls link `number`
+    link_id (*link_of)(uint32_t number); // gives the link_id of link `number`
 };
 
 // `terms` has the intervals and our node id.
@@ -60,18 +60,18 @@ static inline enum service peers_service(uint32_t number)
     return (enum service)(number % SERVICE_COUNT);
 }
 
-// The link of this number; NULL if there is none.
+// Returns the link of this number; NULL if there is none.
 struct link *peers_link(const struct peers *peers, uint32_t number);
 
-// That of a node of the ring, by its index.
+// Returns that of a node of the ring, by its index.
 static inline struct link *peers_link_of(const struct peers *peers, uint32_t index,
                                          enum service service)
 {
     return &peers->rows[peers->row_of[index]]->links[service];
 }
 
-// The numbers of all links, first to stores, then to routers; begin with UINT32_MAX. False at the
-// end.
+// Finds the number of the next link, first of those to stores, then to routers; begin with
+// UINT32_MAX. False at the end.
 bool peers_next(const struct peers *peers, uint32_t *number);
 
 // Call once before the links are ticked: forgives silence while this process stood still.

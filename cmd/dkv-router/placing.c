@@ -44,10 +44,10 @@ enum status placing_find(const struct router *router, struct bytes keyspace_name
 }
 
 bool placing_needs(const struct router *router, const struct placing *placing, uint8_t *level,
-                   uint8_t fallback, struct needs *needs)
+                   uint8_t keyspace_level, struct needs *needs)
 {
     if (*level == RING_LEVEL_DEFAULT)
-        *level = fallback;
+        *level = keyspace_level;
     return needs_of_level(needs, router->ring, &placing->route, *level,
                           router->ring->nodes[router->self].dc);
 }

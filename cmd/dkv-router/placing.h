@@ -1,12 +1,11 @@
-// placing.h - what every kind of operation needs to know of its key.
+// placing.h - where an operation goes: the owners of its key, and which of them can be asked.
 #pragma once
 
 #include "dkv-router/router.h"
 
-// Where an operation goes.
 struct placing {
     struct ring_route route; // by the newest ring
-    target_set live;
+    target_set live;         // targets that can be asked now
 };
 
 // Finds keyspace, partition, owners and which of them can be asked now. INVALID: no such
@@ -17,10 +16,10 @@ enum status placing_find(const struct router *router, struct bytes keyspace, str
 enum status placing_find_partition(const struct router *router, struct bytes keyspace,
                                    uint32_t partition, struct placing *placing) MUST_USE;
 
-// What `*level` (set to the keyspace's own, `fallback`, if it is the default) asks of the
-// owners. False if that is more than there are.
+// Resolves `*level` (if it is the default, it becomes `keyspace_level`) into needs of the owners.
+// False: it asks for more than there are.
 bool placing_needs(const struct router *router, const struct placing *placing, uint8_t *level,
-                   uint8_t fallback, struct needs *needs) MUST_USE;
+                   uint8_t keyspace_level, struct needs *needs) MUST_USE;
 
 // The owners from the nearest to the farthest: this node, then the list.
 void placing_order(const struct router *router, const struct placing *placing,
@@ -29,14 +28,14 @@ void placing_order(const struct router *router, const struct placing *placing,
 // This node's replica and no other.
 void placing_narrow(const struct router *router, struct placing *placing);
 
-// Puts the flight there, by the ring as it is now; the request itself is the caller's to add.
+// Puts the flight there, by the ring as it is now; the caller adds the request itself.
 void placing_fill(const struct router *router, const struct placing *placing, struct flight *flight,
                   uint64_t deadline_ms, struct moment now);
 
 // "W=2 of n1, n2 (does not answer), n3" into router->text, for the client.
 struct bytes placing_explain(struct router *router, const struct flight *flight, char what);
 
-// Time left for an operation, from the client's budget.
+// Until when an operation may last, by the client's budget.
 uint64_t placing_deadline(const struct router *router, const struct message_header *header,
                           struct moment now);
 

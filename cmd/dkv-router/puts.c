@@ -3,7 +3,7 @@
 #include "dkv-router/puts_step.h"
 #include "wire/replica.h"
 
-// The flight and the target that an answer from a node belongs to, with what time it is.
+// Finds the flight and the target that a reply belongs to, and tells the put what time it is.
 static struct flight *find(struct router *router, uint64_t id, uint32_t number, unsigned *target,
                            struct moment now)
 {
@@ -51,7 +51,7 @@ static enum put_conflict learn(struct flight *flight, struct dot dot, const stru
     return conflict;
 }
 
-// Joins a clock of an answer into one of the flight's. False if it is none.
+// Joins a clock of a reply into one of the flight's. False if it is none.
 static bool join_clock(struct router *router, struct bytes encoded, struct clock *into)
 {
     struct reader reader = reader_of(encoded);

@@ -1,7 +1,7 @@
 // puts.h - puts in flight: quorum/put.h with messages on both sides.
 //
 //     puts_begin.c   a request is checked and becomes a flight
-//     puts.c        what stores answer becomes an event of the put
+//     puts.c         what stores reply becomes an event of the put
 //     puts_step.c    what the put wants then: messages to stores, the client's answer
 #pragma once
 

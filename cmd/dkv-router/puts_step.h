@@ -15,6 +15,6 @@ struct minted {
     struct bytes requests; // that the write superseded
 };
 
-// Does what a step asks for. `minted` is what MERGE carries.
+// Does what a step asks for. MERGE carries `minted`.
 void puts_take_step(struct router *router, struct flight *flight, struct put_step step,
                     struct minted minted, struct moment now, struct outbox *outbox);

@@ -1,4 +1,4 @@
-// replies.h - what targets answered to operations in flight, each decoded once, when it came.
+// replies.h - what targets replied to operations in flight, each decoded once, when it came.
 //
 // Kept beyond the message that brought it: the bytes are copied, and what was decoded borrows from
 // the copy. Replies are taken from a pool and given back, so that a get allocates nothing.

@@ -57,7 +57,7 @@ bool router_is_ready(const struct router *router, struct moment now)
         return true;
     for (uint32_t i = 0; i < router->ring->node_count; i++) {
         const struct link *store = peers_link_of(&router->peers, i, SERVICE_STORE);
-        if (!store->up && !store->problem)
+        if (!store->up && store->problem == LINK_NO_PROBLEM)
             return false;
     }
     return keyring_is_complete(&router->keyring);

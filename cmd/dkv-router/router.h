@@ -2,9 +2,9 @@
 //
 // A put goes to its coordinator's store (UPDATE), then to the other owners (MERGE), until W
 // of them have it durably (quorum/put.h). A get asks R owners (quorum/get.h) and repairs
-// those that answered with less. A scan page is the join of R owners' pages. The router
-// keeps nothing that must survive: a request that it forgets was never answered, and the
-// client asks again with the same request id.
+// those that replied with less. A scan page is the join of R owners' pages. The router
+// keeps nothing that must survive but its seals (keyring.h): a request that it forgets was never
+// answered, and the client asks again with the same request id.
 //
 // A request says how long it may take, and its message how old it is (wire/age.h): what waited
 // too long, in a queue, on the way or because this process stood still, is not begun.
@@ -31,7 +31,7 @@ struct router_options {
     uint64_t timeout_ms; // of an operation whose client named no budget
     struct bytes software;
     struct seals *seals; // with an own key; borrowed. Keys of other routers are added to it
-    link_id (*link_of)(uint32_t number); // how the shell calls link `number` (peers.h)
+    link_id (*link_of)(uint32_t number); // gives the link_id of link `number` (peers.h)
     uint32_t (*number_of)(link_id link); // and back; UINT32_MAX if it is a client's
 };
 
@@ -40,11 +40,11 @@ struct router_counts { // since the start
     uint64_t unavailable, indeterminate, timeouts, busy;
     uint64_t again;   // blind puts that met what they had not seen, and got a second dot
     uint64_t expired; // requests that came too late
-    uint64_t repairs; // records sent to owners that answered with less
+    uint64_t repairs; // records sent to owners that replied with less
     uint64_t repairs_refused;
     uint64_t repairs_too_large; // records that no store takes: resolve their siblings
     uint64_t hedges;
-    uint64_t late; // answers to operations that were over
+    uint64_t late; // replies to operations that were over
     uint64_t refused;
     uint64_t unread; // messages of clients that do not read their answers
 };
@@ -73,11 +73,11 @@ enum status router_init(struct router *router, const struct router_options *opti
                         struct moment now, struct fault *fault) MUST_USE;
 void router_release(struct router *router);
 
-// Works by this document from now on; links are not looked at.
+// Works by this document from now on. Adds links and ends none: that is dispatch_adopt()'s.
 void router_adopt(struct router *router, struct ring_snapshot *ring, struct moment now);
 
-// True once every store and every other router was heard, or had time enough for it: what is
-// asked before would find nobody there.
+// True once every store and every other router was heard, or had time enough for it: a request
+// that comes before that would find nobody there.
 bool router_is_ready(const struct router *router, struct moment now);
 // How long the next tick may wait: flights have hedges and deadlines, links only pings.
 unsigned router_tick_within_ms(const struct router *router);
