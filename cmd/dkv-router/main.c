@@ -26,8 +26,9 @@ enum {
     PEER_SIZE_MAX = 1024 * 1024, // pings, greetings and questions
 };
 
-struct shell {
-    struct router router; // first: its address, the brain's self, is that of the shell
+// The brain, and what this program has beside it.
+struct program {
+    struct router router; // first: the brain's `self` is the address of both
     struct node node;
     struct seals seals;
     uint32_t saved_count; // of them, in keys/seals
@@ -36,18 +37,18 @@ struct shell {
     uint32_t way_count;
 };
 
-static void report_peers(struct shell *shell, struct moment now)
+static void report_peers(struct program *program, struct moment now)
 {
-    const struct peers *peers = &shell->router.peers;
-    const struct settings *settings = &shell->node.settings;
+    const struct peers *peers = &program->router.peers;
+    const struct settings *settings = &program->node.settings;
     struct buf line = {0};
     for (uint32_t i = UINT32_MAX; peers_next(peers, &i);) {
-        enum link_change change = news_look(&shell->news, peers, i, now, &line);
+        enum link_change change = news_look(&program->news, peers, i, now, &line);
         if (change)
             log_line(change == LINK_WENT_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s",
                      buf_text(&line));
         buf_clear(&line);
-        if (news_look_at_clock(&shell->news, peers, i, settings->clock_warn_ms, now, &line))
+        if (news_look_at_clock(&program->news, peers, i, settings->clock_warn_ms, now, &line))
             log_line(LOG_LEVEL_WARNING, "%s", buf_text(&line));
         buf_clear(&line);
     }
@@ -56,40 +57,40 @@ static void report_peers(struct shell *shell, struct moment now)
 
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
-    struct shell *shell = self;
-    dispatch_on_tick(&shell->router, now, outbox);
-    report_peers(shell, now);
+    struct program *program = self;
+    dispatch_on_tick(&program->router, now, outbox);
+    report_peers(program, now);
 }
 
 static void on_reload(void *self)
 {
-    node_reload(&((struct shell *)self)->node);
+    node_reload(&((struct program *)self)->node);
 }
 
 static void describe(void *self, struct buf *out)
 {
-    const struct shell *shell = self;
-    news_status(&shell->router.peers, out);
+    const struct program *program = self;
+    news_status(&program->router.peers, out);
 }
 
 // Keys that other routers told are kept, so that their contexts are good when we start alone.
-static void save_seals(struct shell *shell)
+static void save_seals(struct program *program)
 {
     char path[NODE_PATH_SIZE];
     struct fault fault;
-    if (seal_file_save(node_path(&shell->node, "keys/seals", path), &shell->seals, &fault))
+    if (seal_file_save(node_path(&program->node, "keys/seals", path), &program->seals, &fault))
         log_line(LOG_LEVEL_WARNING, "%s", fault.text);
-    shell->saved_count = shell->seals.count;
+    program->saved_count = program->seals.count;
 }
 
 // Where the link of this number goes. Our own store is next door.
-static const char *way_of(struct shell *shell, uint32_t number, char endpoint[NODE_PATH_SIZE],
+static const char *way_of(struct program *program, uint32_t number, char endpoint[NODE_PATH_SIZE],
                           const char **key)
 {
-    const struct node *node = &shell->node;
-    const struct ring *ring = shell->router.ring;
+    const struct node *node = &program->node;
+    const struct ring *ring = program->router.ring;
     const struct ring_node *peer =
-        &ring->nodes[ring_find_node(ring, peers_at(&shell->router.peers, number)->node)];
+        &ring->nodes[ring_find_node(ring, peers_at(&program->router.peers, number)->node)];
     bool is_store = peers_service(number) == SERVICE_STORE;
     bool is_ours = is_store && peer->id == node->settings.node_id;
     *key = is_ours ? NULL : peer->public_key;
@@ -98,58 +99,58 @@ static const char *way_of(struct shell *shell, uint32_t number, char endpoint[NO
 }
 
 // Connects the link if it is not connected to where it should be.
-static enum status connect_peer(struct shell *shell, uint32_t number, struct fault *fault)
+static enum status connect_peer(struct program *program, uint32_t number, struct fault *fault)
 {
     char endpoint[NODE_PATH_SIZE];
-    const char *key, *way = way_of(shell, number, endpoint, &key);
-    struct buf *connected = &shell->ways[number], wanted = {0};
+    const char *key, *way = way_of(program, number, endpoint, &key);
+    struct buf *connected = &program->ways[number], wanted = {0};
     buf_printf(&wanted, "%s %s", way, key ? key : "");
     bool is_there = bytes_equal(buf_bytes(connected), buf_bytes(&wanted));
     if (!is_there && connected->size)
-        net_disconnect(shell->node.net, number);
+        net_disconnect(program->node.net, number);
     if (!is_there)
         buf_set(connected, buf_bytes(&wanted));
     buf_release(&wanted);
-    return is_there ? STATUS_OK : net_connect(shell->node.net, number, way, key, fault);
+    return is_there ? STATUS_OK : net_connect(program->node.net, number, way, key, fault);
 }
 
 // A link to every store and to every other router of the ring, and no others.
-static enum status connect_peers(struct shell *shell, struct fault *fault)
+static enum status connect_peers(struct program *program, struct fault *fault)
 {
-    const struct peers *peers = &shell->router.peers;
+    const struct peers *peers = &program->router.peers;
     uint32_t count = peers->count * SERVICE_COUNT;
     enum status status = STATUS_OK;
-    shell->ways = xrealloc(shell->ways, count * sizeof *shell->ways);
-    for (; shell->way_count < count; shell->way_count++)
-        shell->ways[shell->way_count] = (struct buf){0};
+    program->ways = xrealloc(program->ways, count * sizeof *program->ways);
+    for (; program->way_count < count; program->way_count++)
+        program->ways[program->way_count] = (struct buf){0};
     for (uint32_t i = 0; i < count; i++) {
-        if (peers_link(peers, i) || !shell->ways[i].size)
+        if (peers_link(peers, i) || !program->ways[i].size)
             continue;
-        net_disconnect(shell->node.net, i);
-        buf_clear(&shell->ways[i]);
+        net_disconnect(program->node.net, i);
+        buf_clear(&program->ways[i]);
     }
     for (uint32_t i = UINT32_MAX; !status && peers_next(peers, &i);)
-        status = connect_peer(shell, i, fault);
+        status = connect_peer(program, i, fault);
     return status;
 }
 
 // A new ring document was read.
-static void adopt(struct shell *shell, struct moment now, struct outbox *outbox)
+static void adopt(struct program *program, struct moment now, struct outbox *outbox)
 {
     struct fault fault;
-    dispatch_adopt(&shell->router, shell->node.ring, now, outbox);
-    if (connect_peers(shell, &fault))
+    dispatch_adopt(&program->router, program->node.ring, now, outbox);
+    if (connect_peers(program, &fault))
         log_line(LOG_LEVEL_ERROR, "%s", fault.text);
 }
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
-    struct shell *shell = self;
-    if (shell->router.snapshot != shell->node.ring)
-        adopt(shell, now, outbox);
-    if (shell->seals.count != shell->saved_count)
-        save_seals(shell);
-    dispatch_on_turn_end(&shell->router, now, outbox);
+    struct program *program = self;
+    if (program->router.snapshot != program->node.ring)
+        adopt(program, now, outbox);
+    if (program->seals.count != program->saved_count)
+        save_seals(program);
+    dispatch_on_turn_end(&program->router, now, outbox);
 }
 
 static uint32_t number_of(link_id link)
@@ -158,23 +159,23 @@ static uint32_t number_of(link_id link)
 }
 
 // At the first start: the key that this router seals with.
-static void make_seals(struct shell *shell, const char *path)
+static void make_seals(struct program *program, const char *path)
 {
     uint8_t secret[SEAL_SECRET_SIZE];
     struct fault fault;
     entropy_fill(secret, sizeof secret);
-    enum status status = seals_add_own(&shell->seals, secret);
+    enum status status = seals_add_own(&program->seals, secret);
     explicit_bzero(secret, sizeof secret);
-    if (!status && seal_file_save(path, &shell->seals, &fault))
+    if (!status && seal_file_save(path, &program->seals, &fault))
         die(2, "%s (the router keeps keys there and must be able to write)", fault.text);
 }
 
-static void open_seals(struct shell *shell)
+static void open_seals(struct program *program)
 {
     char path[NODE_PATH_SIZE];
     struct fault fault;
-    node_path(&shell->node, "keys/seals", path);
-    enum status status = seal_file_load(path, &shell->seals, &fault);
+    node_path(&program->node, "keys/seals", path);
+    enum status status = seal_file_load(path, &program->seals, &fault);
     if (status == STATUS_INVALID)
         die(2,
             "%s (without the file a new key is made; contexts of the old one stay good while "
@@ -183,15 +184,15 @@ static void open_seals(struct shell *shell)
     if (status && status != STATUS_NOT_FOUND)
         die(2, "%s", fault.text);
     if (status)
-        make_seals(shell, path);
-    shell->saved_count = shell->seals.count;
+        make_seals(program, path);
+    program->saved_count = program->seals.count;
 }
 
-static void open_router(struct shell *shell)
+static void open_router(struct program *program)
 {
-    const struct settings *settings = &shell->node.settings;
+    const struct settings *settings = &program->node.settings;
     struct router_options options = {
-        .ring = shell->node.ring,
+        .ring = program->node.ring,
         .node = settings->node_id,
         .boot = entropy_u64(),
         .value_size_max = settings->value_size_max,
@@ -200,29 +201,30 @@ static void open_router(struct shell *shell)
         .down_after_ms = settings->ping_down_after_ms,
         .timeout_ms = TIMEOUT_MS,
         .software = bytes_of_text(DKV_VERSION),
-        .seals = &shell->seals,
+        .seals = &program->seals,
         .link_of = net_link,
         .number_of = number_of,
     };
     struct moment now = {clock_mono_ms(), clock_wall_ms()};
     struct fault fault;
-    if (router_init(&shell->router, &options, now, &fault))
+    if (router_init(&program->router, &options, now, &fault))
         die(2, "%s", fault.text);
 }
 
 int main(int argc, char **argv)
 {
-    static struct shell shell;
+    static struct program program;
     char client[NODE_PATH_SIZE], peer[NODE_PATH_SIZE], local[NODE_PATH_SIZE];
     struct fault fault;
-    arguments_parse(&shell.node.settings, "dkv-router", "answers clients for one node", argc, argv);
-    node_open(&shell.node);
-    open_seals(&shell);
-    open_router(&shell);
-    if (connect_peers(&shell, &fault))
+    arguments_parse(&program.node.settings, "dkv-router", "answers clients for one node", argc,
+                    argv);
+    node_open(&program.node);
+    open_seals(&program);
+    open_router(&program);
+    if (connect_peers(&program, &fault))
         die(2, "%s", fault.text);
-    const struct ring_node *self = node_self(&shell.node);
-    const struct settings *settings = &shell.node.settings;
+    const struct ring_node *self = node_self(&program.node);
+    const struct settings *settings = &program.node.settings;
     const struct net_listener listeners[] = {
         {.endpoint = node_door(self, DOOR_PEER, peer), // others wait for us as we for them
          .message_size_max = PEER_SIZE_MAX,
@@ -232,7 +234,7 @@ int main(int argc, char **argv)
          .role_least = ROLE_READER,
          .role_local = ROLE_CLIENT, // of everybody on the loopback, if it is plain
          .plain = settings->plain},
-        {.endpoint = node_ipc(&shell.node, "run/router.sock", local),
+        {.endpoint = node_ipc(&program.node, "run/router.sock", local),
          .message_size_max = CLIENT_SIZE_MAX,
          .role_local = (enum role)settings->local_role},
     };
@@ -241,22 +243,22 @@ int main(int argc, char **argv)
                                            .listeners = listeners,
                                            .listener_count = 3,
                                            .listen_at_once = 1,
-                                           .keys = shell.node.clients};
-    struct brain brain = router_brain(&shell.router);
+                                           .keys = program.node.clients};
+    struct brain brain = router_brain(&program.router);
     brain.on_tick = on_tick;
     brain.on_turn_end = on_turn_end;
     brain.on_reload = on_reload;
     brain.describe = describe;
     notify_status("waiting to hear the other nodes");
-    int status = daemon_run(&options, &brain, shell.node.net);
+    int status = daemon_run(&options, &brain, program.node.net);
     if (status)
         return status;
-    node_close(&shell.node);
-    news_release(&shell.news);
-    for (uint32_t i = 0; i < shell.way_count; i++)
-        buf_release(&shell.ways[i]);
-    free(shell.ways);
-    router_release(&shell.router);
-    seals_release(&shell.seals);
+    node_close(&program.node);
+    news_release(&program.news);
+    for (uint32_t i = 0; i < program.way_count; i++)
+        buf_release(&program.ways[i]);
+    free(program.ways);
+    router_release(&program.router);
+    seals_release(&program.seals);
     return 0;
 }

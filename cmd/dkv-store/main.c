@@ -27,9 +27,9 @@ struct report {
     uint64_t due_ms;
 };
 
-// The brain, and beside it the things that its shell needs.
-struct shell {
-    struct store store; // first: its address, the brain's self, is that of the shell
+// The brain, and what this program has beside it.
+struct program {
+    struct store store; // first: the brain's `self` is the address of both
     struct node node;
     char dir[NODE_PATH_SIZE]; // of the database
     struct report damage, forged;
@@ -44,69 +44,69 @@ static bool report_is_due(struct report *report, uint64_t count, struct moment n
     return true;
 }
 
-static void report_damage(struct shell *shell, struct moment now)
+static void report_damage(struct program *program, struct moment now)
 {
-    const struct store_counts *counts = &shell->store.counts;
-    if (!report_is_due(&shell->damage, counts->damaged_reads + counts->damaged_merges, now))
+    const struct store_counts *counts = &program->store.counts;
+    if (!report_is_due(&program->damage, counts->damaged_reads + counts->damaged_merges, now))
         return;
     log_line(LOG_LEVEL_ERROR, "%s (so far %llu reads and %llu merges failed, all else goes on)",
-             shell->store.damage.text, (unsigned long long)counts->damaged_reads,
+             program->store.damage.text, (unsigned long long)counts->damaged_reads,
              (unsigned long long)counts->damaged_merges);
 }
 
 // The sender of such clocks has a key of a router, or a store was rolled back.
-static void report_forged(struct shell *shell, struct moment now)
+static void report_forged(struct program *program, struct moment now)
 {
-    uint64_t forged = shell->store.counts.forged;
-    if (!report_is_due(&shell->forged, forged, now))
+    uint64_t forged = program->store.counts.forged;
+    if (!report_is_due(&program->forged, forged, now))
         return;
-    log_line(LOG_LEVEL_ERROR, "refused: %s (%llu such clocks so far)", shell->store.forged.text,
+    log_line(LOG_LEVEL_ERROR, "refused: %s (%llu such clocks so far)", program->store.forged.text,
              (unsigned long long)forged);
 }
 
-static void report_disk(struct shell *shell)
+static void report_disk(struct program *program)
 {
-    bool is_full = lsm_is_disk_full(shell->store.lsm);
-    const char *dir = shell->store.options.lsm.dir;
-    if (is_full && !shell->is_disk_full)
+    bool is_full = lsm_is_disk_full(program->store.lsm);
+    const char *dir = program->store.options.lsm.dir;
+    if (is_full && !program->is_disk_full)
         log_line(LOG_LEVEL_ERROR,
                  "%s: the disk is full: writes will be refused when memory and log are, too", dir);
-    else if (!is_full && shell->is_disk_full)
+    else if (!is_full && program->is_disk_full)
         log_line(LOG_LEVEL_INFO, "%s: there is room on the disk again", dir);
-    shell->is_disk_full = is_full;
+    program->is_disk_full = is_full;
 }
 
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
-    struct shell *shell = self;
-    store_on_tick(&shell->store, now, outbox);
-    report_damage(shell, now);
-    report_forged(shell, now);
-    report_disk(shell);
+    struct program *program = self;
+    store_on_tick(&program->store, now, outbox);
+    report_damage(program, now);
+    report_forged(program, now);
+    report_disk(program);
 }
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
-    struct shell *shell = self;
-    if (shell->store.snapshot != shell->node.ring)
-        store_adopt(&shell->store, shell->node.ring);
-    serve_on_turn_end(&shell->store, now, outbox);
+    struct program *program = self;
+    if (program->store.snapshot != program->node.ring)
+        store_adopt(&program->store, program->node.ring);
+    serve_on_turn_end(&program->store, now, outbox);
 }
 
 static void on_reload(void *self)
 {
-    node_reload(&((struct shell *)self)->node);
+    node_reload(&((struct program *)self)->node);
 }
 
 static void describe(void *self, struct buf *out)
 {
-    const struct shell *shell = self;
-    const struct store_counts *counts = &shell->store.counts;
+    const struct program *program = self;
+    const struct store_counts *counts = &program->store.counts;
     buf_append_text(out, "serving");
-    if (shell->is_disk_full)
+    if (program->is_disk_full)
         buf_append_text(out, "; the disk is full");
     if (counts->damaged_reads + counts->damaged_merges)
-        buf_printf(out, "; damaged: %s", shell->store.damage.text);
+        buf_printf(out, "; damaged: %s", program->store.damage.text);
 }
 
 static struct store_options options_of(const struct node *node, struct posix_vfs *vfs,
@@ -170,13 +170,13 @@ static void warn_of_limits(const struct store_options *options)
                  (unsigned long long)options->record_size_max);
 }
 
-static void open_store(struct shell *shell, struct posix_vfs *vfs)
+static void open_store(struct program *program, struct posix_vfs *vfs)
 {
     struct fault fault;
     struct store_options options =
-        options_of(&shell->node, vfs, node_path(&shell->node, "data/store", shell->dir));
+        options_of(&program->node, vfs, node_path(&program->node, "data/store", program->dir));
     notify_status("recovering from the log");
-    enum status status = store_open(&shell->store, &options, entropy_u64(), now(), &fault);
+    enum status status = store_open(&program->store, &options, entropy_u64(), now(), &fault);
     if (status)
         die(exit_status_of(status), "%s", fault.text);
     warn_of_limits(&options);
@@ -242,36 +242,36 @@ static int run_offline(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    static struct shell shell;   // a worker may still use it when main() returns
-    static struct posix_vfs vfs; // the same
+    static struct program program; // a worker may still use it when main() returns
+    static struct posix_vfs vfs;   // the same
     char local[NODE_PATH_SIZE], remote[NODE_PATH_SIZE];
     if (argc > 1 && is_offline(argv[1]))
         return run_offline(argc, argv);
-    arguments_parse(&shell.node.settings, "dkv-store", summary, argc, argv);
-    node_open(&shell.node);
+    arguments_parse(&program.node.settings, "dkv-store", summary, argc, argv);
+    node_open(&program.node);
     posix_vfs_init(&vfs);
-    open_store(&shell, &vfs);
+    open_store(&program, &vfs);
     const struct net_listener listeners[] = {
-        {.endpoint = node_door(node_self(&shell.node), DOOR_STORE, remote),
+        {.endpoint = node_door(node_self(&program.node), DOOR_STORE, remote),
          .message_size_max = MESSAGE_SIZE_MAX,
          .role_least = ROLE_PEER},
-        {.endpoint = node_private_ipc(&shell.node, "store.sock", local),
+        {.endpoint = node_private_ipc(&program.node, "store.sock", local),
          .message_size_max = MESSAGE_SIZE_MAX},
     };
     const struct daemon_options options = {.name = "dkv-store",
                                            .tick_ms = TICK_MS,
                                            .listeners = listeners,
                                            .listener_count = 2,
-                                           .keys = shell.node.clients};
-    struct brain brain = store_brain(&shell.store);
+                                           .keys = program.node.clients};
+    struct brain brain = store_brain(&program.store);
     brain.on_tick = on_tick;
     brain.on_turn_end = on_turn_end;
     brain.on_reload = on_reload;
     brain.describe = describe;
-    int status = daemon_run(&options, &brain, shell.node.net);
+    int status = daemon_run(&options, &brain, program.node.net);
     if (status)
         return status; // a worker may still be running: leave without releasing anything
-    node_close(&shell.node);
-    store_close(&shell.store);
+    node_close(&program.node);
+    store_close(&program.store);
     return 0;
 }

@@ -1,4 +1,4 @@
-// daemon.h - the shell around the brain of every daemon: its turns, in the world.
+// daemon.h - the shell around the brain of every daemon: runs its turns in the world.
 //
 // Waits for messages, a finished job, a signal or the next tick, and runs a turn (turn/turn.h)
 // with the sockets of a net, the clocks of the system and the threads of workers.

@@ -37,8 +37,9 @@ bool node_load(struct node *node);
 void node_open(struct node *node);
 
 // SIGHUP: reads dkv.conf and the ring document again, takes over what counts at once, and logs what
-// changed; or logs why a file is refused, and nothing of it counts. The brain adopts `node->ring`
-// if that is another one then.
+// changed; or logs why a file is refused, and nothing of it counts. A ring document that would move
+// data is refused until the next start. If `node->ring` is another one then, main.c hands it to its
+// brain at the end of the turn (dispatch_adopt(), store_adopt()).
 void node_reload(struct node *node);
 
 void node_close(struct node *node);

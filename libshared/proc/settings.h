@@ -38,7 +38,7 @@ struct settings {
     uint64_t clock_warn_ms, clock_refuse_ms;
 };
 
-// Bytes that a record may have. A join of concurrent records is greater than each, and the engine
+// Bytes that a record may have. A join of concurrent records is larger than each, and the engine
 // must take it, too; so one may fill at most a quarter of what a batch of the engine goes into.
 uint64_t settings_record_size_max(const struct settings *settings);
 

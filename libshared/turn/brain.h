@@ -3,8 +3,9 @@
 // A brain is deterministic: messages, ticks, finished jobs and the time go in, messages and jobs
 // come out. It opens no socket, reads no clock and starts no thread. turn.h calls it.
 //
-// Each brain exports one table. A program that adds something copies the table, replaces entries
-// and calls the brain's own functions from them; `self` stays the brain.
+// Each brain exports one table. The main.c around it replaces some entries by functions of its own,
+// which may touch files, and which call those of the brain. `self` stays the address of the brain:
+// it is the first member of the struct of main.c, so both have that address.
 //
 // NULL is allowed where a comment says so, and means: nothing to do.
 #pragma once
@@ -43,9 +44,9 @@ struct brain {
     uint64_t (*durable)(void *self); // to be compared with gates; or NULL
 
     // The life of the daemon.
-    void (*on_reload)(void *self);                   // its files may have changed; or NULL
+    void (*on_reload)(void *self); // set by main.c: its files may have changed; or NULL
     bool (*is_ready)(void *self, struct moment now); // asked until true, then it serves; or NULL
     bool (*is_drained)(void *self);                  // asked to stop: nothing is open; or NULL
-    // How it goes, for `systemctl status`: a line such as "serving; 3 of 3 stores up"; or NULL.
+    // Set by main.c: how it goes, a line such as "serving; 3 of 3 stores up"; or NULL.
     void (*describe)(void *self, struct buf *out);
 };

@@ -5,6 +5,7 @@
 //     receive  messages, up to a cap of messages and bytes, then lost links
 //     tick     if it is due
 //     end      on_turn_end: the outbox is complete
+//     reset    links that the brain wants new
 //     submit   next jobs, to workers that are idle
 //     release  held messages, in order, up to the first whose gate is closed
 //     send     this turn's messages; one whose gate is closed is held
@@ -12,11 +13,11 @@
 // A gate is a position in the log. It is open once the brain's durable() has reached it, so no
 // message that promises durability leaves before the promise is true.
 //
-// Natural batching: no timer and no delay to tune. Under light load a turn is one operation;
-// under heavy load the next turn grows while the last fsync runs.
+// Natural batching: no timer and no delay to tune. While one fsync runs, turns go on; the next
+// fsync covers all that they wrote. Under light load that is one operation.
 //
-// Pure: the shell, a thin program around the brain, brings the world. There are two, and both run
-// this turn: the daemon (proc/daemon.h) on sockets, clocks and threads, and the simulator's process
+// Pure: a shell around the brain brings the world. There are two, and both run this turn: the
+// daemon (proc/daemon.h) on sockets, clocks and threads, and the simulator's process
 // (tests/sim/process.h).
 #pragma once
 
@@ -33,7 +34,7 @@ struct incoming {
 
 struct turn_shell {
     void *self;
-    // Asked anew for every message: it may have come while the process stood still in the middle
+    // Asked anew for every message: one may have come while the process stood still in the middle
     // of a turn, and then it is old.
     struct moment (*now)(void *self);
     bool (*receive)(void *self, struct incoming *incoming); // false: no more
