@@ -163,8 +163,8 @@ static void make_room(struct crowd *crowd, int guest)
     crowd->capacity = capacity;
 }
 
-bool crowd_enter(struct crowd *crowd, int guest, uint32_t door, const struct crowd_address *address,
-                 bool is_stranger, uint64_t now_ms)
+bool crowd_enter(struct crowd *crowd, int guest, uint32_t listener,
+                 const struct crowd_address *address, bool is_stranger, uint64_t now_ms)
 {
     struct crowd_guest *before = find_guest(crowd, guest);
     if (before) // its end was not heard yet
@@ -177,7 +177,7 @@ bool crowd_enter(struct crowd *crowd, int guest, uint32_t door, const struct cro
         return false;
     make_room(crowd, guest);
     struct crowd_guest *it = &crowd->guests[guest];
-    *it = (struct crowd_guest){.is_here = true, .door = door, .host = index};
+    *it = (struct crowd_guest){.is_here = true, .listener = listener, .host = index};
     host->count++;
     crowd->count++;
     if (is_stranger) {
@@ -202,10 +202,10 @@ void crowd_admit(struct crowd *crowd, const struct crowd_address *address, uint6
     add_credit(crowd, host, MILLI);
 }
 
-void crowd_leave(struct crowd *crowd, int guest, uint32_t door)
+void crowd_leave(struct crowd *crowd, int guest, uint32_t listener)
 {
     struct crowd_guest *it = find_guest(crowd, guest);
-    if (it && it->door == door)
+    if (it && it->listener == listener)
         remove_guest(crowd, it);
 }
 

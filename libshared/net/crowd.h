@@ -1,11 +1,11 @@
 // crowd.h - who is connected, by address, and what each address may still do.
 //
 // A connection is a stranger until it has proved its key. An address has credit: each
-// stranger takes one, a key that was admitted gives it back, and whoever has none costs
-// it. Credit comes back with time. So a crowd of honest clients passes at once, and who
-// only knocks is slowed to the rate of the credit. An address without credit is barred:
-// its next connections are not even taken, until it has a quarter of its credit again.
-// No address pays for what another one does.
+// stranger takes one, and a key that was admitted gives it back; what strangers without a
+// key took stays spent. Credit comes back with time. So a crowd of honest clients passes at
+// once, and an address that only knocks is slowed to the rate of the credit. One without
+// credit is barred: its next connections are not even taken, until it has a quarter of its
+// credit again. No address pays for what another one does.
 //
 //     connect ──► stranger ──admitted──► known ──► gone
 //        credit−1    │        credit+1
@@ -36,7 +36,7 @@ struct crowd_address {
 struct crowd_guest {
     bool is_here;
     bool is_stranger;
-    uint32_t door;        // where it came in
+    uint32_t listener;    // at which it was taken, a number
     uint32_t host;        // its address, an index
     int32_t older, newer; // strangers in the order of arrival; -1 at the ends
 };
@@ -65,11 +65,11 @@ void crowd_init(struct crowd *crowd, const struct crowd_limits *limits);
 void crowd_release(struct crowd *crowd);
 
 // A connection was taken. False if it must go at once: then it was not let in. What was
-// known under its number at any door is gone. Strangers cost credit, others do not.
-bool crowd_enter(struct crowd *crowd, int guest, uint32_t door, const struct crowd_address *address,
-                 bool is_stranger, uint64_t now_ms);
-void crowd_prove(struct crowd *crowd, int guest);                // no stranger any more
-void crowd_leave(struct crowd *crowd, int guest, uint32_t door); // unknown ones are passed over
+// known under its number at any listener is gone. Strangers cost credit, others do not.
+bool crowd_enter(struct crowd *crowd, int guest, uint32_t listener,
+                 const struct crowd_address *address, bool is_stranger, uint64_t now_ms);
+void crowd_prove(struct crowd *crowd, int guest);                    // no stranger any more
+void crowd_leave(struct crowd *crowd, int guest, uint32_t listener); // unknown ones are passed over
 
 // A key from there was admitted. By address, because nobody says to which connection it
 // belongs, and that may be over by now.

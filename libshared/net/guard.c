@@ -4,6 +4,7 @@
 #include "net/bar.h"
 #include "net/endpoint.h"
 #include "net/ration.h"
+#include "net/socket.h"
 #include "os/clock.h"
 
 #include <arpa/inet.h>
@@ -30,9 +31,9 @@ enum {
 struct watch {
     void *listener;
     void *monitor;
-    enum door_kind kind;
+    enum proof proof;
     int fd;                    // that listens, -1 = not yet
-    struct ration_door ration; // of tcp
+    struct ration_port ration; // of tcp
 };
 
 union address {
@@ -43,7 +44,7 @@ union address {
 
 struct guard {
     void *context;
-    struct watch watches[DOORS_MAX];
+    struct watch watches[ADMISSIONS_MAX];
     uint32_t watch_count;
     struct crowd crowd;
     union address *addresses; // of the guests, by descriptor
@@ -133,7 +134,7 @@ static void shut_guest(struct guard *guard, int fd)
         struct crowd_address address = address_of(then);
         shut(guard, fd, &address);
     }
-    crowd_leave(&guard->crowd, fd, guard->crowd.guests[fd].door);
+    crowd_leave(&guard->crowd, fd, guard->crowd.guests[fd].listener);
 }
 
 // Who has sent more than a handshake takes and was not told enough has no key. On a thread of the
@@ -164,20 +165,20 @@ static void remember_address(struct guard *guard, int fd, const union address *a
     guard->addresses[fd] = *address;
 }
 
-static void on_accepted_tcp(struct guard *guard, uint32_t door, int fd)
+static void on_accepted_tcp(struct guard *guard, uint32_t listener, int fd)
 {
-    const struct watch *watch = &guard->watches[door];
+    const struct watch *watch = &guard->watches[listener];
     union address peer;
-    if (endpoint_port_of(fd) != watch->ration.port || !find_peer(fd, &peer))
+    if (endpoint_port_of(fd) != watch->ration.number || !find_peer(fd, &peer))
         return; // it is gone already
     struct crowd_address address = address_of(&peer);
-    bool is_stranger = watch->kind == DOOR_CURVE;
+    bool is_stranger = watch->proof == PROOF_KEY;
     remember_address(guard, fd, &peer);
-    if (!crowd_enter(&guard->crowd, fd, door, &address, is_stranger, clock_mono_ms()))
+    if (!crowd_enter(&guard->crowd, fd, listener, &address, is_stranger, clock_mono_ms()))
         shut(guard, fd, &address);
 }
 
-static void on_accepted_ipc(struct guard *guard, uint32_t door, int fd)
+static void on_accepted_ipc(struct guard *guard, uint32_t listener, int fd)
 {
     struct ucred peer;
     socklen_t size = sizeof peer;
@@ -187,22 +188,22 @@ static void on_accepted_ipc(struct guard *guard, uint32_t door, int fd)
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
         return;
     struct crowd_address address = address_of_user(peer.uid);
-    if (!crowd_enter(&guard->crowd, fd, door, &address, false, clock_mono_ms()))
+    if (!crowd_enter(&guard->crowd, fd, listener, &address, false, clock_mono_ms()))
         shut(guard, fd, &address);
 }
 
-static void on_event(struct guard *guard, uint32_t door, int event, int fd)
+static void on_event(struct guard *guard, uint32_t listener, int event, int fd)
 {
-    struct watch *watch = &guard->watches[door];
-    bool is_ipc = watch->kind == DOOR_LOCAL;
+    struct watch *watch = &guard->watches[listener];
+    bool is_ipc = watch->proof == PROOF_USER;
     if (event == ZMQ_EVENT_LISTENING) {
         watch->fd = fd;
     } else if (event == ZMQ_EVENT_ACCEPTED && is_ipc) {
-        on_accepted_ipc(guard, door, fd);
+        on_accepted_ipc(guard, listener, fd);
     } else if (event == ZMQ_EVENT_ACCEPTED) {
-        on_accepted_tcp(guard, door, fd);
+        on_accepted_tcp(guard, listener, fd);
     } else if (event == ZMQ_EVENT_DISCONNECTED) {
-        crowd_leave(&guard->crowd, fd, door);
+        crowd_leave(&guard->crowd, fd, listener);
     }
 }
 
@@ -247,7 +248,7 @@ static void set_bars(struct guard *guard, uint64_t now_ms)
     uint32_t count = crowd_barred(&guard->crowd, barred, BAR_ADDRESSES_MAX);
     for (uint32_t i = 0; i < guard->watch_count; i++) {
         const struct watch *watch = &guard->watches[i];
-        if (watch->kind == DOOR_CURVE && watch->fd >= 0)
+        if (watch->proof == PROOF_KEY && watch->fd >= 0)
             bar_set(watch->fd, barred, count);
     }
 }
@@ -255,7 +256,7 @@ static void set_bars(struct guard *guard, uint64_t now_ms)
 static void *watch_all(void *context)
 {
     struct guard *guard = context;
-    struct pollfd items[DOORS_MAX + 1] = {{.fd = guard->stop_fd, .events = POLLIN}};
+    struct pollfd items[ADMISSIONS_MAX + 1] = {{.fd = guard->stop_fd, .events = POLLIN}};
     for (uint32_t i = 0; i < guard->watch_count; i++) {
         size_t size = sizeof items[0].fd;
         items[1 + i].events = POLLIN;
@@ -306,10 +307,10 @@ struct guard *guard_open(void *context, const struct crowd_limits *limits)
     return guard;
 }
 
-enum status guard_watch(struct guard *guard, void *listener, const struct door *door,
+enum status guard_watch(struct guard *guard, void *listener, const struct admission *admission,
                         struct fault *fault)
 {
-    if (guard->watch_count == DOORS_MAX)
+    if (guard->watch_count == ADMISSIONS_MAX)
         return fault_set(fault, STATUS_TOO_LARGE, "too many listeners to guard");
     if (guard->stop_fd < 0)
         guard->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -325,10 +326,10 @@ enum status guard_watch(struct guard *guard, void *listener, const struct door *
     struct watch *watch = &guard->watches[guard->watch_count++];
     *watch = (struct watch){.listener = listener,
                             .monitor = monitor,
-                            .kind = door->kind,
+                            .proof = admission->proof,
                             .fd = -1,
-                            .ration = {door->port, may_go_on, guard, NULL}};
-    if (door->kind == DOOR_CURVE)
+                            .ration = {admission->port, may_go_on, guard, NULL}};
+    if (admission->proof == PROOF_KEY)
         ration_open(&watch->ration);
     return start(guard, fault);
 }

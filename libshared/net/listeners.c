@@ -5,6 +5,7 @@
 #include "base/xalloc.h"
 #include "net/accept.h"
 #include "net/ration.h"
+#include "net/socket.h"
 #include "os/descriptors.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ static struct crowd_limits find_limits(void)
 }
 
 // Before the first listener, so that no handshake finds them missing.
-static enum status open_doorkeepers(struct net *net, struct fault *fault)
+static enum status keep_strangers_out(struct net *net, struct fault *fault)
 {
     struct crowd_limits limits = find_limits();
     if (!net->guard)
@@ -62,7 +63,7 @@ static void identify(struct net *net, const struct listener *listener, struct ar
     arrival->role = ROLE_NONE;
     arrival->node = 0;
     if (user)
-        arrival->role = zap_role(&net->zap, &listener->door, user, &arrival->node);
+        arrival->role = zap_role(&net->zap, &listener->admission, user, &arrival->node);
 }
 
 static enum outcome receive(struct net *net, uint32_t index, struct arrival *arrival)
@@ -128,22 +129,22 @@ enum status net_listen(struct net *net, const struct net_listener *options, stru
 {
     char domain[ZAP_DOMAIN_SIZE];
     struct listener listener = {0};
-    if (net->listener_count == DOORS_MAX)
+    if (net->listener_count == ADMISSIONS_MAX)
         return fault_set(fault, STATUS_TOO_LARGE, "%s: too many listeners", options->endpoint);
     net->listening = &listening;
-    enum status status = open_doorkeepers(net, fault);
+    enum status status = keep_strangers_out(net, fault);
     if (!status)
-        status = door_of(options, &listener.door, fault);
+        status = admission_of(options, &listener.admission, fault);
     if (status)
         return status;
-    zap_add_door(&net->zap, &listener.door, domain);
-    status = socket_open_router(net->context, &net->options.keys, options, &listener.door, domain,
-                                &listener.socket, fault);
+    zap_add_admission(&net->zap, &listener.admission, domain);
+    status = socket_open_router(net->context, &net->options.keys, options, &listener.admission,
+                                domain, &listener.socket, fault);
     if (status)
         return status;
-    status = guard_watch(net->guard, listener.socket, &listener.door, fault);
+    status = guard_watch(net->guard, listener.socket, &listener.admission, fault);
     if (!status)
-        status = socket_bind(listener.socket, options, &listener.door, fault);
+        status = socket_bind(listener.socket, options, &listener.admission, fault);
     listener.endpoint = xstrdup(options->endpoint);
     net->listeners[net->listener_count++] = listener; // bound or not, it is closed with the net
     net->is_stale = true;

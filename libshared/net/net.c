@@ -30,14 +30,14 @@ void net_close(struct net *net)
 {
     if (!net)
         return;
-    for (uint32_t i = 0; i < net->link_count; i++)
+    for (uint32_t i = 0; i < net->connector_count; i++)
         net_disconnect(net, i);
     if (net->listening)
         net->listening->close(net);
     zmq_msg_close(&net->message);
     while (zmq_ctx_term(net->context) && errno == EINTR)
         continue;
-    free(net->links);
+    free(net->connectors);
     free(net->items);
     free(net->sources);
     free(net->ready);
@@ -64,14 +64,14 @@ static void add_source(struct net *net, enum source_kind kind, uint32_t index, v
 static bool *unsure_of(struct net *net, const struct source *source)
 {
     return source->kind == SOURCE_LISTENER ? &net->listeners[source->index].is_unsure
-                                           : &net->links[source->index].is_unsure;
+                                           : &net->connectors[source->index].is_unsure;
 }
 
 static void list_sources(struct net *net)
 {
     uint32_t count = net->listener_count;
-    for (uint32_t i = 0; i < net->link_count; i++)
-        count += net->links[i].socket ? 2 : 0;
+    for (uint32_t i = 0; i < net->connector_count; i++)
+        count += net->connectors[i].socket ? 2 : 0;
     if (count > net->source_capacity || !net->items) {
         net->source_capacity = 2 * count;
         net->sources = xrealloc(net->sources, (2 * count + 1) * sizeof *net->sources);
@@ -83,14 +83,14 @@ static void list_sources(struct net *net)
         net->listeners[i].is_unsure = true;
         add_source(net, SOURCE_LISTENER, i, net->listeners[i].socket);
     }
-    for (uint32_t i = 0; i < net->link_count; i++) {
-        if (!net->links[i].socket)
+    for (uint32_t i = 0; i < net->connector_count; i++) {
+        if (!net->connectors[i].socket)
             continue;
-        net->links[i].is_unsure = true;
-        add_source(net, SOURCE_LINK, i, net->links[i].socket);
-        add_source(net, SOURCE_MONITOR, i, net->links[i].monitor);
+        net->connectors[i].is_unsure = true;
+        add_source(net, SOURCE_CONNECTOR, i, net->connectors[i].socket);
+        add_source(net, SOURCE_MONITOR, i, net->connectors[i].monitor);
         // A pipe wakes only a reader that once found it empty.
-        link_read_monitor(net, &net->links[i]);
+        connector_read_monitor(net, &net->connectors[i]);
     }
     net->items[0] = item_of(net->zap.socket); // a client has none
     net->is_stale = false;
@@ -124,7 +124,7 @@ static void ask_moved(struct net *net)
         if (!net->items[1 + i].revents)
             continue;
         if (source->kind == SOURCE_MONITOR) {
-            link_read_monitor(net, &net->links[source->index]);
+            connector_read_monitor(net, &net->connectors[source->index]);
         } else if (!*unsure_of(net, source) && has_message(source->socket)) {
             *unsure_of(net, source) = true;
             net->ready[net->ready_count++] = *source;
@@ -178,7 +178,7 @@ bool net_receive(struct net *net, struct arrival *arrival, struct bytes *message
         struct source source = net->ready[net->ready_next];
         enum outcome outcome = source.kind == SOURCE_LISTENER
                                    ? net->listening->receive(net, source.index, arrival)
-                                   : link_receive(net, source.index, arrival);
+                                   : connector_receive(net, source.index, arrival);
         if (outcome == OUTCOME_EMPTY) {
             *unsure_of(net, &source) = false;
             net->ready[net->ready_next] = net->ready[--net->ready_count];
@@ -196,7 +196,7 @@ bool net_receive(struct net *net, struct arrival *arrival, struct bytes *message
 enum status net_send(struct net *net, link_id to, struct bytes message)
 {
     if (net_is_link(to))
-        return link_send(net, net_link_number(to), message);
+        return connector_send(net, net_link_number(to), message);
     return net->listening ? net->listening->send(net, to, message) : STATUS_UNREACHABLE;
 }
 

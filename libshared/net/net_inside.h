@@ -1,5 +1,5 @@
-// net_inside.h - what a net consists of: net.c waits and receives, links.c connects, listeners.c
-// listens, self_test.c tests that.
+// net_inside.h - what a net consists of: net.c waits and receives, connectors.c connects,
+// listeners.c listens, self_test.c tests that.
 #pragma once
 
 #include "net/guard.h"
@@ -11,13 +11,13 @@
 
 struct listener {
     void *socket;
-    struct door door;
+    struct admission admission;
     char *endpoint;
     bool is_unsure; // see struct source
 };
 
-struct link {
-    void *socket; // NULL = free
+struct connector { // of a link
+    void *socket;  // NULL = free
     void *monitor;
     char *endpoint;
     char server_key[41];
@@ -27,7 +27,7 @@ struct link {
     enum net_failure failure; // of the last attempt, not yet told to the caller
 };
 
-// Names what one poll item is: a listener, a link, or the monitor of a link.
+// Names what one poll item is: a listener, a connector, or the monitor of one.
 //
 // zmq_poll() asks every socket at every turn, which costs more than all else while little
 // happens. So we poll() the sockets' descriptors (ZMQ_FD) and ask only those that moved.
@@ -35,7 +35,7 @@ struct link {
 // swallow what it had to say: after a send, or a receive that was not the last, the socket
 // is `unsure` and is asked (ZMQ_EVENTS) before the next wait.
 struct source {
-    enum source_kind { SOURCE_LISTENER, SOURCE_LINK, SOURCE_MONITOR } kind;
+    enum source_kind { SOURCE_LISTENER, SOURCE_CONNECTOR, SOURCE_MONITOR } kind;
     uint32_t index;
     void *socket;
 };
@@ -58,10 +58,10 @@ struct net {
     struct zap zap;
     struct guard *guard;        // of the listeners; NULL without
     struct guard_refusals shut; // as last asked
-    struct listener listeners[DOORS_MAX];
+    struct listener listeners[ADMISSIONS_MAX];
     uint32_t listener_count;
-    struct link *links; // by number
-    uint32_t link_count;
+    struct connector *connectors; // by number
+    uint32_t connector_count;
     uint32_t lost_count;
     uint64_t monitor_serial; // names of monitors are never used again
 
@@ -86,7 +86,7 @@ struct net {
 bool net_receive_frame(struct net *net, void *socket);
 bool net_receive_body(struct net *net, void *socket);
 
-// Of links.c.
-void link_read_monitor(struct net *net, struct link *link);
-enum outcome link_receive(struct net *net, uint32_t number, struct arrival *arrival);
-enum status link_send(struct net *net, uint32_t number, struct bytes message);
+// Of connectors.c.
+void connector_read_monitor(struct net *net, struct connector *connector);
+enum outcome connector_receive(struct net *net, uint32_t number, struct arrival *arrival);
+enum status connector_send(struct net *net, uint32_t number, struct bytes message);

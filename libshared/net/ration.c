@@ -21,24 +21,24 @@ struct rations {
 
 static struct rations *_Atomic rations; // once it is there, it stays
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct ration_door *doors; // guarded by it
+static struct ration_port *ports; // guarded by it
 
-void ration_open(struct ration_door *door)
+void ration_open(struct ration_port *port)
 {
     pthread_mutex_lock(&mutex);
-    door->next = doors;
-    doors = door;
+    port->next = ports;
+    ports = port;
     pthread_mutex_unlock(&mutex);
 }
 
-void ration_shut(struct ration_door *door)
+void ration_shut(struct ration_port *port)
 {
     pthread_mutex_lock(&mutex);
-    struct ration_door **at = &doors;
-    while (*at && *at != door)
+    struct ration_port **at = &ports;
+    while (*at && *at != port)
         at = &(*at)->next;
     if (*at)
-        *at = door->next;
+        *at = port->next;
     pthread_mutex_unlock(&mutex);
 }
 
@@ -55,16 +55,16 @@ void ration_on_accepted(int fd)
         *left = RATION_SIZE + 1;
 }
 
-// A descriptor may have become another connection's, such as one that we made: by its port no
-// door knows it.
+// A descriptor may have become another connection's, such as one that we made: its port is
+// none of these then.
 static bool may_go_on(int fd)
 {
-    uint16_t port = endpoint_port_of(fd);
+    uint16_t number = endpoint_port_of(fd);
     pthread_mutex_lock(&mutex);
-    struct ration_door *door = doors;
-    while (door && door->port != port)
-        door = door->next;
-    bool may = !door || door->may_go_on(door->context, fd);
+    struct ration_port *port = ports;
+    while (port && port->number != number)
+        port = port->next;
+    bool may = !port || port->may_go_on(port->context, fd);
     pthread_mutex_unlock(&mutex);
     return may;
 }

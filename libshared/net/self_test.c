@@ -1,5 +1,6 @@
 // net_self_test(): a stranger must be refused.
 #include "net/net_inside.h"
+#include "net/socket.h"
 #include "os/clock.h"
 
 #include <stdio.h>
@@ -51,7 +52,7 @@ enum status net_self_test(struct net *net, struct fault *fault)
 {
     enum status status = STATUS_OK;
     for (uint32_t i = 0; !status && i < net->listener_count; i++) {
-        if (net->listeners[i].door.kind == DOOR_CURVE)
+        if (net->listeners[i].admission.proof == PROOF_KEY)
             status = test_listener(net, &net->listeners[i], fault);
     }
     return status;

@@ -87,44 +87,10 @@ static enum status set_domain(void *socket, const char *domain, struct fault *fa
     return STATUS_OK;
 }
 
-// True if our group may enter the directory of `path`, and that group is the one that a
-// new socket will belong to.
-static bool is_open_to_group(const char *path)
-{
-    char directory[128] = ".";
-    const char *slash = strrchr(path, '/');
-    if (slash)
-        snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
-    struct stat stat_now;
-    return !stat(directory, &stat_now) && (stat_now.st_mode & S_IXGRP) &&
-           !(stat_now.st_mode & (S_IWGRP | S_IRWXO)) && stat_now.st_gid == getegid();
-}
-
-enum status door_of(const struct net_listener *listener, struct door *door, struct fault *fault)
-{
-    struct endpoint endpoint;
-    enum status status = endpoint_parse(listener->endpoint, &endpoint, fault);
-    if (status)
-        return status;
-    *door = (struct door){.kind = endpoint.ipc      ? DOOR_LOCAL
-                                  : listener->plain ? DOOR_PLAIN
-                                                    : DOOR_CURVE,
-                          .port = endpoint.port,
-                          .role_least = listener->role_least,
-                          .role_local = listener->role_local};
-    if (door->kind == DOOR_LOCAL && !is_open_to_group(endpoint.path))
-        door->role_local = ROLE_NONE;
-    if (door->kind == DOOR_PLAIN && !endpoint.loopback)
-        return fault_set(fault, STATUS_REFUSED,
-                         "%s: net/plain is only for 127.0.0.0/8 and [::1]: messages would be "
-                         "open to everybody",
-                         listener->endpoint);
-    return STATUS_OK;
-}
-
 enum status socket_open_router(void *context, const struct net_keys *keys,
-                               const struct net_listener *listener, const struct door *door,
-                               const char *domain, void **socket, struct fault *fault)
+                               const struct net_listener *listener,
+                               const struct admission *admission, const char *domain, void **socket,
+                               struct fault *fault)
 {
     struct endpoint endpoint;
     enum status status = endpoint_parse(listener->endpoint, &endpoint, fault);
@@ -138,7 +104,7 @@ enum status socket_open_router(void *context, const struct net_keys *keys,
     set(router, ZMQ_ROUTER_MANDATORY, 1);
     set(router, ZMQ_BACKLOG, BACKLOG_COUNT);
     status = set_domain(router, domain, fault);
-    if (!status && door->kind == DOOR_CURVE)
+    if (!status && admission->proof == PROOF_KEY)
         status = set_curve(router, keys, NULL, fault);
     if (status)
         zmq_close(router);
@@ -147,10 +113,10 @@ enum status socket_open_router(void *context, const struct net_keys *keys,
     return status;
 }
 
-enum status socket_bind(void *socket, const struct net_listener *listener, const struct door *door,
-                        struct fault *fault)
+enum status socket_bind(void *socket, const struct net_listener *listener,
+                        const struct admission *admission, struct fault *fault)
 {
-    mode_t before = umask(door->role_local ? 0007 : 0077);
+    mode_t before = umask(admission->role_local ? 0007 : 0077);
     int failed = zmq_bind(socket, listener->endpoint);
     umask(before);
     if (failed)

@@ -9,38 +9,17 @@
 // heartbeats: in libzmq 4.3.4 they abort a process whose inbound queue is full.
 #pragma once
 
-#include "net/options.h"
+#include "net/admission.h"
 
-// How a listener knows who is at the other end.
-enum door_kind {
-    DOOR_CURVE, // tcp: the key that CURVE proved
-    DOOR_LOCAL, // ipc: the user that the kernel names
-    DOOR_PLAIN, // tcp on a loopback address, nothing proved
-};
-
-enum { DOORS_MAX = 16 }; // of a net
-
-// What leads in: how, and who may. net/zap.h keeps one for each listener.
-struct door {
-    enum door_kind kind;
-    uint16_t port;        // of tcp
-    enum role role_least; // of keys
-    enum role role_local; // of members of our group, or of everybody on the loopback
-};
-
-// What the listener's door will be. REFUSED: plain on an address that is not loopback. An ipc
-// path in a directory that is open to ourselves alone has no role for others.
-enum status door_of(const struct net_listener *listener, struct door *door,
-                    struct fault *fault) MUST_USE;
-
-// A ROUTER behind the door, whose ZAP domain is `domain`; not yet bound, so that it can be
-// watched from the first connection on. Then binds it, an ipc socket open to whom the door
-// has a role for.
+// A ROUTER for a listener, whose ZAP domain is `domain`; not yet bound, so that it can be
+// watched from the first connection on. Then binds it, an ipc socket open to those whom the
+// admission has a role for.
 enum status socket_open_router(void *context, const struct net_keys *keys,
-                               const struct net_listener *listener, const struct door *door,
-                               const char *domain, void **socket, struct fault *fault) MUST_USE;
-enum status socket_bind(void *socket, const struct net_listener *listener, const struct door *door,
-                        struct fault *fault) MUST_USE;
+                               const struct net_listener *listener,
+                               const struct admission *admission, const char *domain, void **socket,
+                               struct fault *fault) MUST_USE;
+enum status socket_bind(void *socket, const struct net_listener *listener,
+                        const struct admission *admission, struct fault *fault) MUST_USE;
 
 // A connecting DEALER and the monitor that reports what becomes of its connection.
 // `monitor_name` is an unused inproc endpoint. Without a server_key it is not encrypted: on ipc,

@@ -33,11 +33,12 @@ void zap_close(struct zap *zap)
     zap->socket = NULL;
 }
 
-void zap_add_door(struct zap *zap, const struct door *door, char domain[ZAP_DOMAIN_SIZE])
+void zap_add_admission(struct zap *zap, const struct admission *admission,
+                       char domain[ZAP_DOMAIN_SIZE])
 {
-    assert(zap->door_count < DOORS_MAX);
-    snprintf(domain, ZAP_DOMAIN_SIZE, "dkv.%u", (unsigned)zap->door_count);
-    zap->doors[zap->door_count++] = *door;
+    assert(zap->admission_count < ADMISSIONS_MAX);
+    snprintf(domain, ZAP_DOMAIN_SIZE, "dkv.%u", (unsigned)zap->admission_count);
+    zap->admissions[zap->admission_count++] = *admission;
 }
 
 // czmq takes a socket of libzmq as well as one of its own. A request comes from libzmq alone, whole
@@ -62,43 +63,44 @@ static void release_request(struct request *request)
 
 // libzmq gives "localhost:UID:GID:PID" for ipc, from the peer's credentials. Root and our own
 // user are us; others that the permissions of the socket let through have the role of the group.
-static enum role role_of_user(const struct door *door, const char *address)
+static enum role role_of_user(const struct admission *admission, const char *address)
 {
     unsigned uid;
     char after;
     if (sscanf(address, "localhost:%u%c", &uid, &after) != 2 || after != ':')
         return ROLE_NONE;
-    return uid == 0 || uid == geteuid() ? ROLE_PEER : door->role_local;
+    return uid == 0 || uid == geteuid() ? ROLE_PEER : admission->role_local;
 }
 
-static const struct door *find_door(const struct zap *zap, const char *asked)
+static const struct admission *find_admission(const struct zap *zap, const char *asked)
 {
     char domain[ZAP_DOMAIN_SIZE];
-    for (uint32_t i = 0; i < zap->door_count; i++) {
+    for (uint32_t i = 0; i < zap->admission_count; i++) {
         snprintf(domain, sizeof domain, "dkv.%u", (unsigned)i);
         if (streq(asked, domain))
-            return &zap->doors[i];
+            return &zap->admissions[i];
     }
     return NULL;
 }
 
-static enum role role_of_key(const struct zap *zap, const struct door *door, const char *key,
-                             uint64_t *node)
+static enum role role_of_key(const struct zap *zap, const struct admission *admission,
+                             const char *key, uint64_t *node)
 {
     enum role role = ROLE_NONE;
     *node = 0;
     if (!zap->directory.find || !zap->directory.find(zap->directory.context, key, &role, node) ||
-        role < door->role_least)
+        role < admission->role_least)
         return ROLE_NONE;
     return role;
 }
 
-enum role zap_role(const struct zap *zap, const struct door *door, const char *user, uint64_t *node)
+enum role zap_role(const struct zap *zap, const struct admission *admission, const char *user,
+                   uint64_t *node)
 {
     enum role role = ROLE_NONE;
     *node = 0;
-    if (door->kind == DOOR_CURVE)
-        return role_of_key(zap, door, user, node);
+    if (admission->proof == PROOF_KEY)
+        return role_of_key(zap, admission, user, node);
     if (user[0] != '@' || role_parse(bytes_of_text(user + 1), &role))
         return ROLE_NONE;
     return role;
@@ -112,19 +114,20 @@ static void admit(const struct zap *zap, const struct request *request, char use
     user[0] = '\0';
     if (!request->mechanism || !streq(request->version, "1.0"))
         return;
-    const struct door *door = find_door(zap, request->domain);
-    if (!door)
+    const struct admission *admission = find_admission(zap, request->domain);
+    if (!admission)
         return;
-    if (door->kind == DOOR_CURVE) {
+    if (admission->proof == PROOF_KEY) {
         zchunk_t *credentials = request->credentials;
         if (streq(request->mechanism, "CURVE") && credentials && zchunk_size(credentials) == 32 &&
-            zmq_z85_encode(key, zchunk_data(credentials), 32) && role_of_key(zap, door, key, &node))
+            zmq_z85_encode(key, zchunk_data(credentials), 32) &&
+            role_of_key(zap, admission, key, &node))
             snprintf(user, 64, "%s", key);
         return;
     }
     if (streq(request->mechanism, "NULL"))
-        role = door->kind == DOOR_LOCAL                 ? role_of_user(door, request->address)
-               : endpoint_is_loopback(request->address) ? door->role_local
+        role = admission->proof == PROOF_USER           ? role_of_user(admission, request->address)
+               : endpoint_is_loopback(request->address) ? admission->role_local
                                                         : ROLE_NONE;
     if (role != ROLE_NONE)
         snprintf(user, 64, "@%s", role_text(role));

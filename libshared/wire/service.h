@@ -10,7 +10,7 @@
 enum service {
     SERVICE_STORE,
     SERVICE_ROUTER,
-    SERVICE_HINTD, // of these two the doors are known, but nobody listens there yet
+    SERVICE_HINTD, // there are no programs for these two yet, but doors
     SERVICE_REPAIR,
     SERVICE_COUNT,
 };
@@ -21,7 +21,7 @@ enum door {
     DOOR_CLIENT, // of the router: clients
     DOOR_PEER,   // of the router: other routers
     DOOR_STORE,
-    DOOR_STORE_BACKGROUND, // what must not stand before requests
+    DOOR_STORE_BACKGROUND, // what must not stand before requests; from here on nobody listens yet
     DOOR_HINTD,
     DOOR_REPAIR,
     DOOR_COUNT,

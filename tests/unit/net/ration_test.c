@@ -1,4 +1,4 @@
-// How much is read from whom, before and after its door was asked.
+// How much is read from whom, before and after may_go_on() was asked.
 #include "unit/net/stage.h"
 
 #include "net/ration.h"
@@ -12,7 +12,7 @@ enum { SENT_SIZE = 5 * RATION_SIZE };
 // that there are rations.
 struct pair {
     struct stage stage;
-    struct ration_door door;
+    struct ration_port port;
     unsigned asked_count;
     bool may;
     int there, here;
@@ -26,7 +26,7 @@ static bool may_go_on(void *context, int fd)
     return pair->may;
 }
 
-static void connect_pair(struct pair *pair, bool has_door)
+static void connect_pair(struct pair *pair, bool has_port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
@@ -34,9 +34,9 @@ static void connect_pair(struct pair *pair, bool has_door)
     assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
     assert_int_equal(listen(listener, 1), 0);
     assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-    pair->door = (struct ration_door){ntohs(address.sin_port), may_go_on, pair, NULL};
-    if (has_door)
-        ration_open(&pair->door);
+    pair->port = (struct ration_port){ntohs(address.sin_port), may_go_on, pair, NULL};
+    if (has_port)
+        ration_open(&pair->port);
     pair->there = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(pair->there, (struct sockaddr *)&address, size), 0);
     pair->here = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -51,18 +51,18 @@ static void send_all(int fd)
     shutdown(fd, SHUT_WR);
 }
 
-static void open_pair(struct pair *pair, bool has_door)
+static void open_pair(struct pair *pair, bool has_port)
 {
     *pair = (struct pair){.may = false};
     prepare(&pair->stage, true);
     open_server(&pair->stage, false);
-    connect_pair(pair, has_door);
+    connect_pair(pair, has_port);
     send_all(pair->there);
 }
 
 static void close_pair(struct pair *pair)
 {
-    ration_shut(&pair->door);
+    ration_shut(&pair->port);
     close(pair->there);
     close(pair->here);
     end(&pair->stage);
@@ -104,7 +104,7 @@ TEST(who_may_go_on_is_read_to_the_end_and_not_asked_for_again)
     close_pair(&pair);
 }
 
-TEST(without_a_door_everything_is_read)
+TEST(without_a_port_everything_is_read)
 {
     struct pair pair;
     int failure;
@@ -113,7 +113,7 @@ TEST(without_a_door_everything_is_read)
     assert_int_equal(pair.asked_count, 0);
     close_pair(&pair);
     open_pair(&pair, true);
-    ration_shut(&pair.door);
+    ration_shut(&pair.port);
     assert_int_equal(read_all(pair.here, &failure), SENT_SIZE);
     assert_int_equal(pair.asked_count, 0);
     close_pair(&pair);

@@ -14,7 +14,7 @@
 enum { PATIENCE_MS = 3000, SILENCE_MS = 300, SIZE_MAX_TEST = 4096 };
 
 // A directory of one key.
-struct door_list {
+struct key_list {
     char key[41];
     enum role role;
     bool is_open; // to everybody
@@ -22,7 +22,7 @@ struct door_list {
 
 static inline bool find(void *context, const char *public_key, enum role *role, uint64_t *node)
 {
-    const struct door_list *list = context;
+    const struct key_list *list = context;
     if (!list->is_open && strcmp(list->key, public_key))
         return false;
     *role = list->role;
@@ -32,7 +32,7 @@ static inline bool find(void *context, const char *public_key, enum role *role, 
 
 // A server with one listener, a client with link 0 to it.
 struct stage {
-    struct door_list list;
+    struct key_list list;
     struct net_keys server_keys, client_keys;
     struct net *server, *client;
     char directory[64];

@@ -198,7 +198,7 @@ TEST(a_socket_for_a_group_without_a_role_is_private)
     end(&stage);
 }
 
-TEST(the_self_test_finds_a_door_that_lets_strangers_in)
+TEST(the_self_test_finds_a_listener_that_lets_strangers_in)
 {
     struct stage stage;
     prepare(&stage, true);
