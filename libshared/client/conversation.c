@@ -22,7 +22,7 @@ void conversation_release(struct conversation *conversation)
 {
     pending_release(&conversation->pending);
     for (uint32_t i = 0; i < conversation->endpoint_count; i++)
-        route_release(&conversation->routes[i]);
+        connection_release(&conversation->connections[i]);
     spread_release(&conversation->spread);
     buf_release(&conversation->message);
 }
@@ -42,9 +42,9 @@ static void leave(struct conversation *conversation, const struct request *reque
 {
     if (request->state != REQUEST_SENT)
         return;
-    struct route *route = &conversation->routes[request->endpoint];
-    route->sent_count--;
-    route->sent_size -= request->bytes.size;
+    struct connection *connection = &conversation->connections[request->endpoint];
+    connection->sent_count--;
+    connection->sent_size -= request->bytes.size;
 }
 
 static void fail(struct conversation *conversation, struct request *request, enum status status,
@@ -59,8 +59,8 @@ void conversation_queue(struct conversation *conversation, struct request *reque
 {
     leave(conversation, request);
     request->endpoint = (uint8_t)endpoint;
-    route_want(&conversation->routes[endpoint], now_ms);
-    pending_queue(&conversation->pending, request, &conversation->routes[endpoint].queue);
+    connection_want(&conversation->connections[endpoint], now_ms);
+    pending_queue(&conversation->pending, request, &conversation->connections[endpoint].queue);
 }
 
 static void pause_request(struct conversation *conversation, struct request *request,
@@ -80,8 +80,8 @@ static bool ask_next(struct conversation *conversation, struct request *request,
     request->asked |= (uint64_t)1 << request->endpoint;
     for (uint32_t i = 1; i < conversation->endpoint_count; i++) {
         uint32_t endpoint = (request->endpoint + i) % conversation->endpoint_count;
-        const struct route *route = &conversation->routes[endpoint];
-        bool is_failing = route->why && now_ms < route->again_ms;
+        const struct connection *connection = &conversation->connections[endpoint];
+        bool is_failing = connection->why && now_ms < connection->again_ms;
         if (request->asked >> endpoint & 1 || is_failing)
             continue;
         conversation_queue(conversation, request, endpoint, now_ms);
@@ -134,7 +134,7 @@ static bool is_alone(const struct conversation *conversation, enum status *why)
     bool is_refused = true;
     *why = STATUS_UNREACHABLE;
     for (uint32_t i = 0; i < conversation->endpoint_count; i++) {
-        enum status failure = conversation->routes[i].why;
+        enum status failure = conversation->connections[i].why;
         if (!failure)
             return false;
         is_refused &= failure == STATUS_NOT_AUTHORISED;
@@ -148,7 +148,7 @@ static bool is_alone(const struct conversation *conversation, enum status *why)
 static void say_failures(const struct conversation *conversation, struct buf *text)
 {
     for (uint32_t i = 0; i < conversation->endpoint_count; i++) {
-        struct bytes said = buf_bytes(&conversation->routes[i].said);
+        struct bytes said = buf_bytes(&conversation->connections[i].said);
         if (said.size && text->size)
             buf_append_text(text, "; ");
         buf_append(text, said);
@@ -171,10 +171,10 @@ void conversation_lose(struct conversation *conversation, uint32_t endpoint, enu
                        struct bytes said, uint64_t now_ms)
 {
     struct pending *pending = &conversation->pending;
-    struct route *route = &conversation->routes[endpoint];
-    struct request_queue queued = route->queue;
-    route->queue = (struct request_queue){0};
-    route_on_lost(route, why, said, now_ms);
+    struct connection *connection = &conversation->connections[endpoint];
+    struct request_queue queued = connection->queue;
+    connection->queue = (struct request_queue){0};
+    connection_on_lost(connection, why, said, now_ms);
     for (uint32_t i = 0; i < pending->slot_count; i++) {
         struct request *request = &pending->requests[i];
         if (request->state != REQUEST_SENT || request->endpoint != endpoint)
@@ -197,7 +197,7 @@ void conversation_on_lost(struct conversation *conversation, uint32_t endpoint, 
                           struct bytes said, uint64_t now_ms)
 {
     if (endpoint < conversation->endpoint_count &&
-        conversation->routes[endpoint].state >= ROUTE_CONNECTING)
+        conversation->connections[endpoint].state >= CONNECTION_CONNECTING)
         conversation_lose(conversation, endpoint, why, said, now_ms);
 }
 
@@ -239,10 +239,10 @@ static struct request *find_sent(struct conversation *conversation, uint32_t end
 static void on_able(struct conversation *conversation, const struct request *request,
                     uint64_t now_ms)
 {
-    route_on_answer(&conversation->routes[request->endpoint]);
+    connection_on_answer(&conversation->connections[request->endpoint]);
     for (uint32_t i = 0; request->asked && i < conversation->endpoint_count; i++) {
         if (request->asked >> i & 1)
-            route_rest(&conversation->routes[i], now_ms);
+            connection_rest(&conversation->connections[i], now_ms);
     }
 }
 
@@ -267,7 +267,7 @@ static struct request *answered(struct conversation *conversation, uint32_t endp
 static void on_welcome(struct conversation *conversation, uint32_t endpoint,
                        const struct op_welcome *welcome)
 {
-    route_trust(&conversation->routes[endpoint]);
+    connection_trust(&conversation->connections[endpoint]);
     spread_on_node(&conversation->spread, endpoint, welcome->node);
 }
 
@@ -314,10 +314,10 @@ void conversation_on_message(struct conversation *conversation, uint32_t endpoin
     struct message_header header;
     struct reader body;
     if (endpoint >= conversation->endpoint_count ||
-        conversation->routes[endpoint].state != ROUTE_OPEN ||
+        conversation->connections[endpoint].state != CONNECTION_OPEN ||
         message_header_decode(&header, message, &body))
         return;
-    route_on_message(&conversation->routes[endpoint], &header, now_ms);
+    connection_on_message(&conversation->connections[endpoint], &header, now_ms);
     for (uint32_t i = 0; i < header.count; i++)
         switch (header.type) {
         case MESSAGE_ERROR:
@@ -352,7 +352,7 @@ static void expire(struct conversation *conversation, struct request *request)
         status = STATUS_UNAVAILABLE;
         buf_append(&text, buf_bytes(&request->refusal));
     } else if (!request->was_sent) {
-        if (conversation->routes[request->endpoint].state != ROUTE_OPEN)
+        if (conversation->connections[request->endpoint].state != CONNECTION_OPEN)
             say_failures(conversation, &text);
         status = text.size ? STATUS_UNREACHABLE : STATUS_TIMEOUT; // no time even to connect
     }
@@ -391,15 +391,16 @@ static void check_requests(struct conversation *conversation, uint64_t now_ms)
     }
 }
 
-static void check_routes(struct conversation *conversation, uint64_t now_ms)
+static void check_connections(struct conversation *conversation, uint64_t now_ms)
 {
     for (uint32_t i = 0; i < conversation->endpoint_count; i++) {
-        struct route *route = &conversation->routes[i];
-        if (!route_is_silent(route, now_ms))
+        struct connection *connection = &conversation->connections[i];
+        if (!connection_is_silent(connection, now_ms))
             continue;
         struct buf said = {0};
-        buf_append(&said, buf_bytes(&route->said)); // the reason of an earlier attempt says more
-        conversation_lose(conversation, i, route->why ? route->why : STATUS_UNREACHABLE,
+        buf_append(&said,
+                   buf_bytes(&connection->said)); // the reason of an earlier attempt says more
+        conversation_lose(conversation, i, connection->why ? connection->why : STATUS_UNREACHABLE,
                           buf_bytes(&said), now_ms);
         buf_release(&said);
     }
@@ -408,5 +409,5 @@ static void check_routes(struct conversation *conversation, uint64_t now_ms)
 void conversation_check(struct conversation *conversation, uint64_t now_ms)
 {
     check_requests(conversation, now_ms);
-    check_routes(conversation, now_ms);
+    check_connections(conversation, now_ms);
 }

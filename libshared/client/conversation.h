@@ -13,17 +13,18 @@
 //
 // An endpoint is an address that the client was given; a router listens there. A request with a
 // key, and a page of a scan, begins at one of the nearest (spread.h), so that all routers have
-// their share; a question, and what asks one replica alone, at the first. When its endpoint is
-// lost it goes to the next one in the user's order that is fit; route.h says when a lost one is
-// fit again. A connection is made when a request needs it; beforehand if many keys follow.
+// their share; a question, and a request to one replica alone, at the first. When its endpoint is
+// lost it goes to the next one in the user's order that is fit; connection.h says when a lost one
+// is fit again. A connection is made when a request needs it; beforehand if many keys follow.
 //
-//                 sent                       reply
-//     QUEUED ──────────────────► SENT ─────────────────────► callback
-//        ▲                        │  busy, late, indeterminate    ▲
-//        │        pause over      ▼                               │
-//        ├───────────────────── PAUSED ───────────────────────────┤
-//        │                       endpoint lost                 deadline
-//        └─────────────────────── SENT
+//                 sent                        reply
+//     QUEUED ───────────────────► SENT ───────────────────────► callback
+//      ▲  ▲     endpoint lost     │ │
+//      │  └───────────────────────┘ │ busy, late, indeterminate
+//      │        pause over          ▼
+//      └───────────────────────── PAUSED
+//
+// A request ends at its deadline, whatever its state.
 //
 // A put is sent again with the same request id and PUT_RETRY once an earlier try may have been
 // applied; the router then looks for that first. From then on its outcome is OK or
@@ -35,7 +36,7 @@
 #pragma once
 
 #include "base/random.h"
-#include "client/route.h"
+#include "client/connection.h"
 #include "client/spread.h"
 #include "wire/client.h"
 
@@ -51,11 +52,11 @@ struct conversation {
     struct random random;
     uint64_t boot;
     struct pending pending;
-    struct route routes[CONVERSATION_ENDPOINTS_MAX];
+    struct connection connections[CONVERSATION_ENDPOINTS_MAX];
     uint32_t endpoint_count;
     struct spread spread;
-    uint32_t first;    // where requests begin that are not spread
-    bool is_fixed;     // none is
+    uint32_t first;    // the endpoint of requests that spread.h does not place
+    bool is_fixed;     // all requests begin at `first`
     bool is_learning;  // the ring is asked for
     bool is_known;     // one was connected once
     uint64_t check_ms; // no deadline or pause ends before

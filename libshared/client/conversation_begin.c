@@ -14,8 +14,8 @@ enum {
 void conversation_add_endpoint(struct conversation *conversation, enum spread_kind kind,
                                uint32_t connect_max_ms)
 {
-    struct route *route = &conversation->routes[conversation->endpoint_count++];
-    *route = (struct route){.connect_max_ms = connect_max_ms};
+    struct connection *connection = &conversation->connections[conversation->endpoint_count++];
+    *connection = (struct connection){.connect_max_ms = connect_max_ms};
     spread_add(&conversation->spread, kind);
 }
 
@@ -23,7 +23,7 @@ void conversation_use(struct conversation *conversation, uint32_t endpoint)
 {
     conversation->is_fixed = true;
     conversation->first = endpoint;
-    route_trust(&conversation->routes[endpoint]);
+    connection_trust(&conversation->connections[endpoint]);
 }
 
 static uint32_t home_of_key(const struct conversation *conversation, struct bytes keyspace,
@@ -45,10 +45,10 @@ uint32_t conversation_choose(struct conversation *conversation, const struct req
 {
     for (uint32_t i = 0; i < conversation->endpoint_count; i++) {
         uint32_t endpoint = (request->home + i) % conversation->endpoint_count;
-        struct route *route = &conversation->routes[endpoint];
-        if (route_is_fit(route, now_ms))
+        struct connection *connection = &conversation->connections[endpoint];
+        if (connection_is_fit(connection, now_ms))
             return endpoint;
-        route_try(route, now_ms);
+        connection_try(connection, now_ms);
     }
     return otherwise;
 }
@@ -56,7 +56,7 @@ uint32_t conversation_choose(struct conversation *conversation, const struct req
 void conversation_prepare(struct conversation *conversation, struct bytes keyspace,
                           struct bytes key, uint64_t now_ms)
 {
-    route_want(&conversation->routes[home_of_key(conversation, keyspace, key)], now_ms);
+    connection_want(&conversation->connections[home_of_key(conversation, keyspace, key)], now_ms);
 }
 
 // ---- the ring ---------------------------------------------------------------------
@@ -78,7 +78,7 @@ void conversation_learn_ring(struct conversation *conversation, uint64_t now_ms)
         return;
     conversation->is_learning = true;
     for (uint32_t i = 0; i < spread->nearest_count; i++)
-        route_want(&conversation->routes[spread->nearest[i]], now_ms);
+        connection_want(&conversation->connections[spread->nearest[i]], now_ms);
     struct op_ask op = {.topic = bytes_of_text("ring")};
     conversation_ask(conversation, &op, now_ms + RING_TIMEOUT_MS, now_ms, on_ring, conversation);
 }

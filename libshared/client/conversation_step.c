@@ -18,7 +18,7 @@ static struct conversation_step send(struct conversation *conversation, uint32_t
                                      enum message_type type, uint32_t count, uint32_t budget,
                                      struct buf *message, uint64_t now_ms)
 {
-    const struct route *route = &conversation->routes[endpoint];
+    const struct connection *connection = &conversation->connections[endpoint];
     struct message_header header = {.type = (uint8_t)type,
                                     .count = (uint16_t)count,
                                     .body_size = (uint32_t)(message->size - MESSAGE_HEADER_SIZE),
@@ -26,8 +26,8 @@ static struct conversation_step send(struct conversation *conversation, uint32_t
                                     .boot = conversation->boot,
                                     .budget_ms = budget,
                                     .sent_ms = link_clock(conversation->boot, now_ms),
-                                    .your_ms = peer_clock_now(&route->clock, now_ms),
-                                    .received_kib = (uint32_t)(route->received_size / 1024)};
+                                    .your_ms = peer_clock_now(&connection->clock, now_ms),
+                                    .received_kib = (uint32_t)(connection->received_size / 1024)};
     message_header_encode(&header, message->data);
     conversation->sending_to = endpoint;
     return (struct conversation_step){
@@ -56,15 +56,16 @@ static struct conversation_step ping(struct conversation *conversation, uint32_t
 {
     struct buf *message = begin_message(conversation);
     op_encode_ping(&(struct op_ping){.id = now_ms}, message);
-    conversation->routes[endpoint].pinged_ms = now_ms;
+    conversation->connections[endpoint].pinged_ms = now_ms;
     conversation->sending = SENDING_PING;
     return send(conversation, endpoint, MESSAGE_PING, 1, 0, message, now_ms);
 }
 
-static bool has_window(const struct route *route, uint32_t count, size_t size)
+static bool has_window(const struct connection *connection, uint32_t count, size_t size)
 {
-    return route->sent_count + count < CONVERSATION_WINDOW_COUNT &&
-           (route->sent_count + count == 0 || route->sent_size + size <= CONVERSATION_WINDOW_SIZE);
+    return connection->sent_count + count < CONVERSATION_WINDOW_COUNT &&
+           (connection->sent_count + count == 0 ||
+            connection->sent_size + size <= CONVERSATION_WINDOW_SIZE);
 }
 
 // The requests at the head of the queue that fit one message. False if there is none, or the
@@ -72,20 +73,20 @@ static bool has_window(const struct route *route, uint32_t count, size_t size)
 static bool send_batch(struct conversation *conversation, uint32_t endpoint, uint64_t now_ms,
                        struct conversation_step *step)
 {
-    struct route *route = &conversation->routes[endpoint];
+    struct connection *connection = &conversation->connections[endpoint];
     struct buf *message = begin_message(conversation);
     struct request *first = NULL, *large = NULL;
     uint64_t deadline_ms = UINT64_MAX;
     uint32_t taken = 0, count = 0;
-    for (; taken < route->queue.count && count < MESSAGE_OPS_MAX && !large; taken++) {
-        struct request *request = pending_queued(&conversation->pending, &route->queue, taken);
+    for (; taken < connection->queue.count && count < MESSAGE_OPS_MAX && !large; taken++) {
+        struct request *request = pending_queued(&conversation->pending, &connection->queue, taken);
         if (!request)
             continue;
         size_t size = request_op(request).size;
         bool fits = !first ||
                     (request->type == first->type && message->size + size <= MESSAGE_SIZE_SOFT_MAX);
-        if (!fits || !route_takes(route, request->type, now_ms) ||
-            !has_window(route, count, message->size + size))
+        if (!fits || !connection_takes(connection, request->type, now_ms) ||
+            !has_window(connection, count, message->size + size))
             break;
         first = first ? first : request;
         request_begin_try(request, random_u64(&conversation->random), now_ms);
@@ -98,7 +99,7 @@ static bool send_batch(struct conversation *conversation, uint32_t endpoint, uin
         count++;
     }
     if (!count) {
-        request_queue_take(&route->queue, taken);
+        request_queue_take(&connection->queue, taken);
         return false;
     }
     conversation->sending = SENDING_BATCH;
@@ -110,34 +111,34 @@ static bool send_batch(struct conversation *conversation, uint32_t endpoint, uin
 
 static void on_batch_sent(struct conversation *conversation, uint64_t now_ms)
 {
-    struct route *route = &conversation->routes[conversation->sending_to];
-    if (!route->sent_count)
-        route->asked_ms = now_ms;
+    struct connection *connection = &conversation->connections[conversation->sending_to];
+    if (!connection->sent_count)
+        connection->asked_ms = now_ms;
     conversation->batch++;
     for (uint32_t i = 0; i < conversation->sending_taken; i++) {
-        struct request *request = pending_queued(&conversation->pending, &route->queue, i);
+        struct request *request = pending_queued(&conversation->pending, &connection->queue, i);
         if (!request)
             continue;
         request->state = REQUEST_SENT;
         request->was_sent = true;
         request->batch = conversation->batch;
-        route->sent_count++;
-        route->sent_size += request->bytes.size;
+        connection->sent_count++;
+        connection->sent_size += request->bytes.size;
     }
-    request_queue_take(&route->queue, conversation->sending_taken);
+    request_queue_take(&connection->queue, conversation->sending_taken);
 }
 
 void conversation_on_sent(struct conversation *conversation, enum status status, uint64_t now_ms)
 {
-    struct route *route = &conversation->routes[conversation->sending_to];
+    struct connection *connection = &conversation->connections[conversation->sending_to];
     enum conversation_sending sending = conversation->sending;
     conversation->sending = SENDING_NONE;
     if (status == STATUS_BUSY) {
-        route->again_ms = now_ms + ROUTE_BLOCKED_MS;
+        connection->again_ms = now_ms + CONNECTION_BLOCKED_MS;
     } else if (sending == SENDING_HELLO && status) {
-        route->again_ms = route_wake_ms(route, now_ms);
+        connection->again_ms = connection_wake_ms(connection, now_ms);
     } else if (sending == SENDING_HELLO) {
-        route_on_open(route, now_ms);
+        connection_on_open(connection, now_ms);
         conversation->is_known = true;
     } else if (status) {
         conversation_lose(conversation, conversation->sending_to, STATUS_UNREACHABLE,
@@ -152,28 +153,28 @@ void conversation_on_sent(struct conversation *conversation, enum status status,
 static bool step_of(struct conversation *conversation, uint32_t endpoint, uint64_t now_ms,
                     struct conversation_step *step)
 {
-    struct route *route = &conversation->routes[endpoint];
+    struct connection *connection = &conversation->connections[endpoint];
     *step = (struct conversation_step){.endpoint = endpoint};
-    if (route->is_to_close) {
-        route->is_to_close = false;
+    if (connection->is_to_close) {
+        connection->is_to_close = false;
         step->kind = CONVERSATION_CLOSE;
         return true;
     }
-    if (route->state == ROUTE_WANTED && now_ms >= route->again_ms) {
-        route_begin(route, now_ms);
+    if (connection->state == CONNECTION_WANTED && now_ms >= connection->again_ms) {
+        connection_begin(connection, now_ms);
         step->kind = CONVERSATION_CONNECT;
         return true;
     }
-    if (route->state == ROUTE_CONNECTING && now_ms >= route->again_ms &&
-        (route->queue.count || route->is_tried)) {
+    if (connection->state == CONNECTION_CONNECTING && now_ms >= connection->again_ms &&
+        (connection->queue.count || connection->is_tried)) {
         *step = say_hello(conversation, endpoint, now_ms);
         return true;
     }
-    if (route_wants_ping(route, now_ms)) {
+    if (connection_wants_ping(connection, now_ms)) {
         *step = ping(conversation, endpoint, now_ms);
         return true;
     }
-    return route->queue.count && send_batch(conversation, endpoint, now_ms, step);
+    return connection->queue.count && send_batch(conversation, endpoint, now_ms, step);
 }
 
 struct conversation_step conversation_next(struct conversation *conversation, uint64_t now_ms)
@@ -184,7 +185,7 @@ struct conversation_step conversation_next(struct conversation *conversation, ui
     for (uint32_t i = 0; i < conversation->endpoint_count; i++) {
         if (step_of(conversation, i, now_ms, &step))
             return step;
-        until_ms = least_ms(until_ms, route_wake_ms(&conversation->routes[i], now_ms));
+        until_ms = least_ms(until_ms, connection_wake_ms(&conversation->connections[i], now_ms));
     }
     return (struct conversation_step){.kind = CONVERSATION_WAIT, .until_ms = until_ms};
 }

@@ -6,8 +6,8 @@
 //
 // The nearest are the first one on this machine (ipc before loopback), or all if there is none:
 // routers on one machine share its cores, and one of them with large batches does more than
-// several with small ones. What is further away costs every request more than a second router
-// could save it; it is for when nothing near is left (conversation.h).
+// several with small ones. An endpoint further away costs every request more than a second router
+// could save it; requests go there when nothing near is left (conversation.h).
 //
 // Operations on one key begin at one endpoint, so they stay in order as long as it is there;
 // the ring, once it is known, changes that endpoint once. The same key leads to the same

@@ -158,7 +158,8 @@ static void on_turn(void *self, struct event *event)
 static void look_at_routes(const struct client *client)
 {
     for (uint32_t i = 0; i < client->ring->node_count; i++)
-        world_sometimes(client->world, SOMETIMES_TRIED, client->conversation.routes[i].is_tried);
+        world_sometimes(client->world, SOMETIMES_TRIED,
+                        client->conversation.connections[i].is_tried);
     world_sometimes(client->world, SOMETIMES_RING_LEARNT,
                     client->conversation.spread.ring.partition_count);
 }

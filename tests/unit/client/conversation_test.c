@@ -237,7 +237,7 @@ TEST(a_key_that_is_refused_everywhere_is_not_authorised)
     get(0);
     steps(STATUS_OK);
     conversation_on_lost(&talk, 0, STATUS_UNREACHABLE, (struct bytes){0}, now_ms);
-    now_ms += ROUTE_RECONNECT_MS;
+    now_ms += CONNECTION_RECONNECT_MS;
     steps(STATUS_UNREACHABLE);
     assert_int_equal(ended_count, 0);
     conversation_on_lost(&talk, 0, STATUS_NOT_AUTHORISED, bytes_of_text("A"), now_ms);
@@ -252,7 +252,7 @@ TEST(a_cluster_that_was_there_is_waited_for)
     *said = 0;
     for (unsigned i = 0; i < 10; i++) {
         conversation_on_lost(&talk, 0, STATUS_UNREACHABLE, (struct bytes){0}, now_ms);
-        now_ms += ROUTE_RECONNECT_MS;
+        now_ms += CONNECTION_RECONNECT_MS;
         steps(STATUS_UNREACHABLE);
     }
     assert_int_equal(ended_count, 0);
@@ -268,10 +268,10 @@ TEST(a_silent_router_is_pinged_and_then_left)
     get(0);
     steps(STATUS_OK);
     *said = 0;
-    now_ms += ROUTE_PING_AFTER_MS;
+    now_ms += CONNECTION_PING_AFTER_MS;
     steps(STATUS_OK);
     assert_steps("ping 0");
-    now_ms += ROUTE_SILENCE_MS - ROUTE_PING_AFTER_MS - 1;
+    now_ms += CONNECTION_SILENCE_MS - CONNECTION_PING_AFTER_MS - 1;
     steps(STATUS_OK);
     assert_steps("ping 0");
     now_ms += 1;
@@ -315,9 +315,9 @@ TEST(a_connection_that_takes_nothing_for_now_is_offered_the_same_again)
     steps(STATUS_OK);
     *said = 0;
     get(0);
-    assert_true(steps(STATUS_BUSY) <= now_ms + ROUTE_BLOCKED_MS);
+    assert_true(steps(STATUS_BUSY) <= now_ms + CONNECTION_BLOCKED_MS);
     assert_steps("get 0");
-    now_ms += ROUTE_BLOCKED_MS;
+    now_ms += CONNECTION_BLOCKED_MS;
     steps(STATUS_OK);
     assert_steps("get 0");
 }

@@ -169,7 +169,7 @@ TEST(what_uses_one_router_is_not_spread)
 TEST(nothing_new_goes_to_a_lost_router_while_it_rests)
 {
     begin_with_a_loss();
-    now_ms += ROUTE_REST_FIRST_MS - 1;
+    now_ms += CONNECTION_REST_FIRST_MS - 1;
     get_key(key_at(1), 0);
     steps(STATUS_OK);
     assert_steps("get 2");
@@ -178,7 +178,7 @@ TEST(nothing_new_goes_to_a_lost_router_while_it_rests)
 TEST(after_its_rest_a_lost_router_is_tried_and_nobody_waits_for_it)
 {
     begin_with_a_loss();
-    now_ms += ROUTE_REST_FIRST_MS;
+    now_ms += CONNECTION_REST_FIRST_MS;
     get_key(key_at(1), 0);
     steps(STATUS_OK);
     assert_steps("connect 1, hello 1, get 2");
@@ -194,14 +194,14 @@ TEST(after_its_rest_a_lost_router_is_tried_and_nobody_waits_for_it)
 TEST(a_router_that_is_tried_and_says_nothing_rests_for_twice_as_long)
 {
     begin_with_a_loss();
-    now_ms += ROUTE_REST_FIRST_MS;
+    now_ms += CONNECTION_REST_FIRST_MS;
     get_key(key_at(1), 0);
     steps(STATUS_OK);
     got(2, last_ids[0], STATUS_OK);
-    now_ms += ROUTE_SILENCE_MS;
+    now_ms += CONNECTION_SILENCE_MS;
     steps(STATUS_OK);
     assert_steps("connect 1, hello 1, get 2, close 1");
-    now_ms += 2 * ROUTE_REST_FIRST_MS - 1;
+    now_ms += 2 * CONNECTION_REST_FIRST_MS - 1;
     get_key(key_at(1), 0);
     steps(STATUS_OK);
     assert_null(strstr(said, "connect"));
