@@ -1,4 +1,4 @@
-// answers.h - what a router says to those who asked it, and how much may wait to be read.
+// answers.h - what a router says to its clients, and how much may wait to be read.
 //
 // Answers pile up here if their client does not read them. So every answer is counted, every
 // request says what its sender has taken (wire/meter.h), and a client has a bound:
@@ -40,7 +40,7 @@ bool answers_fit(const struct router *router, link_id client, size_t size);
 // client still waits for; their sizes are guessed.
 bool answers_will_fit(const struct router *router, link_id client, size_t size);
 
-// What to do with a request. OK; BUSY: refuse it; LATE: it is not even worth a refusal.
+// Decides about a request. OK; BUSY: refuse it; LATE: it is not even worth a refusal.
 enum status answers_admit(struct router *router, link_id client) MUST_USE;
 
 void answers_on_tick(struct router *router, struct outbox *outbox);

@@ -177,7 +177,7 @@ static enum status take_request(struct router *router, const struct arrival *arr
 }
 
 // True if the client must read what waits for it before it is answered; it was told so, as long as
-// that is of any use. What has a small answer is not held up so soon.
+// that is of any use. A request with a small answer is not held up so soon.
 static bool must_read(struct router *router, const struct arrival *arrival, struct reader body,
                       bool is_small, struct outbox *outbox)
 {
@@ -198,7 +198,7 @@ static void on_garbage(struct router *router, const struct arrival *arrival, str
         refuse(router, arrival, nothing, STATUS_INVALID, "not a message of this version", outbox);
 }
 
-// True if a client's message is not to be obeyed; what is to be said about that was said.
+// True if a client's message is not to be obeyed; it was told why, unless it has given up.
 static bool turn_away(struct router *router, const struct arrival *arrival,
                       const struct message_header *header, struct reader body, struct moment now,
                       struct outbox *outbox)
@@ -214,7 +214,7 @@ static bool turn_away(struct router *router, const struct arrival *arrival,
         return true;
     }
     if (message_is_expired(header, router->options.boot, now.mono_ms)) {
-        router->counts.expired += header->count; // whoever asked has given up
+        router->counts.expired += header->count; // the client has given up
         return true;
     }
     return false;

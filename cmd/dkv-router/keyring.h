@@ -54,10 +54,10 @@ void keyring_adopt(struct keyring *keyring);
 void keyring_on_up(struct keyring *keyring, uint32_t number, struct moment now,
                    struct outbox *outbox);
 void keyring_on_down(struct keyring *keyring, uint32_t number);
-// What it answered to ASK "seals". INVALID if it is malformed.
+// Takes its answer to ASK "seals". INVALID if it is malformed.
 enum status keyring_on_answer(struct keyring *keyring, uint32_t number,
                               struct reader *body) MUST_USE;
-// What we answer to the same question: all secrets, one behind the other.
+// Appends our answer to the same question: all secrets, one behind the other.
 void keyring_tell(const struct keyring *keyring, struct buf *out);
 
 // Keeps a put whose context is sealed with an unknown key. False if there is nobody to ask:

@@ -125,7 +125,7 @@ static bool set_budget(const struct router *router, struct flight *flight,
     return true;
 }
 
-// What take_context() refused. A context that another router made a moment ago may be sealed
+// Refuses what take_context() did. A context that another router made a moment ago may be sealed
 // with a key that this one has to learn first.
 static void refuse_context(struct router *router, const struct asked *asked, enum status status,
                            struct moment now, struct outbox *outbox)

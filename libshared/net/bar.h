@@ -9,5 +9,5 @@
 
 enum { BAR_ADDRESSES_MAX = 64 };
 
-// None: the filter is taken away. What the kernel does not take is not barred.
+// None: the filter is taken away. If the kernel does not take the filter, nobody is barred.
 void bar_set(int fd, const struct crowd_address *addresses, uint32_t count);

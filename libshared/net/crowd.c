@@ -48,8 +48,8 @@ static bool is_forgettable(const struct crowd *crowd, const struct crowd_host *h
 }
 
 // Its index. An address is remembered while it has connections or owes credit; there are
-// never more with connections than connections, and who owes is forgotten when the place
-// is needed.
+// never more with connections than connections, and one that only owes is forgotten when
+// its place is needed.
 static uint32_t find_host(struct crowd *crowd, const struct crowd_address *address, uint64_t now_ms)
 {
     uint32_t place = crowd->host_count;

@@ -64,8 +64,8 @@ struct crowd {
 void crowd_init(struct crowd *crowd, const struct crowd_limits *limits);
 void crowd_release(struct crowd *crowd);
 
-// A connection was taken. False if it must go at once: then it was not let in. What was
-// known under its number at any listener is gone. Strangers cost credit, others do not.
+// A connection was taken. False if it must go at once: then it was not let in. An older one
+// of this number is gone, at whichever listener. Strangers cost credit, others do not.
 bool crowd_enter(struct crowd *crowd, int guest, uint32_t listener,
                  const struct crowd_address *address, bool is_stranger, uint64_t now_ms);
 void crowd_prove(struct crowd *crowd, int guest);                    // no stranger any more

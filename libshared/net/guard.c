@@ -116,7 +116,7 @@ static void format_address(const struct crowd_address *address, char *text, size
 
 // ---- shutting --------------------------------------------------------------------------
 
-// It is counted first: whoever sees the connection end may ask.
+// It is counted first: a peer that sees its connection end may look at the count.
 static void shut(struct guard *guard, int fd, const struct crowd_address *address)
 {
     pthread_mutex_lock(&guard->mutex);
@@ -137,8 +137,8 @@ static void shut_guest(struct guard *guard, int fd)
     crowd_leave(&guard->crowd, fd, guard->crowd.guests[fd].listener);
 }
 
-// Who has sent more than a handshake takes and was not told enough has no key. On a thread of the
-// library.
+// A peer that sent more than a handshake takes, and was not told enough, has no key. On a thread of
+// the library.
 static bool may_go_on(void *context, int fd)
 {
     struct guard *guard = context;
@@ -263,7 +263,7 @@ static void *watch_all(void *context)
         zmq_getsockopt(guard->watches[i].monitor, ZMQ_FD, &items[1 + i].fd, &size);
     }
     do {
-        read_admitted(guard); // before who comes next needs the credit
+        read_admitted(guard); // before the next one to come needs the credit
         read_monitors(guard);
         shut_surplus(guard);
         set_bars(guard, clock_mono_ms());

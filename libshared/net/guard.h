@@ -44,5 +44,5 @@ void guard_admit(struct guard *guard, const char *address);
 // While the sockets are still open. NULL is allowed.
 void guard_close(struct guard *guard);
 
-// What was shut so far; may be asked at any time.
+// Counts what was shut so far; may be called at any time.
 struct guard_refusals guard_refusals(struct guard *guard);

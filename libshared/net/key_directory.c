@@ -188,7 +188,8 @@ static const struct key *find(const struct key_directory *directory, const char 
                    compare_keys);
 }
 
-// Who has just been authorized need not wait for the next refresh. Strangers cost one lstat().
+// A key that has just been authorized need not wait for the next refresh. Strangers cost one
+// lstat().
 bool key_directory_find(void *context, const char *public_key, enum role *role, uint64_t *node)
 {
     struct key_directory *directory = context;

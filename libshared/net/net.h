@@ -15,7 +15,7 @@
 // closed). Each arriving message carries the role behind its key; a message without one
 // is dropped. A key that is no longer allowed is refused from the next message on.
 //
-// A stranger who has not proved a key costs next to nothing, however often and fast it comes: a
+// A stranger that has not proved a key costs next to nothing, however often and fast it comes: a
 // guard watches over the handshakes (net/guard.h). Connections are bounded, so that half
 // of the descriptors that the process may have are left for everything else.
 //

@@ -8,7 +8,7 @@
 //     DIR/run              the socket for users of this machine
 //     DIR/run/private      sockets between the node's own processes, mode 0700
 //
-// Keys of nodes are in the ring document itself: whoever holds one is a peer.
+// Keys of nodes are in the ring document itself: a connection with one of them is a peer's.
 #pragma once
 
 #include "net/key_file.h"

@@ -59,7 +59,7 @@ struct rule {
     const struct choice *choices;
 };
 
-// The table: key, default, kind, member, least, greatest, choices, meaning.
+// The table: key, default, kind, member, least, most, choices, meaning.
 // clang-format off
 #define SETTINGS(ROW)                                                                              \
     ROW("node/name", NULL, TEXT, node_name, 1, 63, NULL, "name of the node, unique in the ring")   \

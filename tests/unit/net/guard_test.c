@@ -1,4 +1,4 @@
-// What those cost who prove nothing, say too much, or what our own sockets never say.
+// What peers cost that prove nothing, say too much, or what our own sockets never say.
 #include "unit/net/stage.h"
 
 #include <sys/resource.h>
@@ -17,7 +17,7 @@ static void *open_raw(void **context, const char *endpoint, const char *routing_
     return socket;
 }
 
-// A connection of somebody who says what he likes, to the stage's listener; over IPv4 from
+// A connection to the stage's listener that says whatever a test likes; over IPv4 from
 // 127.0.0.`from`.
 static int dial_from(const struct stage *stage, uint8_t from)
 {
