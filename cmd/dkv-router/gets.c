@@ -289,7 +289,7 @@ static void take_fetched(struct router *router, struct flight *flight, unsigned 
         return;
     }
     bool is_full = !reply->record.head;
-    take_step(router, flight, get_on_reply(&flight->get, (uint8_t)target, is_full), now, outbox);
+    take_step(router, flight, get_on_reply(&flight->get, target, is_full), now, outbox);
 }
 
 enum status gets_on_fetched(struct router *router, uint32_t number, struct reader *body,
@@ -312,7 +312,7 @@ enum status gets_on_fetched(struct router *router, uint32_t number, struct reade
 void gets_on_failed(struct router *router, struct flight *flight, unsigned target,
                     struct moment now, struct outbox *outbox)
 {
-    take_step(router, flight, get_on_failed(&flight->get, (uint8_t)target), now, outbox);
+    take_step(router, flight, get_on_failed(&flight->get, target), now, outbox);
 }
 
 void gets_on_wake(struct router *router, struct flight *flight, struct moment now,

@@ -94,7 +94,7 @@ static const char *way_of(struct program *program, uint32_t number, char endpoin
     bool is_store = peers_service(number) == SERVICE_STORE;
     bool is_ours = is_store && peer->id == node->settings.node_id;
     *key = is_ours ? NULL : peer->public_key;
-    return is_ours ? node_private_ipc(node, door_facts(DOOR_STORE)->socket, endpoint)
+    return is_ours ? node_socket(node, DOOR_STORE, endpoint)
                    : node_door(peer, is_store ? DOOR_STORE : DOOR_PEER, endpoint);
 }
 
@@ -228,13 +228,13 @@ int main(int argc, char **argv)
     const struct net_listener listeners[] = {
         {.endpoint = node_door(self, DOOR_PEER, peer), // others wait for us as we for them
          .message_size_max = PEER_SIZE_MAX,
-         .role_least = ROLE_PEER},
+         .role_least = door_facts(DOOR_PEER)->role_least},
         {.endpoint = node_door(self, DOOR_CLIENT, client),
          .message_size_max = CLIENT_SIZE_MAX,
-         .role_least = ROLE_READER,
+         .role_least = door_facts(DOOR_CLIENT)->role_least,
          .role_local = ROLE_CLIENT, // of everybody on the loopback, if it is plain
          .plain = settings->plain},
-        {.endpoint = node_ipc(&program.node, "run/router.sock", local),
+        {.endpoint = node_socket(&program.node, DOOR_CLIENT, local),
          .message_size_max = CLIENT_SIZE_MAX,
          .role_local = (enum role)settings->local_role},
     };

@@ -108,12 +108,12 @@ enum status puts_on_updated(struct router *router, uint32_t number, struct reade
     struct flight *flight = find(router, updated.id, number, &target, now);
     if (!flight)
         return STATUS_OK;
-    if (!put_awaits_updated(&flight->put, (uint8_t)target)) {
+    if (!put_awaits_updated(&flight->put, target)) {
         router->counts.late++;
         return STATUS_OK;
     }
     struct minted minted = {0};
-    struct put_step step = take_updated(router, flight, (uint8_t)target, &updated, &minted);
+    struct put_step step = take_updated(router, flight, target, &updated, &minted);
     puts_take_step(router, flight, step, minted, now, outbox);
     return STATUS_OK;
 }
@@ -128,7 +128,7 @@ enum status puts_on_durable(struct router *router, uint32_t number, struct reade
     struct flight *flight = find(router, durable.id, number, &target, now);
     if (!flight)
         return STATUS_OK;
-    struct put_step step = put_on_durable(&flight->put, (uint8_t)target, (enum status)durable.status);
+    struct put_step step = put_on_durable(&flight->put, target, (enum status)durable.status);
     puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
     return STATUS_OK;
 }
@@ -152,7 +152,7 @@ enum status puts_on_merged(struct router *router, uint32_t number, struct reader
             return STATUS_INVALID;
         raise(&flight->hlc_floor, merged.hlc_told + 1);
     }
-    struct put_step step = put_on_merged(&flight->put, (uint8_t)target, (enum status)merged.status,
+    struct put_step step = put_on_merged(&flight->put, target, (enum status)merged.status,
                                          merged.flags & MERGED_SUPERSEDED ? PUT_SUPERSEDED
                                          : merged.told.size               ? PUT_MET_OTHERS
                                                                           : PUT_ALONE);
@@ -181,8 +181,7 @@ enum status puts_on_found(struct router *router, uint32_t number, struct reader 
     }
     if (found.state == FIND_BEATEN)
         conflict = PUT_MET_OTHERS;
-    struct put_step step =
-        put_on_found(&flight->put, (uint8_t)target, (enum status)found.status, conflict);
+    struct put_step step = put_on_found(&flight->put, target, (enum status)found.status, conflict);
     puts_take_step(router, flight, step, (struct minted){.record = found.record}, now, outbox);
     return STATUS_OK;
 }
@@ -191,7 +190,7 @@ void puts_on_failed(struct router *router, struct flight *flight, unsigned targe
                     struct moment now, struct outbox *outbox)
 {
     flight->put.is_over = now.mono_ms >= flight->mint_until_ms;
-    struct put_step step = put_on_failed(&flight->put, (uint8_t)target);
+    struct put_step step = put_on_failed(&flight->put, target);
     puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
 }
 

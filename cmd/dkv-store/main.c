@@ -254,8 +254,8 @@ int main(int argc, char **argv)
     const struct net_listener listeners[] = {
         {.endpoint = node_door(node_self(&program.node), DOOR_STORE, remote),
          .message_size_max = MESSAGE_SIZE_MAX,
-         .role_least = ROLE_PEER},
-        {.endpoint = node_private_ipc(&program.node, "store.sock", local),
+         .role_least = door_facts(DOOR_STORE)->role_least},
+        {.endpoint = node_socket(&program.node, DOOR_STORE, local),
          .message_size_max = MESSAGE_SIZE_MAX},
     };
     const struct daemon_options options = {.name = "dkv-store",

@@ -26,12 +26,6 @@ const char *node_path(const struct node *node, const char *rest, char path[NODE_
     return path;
 }
 
-const char *node_ipc(const struct node *node, const char *rest, char endpoint[NODE_PATH_SIZE])
-{
-    snprintf(endpoint, NODE_PATH_SIZE, "ipc://%s/%s", node->settings.dir, rest);
-    return endpoint;
-}
-
 const char *node_door(const struct ring_node *ring_node, enum door door,
                       char endpoint[NODE_PATH_SIZE])
 {
@@ -304,10 +298,9 @@ void node_open(struct node *node)
         die(EXIT_CONFIGURATION, "%s", fault.text);
 }
 
-const char *node_private_ipc(const struct node *node, const char *name,
-                             char endpoint[NODE_PATH_SIZE])
+static void make_private(const struct node *node)
 {
-    char path[NODE_PATH_SIZE], rest[64];
+    char path[NODE_PATH_SIZE];
     struct stat facts;
     node_path(node, "run/private", path);
     if ((mkdir(path, 0700) && errno != EEXIST) || lstat(path, &facts))
@@ -317,8 +310,16 @@ const char *node_private_ipc(const struct node *node, const char *name,
             "%s: must be a directory of our own user that nobody else may enter "
             "(mode 0700)",
             path);
-    snprintf(rest, sizeof rest, "run/private/%s", name);
-    return node_ipc(node, rest, endpoint);
+}
+
+const char *node_socket(const struct node *node, enum door door, char endpoint[NODE_PATH_SIZE])
+{
+    const struct door_facts *facts = door_facts(door);
+    if (facts->is_private)
+        make_private(node);
+    snprintf(endpoint, NODE_PATH_SIZE, "ipc://%s/run/%s%s", node->settings.dir,
+             facts->is_private ? "private/" : "", facts->socket);
+    return endpoint;
 }
 
 void node_close(struct node *node)

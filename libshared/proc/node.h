@@ -47,12 +47,10 @@ void node_close(struct node *node);
 // "DIR/rest" and "tcp://address:port" into caller's memory.
 enum { NODE_PATH_SIZE = 1024 };
 const char *node_path(const struct node *node, const char *rest, char path[NODE_PATH_SIZE]);
-const char *node_ipc(const struct node *node, const char *rest, char endpoint[NODE_PATH_SIZE]);
 const char *node_door(const struct ring_node *ring_node, enum door door,
                       char endpoint[NODE_PATH_SIZE]);
 const struct ring_node *node_self(const struct node *node); // in the ring
 
-// "ipc://DIR/run/private/name": makes the directory if it is not there, and ends the process if it
-// is open to others.
-const char *node_private_ipc(const struct node *node, const char *name,
-                             char endpoint[NODE_PATH_SIZE]);
+// The socket of a door that has one: "ipc://DIR/run/NAME", or "ipc://DIR/run/private/NAME". Makes
+// the private directory if it is not there, and ends the process if that is open to others.
+const char *node_socket(const struct node *node, enum door door, char endpoint[NODE_PATH_SIZE]);

@@ -1,7 +1,7 @@
 // The lanes of a scan: pages are fetched side by side and given out in order.
+#include "fixture/nodes.h"
 #include "ring/engine_key.h"
 #include "unit/client/talk.h"
-#include "unit/ring/nodes.h"
 
 #include "client/lanes.h"
 #include "wire/client.h"

@@ -1,7 +1,7 @@
 // At which endpoint requests begin.
+#include "fixture/nodes.h"
 #include "ring/ring_text.h"
 #include "unit/client/talk.h"
-#include "unit/ring/nodes.h"
 #include "wire/client.h"
 
 enum { KEYS = 3000 };

@@ -1,9 +1,9 @@
 // The planner: fair, legal, and moving as little as it can.
 #include "unit/unit.h"
 
+#include "fixture/nodes.h"
 #include "ring/ring_plan.h"
 #include "ring/ring_text.h"
-#include "unit/ring/nodes.h"
 
 static struct ring copy_of(const struct ring *ring)
 {

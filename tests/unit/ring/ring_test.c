@@ -1,8 +1,8 @@
 // Keys find their owners.
 #include "unit/unit.h"
 
+#include "fixture/nodes.h"
 #include "ring/ring.h"
-#include "unit/ring/nodes.h"
 
 TEST(the_token_of_a_key_never_changes)
 {

@@ -2,9 +2,9 @@
 #include "unit/unit.h"
 
 #include "base/hash.h"
+#include "fixture/nodes.h"
 #include "ring/ring_plan.h"
 #include "ring/ring_text.h"
-#include "unit/ring/nodes.h"
 
 static const char golden[] = "tests/unit/ring/golden/two-datacenters.ring";
 static const char golden_2[] = "tests/unit/ring/golden/two-datacenters-2.ring";
