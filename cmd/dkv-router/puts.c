@@ -85,7 +85,7 @@ static bool decode_updated(struct router *router, const struct flight *flight,
     return true;
 }
 
-static struct put_step take_updated(struct router *router, struct flight *flight, uint8_t target,
+static struct put_step take_updated(struct router *router, struct flight *flight, unsigned target,
                                     const struct op_updated *updated, struct minted *minted)
 {
     if (updated->status)
