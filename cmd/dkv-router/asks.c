@@ -85,6 +85,8 @@ static void add_stores(const struct router *router, struct buf *text)
         add_value(router, i, "store_up", false, store_of(router, i)->up, text);
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
         const struct metric *metric = &metrics_table[m];
+        if (!metric->name)
+            continue;
         add_head(text, metric->name, metric->is_counter, metric->meaning);
         for (uint32_t i = 0; i < router->ring->node_count; i++) {
             if (store_of(router, i)->up)

@@ -110,7 +110,8 @@ static void on_link_message(struct router *router, uint32_t number,
     struct link *link = peers_link(&router->peers, number);
     if (!link)
         return;
-    take_change(router, number, link_on_message(link, header, now), now, outbox);
+    take_change(router, number, link_on_message(link, &router->peers.terms, header, now), now,
+                outbox);
     for (unsigned i = 0; i < header->count; i++) {
         if (take_answer(router, number, header, body, now, outbox))
             return;
@@ -160,7 +161,7 @@ static enum status take_request(struct router *router, const struct arrival *arr
     case MESSAGE_PING:
         if (op_decode_ping(&ping, body))
             return STATUS_INVALID;
-        struct op_pong pong = {.id = ping.id};
+        struct op_pong pong = {.id = ping.id, .wall_ms = now.wall_ms};
         answer_pong(router, arrival->link, &pong, outbox);
         return STATUS_OK;
     case MESSAGE_PUT:

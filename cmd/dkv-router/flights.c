@@ -157,7 +157,7 @@ struct flight *flights_add(struct flights *flights, enum flight_kind kind, link_
     flight->share = add_to_share(flights, client, size);
     flight->held_size = size;
     flight->expected = 0;
-    flight->has_context = false;
+    flight->has_context = flight->was_stale = false;
     flight->hlc_floor = flight->hlc = 0;
     flight->dot = (struct dot){0};
     flight->flags = 0;

@@ -85,6 +85,7 @@ struct flight {
     struct dot dot;
     uint64_t hlc; // the largest that `covers` stands for
     struct buf value;
+    bool was_stale; // a store meant other owners
     // A get or scan: what each target replied; NULL: nothing yet.
     struct reply *replies[RING_TARGETS_MAX];
     // A scan.

@@ -160,9 +160,10 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
         observe(router, now.mono_ms - flight->started_ms);
         answer_whole(router, flight, whole, step.repair, outbox);
     } else if (step.answer) {
-        router->counts.unavailable += step.status == STATUS_UNAVAILABLE;
-        router->counts.timeouts += step.status == STATUS_TIMEOUT;
-        answer(router, flight, step.status, target_count(flight->get.replied),
+        enum status status = placing_failure(flight, step.status);
+        router->counts.unavailable += status == STATUS_UNAVAILABLE;
+        router->counts.timeouts += status == STATUS_TIMEOUT;
+        answer(router, flight, status, target_count(flight->get.replied),
                placing_explain(router, flight, 'R'), outbox);
     }
     if (step.ended)
@@ -266,6 +267,7 @@ static void take_fetched(struct router *router, struct flight *flight, unsigned 
         flights_remove(&router->flights, flight);
         return;
     }
+    flight->was_stale |= fetched->status == STATUS_STALE;
     if (fetched->status && fetched->status != STATUS_NOT_FOUND) {
         if (flight->flags & GET_LOCAL) { // there is nobody else to ask
             enum status status = (enum status)fetched->status;

@@ -30,15 +30,18 @@ enum link_state link_state(const struct link *link)
                                             : LINK_WELL;
 }
 
-enum link_change link_on_message(struct link *link, const struct message_header *header,
-                                 struct moment now)
+enum link_change link_on_message(struct link *link, const struct link_terms *terms,
+                                 const struct message_header *header, struct moment now)
 {
     bool is_same_life = link->clock.is_known && link->clock.boot == header->boot;
     link->heard_ms = now.mono_ms;
     link->taken_bytes += header->body_size;
     link->epoch = header->epoch;
     peer_clock_learn(&link->clock, header, now.mono_ms);
-    return is_same_life ? LINK_UNCHANGED : go_down(link, now);
+    bool is_other_ring = header->epoch == terms->epoch && header->ring_hash != terms->ring_hash;
+    if (link->up && is_other_ring)
+        link->problem = LINK_OTHER_RING;
+    return is_same_life && !is_other_ring ? LINK_UNCHANGED : go_down(link, now);
 }
 
 // What is wrong with the peer that said WELCOME.
@@ -83,7 +86,8 @@ void link_on_pong(struct link *link, const struct op_pong *pong, struct moment n
     link->data_size = pong->data_size;
     link->unsynced_age_ms = pong->unsynced_age_ms;
     link->disk_full = pong->disk_full;
-    link->wall_ahead_ms = (int64_t)(pong->wall_ms - now.wall_ms);
+    if (pong->wall_ms) // some do not say it
+        link->wall_ahead_ms = (int64_t)(pong->wall_ms - now.wall_ms);
     metrics_decode(&link->metrics, pong->metrics);
     link->slow = pong->unsynced_age_ms > SLOW_UNSYNCED_MS;
 }

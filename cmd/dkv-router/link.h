@@ -86,8 +86,9 @@ static inline bool link_can_ask(const struct link *link)
 
 // Any message from the link. A boot id other than before means that the peer's old life, and
 // every request to it, is over: WENT_DOWN; the WELCOME of its new life brings it up again.
-enum link_change link_on_message(struct link *link, const struct message_header *header,
-                                 struct moment now);
+// Another document of our epoch takes it down, too.
+enum link_change link_on_message(struct link *link, const struct link_terms *terms,
+                                 const struct message_header *header, struct moment now);
 // `node` is the one that the link was made for.
 enum link_change link_on_welcome(struct link *link, const struct link_terms *terms, uint64_t node,
                                  const struct message_header *header,

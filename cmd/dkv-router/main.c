@@ -18,6 +18,7 @@
 #include <string.h>
 
 enum {
+    CONNECT_AGAIN_MS = 2000,
     TICK_MS = 100,
     TIMEOUT_MS = 5000,
     // The largest value or record of dkv.conf(5) and its envelope. One beyond the limits of this
@@ -35,6 +36,7 @@ struct program {
     struct news news;     // that the log has
     struct buf *ways;     // by number of a link: where it is connected to; empty = it is not
     uint32_t way_count;
+    uint64_t connect_ms; // when links that could not be made are tried again; 0 = all were made
 };
 
 static void report_peers(struct program *program, struct moment now)
@@ -53,13 +55,6 @@ static void report_peers(struct program *program, struct moment now)
         buf_clear(&line);
     }
     buf_release(&line);
-}
-
-static void on_tick(void *self, struct moment now, struct outbox *outbox)
-{
-    struct program *program = self;
-    dispatch_on_tick(&program->router, now, outbox);
-    report_peers(program, now);
 }
 
 static void on_reload(void *self)
@@ -98,49 +93,77 @@ static const char *way_of(struct program *program, uint32_t number, char endpoin
                    : node_door(peer, is_store ? DOOR_STORE : DOOR_PEER, endpoint);
 }
 
-// Connects the link if it is not connected to where it should be.
-static enum status connect_peer(struct program *program, uint32_t number, struct fault *fault)
+// Connects the link if it is not connected to where it should be. Its peer hears nothing more of
+// what it was asked at another address, so that is over.
+static enum status connect_peer(struct program *program, uint32_t number, struct moment now,
+                                struct outbox *outbox, struct fault *fault)
 {
     char endpoint[NODE_PATH_SIZE];
     const char *key, *way = way_of(program, number, endpoint, &key);
     struct buf *connected = &program->ways[number], wanted = {0};
+    enum status status = STATUS_OK;
     buf_printf(&wanted, "%s %s", way, key ? key : "");
-    bool is_there = bytes_equal(buf_bytes(connected), buf_bytes(&wanted));
-    if (!is_there && connected->size)
-        net_disconnect(program->node.net, number);
-    if (!is_there)
-        buf_set(connected, buf_bytes(&wanted));
+    if (!bytes_equal(buf_bytes(connected), buf_bytes(&wanted))) {
+        if (connected->size) {
+            net_disconnect(program->node.net, number);
+            dispatch_on_lost(&program->router, net_link(number), now, outbox);
+        }
+        buf_clear(connected);
+        status = net_connect(program->node.net, number, way, key, fault);
+        if (!status)
+            buf_set(connected, buf_bytes(&wanted));
+    }
     buf_release(&wanted);
-    return is_there ? STATUS_OK : net_connect(program->node.net, number, way, key, fault);
+    return status;
 }
 
-// A link to every store and to every other router of the ring, and no others.
-static enum status connect_peers(struct program *program, struct fault *fault)
+static void disconnect_peers(struct program *program)
 {
-    const struct peers *peers = &program->router.peers;
-    uint32_t count = peers->count * SERVICE_COUNT;
-    enum status status = STATUS_OK;
-    program->ways = xrealloc(program->ways, count * sizeof *program->ways);
-    for (; program->way_count < count; program->way_count++)
-        program->ways[program->way_count] = (struct buf){0};
-    for (uint32_t i = 0; i < count; i++) {
-        if (peers_link(peers, i) || !program->ways[i].size)
+    for (uint32_t i = 0; i < program->way_count; i++) {
+        if (peers_link(&program->router.peers, i) || !program->ways[i].size)
             continue;
         net_disconnect(program->node.net, i);
         buf_clear(&program->ways[i]);
     }
-    for (uint32_t i = UINT32_MAX; !status && peers_next(peers, &i);)
-        status = connect_peer(program, i, fault);
-    return status;
+}
+
+// A link to every store and to every other router of the ring, and no others. One that cannot be
+// made keeps no other from being made, and is tried again later.
+static void connect_peers(struct program *program, struct moment now, struct outbox *outbox)
+{
+    const struct peers *peers = &program->router.peers;
+    uint32_t count = peers->count * SERVICE_COUNT;
+    struct fault fault;
+    program->ways = xrealloc(program->ways, count * sizeof *program->ways);
+    for (; program->way_count < count; program->way_count++)
+        program->ways[program->way_count] = (struct buf){0};
+    disconnect_peers(program);
+    bool was_complete = !program->connect_ms;
+    program->connect_ms = 0;
+    for (uint32_t i = UINT32_MAX; peers_next(peers, &i);) {
+        if (!connect_peer(program, i, now, outbox, &fault))
+            continue;
+        program->connect_ms = now.mono_ms + CONNECT_AGAIN_MS;
+        if (was_complete)
+            log_line(LOG_LEVEL_ERROR, "%s", fault.text);
+    }
+}
+
+static void on_tick(void *self, struct moment now, struct outbox *outbox)
+{
+    struct program *program = self;
+    dispatch_on_tick(&program->router, now, outbox);
+    if (program->connect_ms && now.mono_ms >= program->connect_ms)
+        connect_peers(program, now, outbox);
+    report_peers(program, now);
 }
 
 // A new ring document was read.
 static void adopt(struct program *program, struct moment now, struct outbox *outbox)
 {
-    struct fault fault;
     dispatch_adopt(&program->router, program->node.ring, now, outbox);
-    if (connect_peers(program, &fault))
-        log_line(LOG_LEVEL_ERROR, "%s", fault.text);
+    program->connect_ms = 0;
+    connect_peers(program, now, outbox);
 }
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
@@ -215,14 +238,13 @@ int main(int argc, char **argv)
 {
     static struct program program;
     char client[NODE_PATH_SIZE], peer[NODE_PATH_SIZE], local[NODE_PATH_SIZE];
-    struct fault fault;
     arguments_parse(&program.node.settings, "dkv-router", "answers clients for one node", argc,
                     argv);
     node_open(&program.node);
     open_seals(&program);
     open_router(&program);
-    if (connect_peers(&program, &fault))
-        die(2, "%s", fault.text);
+    struct moment now = {clock_mono_ms(), clock_wall_ms()};
+    connect_peers(&program, now, NULL);
     const struct ring_node *self = node_self(&program.node);
     const struct settings *settings = &program.node.settings;
     const struct net_listener listeners[] = {

@@ -92,6 +92,11 @@ void placing_fill(const struct router *router, const struct placing *placing, st
     flight->deadline_ms = deadline_ms;
 }
 
+enum status placing_failure(const struct flight *flight, enum status status)
+{
+    return status == STATUS_UNAVAILABLE && flight->was_stale ? STATUS_STALE : status;
+}
+
 struct bytes placing_explain(struct router *router, const struct flight *flight, char what)
 {
     static const char *const states[] = {

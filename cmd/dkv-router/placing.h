@@ -32,6 +32,10 @@ void placing_narrow(const struct router *router, struct placing *placing);
 void placing_fill(const struct router *router, const struct placing *placing, struct flight *flight,
                   uint64_t deadline_ms, struct moment now);
 
+// With what a read ends that cannot be done: STALE instead of UNAVAILABLE if a store meant other
+// owners, since the ring may be agreed on in a moment.
+enum status placing_failure(const struct flight *flight, enum status status);
+
 // "W=2 of n1, n2 (does not answer), n3" into router->text, for the client.
 struct bytes placing_explain(struct router *router, const struct flight *flight, char what);
 

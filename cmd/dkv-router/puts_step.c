@@ -69,7 +69,7 @@ static void answer(struct router *router, const struct flight *flight, enum stat
 static uint8_t update_flags(const struct flight *flight)
 {
     bool keeps = flight->has_context || (flight->flags & PUT_KEEP_SIBLINGS);
-    uint8_t what = flight->flags & PUT_DELETE ? UPDATE_DELETE : 0;
+    uint8_t what = UPDATE_TAKES_HEAD | (flight->flags & PUT_DELETE ? UPDATE_DELETE : 0);
     uint8_t again = UPDATE_AGAIN | (flight->put.was_found ? 0 : UPDATE_FRESH);
     return flight->put.again ? what | again : what | (keeps ? UPDATE_KEEP_SIBLINGS : UPDATE_BLIND);
 }

@@ -67,7 +67,7 @@ static void take_step(struct router *router, struct flight *flight, struct scan_
     if (step.join)
         finish(router, flight, outbox);
     else if (step.answer)
-        fail(router, flight, step.status, outbox);
+        fail(router, flight, placing_failure(flight, step.status), outbox);
 }
 
 static struct flight *add_flight(struct router *router, const struct arrival *arrival,
@@ -216,6 +216,7 @@ enum status scans_on_scanned(struct router *router, uint32_t number, struct read
         put_off(router, flight, "too much in flight", outbox);
         return STATUS_OK;
     }
+    flight->was_stale |= scanned.status == STATUS_STALE;
     if (scanned.status) {
         scans_on_failed(router, flight, target, now, outbox);
         return STATUS_OK;

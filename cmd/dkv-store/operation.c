@@ -209,17 +209,19 @@ static bool is_known_to_router(const struct change *change)
            result->siblings[0].value_size >= UPDATED_HEAD_VALUE_MIN;
 }
 
-static void reply_update(struct store *store, const struct arrival *arrival, uint64_t id,
-                         enum status status, const struct holding *holding,
-                         const struct change *change, struct outbox *outbox)
+static void reply_update(struct store *store, const struct arrival *arrival,
+                         const struct op_update *op, enum status status,
+                         const struct holding *holding, const struct change *change,
+                         struct outbox *outbox)
 {
-    struct op_updated updated = {.id = id, .status = (uint8_t)status};
+    bool takes_head = op->flags & UPDATE_TAKES_HEAD;
+    struct op_updated updated = {.id = op->id, .status = (uint8_t)status};
     if (!status) {
         updated.dot = change->dot;
         updated.hlc = change->hlc;
         updated.requests = encode_superseded(&change->superseded, &store->part);
         updated.record = change->is_repeated ? buf_bytes(&holding->encoded) : change->record;
-        updated.is_head = is_known_to_router(change);
+        updated.is_head = takes_head && is_known_to_router(change);
     }
     if (updated.is_head) {
         buf_clear(&store->head);
@@ -228,7 +230,7 @@ static void reply_update(struct store *store, const struct arrival *arrival, uin
     }
     op_encode_updated(&updated, outbox_add(outbox, arrival->link, MESSAGE_UPDATED, 0));
     if (!status) {
-        struct op_durable durable = {.id = id, .status = STATUS_OK};
+        struct op_durable durable = {.id = op->id, .status = STATUS_OK};
         op_encode_durable(&durable,
                           outbox_add(outbox, arrival->link, MESSAGE_DURABLE, gate(store)));
     }
@@ -250,7 +252,7 @@ static enum status serve_update(struct store *store, const struct arrival *arriv
     if (!status)
         status =
             mint(store, holding, &op, came_late(store, header, holding, &op, now), now, change);
-    reply_update(store, arrival, op.id, status, holding, change, outbox);
+    reply_update(store, arrival, &op, status, holding, change, outbox);
     return STATUS_OK;
 }
 

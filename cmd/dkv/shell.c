@@ -360,7 +360,7 @@ int verb_shell(struct globals *globals, int argc, char **argv)
     if (level_parse(shell.options.read_level, &shell.read_level, &fault) ||
         level_parse(shell.options.write_level, &shell.write_level, &fault))
         return usage_error("shell", "%s", fault.text);
-    enum status status = connect_bulk(&shell.client, globals, &fault);
+    enum status status = connect_cluster(&shell.client, globals, &fault);
     if (status)
         return report(globals, "shell", status, "%s", fault.text);
     open_editor(&shell.editor);

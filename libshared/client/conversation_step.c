@@ -128,11 +128,24 @@ static void on_batch_sent(struct conversation *conversation, uint64_t now_ms)
     request_queue_take(&connection->queue, conversation->sending_taken);
 }
 
+// No try was made of what did not leave.
+static void on_batch_kept(struct conversation *conversation)
+{
+    struct connection *connection = &conversation->connections[conversation->sending_to];
+    for (uint32_t i = 0; i < conversation->sending_taken; i++) {
+        struct request *request = pending_queued(&conversation->pending, &connection->queue, i);
+        if (request)
+            request->tries = request->tries_before;
+    }
+}
+
 void conversation_on_sent(struct conversation *conversation, enum status status, uint64_t now_ms)
 {
     struct connection *connection = &conversation->connections[conversation->sending_to];
     enum conversation_sending sending = conversation->sending;
     conversation->sending = SENDING_NONE;
+    if (status && sending == SENDING_BATCH)
+        on_batch_kept(conversation);
     if (status == STATUS_BUSY) {
         connection->again_ms = now_ms + CONNECTION_BLOCKED_MS;
     } else if (sending == SENDING_HELLO && status) {

@@ -129,6 +129,7 @@ void request_begin_try(struct request *request, uint64_t name, uint64_t now_ms)
 {
     if (request->type != MESSAGE_PUT)
         return;
+    request->tries_before = request->tries;
     request->tries.is_repeated |= request->is_maybe_applied;
     struct put_try next = tries_next(&request->tries, name, now_ms);
     op_put_set_try(request->bytes.data + MESSAGE_HEADER_SIZE, &next);
@@ -136,7 +137,10 @@ void request_begin_try(struct request *request, uint64_t name, uint64_t now_ms)
 
 static bool says_not_written(enum status status)
 {
-    return status_exit_code(status) == status_exit_code(STATUS_UNAVAILABLE);
+    int code = status_exit_code(status);
+    return code == status_exit_code(STATUS_UNAVAILABLE) ||
+           code == status_exit_code(STATUS_UNREACHABLE) ||
+           code == status_exit_code(STATUS_NOT_AUTHORISED);
 }
 
 enum status request_outcome(const struct request *request, enum status status)

@@ -28,20 +28,21 @@ enum request_state { REQUEST_FREE, REQUEST_QUEUED, REQUEST_SENT, REQUEST_PAUSED 
 
 struct request {
     uint32_t generation;
-    uint8_t state;         // enum request_state
-    uint8_t type;          // MESSAGE_PUT ...
-    uint8_t endpoint;      // that it is for
-    uint8_t home;          // the endpoint at which it began
-    bool is_local;         // it asks that router alone
-    bool was_sent;         // by us, at least once
-    bool is_maybe_applied; // a put that some router may have begun
-    struct tries tries;    // of a put
-    uint32_t batch;        // the message it was sent in
-    uint32_t pause_ms;     // before the next try
-    uint64_t deadline_ms;  // 0 = none
-    uint64_t retry_at_ms;  // when PAUSED
-    uint64_t asked;        // a bit for each endpoint whose router was not able to do it
-    struct buf refusal;    // and what the first of them said
+    uint8_t state;             // enum request_state
+    uint8_t type;              // MESSAGE_PUT ...
+    uint8_t endpoint;          // that it is for
+    uint8_t home;              // the endpoint at which it began
+    bool is_local;             // it asks that router alone
+    bool was_sent;             // by us, at least once
+    bool is_maybe_applied;     // a put that some router may have begun
+    struct tries tries;        // of a put
+    struct tries tries_before; // the last try, which may turn out not to have left
+    uint32_t batch;            // the message it was sent in
+    uint32_t pause_ms;         // before the next try
+    uint64_t deadline_ms;      // 0 = none
+    uint64_t retry_at_ms;      // when PAUSED
+    uint64_t asked;            // a bit for each endpoint whose router was not able to do it
+    struct buf refusal;        // and what the first of them said
     union callback on_done;
     void *context;
     struct buf bytes; // room for a header, then the encoded operation

@@ -51,7 +51,7 @@ void net_unlisten(struct net *net);
 // Connects a link whose unused number the caller chooses (below NET_LINKS_MAX). server_key
 // is NULL for ipc, and for loopback tcp to a listener that is plain; REFUSED on any other address.
 // The link exists until net_disconnect(), whether or not anybody answers.
-enum { NET_LINKS_MAX = 4096 };
+enum { NET_LINKS_MAX = 8192 };
 enum status net_connect(struct net *net, uint32_t number, const char *endpoint,
                         const char *server_key, struct fault *fault) MUST_USE;
 void net_disconnect(struct net *net, uint32_t number);

@@ -242,7 +242,10 @@ static bool can_follow(struct node *node, struct node *next)
     else if (!ring_check_successor(before, after, &fault) &&
              !ring_moves_data(before, after, &fault))
         return true;
-    complain(next, "%s/" RING_PATH ": not taken over: %.200s", node->settings.dir, fault.text);
+    complain(next,
+             "%s/" RING_PATH ": not taken over: %.200s (the next start would take it: put the "
+             "document before it back)",
+             node->settings.dir, fault.text);
     return false;
 }
 
@@ -282,22 +285,6 @@ static bool find_key(void *context, const char *public_key, enum role *role, uin
     return key_directory_find(node->clients, public_key, role, node_id);
 }
 
-void node_open(struct node *node)
-{
-    struct fault fault;
-    if (!node_load(node)) {
-        notify_status(node->complaint);
-        exit(EXIT_CONFIGURATION);
-    }
-    struct net_options options = {
-        .keys = node->key.keys,
-        .directory = {node, find_key},
-        .message_size_max = MESSAGE_SIZE_MAX,
-    };
-    if (net_open(&node->net, &options, &fault))
-        die(EXIT_CONFIGURATION, "%s", fault.text);
-}
-
 static void make_private(const struct node *node)
 {
     char path[NODE_PATH_SIZE];
@@ -312,11 +299,26 @@ static void make_private(const struct node *node)
             path);
 }
 
+void node_open(struct node *node)
+{
+    struct fault fault;
+    if (!node_load(node)) {
+        notify_status(node->complaint);
+        exit(EXIT_CONFIGURATION);
+    }
+    struct net_options options = {
+        .keys = node->key.keys,
+        .directory = {node, find_key},
+        .message_size_max = MESSAGE_SIZE_MAX,
+    };
+    make_private(node);
+    if (net_open(&node->net, &options, &fault))
+        die(EXIT_CONFIGURATION, "%s", fault.text);
+}
+
 const char *node_socket(const struct node *node, enum door door, char endpoint[NODE_PATH_SIZE])
 {
     const struct door_facts *facts = door_facts(door);
-    if (facts->is_private)
-        make_private(node);
     snprintf(endpoint, NODE_PATH_SIZE, "ipc://%s/run/%s%s", node->settings.dir,
              facts->is_private ? "private/" : "", facts->socket);
     return endpoint;

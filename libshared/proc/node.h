@@ -33,7 +33,8 @@ struct node {
 // true if nothing is. `node->settings` is set. Touches no data.
 bool node_load(struct node *node);
 
-// node_load(), then opens the net. Ends the process (exit status 2) if anything is wrong.
+// node_load(), then makes DIR/run/private if it is not there, and opens the net. Ends the process
+// (exit status 2) if anything is wrong, such as a private directory that is open to others.
 void node_open(struct node *node);
 
 // SIGHUP: reads dkv.conf and the ring document again, takes over what counts at once, and logs what
@@ -51,6 +52,5 @@ const char *node_door(const struct ring_node *ring_node, enum door door,
                       char endpoint[NODE_PATH_SIZE]);
 const struct ring_node *node_self(const struct node *node); // in the ring
 
-// The socket of a door that has one: "ipc://DIR/run/NAME", or "ipc://DIR/run/private/NAME". Makes
-// the private directory if it is not there, and ends the process if that is open to others.
+// The socket of a door that has one: "ipc://DIR/run/NAME", or "ipc://DIR/run/private/NAME".
 const char *node_socket(const struct node *node, enum door door, char endpoint[NODE_PATH_SIZE]);

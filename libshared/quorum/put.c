@@ -222,7 +222,7 @@ struct put_step put_on_waited(struct put *put)
 static bool is_final(enum status status)
 {
     return status == STATUS_TOO_LARGE || status == STATUS_INVALID || status == STATUS_SIBLING_CAP ||
-           status == STATUS_REFUSED || status == STATUS_STALE;
+           status == STATUS_REFUSED;
 }
 
 bool put_awaits_updated(const struct put *put, unsigned owner)

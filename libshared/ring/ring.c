@@ -79,6 +79,9 @@ static enum status check_node(const struct ring_node *node, struct fault *fault)
         return fault_set(fault, STATUS_INVALID, "bad node name \"%s\"", node->name);
     if (!ring_is_address(bytes_of_text(node->address)) || node->port == 0)
         return fault_set(fault, STATUS_INVALID, "node %s: bad address", node->name);
+    if (node->port > UINT16_MAX - (RING_PORTS - 1))
+        return fault_set(fault, STATUS_INVALID, "node %s: it needs %d ports from %u on", node->name,
+                         RING_PORTS, node->port);
     if (node->dc[0] && !ring_is_name(bytes_of_text(node->dc)))
         return fault_set(fault, STATUS_INVALID, "node %s: bad datacenter", node->name);
     if (node->rack[0] && !ring_is_name(bytes_of_text(node->rack)))

@@ -20,6 +20,7 @@
 enum {
     RING_EPOCH_MAX = INT32_MAX, // messages have 32 bits for it
     RING_NODES_MAX = 1024,
+    RING_PORTS = 6, // that a node listens on, from its base port on
     RING_NUMBER_MAX = UINT16_MAX,
     RING_PARTITIONS_MIN = 64,
     RING_PARTITIONS_MAX = 65536,

@@ -21,23 +21,6 @@ static bool is_where_it_was(const struct ring *before, const struct ring_keyspac
     return true;
 }
 
-// Of all keyspaces: who is listed, and in which datacenter that is.
-static bool is_list_the_same(const struct ring *before, const struct ring *next, uint32_t partition)
-{
-    const uint16_t *old_list = before->owners + (size_t)partition * before->owner_count;
-    const uint16_t *new_list = next->owners + (size_t)partition * next->owner_count;
-    if (before->partition_count != next->partition_count ||
-        before->owner_count != next->owner_count)
-        return false;
-    for (uint32_t i = 0; i < next->owner_count; i++) {
-        const struct ring_node *old_node = &before->nodes[old_list[i]];
-        const struct ring_node *new_node = &next->nodes[new_list[i]];
-        if (old_node->id != new_node->id || strcmp(old_node->dc, new_node->dc))
-            return false;
-    }
-    return true;
-}
-
 static bool are_copies_the_same(const struct ring_keyspace *before,
                                 const struct ring_keyspace *next)
 {
@@ -51,6 +34,21 @@ static bool are_copies_the_same(const struct ring_keyspace *before,
     return true;
 }
 
+// Of all keyspaces whose copies are the same: others say themselves since when they are there.
+static bool is_nothing_moved(const struct ring *before, const struct ring *next, uint32_t partition)
+{
+    if (before->partition_count != next->partition_count)
+        return false;
+    for (uint32_t i = 0; i < next->keyspace_count; i++) {
+        const struct ring_keyspace *keyspace = &next->keyspaces[i];
+        const struct ring_keyspace *old = ring_keyspace(before, keyspace->id);
+        if (old && are_copies_the_same(old, keyspace) &&
+            !is_where_it_was(before, old, next, keyspace, partition))
+            return false;
+    }
+    return true;
+}
+
 void ring_succeed(struct ring *next, const struct ring *before)
 {
     next->epoch = before->epoch + 1;
@@ -59,7 +57,7 @@ void ring_succeed(struct ring *next, const struct ring *before)
         next->since = xcalloc(next->partition_count, sizeof *next->since);
     for (uint32_t p = 0; p < next->partition_count; p++) {
         next->since[p] =
-            is_list_the_same(before, next, p) ? ring_since(before, p, NULL) : next->epoch;
+            is_nothing_moved(before, next, p) ? ring_since(before, p, NULL) : next->epoch;
     }
     for (uint32_t i = 0; i < next->keyspace_count; i++) {
         struct ring_keyspace *keyspace = &next->keyspaces[i];
@@ -87,6 +85,9 @@ enum status ring_check_successor(const struct ring *before, const struct ring *n
     for (uint32_t i = 0; i < next->node_count; i++) {
         const struct ring_node *node = &next->nodes[i];
         int old = ring_find_node(before, node->id);
+        if (old < 0 && node->number <= before->number_max)
+            return fault_set(fault, STATUS_INVALID, "node %s has a number that was given before",
+                             node->name);
         if (old >= 0 && before->nodes[old].number != node->number)
             return fault_set(fault, STATUS_INVALID, "node %s has number %u instead of %u",
                              node->name, node->number, before->nodes[old].number);
@@ -100,7 +101,9 @@ bool ring_moves_data(const struct ring *before, const struct ring *next, struct 
         const struct ring_keyspace *old = &before->keyspaces[i];
         const struct ring_keyspace *keyspace = ring_keyspace(next, old->id);
         for (uint32_t p = 0; p < before->partition_count; p++) {
-            if (keyspace && is_where_it_was(before, old, next, keyspace, p))
+            bool has_stayed = keyspace && is_where_it_was(before, old, next, keyspace, p) &&
+                              ring_since(next, p, keyspace) <= before->epoch; // and all the time
+            if (has_stayed)
                 continue;
             fault_set(fault, STATUS_INVALID, "partition %u of keyspace %s has other owners in it",
                       p, old->name);

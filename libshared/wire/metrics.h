@@ -39,6 +39,7 @@
     M(FLUSHES, COUNTER, "engine_flushes", "memory tables made tables")                             \
     M(ENGINE_MERGES, COUNTER, "engine_merges", "merges of tables")                                 \
     M(MERGE_WRITTEN_BYTES, COUNTER, "engine_merge_written_bytes", "written by them")               \
+    M(RESERVED, COUNTER, NULL, NULL) /* was shown once */                                          \
     M(VALUE_FILES, GAUGE, "engine_value_files", "files with large values, segments included")      \
     M(VALUE_BYTES, GAUGE, "engine_value_bytes", "bytes of them")                                   \
     M(VALUE_LIVE_BYTES, GAUGE, "engine_value_live_bytes", "of which tables point to")              \

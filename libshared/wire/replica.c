@@ -53,7 +53,7 @@ static void read_updated(struct op_updated *op, struct reader *body)
     op->hlc = reader_u64(body);
     op->requests = reader_sized(body);
     op->record = reader_sized(body);
-    op->is_head = reader_u8(body);
+    op->is_head = reader_left(body) ? reader_u8(body) : 0; // of an older store: none
 }
 
 static void write_durable(const struct op_durable *op, struct buf *out)

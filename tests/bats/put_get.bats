@@ -194,3 +194,57 @@ same() { # KEY FILE: what is stored is the file, byte for byte
     assert_equal "$(puts_of "$second")" "$before"
     (($(puts_of "$first") >= 300))
 }
+
+@test "an unknown keyspace is 2" {
+    fails_with 2 dkv -k nonsense put k v
+    fails_with 2 dkv -k nonsense get k
+}
+
+@test "get --local reads the contacted node's replica" {
+    dkv put -W all local-key here
+    local router
+    for router in ${DKV_CLUSTER//,/ }; do
+        assert_equal "$(dkv --cluster "$router" get --local local-key)" here
+    done
+}
+
+@test "a context goes into a pipe or a device without replacing it" {
+    dkv put device v
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    cat "$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/read" &
+    dkv get --context-to "$BATS_TEST_TMPDIR/pipe" device
+    wait
+    [[ -p $BATS_TEST_TMPDIR/pipe && -s $BATS_TEST_TMPDIR/read ]]
+    dkv put --context "@$BATS_TEST_TMPDIR/read" device w
+    assert_equal "$(dkv get device)" w
+}
+
+@test "a value that is put with --ttl expires, and get says when" {
+    dkv put --ttl 1 brief v
+    dkv put --ttl 3600 long v
+    local now expires
+    now=$(date +%s%3N)
+    expires=$(dkv get --json long | jq -r '.values[0].expires')
+    ((expires > now + 3500000 && expires < now + 3700000))
+    assert_equal "$(dkv get --json k 2>/dev/null | jq -r '.values[0].expires')" null
+    expired() { run dkv get brief && ((status == 3)); }
+    eventually expired
+}
+
+@test "a ttl that is none is 2 and says what one is" {
+    local ttl
+    for ttl in 0 -1 1.5 never 99999999999999; do
+        fails_with 2 dkv put --ttl=$ttl ttl v
+        assert_regex "$stderr" "'$ttl' is no time to live; use whole seconds"
+    done
+    fails_with 2 dkv del --ttl 1 ttl
+    fails_with 3 dkv get ttl
+}
+
+@test "a request id of zeros names no request: 2" {
+    fails_with 2 dkv put --request-id 00000000000000000000000000000000 zeros v
+    assert_regex "$stderr" 'zeros names no request'
+    fails_with 2 dkv put --request-id 0011 zeros v
+    fails_with 2 dkv del --request-id 00000000000000000000000000000000 zeros
+    fails_with 3 dkv get zeros
+}

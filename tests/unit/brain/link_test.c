@@ -44,7 +44,7 @@ static void release(struct bench *bench)
 static enum link_change hear(struct bench *bench, uint64_t boot, uint64_t mono_ms)
 {
     struct message_header header = {.boot = boot};
-    return link_on_message(bench->link, &header, at(mono_ms));
+    return link_on_message(bench->link, &bench->peers.terms, &header, at(mono_ms));
 }
 
 static struct message_header right_header(const struct bench *bench)
@@ -208,5 +208,21 @@ TEST(a_dead_connection_is_made_anew)
     }
     tick(&bench, 2000);
     assert_int_equal(bench.outbox.reset_count, 1);
+    release(&bench);
+}
+
+TEST(another_document_of_our_epoch_takes_it_down_and_says_why)
+{
+    struct bench bench;
+    init(&bench);
+    come_up(&bench, 1, 0);
+    struct message_header header = right_header(&bench);
+    header.boot = 1;
+    assert_int_equal(link_on_message(bench.link, &bench.peers.terms, &header, at(10)),
+                     LINK_UNCHANGED);
+    header.ring_hash++;
+    assert_int_equal(link_on_message(bench.link, &bench.peers.terms, &header, at(20)),
+                     LINK_WENT_DOWN);
+    assert_int_equal(link_state(bench.link), LINK_OTHER_RING);
     release(&bench);
 }

@@ -322,12 +322,17 @@ TEST(a_router_gets_no_large_value_back_that_it_has)
     bench_init(&bench);
     bench.store.options.value_size_max = 2 * UPDATED_HEAD_VALUE_MIN;
     struct op_update op = bench_update_of(&bench, 1, "");
+    op.flags |= UPDATE_TAKES_HEAD;
     assert_true(is_answered_by_head(&bench, &op, UPDATED_HEAD_VALUE_MIN));
     assert_false(is_answered_by_head(&bench, &op, UPDATED_HEAD_VALUE_MIN)); // a second time
     op = bench_update_of(&bench, 2, "");
+    op.flags |= UPDATE_TAKES_HEAD;
     assert_false(is_answered_by_head(&bench, &op, UPDATED_HEAD_VALUE_MIN - 1));
+    op = bench_update_of(&bench, 4, ""); // of a router that is older
+    assert_false(is_answered_by_head(&bench, &op, UPDATED_HEAD_VALUE_MIN));
     op = bench_update_of(&bench, 3, "");
-    op.flags = UPDATE_KEEP_SIBLINGS; // there is another value that it does not have
+    op.flags =
+        UPDATE_KEEP_SIBLINGS | UPDATE_TAKES_HEAD; // there is another value that it does not have
     assert_false(is_answered_by_head(&bench, &op, UPDATED_HEAD_VALUE_MIN));
     bench_release(&bench);
 }

@@ -122,7 +122,7 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
            &(struct op_merged){.id = id, .hlc_told = 77, .told = buf_bytes(&told)});
     assert_true(said(&bench, first, MESSAGE_UPDATE, &body));
     assert_int_equal(op_decode_update(&again, &body), STATUS_OK);
-    assert_int_equal(again.flags, UPDATE_AGAIN | UPDATE_FRESH);
+    assert_int_equal(again.flags, UPDATE_AGAIN | UPDATE_FRESH | UPDATE_TAKES_HEAD);
     assert_true(again.hlc_floor > 77);
     // All that the first dot covers, who knows who else has it, and what it met.
     struct reader clock = reader_of(again.context);

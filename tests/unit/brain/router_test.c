@@ -146,3 +146,25 @@ TEST(every_operation_is_answered_by_its_deadline)
     assert_int_equal(bench.router.flights.count, 0);
     release(&bench);
 }
+
+TEST(a_get_whose_owners_have_another_ring_is_to_come_again)
+{
+    struct bench bench;
+    struct reader body;
+    struct op_got got;
+    uint64_t id = 0;
+    init(&bench, 3);
+    get(&bench);
+    asked(&bench, MESSAGE_FETCH, &id);
+    bool is_asked[NODES];
+    for (uint32_t i = 0; i < NODES; i++)
+        is_asked[i] = said(&bench, i, MESSAGE_FETCH, &body);
+    for (uint32_t i = 0; i < NODES && !said(&bench, CLIENT, MESSAGE_GOT, &body); i++) {
+        if (is_asked[i])
+            fetched(&bench, i, id, STATUS_STALE);
+    }
+    assert_true(said(&bench, CLIENT, MESSAGE_GOT, &body));
+    assert_int_equal(op_decode_got(&got, &body), STATUS_OK);
+    assert_int_equal(got.status, STATUS_STALE);
+    release(&bench);
+}

@@ -145,6 +145,29 @@ TEST(an_id_that_was_used_before_is_not_called_not_written)
     begin_put(1, PUT_RETRY);
     put_done(0, last_put.id, STATUS_INVALID);
     assert_int_equal(ended[0], STATUS_INVALID);
+    static const enum status refusals[] = {STATUS_UNREACHABLE, STATUS_NOT_AUTHORISED};
+    for (unsigned i = 0; i < 2; i++) { // its first try may be there, whatever this one met
+        begin(1);
+        put(PUT_RETRY);
+        steps(STATUS_UNREACHABLE);
+        conversation_on_lost(&talk, 0, refusals[i], (struct bytes){0}, now_ms);
+        assert_int_equal(ended[0], STATUS_INDETERMINATE);
+    }
+}
+
+TEST(a_put_that_did_not_leave_was_no_try)
+{
+    begin(1);
+    put(PUT_RETRY);
+    steps(STATUS_OK);
+    welcome(0);
+    for (unsigned i = 0; i < 40; i++) { // the connection takes nothing
+        steps(STATUS_BUSY);
+        now_ms += CONNECTION_BLOCKED_MS;
+    }
+    uint32_t wait_ms = last_put.wait_ms;
+    steps(STATUS_OK);
+    assert_true(last_put.wait_ms <= wait_ms);
 }
 
 TEST(a_router_that_is_not_able_is_followed_by_each_other_one_once)

@@ -139,7 +139,13 @@ TEST(a_refusal_that_all_would_repeat_is_the_answer_at_once)
     play("start -> update 0", "refused 0 too-large -> answer too-large end");
     play("start -> update 0", "refused 0 invalid -> answer invalid end");
     play("start -> update 0", "refused 0 refused -> answer refused end");
-    play("start -> update 0", "refused 0 stale -> answer stale end");
+}
+
+TEST(an_owner_that_has_another_ring_is_not_the_last_word)
+{
+    play("start -> update 0", "refused 0 stale -> update 1");
+    play("start -> update 0", "refused 0 stale -> update 1", "refused 1 stale -> update 2",
+         "refused 2 stale -> answer stale end");
 }
 
 TEST(w_out_of_reach_is_indeterminate_at_once)

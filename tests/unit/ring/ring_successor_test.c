@@ -1,7 +1,10 @@
 #include "ring/ring_successor.h"
 
+#include "base/xalloc.h"
 #include "fixture/ring.h"
 #include "unit/unit.h"
+
+#include <stdlib.h>
 
 static struct ring first_ring(void)
 {
@@ -136,5 +139,54 @@ TEST(a_snapshot_lives_as_long_as_somebody_holds_it)
     assert_int_equal(held->ring.epoch, 2);
     ring_snapshot_drop(held);
     ring_snapshot_drop(NULL);
+    ring_release(&first);
+}
+
+TEST(a_new_keyspace_that_makes_lists_longer_moves_nothing)
+{
+    struct ring first = first_ring(), next = copy_of(&first);
+    struct ring_keyspace *keyspaces = xcalloc(2, sizeof *keyspaces);
+    keyspaces[0] = keyspaces[1] = next.keyspaces[0];
+    keyspaces[1].id = 2;
+    keyspaces[1].copies[0].n = 4;
+    memcpy(keyspaces[1].name, "wide", 5);
+    free(next.keyspaces);
+    next.keyspaces = keyspaces;
+    next.keyspace_count = 2;
+    assert_int_equal(ring_plan(&next, NULL), STATUS_OK);
+    struct ring_snapshot *second = document_take(&next, &first);
+    for (uint32_t p = 0; p < first.partition_count; p++) {
+        uint16_t before[RING_OWNERS_MAX], after[RING_OWNERS_MAX];
+        ring_owners(&first, p, &first.keyspaces[0], before);
+        ring_owners(&second->ring, p, &second->ring.keyspaces[0], after);
+        bool has_stayed = !memcmp(before, after, 3 * sizeof *before);
+        assert_int_equal(since(second, p), has_stayed ? 1 : 2);
+    }
+    assert_int_equal(second->ring.keyspaces[1].since, 2);
+    ring_snapshot_drop(second);
+    ring_release(&first);
+}
+
+TEST(what_moved_and_came_back_meanwhile_has_moved)
+{
+    struct ring first = first_ring();
+    struct fault fault;
+    struct ring_snapshot *second = moved_document(&first);
+    struct ring_snapshot *third = moved_document(&second->ring); // as it was at first
+    assert_true(ring_moves_data(&first, &third->ring, &fault));
+    ring_snapshot_drop(second);
+    ring_snapshot_drop(third);
+    ring_release(&first);
+}
+
+TEST(a_number_is_never_given_to_another_node)
+{
+    struct ring first = first_ring();
+    struct ring next = copy_of(&first);
+    next.nodes[3].id = 99;
+    struct ring_snapshot *second = document_take(&next, &first);
+    assert_int_equal(check(&first, &second->ring, "has a number that was given before"),
+                     STATUS_INVALID);
+    ring_snapshot_drop(second);
     ring_release(&first);
 }
