@@ -3,49 +3,29 @@
 #include <assert.h>
 #include <inttypes.h>
 
-#define MANIFEST_PREFIX "MANIFEST-"
+static const struct spelling {
+    const char *before, *after; // the number
+    bool is_numbered;
+} SPELLINGS[] = {
+    [FILE_CURRENT] = {"CURRENT", "", false},   [FILE_LOCK] = {"LOCK", "", false},
+    [FILE_MANIFEST] = {"MANIFEST-", "", true}, [FILE_LOG] = {"", ".log", true},
+    [FILE_TABLE] = {"", ".tbl", true},         [FILE_VALUES] = {"", ".val", true},
+    [FILE_SNAPSHOT] = {"", ".snp", true},      [FILE_TEMPORARY] = {"", ".tmp", true},
+};
 
 void file_name_format(struct buf *out, enum file_kind kind, uint64_t number)
 {
     assert(kind != FILE_FOREIGN);
-    switch (kind) {
-    case FILE_CURRENT:
-        buf_append_text(out, "CURRENT");
-        return;
-    case FILE_LOCK:
-        buf_append_text(out, "LOCK");
-        return;
-    case FILE_MANIFEST:
-        buf_printf(out, MANIFEST_PREFIX "%06" PRIu64, number);
-        return;
-    case FILE_LOG:
-        buf_printf(out, "%06" PRIu64 ".log", number);
-        return;
-    case FILE_TABLE:
-        buf_printf(out, "%06" PRIu64 ".tbl", number);
-        return;
-    case FILE_VALUES:
-        buf_printf(out, "%06" PRIu64 ".val", number);
-        return;
-    case FILE_SNAPSHOT:
-        buf_printf(out, "%06" PRIu64 ".snp", number);
-        return;
-    case FILE_TEMPORARY:
-        buf_printf(out, "%06" PRIu64 ".tmp", number);
-        return;
-    case FILE_FOREIGN:
-        return;
-    }
+    const struct spelling *spelling = &SPELLINGS[kind];
+    buf_append_text(out, spelling->before);
+    if (spelling->is_numbered)
+        buf_printf(out, "%06" PRIu64, number);
+    buf_append_text(out, spelling->after);
 }
 
 enum file_kind file_name_parse(const char *name, uint64_t *number)
 {
-    static const enum file_kind kinds[] = {FILE_CURRENT,  FILE_LOCK,     FILE_MANIFEST,
-                                           FILE_LOG,      FILE_TABLE,    FILE_VALUES,
-                                           FILE_SNAPSHOT, FILE_TEMPORARY};
-    const char *digits = name;
-    if (bytes_has_prefix(bytes_of_text(name), bytes_of_text(MANIFEST_PREFIX)))
-        digits += strlen(MANIFEST_PREFIX);
+    const char *digits = name + strcspn(name, "0123456789");
     *number = 0;
     for (unsigned i = 0; i < 18 && *digits >= '0' && *digits <= '9'; i++)
         *number = *number * 10 + (uint64_t)(*digits++ - '0');
@@ -53,11 +33,11 @@ enum file_kind file_name_parse(const char *name, uint64_t *number)
     // One spelling for each file: a name that we would not have written is not ours.
     enum file_kind found = FILE_FOREIGN;
     struct buf spelled = {0};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && found == FILE_FOREIGN; i++) {
+    for (enum file_kind kind = FILE_CURRENT; kind <= FILE_TEMPORARY && !found; kind++) {
         buf_clear(&spelled);
-        file_name_format(&spelled, kinds[i], *number);
+        file_name_format(&spelled, kind, *number);
         if (bytes_equal(buf_bytes(&spelled), bytes_of_text(name)))
-            found = kinds[i];
+            found = kind;
     }
     buf_release(&spelled);
     return *number < FILE_NUMBER_END ? found : FILE_FOREIGN;
