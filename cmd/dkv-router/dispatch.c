@@ -134,18 +134,13 @@ static enum status greet(struct router *router, const struct arrival *arrival, s
     struct op_hello hello;
     if (op_decode_hello(&hello, body))
         return STATUS_INVALID;
-    struct op_welcome welcome = {
-        .id = hello.id,
-        .version = MESSAGE_VERSION,
-        .version_min = MESSAGE_VERSION,
-        .version_max = MESSAGE_VERSION,
-        .cluster = router->ring->cluster,
-        .node = router->options.node,
-        .actor = peers_link_of(&router->peers, router->self, SERVICE_STORE)->actor,
-        .value_size_max = (uint32_t)router->options.value_size_max,
-        .role = (uint8_t)arrival->role,
-        .software = router->options.software,
-    };
+    struct op_welcome welcome = op_welcome_to(&hello);
+    welcome.cluster = router->ring->cluster;
+    welcome.node = router->options.node;
+    welcome.actor = peers_link_of(&router->peers, router->self, SERVICE_STORE)->actor;
+    welcome.value_size_max = (uint32_t)router->options.value_size_max;
+    welcome.role = (uint8_t)arrival->role;
+    welcome.software = router->options.software;
     answer_welcome(router, arrival->link, &welcome, outbox);
     return STATUS_OK;
 }

@@ -59,18 +59,13 @@ static enum status serve_hello(struct store *store, const struct arrival *arriva
     struct op_hello hello;
     if (op_decode_hello(&hello, body))
         return STATUS_INVALID;
-    struct op_welcome welcome = {
-        .id = hello.id,
-        .version = MESSAGE_VERSION,
-        .version_min = MESSAGE_VERSION,
-        .version_max = MESSAGE_VERSION,
-        .cluster = store->ring->cluster,
-        .node = store->options.node,
-        .actor = store->ledger.actor,
-        .value_size_max = (uint32_t)store->options.value_size_max,
-        .role = (uint8_t)arrival->role,
-        .software = store->options.software,
-    };
+    struct op_welcome welcome = op_welcome_to(&hello);
+    welcome.cluster = store->ring->cluster;
+    welcome.node = store->options.node;
+    welcome.actor = store->ledger.actor;
+    welcome.value_size_max = (uint32_t)store->options.value_size_max;
+    welcome.role = (uint8_t)arrival->role;
+    welcome.software = store->options.software;
     op_encode_welcome(&welcome, outbox_add(outbox, arrival->link, MESSAGE_WELCOME, 0));
     return STATUS_OK;
 }

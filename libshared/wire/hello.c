@@ -107,3 +107,13 @@ CODEC(welcome)
 CODEC(ping)
 CODEC(pong)
 CODEC(error)
+
+struct op_welcome op_welcome_to(const struct op_hello *hello)
+{
+    return (struct op_welcome){
+        .id = hello->id,
+        .version = MESSAGE_VERSION,
+        .version_min = MESSAGE_VERSION,
+        .version_max = MESSAGE_VERSION,
+    };
+}

@@ -51,3 +51,7 @@ OP_FUNCTIONS(welcome)
 OP_FUNCTIONS(ping)
 OP_FUNCTIONS(pong)
 OP_FUNCTIONS(error)
+
+// The WELCOME that answers `hello`: its id, and the versions that we speak. Who we are is for the
+// caller to add.
+struct op_welcome op_welcome_to(const struct op_hello *hello);
