@@ -149,6 +149,13 @@ TEST(tcp_without_keys_is_refused)
     net_close(net);
 }
 
+static mode_t socket_mode(const struct stage *stage)
+{
+    struct stat facts;
+    assert_int_equal(stat(stage->endpoint + strlen("ipc://"), &facts), 0);
+    return facts.st_mode & 0777;
+}
+
 TEST(over_ipc_our_own_user_is_a_peer_and_the_socket_is_private)
 {
     struct stage stage;
@@ -159,9 +166,7 @@ TEST(over_ipc_our_own_user_is_a_peer_and_the_socket_is_private)
     assert_int_equal(send_soon(&stage, "local", PATIENCE_MS), STATUS_OK);
     expect(&stage, stage.server, "local", &arrival);
     assert_int_equal(arrival.role, ROLE_PEER);
-    struct stat facts;
-    assert_int_equal(stat(stage.endpoint + 6, &facts), 0);
-    assert_int_equal(facts.st_mode & 0777, 0700);
+    assert_int_equal(socket_mode(&stage), 0700);
     end(&stage);
 }
 
@@ -176,9 +181,7 @@ TEST(a_socket_in_a_directory_of_our_group_is_open_to_the_group)
     assert_int_equal(send_soon(&stage, "local", PATIENCE_MS), STATUS_OK);
     expect(&stage, stage.server, "local", &arrival);
     assert_int_equal(arrival.role, ROLE_PEER);
-    struct stat facts;
-    assert_int_equal(stat(stage.endpoint + 6, &facts), 0);
-    assert_int_equal(facts.st_mode & 0777, 0770);
+    assert_int_equal(socket_mode(&stage), 0770);
     end(&stage);
 }
 
@@ -192,9 +195,7 @@ TEST(a_socket_for_a_group_without_a_role_is_private)
     listener.role_local = ROLE_NONE;
     assert_int_equal(net_open(&stage.server, &options, NULL), STATUS_OK);
     assert_int_equal(net_listen(stage.server, &listener, NULL), STATUS_OK);
-    struct stat facts;
-    assert_int_equal(stat(stage.endpoint + 6, &facts), 0);
-    assert_int_equal(facts.st_mode & 0777, 0700);
+    assert_int_equal(socket_mode(&stage), 0700);
     end(&stage);
 }
 
