@@ -21,10 +21,9 @@ struct get_options {
     bool newline, strict, all, local;
 };
 
-#define GET_OPTION(letter_, name_, kind_, member, argument_, help_)                                \
+#define GET_OPTION(...)                                                                            \
     {                                                                                              \
-        .letter = letter_, .name = name_, .kind = kind_,                                           \
-        .offset = offsetof(struct get_options, member), .argument = argument_, .help = help_       \
+        OPTION_OF(struct get_options, __VA_ARGS__)                                                 \
     }
 
 const struct option_spec options_get[] = {

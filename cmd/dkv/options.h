@@ -45,6 +45,12 @@ struct option_spec {
     const char *help;     // one line
 };
 
+// What most lines of a table have: {OPTION_OF(struct put_options, 'f', "file", OPTION_TEXT, file,
+// "FILE", "the value is in FILE")}.
+#define OPTION_OF(options_, letter_, name_, kind_, member, argument_, help_)                       \
+    .letter = letter_, .name = name_, .kind = kind_, .offset = offsetof(options_, member),         \
+    .argument = argument_, .help = help_
+
 struct operands {
     char **values; // borrowed from argv, in order
     int count;

@@ -22,10 +22,9 @@ struct put_options {
     bool sibling, strict, print_context, receipt;
 };
 
-#define PUT_OPTION(letter_, name_, kind_, member, argument_, help_)                                \
+#define PUT_OPTION(...)                                                                            \
     {                                                                                              \
-        .letter = letter_, .name = name_, .kind = kind_,                                           \
-        .offset = offsetof(struct put_options, member), .argument = argument_, .help = help_       \
+        OPTION_OF(struct put_options, __VA_ARGS__)                                                 \
     }
 
 #define WRITE_OPTIONS                                                                              \

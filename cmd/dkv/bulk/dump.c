@@ -25,10 +25,9 @@ struct dump_options {
     bool full, local, null;
 };
 
-#define DUMP_OPTION(letter_, name_, kind_, member, argument_, help_)                               \
+#define DUMP_OPTION(...)                                                                           \
     {                                                                                              \
-        .letter = letter_, .name = name_, .kind = kind_,                                           \
-        .offset = offsetof(struct dump_options, member), .argument = argument_, .help = help_      \
+        OPTION_OF(struct dump_options, __VA_ARGS__)                                                \
     }
 
 #define SCAN_OPTIONS                                                                               \

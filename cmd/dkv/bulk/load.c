@@ -33,9 +33,7 @@ struct load_options {
     bool continue_on_error, remove, strict;
 };
 
-#define LOAD_OPTION(letter_, name_, kind_, member, argument_, help_)                               \
-    .letter = letter_, .name = name_, .kind = kind_,                                               \
-    .offset = offsetof(struct load_options, member), .argument = argument_, .help = help_
+#define LOAD_OPTION(...) OPTION_OF(struct load_options, __VA_ARGS__)
 
 const struct option_spec options_load[] = {
     {LOAD_OPTION(0, "format", OPTION_TEXT, format, "FORMAT", "tsv (default), json, cdb or null")},

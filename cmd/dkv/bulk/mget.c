@@ -24,10 +24,9 @@ struct mget_options {
     bool null, strict, local;
 };
 
-#define MGET_OPTION(letter_, name_, kind_, member, argument_, help_)                               \
+#define MGET_OPTION(...)                                                                           \
     {                                                                                              \
-        .letter = letter_, .name = name_, .kind = kind_,                                           \
-        .offset = offsetof(struct mget_options, member), .argument = argument_, .help = help_      \
+        OPTION_OF(struct mget_options, __VA_ARGS__)                                                \
     }
 
 const struct option_spec options_mget[] = {
