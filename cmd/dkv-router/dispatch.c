@@ -10,6 +10,7 @@ enum {
     CREDIT_OPS = FLIGHTS_SHARE_MAX,
     CREDIT_KIB = ANSWERS_UNREAD_MAX / 1024,
     IDLE_AFTER_MS = 2000,
+    REPLIES_AHEAD = 6, // replies between asking for the memory of a flight and its turn
 };
 
 // Every operation that waits for the store at the end of this link must go on without it.
@@ -102,6 +103,13 @@ static enum status take_answer(struct router *router, uint32_t number,
     }
 }
 
+// Reads on, up to the id of the operation REPLIES_AHEAD further, and asks for its flight.
+static void look_ahead(const struct router *router, struct reader *ahead)
+{
+    struct reader operation = reader_of(reader_sized(ahead));
+    flights_prefetch(&router->flights, reader_u64(&operation));
+}
+
 // A message on one of our links: answers of a store or of another router.
 static void on_link_message(struct router *router, uint32_t number,
                             const struct message_header *header, struct reader *body,
@@ -112,7 +120,11 @@ static void on_link_message(struct router *router, uint32_t number,
         return;
     take_change(router, number, link_on_message(link, &router->peers.terms, header, now), now,
                 outbox);
+    struct reader ahead = *body;
+    for (unsigned i = 0; i < REPLIES_AHEAD; i++)
+        look_ahead(router, &ahead);
     for (unsigned i = 0; i < header->count; i++) {
+        look_ahead(router, &ahead);
         if (take_answer(router, number, header, body, now, outbox))
             return;
     }

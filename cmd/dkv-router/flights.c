@@ -3,9 +3,14 @@
 #include "base/xalloc.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 
-enum { BUFFER_KEPT_MAX = 512 }; // bytes a free slot may keep per buffer
+enum {
+    BUFFER_KEPT_MAX = 512, // bytes a free slot may keep per buffer
+    CACHE_LINE = 64,
+    FLIGHT_PREFETCHED = offsetof(struct flight, replies),
+};
 
 void flights_init(struct flights *flights, uint64_t now_ms)
 {
@@ -210,9 +215,22 @@ size_t flights_expected(const struct flights *flights, link_id client)
     return share ? share->expected : 0;
 }
 
+static uint32_t slot_of(uint64_t id)
+{
+    return (uint32_t)(id & ~(FLIGHT_AGAIN | FLIGHT_ATTEMPT));
+}
+
+void flights_prefetch(const struct flights *flights, uint64_t id)
+{
+    uint32_t slot = slot_of(id);
+    const char *flight = slot < flights->slot_count ? (const char *)flights->slots[slot] : NULL;
+    for (size_t at = 0; flight && at < FLIGHT_PREFETCHED; at += CACHE_LINE)
+        __builtin_prefetch(flight + at, 1);
+}
+
 struct flight *flights_find(struct flights *flights, uint64_t id)
 {
-    uint32_t slot = (uint32_t)(id & ~(FLIGHT_AGAIN | FLIGHT_ATTEMPT));
+    uint32_t slot = slot_of(id);
     if (slot >= flights->slot_count)
         return NULL;
     struct flight *flight = flights->slots[slot];

@@ -145,6 +145,9 @@ struct flight *flights_find(struct flights *flights, uint64_t id); // NULL if it
 struct flight *flights_find_of(struct flights *flights, uint64_t id, enum flight_kind kind,
                                uint32_t number, unsigned *target);
 
+// The flight of this id will be looked at soon: asks the processor for its memory.
+void flights_prefetch(const struct flights *flights, uint64_t id);
+
 // Besides the slot an id has room for three bits of the caller's, which flights_find() passes over.
 #define FLIGHT_AGAIN         ((uint64_t)1 << 31)
 #define FLIGHT_ATTEMPT_SHIFT 29
