@@ -133,6 +133,21 @@ void clock_add(struct clock *clock, struct interval interval)
     clock->count = clock->count + 1 - (after - first);
 }
 
+void clock_remove(struct clock *clock, struct dot dot)
+{
+    if (!clock_covers(clock, dot))
+        return;
+    uint32_t i = clock_position(clock, dot);
+    struct interval whole = clock->intervals[i];
+    memmove(&clock->intervals[i], &clock->intervals[i + 1],
+            (clock->count - i - 1) * sizeof *clock->intervals);
+    clock->count--;
+    if (whole.low < dot.counter)
+        clock_add(clock, (struct interval){dot.actor, whole.low, dot.counter - 1});
+    if (dot.counter < whole.high)
+        clock_add(clock, (struct interval){dot.actor, dot.counter + 1, whole.high});
+}
+
 // A merge in place: ours move to the end of the array, and the result grows from its
 // beginning. It never overtakes what is still to be read.
 void clock_join(struct clock *into, const struct clock *other)

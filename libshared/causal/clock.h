@@ -68,6 +68,8 @@ bool clock_equal(const struct clock *a, const struct clock *b);
 void clock_add(struct clock *clock, struct interval interval);  // union with one interval
 void clock_join(struct clock *into, const struct clock *other); // union
 
+void clock_remove(struct clock *clock, struct dot dot); // all but this dot
+
 // Adds the coordinator's new dot: the actor's last interval is extended up to it if
 // `held` (the coordinator held the record), else the dot alone is added.
 void clock_mint(struct clock *clock, struct dot dot, bool held);

@@ -37,6 +37,29 @@ void seen_release(struct seen *seen)
     *seen = (struct seen){0};
 }
 
+void seen_clear(struct seen *seen)
+{
+    clock_clear(&seen->dots);
+    seen->closed_count = 0;
+}
+
+static void copy_closed(struct seen *to, const struct seen *from)
+{
+    if (to->closed_count < from->closed_count)
+        to->closed = xrealloc(to->closed, from->closed_count * sizeof *to->closed);
+    to->closed_count = from->closed_count;
+    if (from->closed_count)
+        memcpy(to->closed, from->closed, from->closed_count * sizeof *to->closed);
+}
+
+void seen_copy(struct seen *to, const struct seen *from)
+{
+    if (to == from)
+        return;
+    clock_copy(&to->dots, &from->dots);
+    copy_closed(to, from);
+}
+
 bool seen_has(const struct seen *seen, struct dot dot)
 {
     return clock_covers(&seen->dots, dot) || is_closed(seen, dot.actor);
@@ -133,6 +156,92 @@ bool seen_base_covers(const struct seen *seen, const struct clock *clock)
         if (clock->intervals[i].high > seen_base(seen, clock->intervals[i].actor))
             return false;
     return true;
+}
+
+// ---- What is contiguous ------------------------------------------------------------------
+
+static bool is_base(const struct interval *interval)
+{
+    return interval->low == 1;
+}
+
+void seen_contiguous(struct seen *to, const struct seen *from)
+{
+    seen_copy(to, from);
+    struct clock *dots = &to->dots;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < dots->count; i++) {
+        if (is_base(&dots->intervals[i]))
+            dots->intervals[kept++] = dots->intervals[i];
+    }
+    dots->count = kept;
+}
+
+static void meet_closed(struct seen *into, const struct seen *other)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < into->closed_count; i++) {
+        struct seen_closed closed = into->closed[i];
+        uint32_t start = seen_closed(other, closed.process);
+        closed.start = start < closed.start ? start : closed.start;
+        if (closed.start)
+            into->closed[kept++] = closed;
+    }
+    into->closed_count = kept;
+}
+
+// Of an actor whose start one has closed, the base of the other one counts.
+void seen_meet(struct seen *into, const struct seen *other)
+{
+    struct clock met = {0};
+    for (uint32_t i = 0; i < into->dots.count; i++) {
+        struct interval base = into->dots.intervals[i];
+        uint64_t theirs = seen_base(other, base.actor);
+        base.high = theirs < base.high ? theirs : base.high;
+        if (base.high)
+            clock_add(&met, base);
+    }
+    for (uint32_t i = 0; i < other->dots.count; i++) {
+        const struct interval *base = &other->dots.intervals[i];
+        if (is_base(base) && is_closed(into, base->actor))
+            clock_add(&met, *base);
+    }
+    clock_release(&into->dots);
+    into->dots = met;
+    meet_closed(into, other);
+}
+
+bool seen_includes(const struct seen *seen, const struct seen *horizon)
+{
+    for (uint32_t i = 0; i < horizon->closed_count; i++) {
+        if (seen_closed(seen, horizon->closed[i].process) < horizon->closed[i].start)
+            return false;
+    }
+    return seen_base_covers(seen, &horizon->dots);
+}
+
+// True if `other` knows every dot of `seen` that lies between two actors.
+static bool has_between(const struct seen *other, const struct seen *seen, uint64_t first,
+                        uint64_t last)
+{
+    const struct clock *dots = &seen->dots;
+    for (uint32_t i = clock_position(dots, (struct dot){first, 0});
+         i < dots->count && dots->intervals[i].actor <= last; i++) {
+        struct clock one = {.intervals = &dots->intervals[i], .count = 1};
+        if (!clock_includes(&other->dots, &one))
+            return false;
+    }
+    return true;
+}
+
+bool seen_same_starts(const struct seen *a, const struct seen *b, uint32_t process, uint32_t start)
+{
+    uint32_t from = seen_closed(a, process), other = seen_closed(b, process);
+    from = other > from ? other : from;
+    if (from >= start)
+        return true;
+    uint64_t first = actor_first(process, from + 1), last = actor_last(process, start);
+    return has_between(a, b, first, last) && has_between(b, a, first, last);
 }
 
 void seen_encode(const struct seen *seen, struct buf *out)

@@ -26,6 +26,8 @@ struct seen {
 };
 
 void seen_release(struct seen *seen);
+void seen_clear(struct seen *seen);                          // empty, memory kept
+void seen_copy(struct seen *to, const struct seen *from);
 bool seen_has(const struct seen *seen, struct dot dot);
 bool seen_add(struct seen *seen, struct dot dot);            // false if it was there
 void seen_join(struct seen *into, const struct seen *other); // adoption
@@ -43,6 +45,23 @@ uint32_t seen_last_start(const struct seen *seen, uint32_t process);
 
 // The contiguous part covers every dot of the clock. (Purging asks this.)
 bool seen_base_covers(const struct seen *seen, const struct clock *clock);
+
+// ---- What is contiguous ------------------------------------------------------------------
+//
+// A horizon is a seen-clock without dots that came early: of each actor a base, nothing else.
+
+// Copies the contiguous part; memory of `to` is used again.
+void seen_contiguous(struct seen *to, const struct seen *from);
+
+// Keeps what both have known without a gap. `into` has none.
+void seen_meet(struct seen *into, const struct seen *other);
+
+// The contiguous part of `seen` reaches all of the horizon.
+bool seen_includes(const struct seen *seen, const struct seen *horizon);
+
+// Both know the same dots of the starts of this process up to `start`. What either has closed
+// counts for both.
+bool seen_same_starts(const struct seen *a, const struct seen *b, uint32_t process, uint32_t start);
 
 // Varint count of what is closed, for each: varint process, u32 start, ascending by process; then
 // the dots as a clock. In version 1 it was the clock alone.

@@ -257,3 +257,22 @@ TEST(format_1_stays_readable)
     clock_release(&back);
     buf_release(&buf);
 }
+
+TEST(a_dot_that_is_removed_leaves_the_others)
+{
+    struct clock clock = {0};
+    clock_add(&clock, (struct interval){1, 2, 5});
+    clock_add(&clock, (struct interval){2, 7, 7});
+    clock_remove(&clock, (struct dot){1, 9}); // not there
+    clock_remove(&clock, (struct dot){1, 3});
+    assert_int_equal(clock.count, 3);
+    assert_true(clock_covers(&clock, (struct dot){1, 2}));
+    assert_false(clock_covers(&clock, (struct dot){1, 3}));
+    assert_true(clock_covers(&clock, (struct dot){1, 4}));
+    clock_remove(&clock, (struct dot){1, 2});
+    clock_remove(&clock, (struct dot){1, 5});
+    clock_remove(&clock, (struct dot){2, 7});
+    assert_int_equal(clock.count, 1);
+    assert_true(clock_covers(&clock, (struct dot){1, 4}));
+    clock_release(&clock);
+}

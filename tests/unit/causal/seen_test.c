@@ -203,3 +203,100 @@ TEST(in_version_1_it_was_a_clock)
     seen_release(&back);
     buf_release(&buf);
 }
+
+// ---- What is contiguous ------------------------------------------------------------------
+
+static struct seen contiguous_of(const struct seen *seen)
+{
+    struct seen contiguous = {0};
+    seen_contiguous(&contiguous, seen);
+    return contiguous;
+}
+
+static void add_up_to(struct seen *seen, uint64_t actor, uint64_t last)
+{
+    for (uint64_t counter = 1; counter <= last; counter++)
+        seen_add(seen, dot_of(actor, counter));
+}
+
+TEST(what_came_early_is_not_contiguous)
+{
+    struct seen seen = {0};
+    add_up_to(&seen, life(1, 10), 3);
+    seen_add(&seen, dot_of(life(1, 10), 5));
+    seen_add(&seen, dot_of(life(2, 10), 2));
+    seen_close(&seen, actor_process(life(3, 1)), 7);
+    struct seen contiguous = contiguous_of(&seen);
+    assert_int_equal(contiguous.dots.count, 1);
+    assert_int_equal(seen_base(&contiguous, life(1, 10)), 3);
+    assert_int_equal(seen_closed(&contiguous, actor_process(life(3, 1))), 7);
+    assert_true(seen_includes(&seen, &contiguous));
+    seen_release(&seen);
+    seen_release(&contiguous);
+}
+
+// What both have known is what each of them has.
+TEST(the_meeting_of_two_is_what_both_know_without_a_gap)
+{
+    struct seen a = {0}, b = {0};
+    add_up_to(&a, life(1, 10), 3);
+    add_up_to(&b, life(1, 10), 5);
+    add_up_to(&a, life(2, 10), 9); // b has closed it
+    seen_close(&b, actor_process(life(2, 1)), 12);
+    seen_close(&a, actor_process(life(3, 1)), 8);
+    seen_close(&b, actor_process(life(3, 1)), 4);
+    add_up_to(&b, life(3, 6), 2);  // a has closed it
+    add_up_to(&a, life(4, 10), 2); // b does not know it
+    struct seen ab = contiguous_of(&a), ba = contiguous_of(&b);
+    seen_meet(&ab, &b);
+    seen_meet(&ba, &a);
+    assert_true(seen_hash(&ab) == seen_hash(&ba));
+    assert_int_equal(seen_base(&ab, life(1, 10)), 3);
+    assert_int_equal(seen_base(&ab, life(2, 10)), 9);
+    assert_int_equal(seen_base(&ab, life(3, 6)), 2);
+    assert_int_equal(seen_base(&ab, life(4, 10)), 0);
+    assert_int_equal(seen_closed(&ab, actor_process(life(3, 1))), 4);
+    assert_int_equal(seen_closed(&ab, actor_process(life(2, 1))), 0);
+    assert_true(seen_includes(&a, &ab) && seen_includes(&b, &ab));
+    assert_false(seen_includes(&a, &b) || seen_includes(&b, &a));
+    seen_release(&a);
+    seen_release(&b);
+    seen_release(&ab);
+    seen_release(&ba);
+}
+
+TEST(a_gap_ends_what_is_included)
+{
+    struct seen seen = {0}, horizon = {0};
+    add_up_to(&horizon, life(1, 10), 3);
+    seen_add(&seen, dot_of(life(1, 10), 1));
+    seen_add(&seen, dot_of(life(1, 10), 3));
+    assert_false(seen_includes(&seen, &horizon));
+    seen_add(&seen, dot_of(life(1, 10), 2));
+    assert_true(seen_includes(&seen, &horizon));
+    seen_close(&horizon, actor_process(life(1, 1)), 10);
+    assert_false(seen_includes(&seen, &horizon)); // more dots than it knows
+    seen_close(&seen, actor_process(life(1, 1)), 11);
+    assert_true(seen_includes(&seen, &horizon));
+    seen_release(&seen);
+    seen_release(&horizon);
+}
+
+TEST(starts_are_compared_above_what_either_has_closed)
+{
+    struct seen a = {0}, b = {0};
+    uint32_t process = actor_process(life(1, 1));
+    seen_add(&a, dot_of(life(1, 10), 3));
+    assert_false(seen_same_starts(&a, &b, process, 10));
+    assert_false(seen_same_starts(&b, &a, process, 10));
+    assert_true(seen_same_starts(&a, &b, process, 9));
+    assert_true(seen_same_starts(&a, &b, actor_process(life(2, 1)), 10));
+    seen_close(&b, process, 10);
+    assert_true(seen_same_starts(&a, &b, process, 10));
+    seen_add(&b, dot_of(life(1, 12), 1));
+    assert_false(seen_same_starts(&a, &b, process, 12));
+    seen_add(&a, dot_of(life(1, 12), 1));
+    assert_true(seen_same_starts(&a, &b, process, 12));
+    seen_release(&a);
+    seen_release(&b);
+}
