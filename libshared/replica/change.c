@@ -20,7 +20,7 @@ void change_release(struct change *change)
 
 bool change_is_empty(const struct change *change)
 {
-    return !change->record.size && !change->dot_count && !change->remember.count;
+    return !change->record.size && !change->is_gone && !change->dot_count && !change->remember.count;
 }
 
 void change_begin(struct change *change, const struct replica *replica)
@@ -34,8 +34,9 @@ void change_begin(struct change *change, const struct replica *replica)
     change->dot = (struct dot){0};
     change->hlc = change->hlc_told = change->forged = 0;
     change->is_repeated = change->was_superseded = false;
+    change->is_gone = change->is_not_kept = change->must_fetch = false;
     change->told = NULL;
-    change->lww_dropped = change->lost_again = 0;
+    change->lww_dropped = change->lost_again = change->zombies = 0;
     superseded_list_add_shown(&change->superseded, replica->held);
 }
 
@@ -91,6 +92,8 @@ void change_replace(struct change *change, const struct replica *replica,
                     const struct record *result, struct bytes encoded)
 {
     change->record = encoded;
+    change->is_gone = !result->count && !record_is_empty(replica->held);
     leaf_delta_remove(&change->leaves, replica->held, replica->key_hash);
-    leaf_delta_add(&change->leaves, result, replica->key_hash);
+    if (result->count)
+        leaf_delta_add(&change->leaves, result, replica->key_hash);
 }

@@ -13,7 +13,8 @@
 
 struct change {
     // To be written.
-    struct bytes record;  // encoded; empty: the one that is held stays
+    struct bytes record;  // encoded; empty: the one that is held stays, or goes
+    bool is_gone;         // nothing is left of the key
     struct record result; // the same, decoded
     struct dot *dots;     // new to the seen-clock
     uint32_t dot_count;
@@ -30,12 +31,15 @@ struct change {
     bool is_repeated;                  // mint: it had been applied before, nothing is written
     struct superseded_list superseded; // mint: by the write, for those that never had it
     bool was_superseded;               // join: the write was, here, before it came
+    bool is_not_kept;         // join: some of it was purged, and was not taken
+    bool must_fetch;          // reconcile: the values of a head are needed; there is no change
     const struct clock *told; // join: of the held record; NULL: the write has seen all of it
     uint64_t hlc_told;        // the largest hlc of that record
 
     // To be counted.
     uint32_t lww_dropped; // values lost to a greater hlc
     uint32_t lost_again;  // dots that the process had known and lost: taken back
+    uint32_t zombies;     // values and deletions that came back, and were left out
     uint64_t forged;      // counter of ours that a clock names and we have not given out; 0: none
 
     // For mint and join alone, kept for its memory.
@@ -67,6 +71,6 @@ void change_keep_greatest(struct change *change, const struct replica *replica);
 void change_remember(struct change *change, const struct replica *replica,
                      const struct record *result);
 
-// Replaces the record that is held by `result`.
+// Replaces the record that is held by `result`; without siblings it is gone.
 void change_replace(struct change *change, const struct replica *replica,
                     const struct record *result, struct bytes encoded);

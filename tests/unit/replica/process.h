@@ -15,7 +15,7 @@ struct process {
     enum status status;   // and whether it was refused
     struct record held;
     struct buf encoded;
-    struct seen seen;
+    struct seen seen, horizon, told;
     struct superseded_list remembered;
     struct leaf_delta leaves; // of all changes
 };
@@ -38,6 +38,8 @@ static inline void process_init(struct process *process, uint64_t actor)
                     .held = &process->held,
                     .actor = actor,
                     .seen = &process->seen,
+                    .horizon = &process->horizon,
+                    .told = &process->told,
                     .recall = {process, process_find},
                     .wall_ms = WALL_MS,
                     .limits = {.value_size_max = 1000,
@@ -52,6 +54,8 @@ static inline void process_release(struct process *process)
     record_release(&process->held);
     buf_release(&process->encoded);
     seen_release(&process->seen);
+    seen_release(&process->horizon);
+    seen_release(&process->told);
     superseded_list_release(&process->remembered);
 }
 
@@ -83,6 +87,10 @@ static inline void process_write(struct process *process)
         buf_set(&process->encoded, change->record);
         process->replica.encoded = buf_bytes(&process->encoded);
         assert_int_equal(record_decode(&process->held, KEY, process->replica.encoded), STATUS_OK);
+    }
+    if (change->is_gone) {
+        record_clear(&process->held);
+        process->replica.encoded = (struct bytes){0};
     }
     process_check_leaves(process);
 }
