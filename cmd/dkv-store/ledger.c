@@ -23,15 +23,22 @@ struct ledger_shard *ledger_next(const struct ledger *ledger, size_t *position)
     return table_next(&ledger->shards, position, &key, &value) ? value->pointer : NULL;
 }
 
+static void release_shard(struct ledger_shard *shard)
+{
+    seen_release(&shard->seen);
+    seen_release(&shard->horizon);
+    stability_release(&shard->stability);
+    free(shard);
+}
+
 void ledger_release(struct ledger *ledger)
 {
     struct ledger_shard *shard;
-    for (size_t at = 0; (shard = ledger_next(ledger, &at));) {
-        seen_release(&shard->seen);
-        free(shard);
-    }
+    for (size_t at = 0; (shard = ledger_next(ledger, &at));)
+        release_shard(shard);
     table_release(&ledger->shards);
     requests_release(&ledger->requests);
+    lives_release(&ledger->lives);
     *ledger = (struct ledger){0};
 }
 
@@ -67,15 +74,68 @@ uint32_t ledger_last_start(const struct ledger *ledger, uint32_t process)
         uint32_t start = seen_last_start(&shard->seen, process);
         last = start > last ? start : last;
     }
-    return last;
+    const struct heard *heard = lives_heard(&ledger->lives, process);
+    return heard && heard->start > last ? heard->start : last;
 }
 
 void ledger_start_actor(struct ledger *ledger, uint64_t actor)
 {
     struct ledger_shard *shard;
     ledger->actor = actor;
+    lives_begin(&ledger->lives, actor_parse(actor).start);
     for (size_t at = 0; (shard = ledger_next(ledger, &at));)
         shard->counter = 0;
+}
+
+// ---- Changes of shards -------------------------------------------------------------------
+
+void ledger_raise(struct ledger_shard *shard, const struct seen *horizon)
+{
+    seen_join(&shard->horizon, horizon);
+    shard->must_strip = true;
+}
+
+void ledger_adopt(struct ledger_shard *shard, const struct seen *seen)
+{
+    seen_join(&shard->seen, seen);
+}
+
+void ledger_close_starts(struct ledger_shard *shard, uint32_t process, uint32_t start)
+{
+    seen_close(&shard->seen, process, start);
+}
+
+void ledger_lose(struct ledger_shard *shard)
+{
+    seen_copy(&shard->seen, &shard->horizon);
+    shard->is_lost = true;
+    stability_release(&shard->stability);
+}
+
+void ledger_make_whole(struct ledger_shard *shard, const struct seen *seen,
+                       const struct seen *horizon)
+{
+    seen_join(&shard->seen, seen);
+    ledger_raise(shard, horizon);
+    shard->is_lost = false;
+    stability_clear_rounds(&shard->stability);
+}
+
+void ledger_drop(struct ledger *ledger, struct ledger_shard *shard)
+{
+    uint64_t id = shard_id(shard->keyspace, shard->partition);
+    ledger->entries -= shard->live_count + shard->gone_count;
+    table_remove(&ledger->shards, table_key(&id));
+    release_shard(shard);
+}
+
+uint32_t ledger_lost_count(const struct ledger *ledger)
+{
+    uint32_t count = 0;
+    const struct ledger_shard *shard;
+    for (size_t at = 0; (shard = ledger_next(ledger, &at));)
+        count += shard->is_lost;
+    return count;
 }
 
 void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry)

@@ -1,10 +1,11 @@
 // ledger.h - all that a store knows of its shards besides the records themselves.
 //
 // A shard is one keyspace in one partition. Its owners are one set, and tell each other of it: the
-// seen-clock, how many keys there are, the roots of two hash trees, one of values and one of
+// seen-clock, the horizon below which every owner has known every dot, whether this copy may have lost
+// something, how many keys there are, the roots of two hash trees, one of values and one of
 // deletions (sums of leaf hashes, so that they move with each write), and the counter of this
 // life's actor. Shards are made when they are first spoken of. Besides: the request ids applied
-// lately.
+// lately, the starts of this store, and what it heard of others (lives.h).
 //
 // The ledger is a function of the log. Every change is a note that rides in the same frame as the
 // record it belongs to; every flush carries a snapshot of the whole. After a restart the
@@ -17,18 +18,27 @@
 
 #include "base/table.h"
 #include "causal/seen.h"
+#include "dkv-store/lives.h"
 #include "dkv-store/requests.h"
+#include "dkv-store/stability.h"
 #include "replica/leaf_delta.h"
 #include "ring/engine_key.h"
 
 struct ledger_shard {
     uint32_t keyspace, partition;
     struct seen seen;
+    struct seen horizon; // within the contiguous part of `seen`, unless the copy is lost
+    bool is_lost;        // the copy may lack what it had known
     uint64_t counter;      // of `actor`, the last one given out
     uint64_t live_count;   // keys that have a value
     uint64_t gone_count;   // keys with a record that has none: deleted
     uint64_t live_root;    // sum modulo 2^64 of the leaf hashes of values ...
     uint64_t deleted_root; // ... and of deletions
+
+    // Not in the log:
+    struct stability stability;
+    bool must_strip;          // the horizon has risen since its records were last looked through
+    uint64_t strip_at_ms;     // wall clock: then something expires that can be stripped; 0: never
 };
 
 struct ledger {
@@ -36,9 +46,10 @@ struct ledger {
     struct table shards;      // by keyspace and partition: struct ledger_shard, owned
     uint64_t actor;
     uint64_t entries;  // keys over all shards
-    uint64_t begin_ms; // monotonic, of this life: requests that it was left with count from then on
+    uint64_t now_ms; // monotonic: what is restored and replayed counts from then on
     bool is_old;       // of version 1: counts and roots are not known, see ledger_recount_begin()
     struct requests requests;
+    struct lives lives;
 };
 
 void ledger_init(struct ledger *ledger, uint32_t partition_count, uint64_t request_memory_ms);
@@ -68,6 +79,24 @@ uint32_t ledger_last_start(const struct ledger *ledger, uint32_t process);
 
 // Begins this life. Its note is to be written before anything else (ledger_format.h).
 void ledger_start_actor(struct ledger *ledger, uint64_t actor);
+
+// ---- Changes of shards, once their notes were accepted to be written -----------------------
+
+void ledger_raise(struct ledger_shard *shard, const struct seen *horizon); // G := G u this
+void ledger_adopt(struct ledger_shard *shard, const struct seen *seen);    // S := S u this
+void ledger_close_starts(struct ledger_shard *shard, uint32_t process, uint32_t start);
+
+// A loss marker: S := G, lost; what was under way with other owners is forgotten.
+void ledger_lose(struct ledger_shard *shard);
+
+// The copy is whole again, and knows this besides.
+void ledger_make_whole(struct ledger_shard *shard, const struct seen *seen,
+                       const struct seen *horizon);
+
+// The shard is somewhere else from now on, and its records are let go of.
+void ledger_drop(struct ledger *ledger, struct ledger_shard *shard);
+
+uint32_t ledger_lost_count(const struct ledger *ledger); // shards
 
 // Learns from a change, once it was accepted to be written.
 void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry);

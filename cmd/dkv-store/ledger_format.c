@@ -2,11 +2,13 @@
 
 #include "base/section.h"
 #include "dkv-store/ledger_lists.h"
+#include "dkv-store/ledger_notes.h"
 #include "dkv-store/ledger_version_1.h"
 
-const char *const ledger_format_features[] = {"shards", NULL};
+const char *const ledger_format_features[] = {"shards", "horizons", NULL};
 
-// Sections of notes. Those of version 1 had smaller kinds and no sizes.
+// Sections of notes, besides those of ledger_notes.h. Those of version 1 had smaller kinds and no
+// sizes.
 enum note_section {
     NOTE_START = 16, // u64 actor, u32 number of partitions
     NOTE_WRITE = 17, // u64 token, varint keyspace, u8 enum write_part, those parts;
@@ -24,12 +26,16 @@ enum write_part {
 
 // Sections of a snapshot, behind a byte with its version.
 enum {
-    SNAPSHOT_VERSION = 2,
+    SNAPSHOT_VERSION = 3,
     SNAPSHOT_HEAD = 1,  // u64 actor, u32 number of partitions
-    SNAPSHOT_SHARD = 2, // varint keyspace, varint partition, varint live, varint gone,
-                        // u64 live root, u64 deleted root, seen-clock
+    SNAPSHOT_SHARD_2 = 2, // varint keyspace, varint partition, varint live, varint gone,
+                          // u64 live root, u64 deleted root, seen-clock; of version 2
     SNAPSHOT_REQUESTS = 3,
+    SNAPSHOT_LIVES = 4,
+    SNAPSHOT_SHARD = 5, // the same as 2, then the horizon, u8 enum shard_flags
 };
+
+enum shard_flags { SHARD_LOST = 1 };
 
 // ---- Writing ---------------------------------------------------------------------------
 
@@ -114,6 +120,15 @@ static void append_shard(const struct ledger_shard *shard, struct buf *out)
     buf_append_u64(out, shard->live_root);
     buf_append_u64(out, shard->deleted_root);
     seen_encode(&shard->seen, out);
+    seen_encode(&shard->horizon, out);
+    buf_append_u8(out, shard->is_lost ? SHARD_LOST : 0);
+    section_end(out, begin);
+}
+
+static void append_lives(const struct ledger *ledger, struct buf *out)
+{
+    size_t begin = section_begin(out, SNAPSHOT_LIVES);
+    lives_encode(&ledger->lives, out);
     section_end(out, begin);
 }
 
@@ -128,6 +143,7 @@ void ledger_format_snapshot(const struct ledger *ledger, struct buf *out)
 {
     const struct ledger_shard *shard;
     append_head(ledger, out);
+    append_lives(ledger, out);
     for (size_t at = 0; (shard = ledger_next(ledger, &at));)
         append_shard(shard, out);
     append_requests(ledger, out);
@@ -146,7 +162,7 @@ static enum status read_start(struct ledger *ledger, struct reader *reader)
         ledger->partition_count = partition_count;
     if (!reader_done(reader) || partition_count != ledger->partition_count)
         return STATUS_CORRUPT;
-    ledger->actor = actor;
+    ledger_start_actor(ledger, actor);
     return STATUS_OK;
 }
 
@@ -162,7 +178,7 @@ static void read_parts(struct ledger_entry *entry, struct reader *reader)
 
 static enum status read_write(struct ledger *ledger, struct reader *reader)
 {
-    struct ledger_entry entry = {.token = reader_u64(reader), .now_ms = ledger->begin_ms};
+    struct ledger_entry entry = {.token = reader_u64(reader), .now_ms = ledger->now_ms};
     uint64_t keyspace = reader_varint(reader);
     entry.keyspace = (uint32_t)keyspace;
     read_parts(&entry, reader);
@@ -192,12 +208,24 @@ enum status ledger_format_replay(struct ledger *ledger, struct bytes note, struc
         else if (section.kind == NOTE_WRITE)
             status = read_write(ledger, &body);
         else
+            status = ledger_notes_apply(ledger, section.kind, &body);
+        if (status == STATUS_NOT_FOUND)
             status = refuse(&section, "notes", fault);
     }
+    ledger->lives.position++;
     return reader.bad || !note.size ? STATUS_CORRUPT : status;
 }
 
-static enum status read_shard(struct ledger *ledger, struct reader *reader)
+static enum status read_horizon(struct ledger_shard *shard, struct reader *reader)
+{
+    enum status status = seen_decode(&shard->horizon, reader);
+    uint8_t flags = reader_u8(reader);
+    shard->is_lost = flags & SHARD_LOST;
+    shard->must_strip = true; // as far as that had come is not known
+    return status || flags > SHARD_LOST ? STATUS_CORRUPT : STATUS_OK;
+}
+
+static enum status read_shard(struct ledger *ledger, bool has_horizon, struct reader *reader)
 {
     uint64_t keyspace = reader_varint(reader), partition = reader_varint(reader);
     if (reader->bad || keyspace > UINT32_MAX || partition >= ledger->partition_count ||
@@ -210,12 +238,20 @@ static enum status read_shard(struct ledger *ledger, struct reader *reader)
     shard->deleted_root = reader_u64(reader);
     ledger->entries += shard->live_count + shard->gone_count;
     enum status status = seen_decode(&shard->seen, reader);
+    if (!status && has_horizon)
+        status = read_horizon(shard, reader);
     return status || reader_done(reader) ? status : STATUS_CORRUPT;
 }
 
 static enum status read_requests(struct ledger *ledger, struct reader *reader)
 {
-    enum status status = requests_decode(&ledger->requests, reader, ledger->begin_ms);
+    enum status status = requests_decode(&ledger->requests, reader, ledger->now_ms);
+    return status || reader_done(reader) ? status : STATUS_CORRUPT;
+}
+
+static enum status read_lives(struct ledger *ledger, struct reader *reader)
+{
+    enum status status = lives_decode(&ledger->lives, reader, ledger->now_ms);
     return status || reader_done(reader) ? status : STATUS_CORRUPT;
 }
 
@@ -233,12 +269,15 @@ enum status ledger_format_restore(struct ledger *ledger, struct bytes snapshot, 
         struct reader body = reader_of(section.body);
         if (section.kind == SNAPSHOT_HEAD)
             status = read_start(ledger, &body);
-        else if (section.kind == SNAPSHOT_SHARD)
-            status = read_shard(ledger, &body);
+        else if (section.kind == SNAPSHOT_SHARD || section.kind == SNAPSHOT_SHARD_2)
+            status = read_shard(ledger, section.kind == SNAPSHOT_SHARD, &body);
+        else if (section.kind == SNAPSHOT_LIVES)
+            status = read_lives(ledger, &body);
         else if (section.kind == SNAPSHOT_REQUESTS)
             status = read_requests(ledger, &body);
         else
             status = refuse(&section, "snapshots with sections", fault);
     }
+    ledger->lives.is_begun_before = version < SNAPSHOT_VERSION;
     return reader.bad || !version ? STATUS_CORRUPT : status;
 }

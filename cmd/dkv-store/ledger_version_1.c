@@ -15,7 +15,7 @@ bool ledger_version_1_is_note(struct bytes note)
 
 static enum status replay_entry(struct ledger *ledger, struct reader *reader)
 {
-    struct ledger_entry entry = {.keyspace = KEYSPACE, .now_ms = ledger->begin_ms};
+    struct ledger_entry entry = {.keyspace = KEYSPACE, .now_ms = ledger->now_ms};
     uint64_t partition = reader_varint(reader);
     reader_u64(reader);
     reader_u8(reader);
@@ -30,7 +30,7 @@ static enum status replay_entry(struct ledger *ledger, struct reader *reader)
 enum status ledger_version_1_replay(struct ledger *ledger, struct bytes note)
 {
     struct reader reader = reader_of(note);
-    ledger->is_old = true;
+    ledger->is_old = ledger->lives.is_begun_before = true;
     if (!ledger->partition_count) // only records can be looked at, without their ring
         return STATUS_OK;
     if (reader_u8(&reader) == NOTE_ENTRY)
@@ -48,7 +48,7 @@ enum status ledger_version_1_restore(struct ledger *ledger, struct bytes snapsho
     reader_u8(&reader);
     uint64_t actor = reader_u64(&reader);
     uint32_t partition_count = reader_u32(&reader);
-    ledger->is_old = true;
+    ledger->is_old = ledger->lives.is_begun_before = true;
     if (!ledger->partition_count)
         return STATUS_OK;
     if (reader.bad || partition_count != ledger->partition_count)
@@ -65,7 +65,7 @@ enum status ledger_version_1_restore(struct ledger *ledger, struct bytes snapsho
         if (status)
             return status;
     }
-    enum status status = requests_decode_1(&ledger->requests, &reader, ledger->begin_ms);
+    enum status status = requests_decode_1(&ledger->requests, &reader, ledger->now_ms);
     if (status)
         return status;
     return reader_done(&reader) ? STATUS_OK : STATUS_CORRUPT;

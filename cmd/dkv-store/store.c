@@ -158,7 +158,7 @@ enum status store_open(struct store *store, const struct store_options *options,
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
     store_adopt(store, options->ring);
     ledger_init(&store->ledger, store->ring->partition_count, options->request_memory_ms);
-    store->ledger.begin_ms = now.mono_ms;
+    store->ledger.now_ms = now.mono_ms;
     store->ledger.requests.seed = options->boot;
     table_init(&store->fences.last, options->boot);
     meters_init(&store->meters, options->boot);

@@ -1,0 +1,145 @@
+#include "dkv-store/stability.h"
+
+#include "base/xalloc.h"
+
+#include <stdlib.h>
+
+static void end_round(struct stability_peer *peer)
+{
+    peer->is_pulling = peer->is_left_out = peer->is_complete = false;
+    seen_release(&peer->seen);
+    seen_release(&peer->horizon);
+}
+
+static void drop_points(struct stability *stability)
+{
+    for (uint32_t i = 0; i < STABILITY_POINTS; i++)
+        seen_release(&stability->points[i].seen);
+    stability->point_count = 0;
+}
+
+void stability_clear_rounds(struct stability *stability)
+{
+    for (uint32_t i = 0; i < stability->peer_count; i++)
+        end_round(&stability->peers[i]);
+    for (uint32_t i = 0; i < stability->zombie_count; i++)
+        free(stability->zombies[i].key);
+    stability->zombie_count = 0;
+    seen_release(&stability->told);
+    drop_points(stability);
+}
+
+static void release_peer(struct stability_peer *peer)
+{
+    end_round(peer);
+    seen_release(&peer->known);
+}
+
+void stability_release(struct stability *stability)
+{
+    stability_clear_rounds(stability);
+    for (uint32_t i = 0; i < stability->peer_count; i++)
+        release_peer(&stability->peers[i]);
+    free(stability->peers);
+    free(stability->zombies);
+    *stability = (struct stability){.must_lose = stability->must_lose};
+}
+
+static bool is_among(uint16_t number, const uint16_t *numbers, uint32_t count)
+{
+    uint32_t i = 0;
+    while (i < count && numbers[i] != number)
+        i++;
+    return i < count;
+}
+
+void stability_set_owners(struct stability *stability, const uint16_t *numbers, uint32_t count)
+{
+    uint32_t kept = 0, before = stability->peer_count;
+    for (uint32_t i = 0; i < before; i++) {
+        struct stability_peer *peer = &stability->peers[i];
+        if (is_among(peer->number, numbers, count))
+            stability->peers[kept++] = *peer;
+        else
+            release_peer(peer);
+    }
+    stability->peer_count = kept;
+    stability->peers = xrealloc(stability->peers, (kept + count + 1) * sizeof *stability->peers);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!stability_peer(stability, numbers[i]))
+            stability->peers[stability->peer_count++] =
+                (struct stability_peer){.number = numbers[i]};
+    }
+    if (kept < before || kept < count)
+        drop_points(stability);
+}
+
+struct stability_peer *stability_peer(struct stability *stability, uint16_t number)
+{
+    for (uint32_t i = 0; i < stability->peer_count; i++) {
+        if (stability->peers[i].number == number)
+            return &stability->peers[i];
+    }
+    return NULL;
+}
+
+void stability_tell(struct stability *stability, struct stability_peer *peer,
+                    const struct seen *seen, bool is_lost)
+{
+    seen_contiguous(&peer->known, seen);
+    if (is_lost)
+        drop_points(stability);
+}
+
+static void drop_oldest(struct stability *stability)
+{
+    struct seen oldest = stability->points[0].seen;
+    stability->point_count--;
+    memmove(stability->points, stability->points + 1,
+            stability->point_count * sizeof *stability->points);
+    stability->points[stability->point_count].seen = oldest; // its memory
+}
+
+// A point is worth its place when it is some time younger than the last one: with `age_ms` to
+// wait, one in four of them loses little.
+bool stability_note(struct stability *stability, const struct seen *own, uint64_t now_ms,
+                    uint64_t age_ms)
+{
+    struct stability_point *last =
+        stability->point_count ? &stability->points[stability->point_count - 1] : NULL;
+    if (stability->point_count == STABILITY_POINTS || (last && now_ms - last->at_ms < age_ms / 4))
+        return true;
+    struct stability_point *point = &stability->points[stability->point_count];
+    seen_contiguous(&point->seen, own);
+    for (uint32_t i = 0; i < stability->peer_count; i++)
+        seen_meet(&point->seen, &stability->peers[i].known);
+    if (!point->seen.dots.count && !point->seen.closed_count)
+        return false;
+    if (last && seen_includes(&last->seen, &point->seen))
+        return true;
+    point->at_ms = now_ms;
+    stability->point_count++;
+    return true;
+}
+
+const struct seen *stability_ripe(struct stability *stability, uint64_t now_ms, uint64_t age_ms)
+{
+    uint32_t ripe = 0;
+    while (ripe < stability->point_count && now_ms - stability->points[ripe].at_ms >= age_ms)
+        ripe++;
+    for (uint32_t i = 0; i < ripe; i++)
+        drop_oldest(stability);
+    // It has just left the points, but not its memory.
+    return ripe ? &stability->points[stability->point_count].seen : NULL;
+}
+
+void stability_add_zombie(struct stability *stability, uint64_t token, struct bytes key,
+                          struct dot dot)
+{
+    stability->zombies = xrealloc(stability->zombies,
+                                  (stability->zombie_count + 1) * sizeof *stability->zombies);
+    struct stability_zombie *zombie = &stability->zombies[stability->zombie_count++];
+    *zombie = (struct stability_zombie){
+        .token = token, .key_size = (uint32_t)key.size, .key = xmalloc(key.size), .dot = dot};
+    memcpy(zombie->key, key.data, key.size);
+}
