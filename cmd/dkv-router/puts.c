@@ -95,7 +95,8 @@ static struct put_step take_updated(struct router *router, struct flight *flight
     raise(&flight->hlc, updated->hlc);
     if (!decode_updated(router, flight, updated, minted))
         return put_on_failed(&flight->put, target); // it exists
-    return put_on_updated(&flight->put, target, learn(flight, updated->dot, &router->record));
+    enum put_conflict conflict = learn(flight, updated->dot, &router->record);
+    return put_on_updated(&flight->put, target, updated->is_lost ? PUT_LOST : conflict);
 }
 
 enum status puts_on_updated(struct router *router, uint32_t number, struct reader *body,
@@ -153,7 +154,8 @@ enum status puts_on_merged(struct router *router, uint32_t number, struct reader
         raise(&flight->hlc_floor, merged.hlc_told + 1);
     }
     struct put_step step = put_on_merged(&flight->put, target, (enum status)merged.status,
-                                         merged.flags & MERGED_SUPERSEDED ? PUT_SUPERSEDED
+                                         merged.flags & MERGED_LOST         ? PUT_LOST
+                                         : merged.flags & MERGED_SUPERSEDED ? PUT_SUPERSEDED
                                          : merged.told.size               ? PUT_MET_OTHERS
                                                                           : PUT_ALONE);
     puts_take_step(router, flight, step, (struct minted){0}, now, outbox);

@@ -99,12 +99,15 @@ enum status holding_write(struct holding *holding, struct lsm *lsm, struct ledge
     lsm_batch_clear(&holding->batch);
     if (change->record.size)
         lsm_batch_put(&holding->batch, buf_bytes(&holding->engine_key), change->record);
+    else if (change->is_gone)
+        lsm_batch_delete(&holding->batch, buf_bytes(&holding->engine_key));
     lsm_batch_note(&holding->batch, buf_bytes(&holding->note));
     uint64_t position;
     enum status status = lsm_write(lsm, &holding->batch, &position);
     if (status)
         return status;
     ledger_apply(ledger, &entry);
+    ledger->lives.position++;
     holding->shard->counter = change->counter;
     return STATUS_OK;
 }

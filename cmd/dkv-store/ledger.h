@@ -37,8 +37,10 @@ struct ledger_shard {
 
     // Not in the log:
     struct stability stability;
-    bool must_strip;          // the horizon has risen since its records were last looked through
-    uint64_t strip_at_ms;     // wall clock: then something expires that can be stripped; 0: never
+    bool was_alone;       // something was lost that nobody else has
+    bool must_strip;      // the horizon has risen since its records were last looked through ...
+    uint64_t stripped_ms; // ... which was then, monotonic; 0: not in this life
+    uint64_t strip_at_ms; // wall clock: then something expires that can be stripped; 0: never
 };
 
 struct ledger {

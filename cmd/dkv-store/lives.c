@@ -37,21 +37,6 @@ void lives_begin(struct lives *lives, uint32_t start)
     lives->position = 0;
 }
 
-enum lives_verdict lives_judge(const struct lives *lives, uint32_t start, uint64_t position)
-{
-    if (start > lives->start)
-        return LIVES_YOUNGER;
-    if (start < lives->known_from)
-        return LIVES_AGREE;
-    if (start == lives->start)
-        return position > lives->position ? LIVES_LOST : LIVES_AGREE;
-    for (uint32_t i = 0; i < lives->ended_count; i++) {
-        if (lives->ended[i].start == start)
-            return position > lives->ended[i].end ? LIVES_LOST : LIVES_AGREE;
-    }
-    return start ? LIVES_LOST : LIVES_AGREE;
-}
-
 static uint32_t position_of(const struct lives *lives, uint32_t process)
 {
     uint32_t i = 0;
@@ -64,6 +49,33 @@ const struct heard *lives_heard(const struct lives *lives, uint32_t process)
 {
     uint32_t i = position_of(lives, process);
     return i < lives->heard_count && lives->heard[i].process == process ? &lives->heard[i] : NULL;
+}
+
+// About a start that is no later than the present one.
+static bool is_known(const struct lives *lives, uint32_t start, uint64_t position)
+{
+    if (!start || start < lives->known_from)
+        return true;
+    if (start == lives->start)
+        return position <= lives->position;
+    for (uint32_t i = 0; i < lives->ended_count; i++) {
+        if (lives->ended[i].start == start)
+            return position <= lives->ended[i].end;
+    }
+    return false;
+}
+
+enum lives_verdict lives_judge(const struct lives *lives, uint32_t own, uint32_t start,
+                               uint64_t position)
+{
+    const struct heard *heard = lives_heard(lives, own);
+    if (start > lives->start)
+        return LIVES_YOUNGER;
+    if (is_known(lives, start, position))
+        return LIVES_AGREE;
+    bool is_told = heard && (heard->start > start ||
+                             (heard->start == start && heard->position >= position));
+    return is_told ? LIVES_AGREE : LIVES_LOST;
 }
 
 bool lives_is_news(const struct lives *lives, uint64_t actor, uint64_t position)

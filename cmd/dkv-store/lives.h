@@ -50,8 +50,11 @@ enum lives_verdict {
     LIVES_YOUNGER, // another process with this identity is younger
 };
 
-// Judges what a peer last heard of this store; start 0: nothing.
-enum lives_verdict lives_judge(const struct lives *lives, uint32_t start, uint64_t position);
+// Judges what a peer last heard of this store, whose process is `own`; start 0: nothing. A store
+// that is LIVES_LOST hears of itself what it was told, when that is marked: so nobody tells it
+// twice. One that is LIVES_YOUNGER hears of position 0, so that its next start is judged.
+enum lives_verdict lives_judge(const struct lives *lives, uint32_t own, uint32_t start,
+                               uint64_t position);
 
 // What was heard of a process; NULL: nothing.
 const struct heard *lives_heard(const struct lives *lives, uint32_t process);

@@ -1,57 +1,14 @@
 #include "dkv-store/operation.h"
 
 #include "base/hash.h"
+#include "dkv-store/access.h"
+#include "dkv-store/changes.h"
 #include "dkv-store/epoch.h"
 #include "dkv-store/store_metrics.h"
-#include "replica/join.h"
-#include "replica/mint.h"
-#include "wire/age.h"
 #include "wire/hello.h"
 #include "wire/replica.h"
 
 enum { UNREAD_MAX = 16 << 20 }; // bytes that one router has not taken, about
-
-// Everything that has been written so far: a reply that depends on it must wait for that.
-static uint64_t gate(const struct store *store)
-{
-    return lsm_written(store->lsm);
-}
-
-// Locates a key. STALE: the sender has another ring, in which it may be elsewhere.
-static enum status locate(const struct store *store, const struct message_header *header,
-                          uint32_t keyspace, struct bytes key, struct holding *holding)
-{
-    enum status status = holding_locate(holding, store->ring, store->node_index, keyspace, key);
-    if (status)
-        return epoch_is_same(store->snapshot, header) ? status : STATUS_STALE;
-    bool agrees = epoch_agrees(store->snapshot, header, keyspace, holding->partition);
-    return agrees ? STATUS_OK : STATUS_STALE;
-}
-
-// A read that has to wait, or that found no descriptor, met no damage.
-static void note_read(struct store *store, enum status status, const struct fault *fault)
-{
-    if (status && status != STATUS_BUSY && status != STATUS_EXHAUSTED)
-        store_note_damage(store, &store->counts.damaged_reads, fault);
-}
-
-// Reads a key. BUSY: the operation has to wait for the disk, or for one on the same key that does.
-static enum status locate_and_read(struct store *store, const struct message_header *header,
-                                   uint32_t keyspace, struct bytes key, struct holding *holding)
-{
-    enum status status = locate(store, header, keyspace, key, holding);
-    if (status)
-        return status;
-    struct fault fault; // large, and every operation comes this way: not cleared
-    fault.text[0] = '\0';
-    store->wait.key = holding->hash;
-    if (!store->wait.is_first &&
-        parked_find(&store->parked, store->wait.key, &store->wait.position))
-        return STATUS_BUSY;
-    status = holding_read(holding, store->lsm, &store->wait, store->options.lsm.dir, &fault);
-    note_read(store, status, &fault);
-    return status;
-}
 
 static enum status serve_hello(struct store *store, const struct arrival *arrival,
                                struct reader *body, struct outbox *outbox)
@@ -96,223 +53,6 @@ static enum status serve_ping(struct store *store, const struct arrival *arrival
     return STATUS_OK;
 }
 
-// ---- Changes -----------------------------------------------------------------------------
-
-// Gives the key as mint, join and find ask for it.
-static struct replica replica_of(const struct store *store, const struct holding *holding,
-                                 struct moment now)
-{
-    const struct ledger_shard *shard = holding->shard;
-    return (struct replica){
-        .key = holding->key,
-        .key_hash = holding->hash,
-        .is_lww = holding->conflict == RING_CONFLICT_LWW,
-        .held = &holding->record,
-        .encoded = buf_bytes(&holding->encoded),
-        .actor = store->ledger.actor,
-        .counter = shard ? shard->counter : 0,
-        .seen = shard ? &shard->seen : NULL,
-        .recall = requests_recall(&store->ledger.requests),
-        .hlc_last = store->hlc_last,
-        .wall_ms = now.wall_ms,
-        .limits = {.value_size_max = store->options.value_size_max,
-                   .record_size_max = store->options.record_size_max,
-                   .clock_refuse_ms = store->options.clock_refuse_ms},
-    };
-}
-
-static void note_forged(struct store *store, const struct holding *holding, uint64_t counter)
-{
-    store->counts.forged++;
-    fault_set(&store->forged, STATUS_INVALID,
-              "a clock of keyspace %u, key %016llx, names the write %llu of this store, which made "
-              "%llu there",
-              holding->keyspace, (unsigned long long)holding->token, (unsigned long long)counter,
-              (unsigned long long)holding->shard->counter);
-}
-
-// Follows and counts a change that a mint or a join made, even if it was refused.
-static void note_change(struct store *store, const struct holding *holding,
-                        const struct change *change)
-{
-    store->hlc_last = change->hlc_last;
-    store->counts.lww_dropped += change->lww_dropped;
-    store->counts.lost_again += change->lost_again;
-    store->counts.repeated += change->is_repeated;
-    store->counts.told += change->told != NULL;
-    if (change->forged)
-        note_forged(store, holding, change->forged);
-}
-
-static enum status write_change(struct store *store, struct holding *holding,
-                                const struct change *change, struct moment now)
-{
-    enum status status = holding_write(holding, store->lsm, &store->ledger, change, now.mono_ms);
-    store->counts.stalled += status == STATUS_BUSY;
-    return status;
-}
-
-// True if it is older than it may be, or of a try that is fenced.
-static bool came_late(const struct store *store, const struct message_header *header,
-                      const struct holding *holding, const struct op_update *op, struct moment now)
-{
-    struct request_id bound = recall_bind(&op->request, holding->hash);
-    return message_age_ms(header, store->options.boot, now.mono_ms) > op->young_ms ||
-           !fences_allow(&store->fences, &bound, op->try);
-}
-
-static enum status mint(struct store *store, struct holding *holding, const struct op_update *op,
-                        bool is_late, struct moment now, struct change *change)
-{
-    holding_begin(holding, &store->ledger);
-    struct replica replica = replica_of(store, holding, now);
-    struct mint mint = {
-        .request = op->request,
-        .is_delete = op->flags & UPDATE_DELETE,
-        .is_blind = op->flags & UPDATE_BLIND,
-        .is_again = op->flags & UPDATE_AGAIN,
-        .is_fresh = op->flags & UPDATE_FRESH,
-        .is_late = is_late,
-        .hlc_floor = op->hlc_floor,
-        .ttl_ms = op->ttl_ms,
-        .context = op->context,
-        .seen = op->seen,
-        .value = op->value,
-    };
-    enum status status = mint_write(&replica, &mint, change);
-    note_change(store, holding, change);
-    store->counts.late += status == STATUS_LATE;
-    return status ? status : write_change(store, holding, change, now);
-}
-
-static struct bytes encode_superseded(const struct superseded_list *list, struct buf *out)
-{
-    buf_clear(out);
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (!request_id_is_none(&list->items[i].request))
-            superseded_append(&list->items[i], out);
-    }
-    return buf_bytes(out);
-}
-
-// The router has the value that it sent, and needs none besides.
-static bool is_known_to_router(const struct change *change)
-{
-    const struct record *result = &change->result;
-    return !change->is_repeated && result->count == 1 &&
-           dot_equal(result->siblings[0].dot, change->dot) &&
-           result->siblings[0].value_size >= UPDATED_HEAD_VALUE_MIN;
-}
-
-static void reply_update(struct store *store, const struct arrival *arrival,
-                         const struct op_update *op, enum status status,
-                         const struct holding *holding, const struct change *change,
-                         struct outbox *outbox)
-{
-    bool takes_head = op->flags & UPDATE_TAKES_HEAD;
-    struct op_updated updated = {.id = op->id, .status = (uint8_t)status};
-    if (!status) {
-        updated.dot = change->dot;
-        updated.hlc = change->hlc;
-        updated.requests = encode_superseded(&change->superseded, &store->part);
-        updated.record = change->is_repeated ? buf_bytes(&holding->encoded) : change->record;
-        updated.is_head = takes_head && is_known_to_router(change);
-    }
-    if (updated.is_head) {
-        buf_clear(&store->head);
-        record_encode_head(&change->result, holding->key, &store->head);
-        updated.record = buf_bytes(&store->head);
-    }
-    op_encode_updated(&updated, outbox_add(outbox, arrival->link, MESSAGE_UPDATED, 0));
-    if (!status) {
-        struct op_durable durable = {.id = op->id, .status = STATUS_OK};
-        op_encode_durable(&durable,
-                          outbox_add(outbox, arrival->link, MESSAGE_DURABLE, gate(store)));
-    }
-}
-
-static enum status serve_update(struct store *store, const struct arrival *arrival,
-                                const struct message_header *header, struct reader *body,
-                                struct moment now, struct outbox *outbox)
-{
-    struct holding *holding = &store->holding;
-    struct change *change = &store->change;
-    struct op_update op;
-    if (op_decode_update(&op, body))
-        return STATUS_INVALID;
-    enum status status = locate_and_read(store, header, op.keyspace, op.key, holding);
-    if (status == STATUS_BUSY)
-        return STATUS_BUSY;
-    store->counts.updates++;
-    if (!status)
-        status =
-            mint(store, holding, &op, came_late(store, header, holding, &op, now), now, change);
-    reply_update(store, arrival, &op, status, holding, change, outbox);
-    return STATUS_OK;
-}
-
-static void decode_superseded(struct bytes encoded, struct superseded_list *list)
-{
-    struct reader reader = reader_of(encoded);
-    struct superseded one;
-    list->count = 0;
-    while (superseded_next(&reader, &one))
-        superseded_list_add(list, one);
-}
-
-static enum status join(struct store *store, struct holding *holding, const struct op_merge *op,
-                        struct moment now, struct change *change)
-{
-    holding_begin(holding, &store->ledger);
-    struct replica replica = replica_of(store, holding, now);
-    decode_superseded(op->requests, &store->requests);
-    struct join join = {
-        .record = op->record,
-        .dot = op->dot,
-        .requests = store->requests.items,
-        .request_count = store->requests.count,
-    };
-    enum status status = join_record(&replica, &join, change);
-    note_change(store, holding, change);
-    return status ? status : write_change(store, holding, change, now);
-}
-
-// Tells even if the change was refused; none was made: NULL.
-static void reply_merge(struct store *store, const struct arrival *arrival, uint64_t id,
-                        enum status status, const struct change *change, struct outbox *outbox)
-{
-    struct op_merged merged = {.id = id, .status = (uint8_t)status};
-    if (change && change->was_superseded)
-        merged.flags = MERGED_SUPERSEDED;
-    if (change && change->told) {
-        buf_clear(&store->part);
-        clock_encode(change->told, &store->part);
-        merged.told = buf_bytes(&store->part);
-        merged.hlc_told = change->hlc_told;
-    }
-    op_encode_merged(&merged,
-                     outbox_add(outbox, arrival->link, MESSAGE_MERGED, status ? 0 : gate(store)));
-}
-
-static enum status serve_merge(struct store *store, const struct arrival *arrival,
-                               const struct message_header *header, struct reader *body,
-                               struct moment now, struct outbox *outbox)
-{
-    struct holding *holding = &store->holding;
-    struct op_merge op;
-    if (op_decode_merge(&op, body))
-        return STATUS_INVALID;
-    enum status status = locate_and_read(store, header, op.keyspace, op.key, holding);
-    if (status == STATUS_BUSY)
-        return STATUS_BUSY;
-    store->counts.merges++;
-    struct change *change = status ? NULL : &store->change;
-    if (change)
-        status = join(store, holding, &op, now, change);
-    reply_merge(store, arrival, op.id, status, change, outbox);
-    return STATUS_OK;
-}
-
 // ---- Reads -------------------------------------------------------------------------------
 
 // Replies pile up here if a router, or the network, takes them more slowly than it asks; and PONG
@@ -343,10 +83,12 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
         op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
         return STATUS_OK;
     }
-    enum status status = locate_and_read(store, header, fetch.keyspace, fetch.key, &store->holding);
+    enum status status = access_read(store, header, fetch.keyspace, fetch.key, &store->holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.fetches++;
+    if (access_is_lost(store, fetch.keyspace, holding->partition))
+        status = STATUS_LOST;
     if (!status && record_is_empty(&holding->record))
         status = STATUS_NOT_FOUND;
     if (!status && fetch.head) {
@@ -372,7 +114,7 @@ static enum status find_or_fence(struct store *store, const struct holding *hold
         [FATE_SUPERSEDED] = FIND_SUPERSEDED,
         [FATE_BEATEN] = FIND_BEATEN,
     };
-    struct replica replica = replica_of(store, holding, now);
+    struct replica replica = access_replica(store, holding, now);
     found->state = states[replica_find(&replica, &op->request, &found->dot)];
     if (found->state) {
         found->record = replica.encoded;
@@ -391,10 +133,12 @@ static enum status serve_find(struct store *store, const struct arrival *arrival
     if (op_decode_find(&op, body))
         return STATUS_INVALID;
     struct op_found found = {.id = op.id};
-    enum status status = locate_and_read(store, header, op.keyspace, op.key, &store->holding);
+    enum status status = access_read(store, header, op.keyspace, op.key, &store->holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.finds++;
+    if (!status && access_is_lost(store, op.keyspace, store->holding.partition))
+        status = STATUS_LOST;
     if (!status)
         status = find_or_fence(store, &store->holding, &op, now, &found);
     found.status = (uint8_t)status;
@@ -425,7 +169,7 @@ static enum status scan_page(struct store *store, const struct op_scan_local *op
     struct fault fault = {0};
     enum status status = scan_local_page(&store->scan, op, store->ring->partition_count, store->lsm,
                                          &store->wait, store->options.lsm.dir, &fault);
-    note_read(store, status, &fault);
+    access_note_read(store, status, op->partition, &fault);
     return status;
 }
 
@@ -448,6 +192,8 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
         status = STATUS_STALE;
     else if (op.partition >= store->ring->partition_count)
         status = STATUS_INVALID;
+    if (!status && access_is_lost(store, op.keyspace, op.partition))
+        status = STATUS_LOST;
     if (!status)
         status = scan_page(store, &op);
     if (status == STATUS_BUSY)
@@ -467,9 +213,9 @@ enum status operation_serve(struct store *store, const struct arrival *arrival,
     case MESSAGE_PING:
         return serve_ping(store, arrival, body, now, outbox);
     case MESSAGE_UPDATE:
-        return serve_update(store, arrival, header, body, now, outbox);
+        return changes_update(store, arrival, header, body, now, outbox);
     case MESSAGE_MERGE:
-        return serve_merge(store, arrival, header, body, now, outbox);
+        return changes_merge(store, arrival, header, body, now, outbox);
     case MESSAGE_FETCH:
         return serve_fetch(store, arrival, header, body, outbox);
     case MESSAGE_FIND:

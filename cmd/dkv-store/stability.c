@@ -102,24 +102,21 @@ static void drop_oldest(struct stability *stability)
 
 // A point is worth its place when it is some time younger than the last one: with `age_ms` to
 // wait, one in four of them loses little.
-bool stability_note(struct stability *stability, const struct seen *own, uint64_t now_ms,
-                    uint64_t age_ms)
+void stability_note(struct stability *stability, const struct seen *own, const struct seen *horizon,
+                    uint64_t now_ms, uint64_t age_ms)
 {
-    struct stability_point *last =
-        stability->point_count ? &stability->points[stability->point_count - 1] : NULL;
-    if (stability->point_count == STABILITY_POINTS || (last && now_ms - last->at_ms < age_ms / 4))
-        return true;
-    struct stability_point *point = &stability->points[stability->point_count];
+    uint32_t count = stability->point_count;
+    const struct stability_point *last = count ? &stability->points[count - 1] : NULL;
+    if (count == STABILITY_POINTS || (last && now_ms - last->at_ms < age_ms / 4))
+        return;
+    struct stability_point *point = &stability->points[count];
     seen_contiguous(&point->seen, own);
     for (uint32_t i = 0; i < stability->peer_count; i++)
         seen_meet(&point->seen, &stability->peers[i].known);
-    if (!point->seen.dots.count && !point->seen.closed_count)
-        return false;
-    if (last && seen_includes(&last->seen, &point->seen))
-        return true;
+    if (seen_includes(last ? &last->seen : horizon, &point->seen))
+        return;
     point->at_ms = now_ms;
     stability->point_count++;
-    return true;
 }
 
 const struct seen *stability_ripe(struct stability *stability, uint64_t now_ms, uint64_t age_ms)

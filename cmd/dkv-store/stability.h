@@ -64,10 +64,10 @@ struct stability_peer *stability_peer(struct stability *stability, uint16_t numb
 void stability_tell(struct stability *stability, struct stability_peer *peer,
                     const struct seen *seen, bool is_lost);
 
-// Notes what all owners know by now, of which `own` is what this store does. False: not all have
-// told.
-bool stability_note(struct stability *stability, const struct seen *own, uint64_t now_ms,
-                    uint64_t age_ms);
+// Notes what all owners know by now, of which `own` is what this store does, if that is beyond the
+// horizon.
+void stability_note(struct stability *stability, const struct seen *own, const struct seen *horizon,
+                    uint64_t now_ms, uint64_t age_ms);
 
 // Takes the newest point that is `age_ms` old out, with all before; NULL: there is none. Borrowed
 // until the next call.

@@ -1,6 +1,7 @@
 #include "dkv-store/store.h"
 
 #include "dkv-store/ledger_format.h"
+#include "dkv-store/loss.h"
 #include "dkv-store/pair.h"
 
 void store_adopt(struct store *store, struct ring_snapshot *ring)
@@ -8,6 +9,7 @@ void store_adopt(struct store *store, struct ring_snapshot *ring)
     ring_snapshot_hold(ring);
     ring_snapshot_drop(store->snapshot);
     store->snapshot = ring;
+    store->ring_ms = store->turn_ms;
     store->ring = &ring->ring;
     store->node_index = ring_find_node(store->ring, store->options.node);
 }
@@ -125,6 +127,7 @@ static enum status start_actor(struct store *store, uint64_t random, struct mome
     ledger_start_actor(&store->ledger, actor);
     ledger_format_start(&store->ledger, &note);
     enum status status = write_note(store, buf_bytes(&note), fault);
+    store->ledger.lives.position += !status;
     buf_release(&note);
     while (!status && lsm_durable(store->lsm) < lsm_written(store->lsm))
         status = run_job(store, fault);
@@ -158,7 +161,7 @@ enum status store_open(struct store *store, const struct store_options *options,
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
     store_adopt(store, options->ring);
     ledger_init(&store->ledger, store->ring->partition_count, options->request_memory_ms);
-    store->ledger.now_ms = now.mono_ms;
+    store->ledger.now_ms = store->opened_ms = store->ring_ms = now.mono_ms;
     store->ledger.requests.seed = options->boot;
     table_init(&store->fences.last, options->boot);
     meters_init(&store->meters, options->boot);
@@ -195,6 +198,11 @@ void store_close(struct store *store)
     change_release(&store->change);
     scan_local_release(&store->scan);
     superseded_list_release(&store->requests);
+    clock_release(&store->dots);
+    buf_release(&store->frame.note);
+    lsm_batch_release(&store->frame.batch);
+    purge_release(&store->purge);
+    resolution_release(&store->resolution);
     buf_release(&store->part);
     buf_release(&store->head);
     *store = (struct store){0};
@@ -210,6 +218,7 @@ void store_on_tick(struct store *store, struct moment now, struct outbox *outbox
     (void)outbox;
     lsm_tick(store->lsm, now.mono_ms);
     store->tick_mark = lsm_written(store->lsm);
+    purge_on_tick(store, now);
     requests_forget_old(&store->ledger.requests, now.mono_ms);
     fences_forget_old(&store->fences, now.mono_ms);
 }

@@ -9,9 +9,12 @@
 // Durability: UPDATED leaves at once and promises nothing. DURABLE and MERGED carry a gate,
 // the log position of everything they depend on, and leave when the log is synced up to it.
 //
-// Damage costs the record that it hit: a read of it replies CORRUPT, a merge leaves it alone, and
-// both are counted, with the last fault in `damage`. Only a log that cannot be written ends the
-// store.
+// Damage costs the record that it hit, and is counted, with the last fault in `damage`; the copies of
+// the shards that it is in are lost (loss.h): they take everything and answer no reads (LOST) until
+// other owners have given back what is missing. A shard without other owners goes on, and a read of
+// the record replies CORRUPT. Only a log that cannot be written ends the store.
+//
+// What every owner has known is purged (purge.h), and told from new writes when it comes late.
 //
 // While flushes and merges fall behind, the engine says how long writers should wait. They do
 // when their acknowledgements come later, so those are held back: store_durable().
@@ -29,8 +32,10 @@
 #include "base/moment.h"
 #include "dkv-store/fences.h"
 #include "dkv-store/holding.h"
+#include "dkv-store/purge.h"
 #include "dkv-store/scan_local.h"
 #include "lsm/lsm.h"
+#include "replica/reconcile.h"
 #include "ring/ring_snapshot.h"
 #include "turn/brain.h"
 #include "wire/meter.h"
@@ -43,6 +48,9 @@ struct store_options {
     uint64_t value_size_max;
     uint64_t record_size_max;
     uint64_t request_memory_ms;
+    uint64_t purge_age_ms;    // deletions are purged so long after all owners know them, or longer
+    uint64_t trash_ms;        // purged values that came back are kept so long for people to see
+    uint64_t close_after_ms;  // starts of processes are closed so long after the next one, or longer
     uint64_t clock_refuse_ms; // hlcs from outside count for no more than this ahead of ours
     struct lsm_options lsm;   // vfs, dir (borrowed too), sizes; its owner is set by the store
     struct bytes software;    // version, borrowed
@@ -53,6 +61,10 @@ struct store_counts { // since the start
     uint64_t repeated;    // requests that had been applied before
     uint64_t lww_dropped; // values lost to a greater hlc
     uint64_t lost_again;  // dots that this store had known and lost: taken back
+    uint64_t losses;      // markers
+    uint64_t zombies;     // purged values and deletions that came back and were left out
+    uint64_t stripped;    // records that lost deletions, or dots of their clocks
+    uint64_t returned;    // values that a lost copy had, and every owner had purged
     uint64_t expired;     // operations dropped because their time was over
     uint64_t late;        // UPDATEs that were too old, or of a try that is fenced
     uint64_t told;        // MERGEs that met values which the write had not seen
@@ -77,6 +89,8 @@ struct store {
     struct meters meters; // bytes that routers have not taken yet
     struct parked parked;
     struct parked_wait wait; // of the operation that is served
+    uint64_t opened_ms; // monotonic
+    uint64_t ring_ms;   // the same: when the ring became this one
     uint64_t hlc_last;
     uint64_t unsynced_since_ms; // no later than the oldest write that is not durable; 0 = all is
     uint64_t unsynced_mark;     // lsm_written() when that was set
@@ -87,6 +101,12 @@ struct store {
     uint64_t held_until_ms;     // acknowledgements that are not due yet wait until then; 0 = no
     uint64_t held_durable;      // lsm_durable() when they began to
     struct store_counts counts;
+    struct {
+        bool is_due;        // found, and not marked yet
+        uint64_t mark;      // position of the last marker: no write is minted until it is durable
+        struct fault fault; // what was found last
+    } loss;
+    struct fault twin;   // not OK: a younger process has this node's identity; this one must stop
     struct fault damage; // the last one
     struct fault forged; // the last one: where
     // Made by one operation after the other, kept for their memory.
@@ -94,6 +114,13 @@ struct store {
     struct change change;
     struct scan_local scan;
     struct superseded_list requests; // of a MERGE
+    struct clock dots;               // the same
+    struct {
+        struct buf note;
+        struct lsm_batch batch;
+    } frame; // frame.h
+    struct purge purge;
+    struct resolution resolution;
     struct buf part, head;           // of a reply
 };
 

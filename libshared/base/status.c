@@ -33,6 +33,7 @@ static const struct {
     [STATUS_LATE] = {"came too late, nothing was written", 5},
     [STATUS_NOT_KEPT] = {"superseded everywhere", 5},
     [STATUS_EXHAUSTED] = {"too many open files", 5},
+    [STATUS_LOST] = {"the copy lacks what it had known", 5},
 };
 
 const char *status_text(enum status status)

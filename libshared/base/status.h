@@ -39,8 +39,9 @@ enum status {
     STATUS_INTERNAL = 24,      // a bug on our side
     STATUS_NOT_OWNER = 25,     // this node does not own the partition
     STATUS_LATE = 26,          // it was under way for too long: nothing was done
-    STATUS_NOT_KEPT = 27,      // reserved, the same
+    STATUS_NOT_KEPT = 27,      // it was purged since, and was not taken
     STATUS_EXHAUSTED = 28,     // no descriptor is left: try again shortly; nothing was done
+    STATUS_LOST = 29,          // the copy may lack what it had known: it does not count
     STATUS_COUNT
 };
 

@@ -174,6 +174,8 @@ static struct put_step judge(struct put *put, struct put_step step)
 // An owner has told, the coordinator by its record.
 static void hear(struct put *put, unsigned owner, enum put_conflict conflict)
 {
+    if (conflict == PUT_LOST)
+        return;
     put->told |= target_bit(owner);
     put->met_others |= conflict == PUT_MET_OTHERS;
     put->validate &= conflict != PUT_SUPERSEDED;
@@ -279,7 +281,8 @@ struct put_step put_on_merged(struct put *put, unsigned owner, enum status statu
 {
     if (put->phase != PUT_MERGING || !(put->merging & target_bit(owner)))
         return nothing();
-    if (status == STATUS_OK || conflict != PUT_ALONE) // an owner without room has told, too
+    // An owner without room has told, too, and one that did not keep what was purged.
+    if (status == STATUS_OK || status == STATUS_NOT_KEPT || conflict != PUT_ALONE)
         hear(put, owner, conflict);
     return take_ack(put, owner, status);
 }

@@ -12,10 +12,10 @@ enum verdict {
     UNDECIDED, // the same, and only another round can tell
 };
 
-void reconciled_release(struct reconciled *reconciled)
+void resolution_release(struct resolution *resolution)
 {
-    free(reconciled->zombies);
-    *reconciled = (struct reconciled){0};
+    free(resolution->zombies);
+    *resolution = (struct resolution){0};
 }
 
 static bool has(const struct seen *seen, struct dot dot)
@@ -48,7 +48,7 @@ static enum verdict judge(const struct replica *replica, const struct reconcile 
 }
 
 static bool filter(const struct replica *replica, const struct reconcile *theirs,
-                   struct change *change, struct reconciled *reconciled)
+                   struct change *change, struct resolution *resolution)
 {
     struct record *incoming = &change->incoming;
     bool is_whole = replica->horizon && seen_base_covers(replica->horizon, &incoming->clock);
@@ -62,7 +62,7 @@ static bool filter(const struct replica *replica, const struct reconcile *theirs
             incoming->siblings[kept++] = sibling;
         if (verdict == LEFT_OUT || verdict == UNDECIDED)
             clock_remove(&incoming->clock, sibling.dot);
-        reconciled->is_left_out |= verdict == UNDECIDED;
+        resolution->is_left_out |= verdict == UNDECIDED;
     }
     incoming->count = kept;
     change->zombies = count - kept;
@@ -71,7 +71,7 @@ static bool filter(const struct replica *replica, const struct reconcile *theirs
 
 // Values of ours that A has known, as every owner has, and does not have any more.
 static void note_returned(const struct replica *replica, const struct reconcile *theirs,
-                          const struct record *incoming, struct reconciled *reconciled)
+                          const struct record *incoming, struct resolution *resolution)
 {
     const struct record *held = replica->held;
     if (!replica->is_lost || theirs->is_lost)
@@ -82,12 +82,12 @@ static void note_returned(const struct replica *replica, const struct reconcile 
             clock_covers(&incoming->clock, sibling->dot) || !has(theirs->seen, sibling->dot) ||
             !has(theirs->horizon, sibling->dot))
             continue;
-        if (reconciled->returned == reconciled->zombie_capacity) {
-            reconciled->zombie_capacity = 2 * reconciled->zombie_capacity + 4;
-            reconciled->zombies = xrealloc(
-                reconciled->zombies, reconciled->zombie_capacity * sizeof *reconciled->zombies);
+        if (resolution->returned == resolution->zombie_capacity) {
+            resolution->zombie_capacity = 2 * resolution->zombie_capacity + 4;
+            resolution->zombies = xrealloc(
+                resolution->zombies, resolution->zombie_capacity * sizeof *resolution->zombies);
         }
-        reconciled->zombies[reconciled->returned++] = sibling->dot;
+        resolution->zombies[resolution->returned++] = sibling->dot;
     }
 }
 
@@ -102,20 +102,20 @@ static enum status decode(const struct replica *replica, struct bytes record,
 }
 
 enum status reconcile_record(const struct replica *replica, const struct reconcile *theirs,
-                             struct change *change, struct reconciled *reconciled)
+                             struct change *change, struct resolution *resolution)
 {
     const struct join join = {.record = theirs->record};
-    reconciled->is_left_out = false;
-    reconciled->returned = 0;
+    resolution->is_left_out = false;
+    resolution->returned = 0;
     change_begin(change, replica);
     enum status status = decode(replica, theirs->record, change);
     if (status)
         return status;
-    note_returned(replica, theirs, &change->incoming, reconciled);
+    note_returned(replica, theirs, &change->incoming, resolution);
     if (!theirs->record.size)
         return STATUS_OK;
     joining_add_dots(replica, change);
-    bool is_cut = filter(replica, theirs, change, reconciled);
+    bool is_cut = filter(replica, theirs, change, resolution);
     superseded_list_add_shown(&change->superseded, &change->incoming);
     return joining_run(replica, &join, is_cut, change);
 }

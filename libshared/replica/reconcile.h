@@ -14,18 +14,18 @@ struct reconcile {
     bool is_lost;
 };
 
-struct reconciled {
+struct resolution {
     bool is_left_out;   // some of A's record, until another round
     uint32_t returned;  // siblings of ours that A has purged, if we are lost ...
     struct dot *zombies; // ... and their dots; owned
     uint32_t zombie_capacity;
 };
 
-void reconciled_release(struct reconciled *reconciled);
+void resolution_release(struct resolution *resolution);
 
 // Makes the change; change->must_fetch: again, with the whole record.
 //   CORRUPT    the record is none of this key
 //   INVALID    its clock is forged
 //   TOO_LARGE  both together are
 enum status reconcile_record(const struct replica *replica, const struct reconcile *theirs,
-                             struct change *change, struct reconciled *reconciled) MUST_USE;
+                             struct change *change, struct resolution *resolution) MUST_USE;

@@ -43,6 +43,7 @@ static void write_updated(const struct op_updated *op, struct buf *out)
     buf_append_sized(out, op->requests);
     buf_append_sized(out, op->record);
     buf_append_u8(out, op->is_head);
+    buf_append_u8(out, op->is_lost);
 }
 
 static void read_updated(struct op_updated *op, struct reader *body)
@@ -54,6 +55,7 @@ static void read_updated(struct op_updated *op, struct reader *body)
     op->requests = reader_sized(body);
     op->record = reader_sized(body);
     op->is_head = reader_left(body) ? reader_u8(body) : 0; // of an older store: none
+    op->is_lost = reader_left(body) ? reader_u8(body) : 0; // the same
 }
 
 static void write_durable(const struct op_durable *op, struct buf *out)

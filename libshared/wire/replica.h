@@ -37,6 +37,7 @@ struct op_updated {
     struct bytes requests; // sized: of the writes that this one superseded, superseded_append()
     struct bytes record;   // sized, the whole record, to be joined by the other owners
     uint8_t is_head;       // of it the head alone: the only value is that of the UPDATE
+    uint8_t is_lost;       // the owner may lack what it had known: its record tells nothing
 };
 
 // Values of fewer bytes always come back: that costs less than putting them into a head.
@@ -65,13 +66,13 @@ struct op_merge {
 };
 
 enum merged_flags {
-    MERGED_LOST = 1,       // the owner may lack what it had known; not sent yet
+    MERGED_LOST = 1,       // the owner may lack what it had known: it tells nothing
     MERGED_SUPERSEDED = 2, // the write was superseded here: there is nothing to validate
 };
 
 struct op_merged {
     uint64_t id;
-    uint8_t status;
+    uint8_t status;    // NOT_KEPT: what the write was part of was purged since
     uint8_t flags;     // enum merged_flags
     uint64_t hlc_told; // the largest of what it held
     struct bytes told; // sized, the encoded clock of what the owner held, if some of that the
@@ -87,7 +88,7 @@ struct op_fetch {
 
 struct op_fetched {
     uint64_t id;
-    uint8_t status;      // NOT_FOUND: nothing known of this key
+    uint8_t status;      // NOT_FOUND: nothing known of this key; LOST: this owner does not count
     struct bytes record; // sized
 };
 

@@ -185,20 +185,46 @@ TEST(a_note_that_is_cut_is_refused)
 
 // ---- Starts --------------------------------------------------------------------------------
 
+static enum lives_verdict judge(const struct lives *lives, uint32_t start, uint64_t position)
+{
+    return lives_judge(lives, actor_process(life(NODE, 1)), start, position);
+}
+
 TEST(a_store_knows_how_far_each_of_its_starts_came)
 {
     live(); // five frames
     struct lives *lives = &ledger.lives;
-    assert_int_equal(lives_judge(lives, 0, 0), LIVES_AGREE);
-    assert_int_equal(lives_judge(lives, 10, 5), LIVES_AGREE);
-    assert_int_equal(lives_judge(lives, 10, 6), LIVES_LOST);
+    assert_int_equal(judge(lives, 0, 0), LIVES_AGREE);
+    assert_int_equal(judge(lives, 10, 5), LIVES_AGREE);
+    assert_int_equal(judge(lives, 10, 6), LIVES_LOST);
     started(20);
-    assert_int_equal(lives_judge(lives, 10, 5), LIVES_AGREE);
-    assert_int_equal(lives_judge(lives, 10, 6), LIVES_LOST);    // E8: an older copy of that life
-    assert_int_equal(lives_judge(lives, 9, 1), LIVES_LOST);     // wiped
-    assert_int_equal(lives_judge(lives, 15, 1), LIVES_LOST);    // a life that was rolled back
-    assert_int_equal(lives_judge(lives, 20, 1), LIVES_AGREE);
-    assert_int_equal(lives_judge(lives, 21, 1), LIVES_YOUNGER);
+    assert_int_equal(judge(lives, 10, 5), LIVES_AGREE);
+    assert_int_equal(judge(lives, 10, 6), LIVES_LOST);    // E8: an older copy of that life
+    assert_int_equal(judge(lives, 9, 1), LIVES_LOST);     // wiped
+    assert_int_equal(judge(lives, 15, 1), LIVES_LOST);    // a life that was rolled back
+    assert_int_equal(judge(lives, 20, 1), LIVES_AGREE);
+    assert_int_equal(judge(lives, 21, 1), LIVES_YOUNGER);
+}
+
+TEST(a_loss_that_is_marked_is_not_found_again)
+{
+    started(20);
+    assert_int_equal(judge(&ledger.lives, 15, 9), LIVES_LOST);
+    ledger_notes_heard(life(NODE, 15), 9, &note);
+    written();
+    assert_int_equal(judge(&ledger.lives, 15, 9), LIVES_AGREE);
+    assert_int_equal(judge(&ledger.lives, 12, 99), LIVES_AGREE);
+    assert_int_equal(judge(&ledger.lives, 15, 10), LIVES_LOST);
+}
+
+TEST(the_older_of_two_processes_lacks_what_the_younger_one_did)
+{
+    started(20);
+    assert_int_equal(judge(&ledger.lives, 30, 5), LIVES_YOUNGER);
+    ledger_notes_heard(life(NODE, 30), 0, &note);
+    written();
+    started(31);
+    assert_int_equal(judge(&ledger.lives, 30, 5), LIVES_LOST);
 }
 
 TEST(starts_of_programs_that_did_not_note_them_are_not_judged)
@@ -206,11 +232,11 @@ TEST(starts_of_programs_that_did_not_note_them_are_not_judged)
     started(10);
     ledger.lives.is_begun_before = true; // as a snapshot of version 2 says
     started(20);
-    assert_int_equal(lives_judge(&ledger.lives, 10, 99), LIVES_AGREE);
-    assert_int_equal(lives_judge(&ledger.lives, 20, 99), LIVES_LOST);
+    assert_int_equal(judge(&ledger.lives, 10, 99), LIVES_AGREE);
+    assert_int_equal(judge(&ledger.lives, 20, 99), LIVES_LOST);
     started(30);
-    assert_int_equal(lives_judge(&ledger.lives, 15, 99), LIVES_AGREE);
-    assert_int_equal(lives_judge(&ledger.lives, 20, 99), LIVES_LOST);
+    assert_int_equal(judge(&ledger.lives, 15, 99), LIVES_AGREE);
+    assert_int_equal(judge(&ledger.lives, 20, 99), LIVES_LOST);
 }
 
 TEST(as_many_starts_are_kept_as_there_is_room_for)
@@ -220,9 +246,9 @@ TEST(as_many_starts_are_kept_as_there_is_room_for)
         lives_begin(&lives, start);
         lives.position = 5;
     }
-    assert_int_equal(lives_judge(&lives, 2, 9), LIVES_AGREE); // who knows
-    assert_int_equal(lives_judge(&lives, 3, 9), LIVES_LOST);
-    assert_int_equal(lives_judge(&lives, 3, 5), LIVES_AGREE);
+    assert_int_equal(judge(&lives, 2, 9), LIVES_AGREE); // who knows
+    assert_int_equal(judge(&lives, 3, 9), LIVES_LOST);
+    assert_int_equal(judge(&lives, 3, 5), LIVES_AGREE);
     lives_release(&lives);
 }
 

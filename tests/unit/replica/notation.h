@@ -189,7 +189,7 @@ struct round {
     struct seen seen, horizon; // of the opening
     bool is_lost;
     struct buf record; // in hand
-    struct reconciled reconciled;
+    struct resolution resolution;
 };
 
 // Takes the opening, and the other's record.
@@ -209,10 +209,10 @@ static inline void end_round(struct round *round, bool adopts)
                                .seen = &round->seen,
                                .horizon = &round->horizon,
                                .is_lost = round->is_lost};
-    by->status = reconcile_record(&by->replica, &theirs, &by->change, &round->reconciled);
+    by->status = reconcile_record(&by->replica, &theirs, &by->change, &round->resolution);
     assert_int_equal(by->status, STATUS_OK);
     process_write(by);
-    if (adopts && !round->reconciled.is_left_out)
+    if (adopts && !round->resolution.is_left_out)
         seen_join(&by->seen, &round->seen);
 }
 
@@ -221,7 +221,7 @@ static inline void round_release(struct round *round)
     seen_release(&round->seen);
     seen_release(&round->horizon);
     buf_release(&round->record);
-    reconciled_release(&round->reconciled);
+    resolution_release(&round->resolution);
 }
 
 // True if all was decided; adopts then.
@@ -230,7 +230,7 @@ static inline bool pull(struct process *by, const struct process *from)
     struct round round;
     begin_round(&round, by, from);
     end_round(&round, true);
-    bool is_complete = !round.reconciled.is_left_out;
+    bool is_complete = !round.resolution.is_left_out;
     round_release(&round);
     return is_complete;
 }

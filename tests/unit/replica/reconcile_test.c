@@ -65,7 +65,7 @@ TEST(a_record_that_is_older_than_the_horizon_is_left_out)
     give(&b, "", "a1-2", "a1-2");
     end_round(&pulled, true);
     assert_holds(&b, "");
-    assert_true(pulled.reconciled.is_left_out);
+    assert_true(pulled.resolution.is_left_out);
     assert_int_equal(b.change.lost_again, 0);
 }
 
@@ -166,7 +166,7 @@ static uint32_t returned_from(const struct process *from)
 {
     begin_round(&pulled, &b, from);
     end_round(&pulled, true);
-    return pulled.reconciled.returned;
+    return pulled.resolution.returned;
 }
 
 TEST(what_a_whole_copy_has_is_kept)
@@ -183,7 +183,7 @@ TEST(what_a_lost_copy_has_and_every_owner_purged_goes_to_the_trash_at_the_end)
     give(&b, "a1,c1 | a1 c1", "c1", "");
     b.replica.is_lost = true;
     assert_int_equal(returned_from(&a), 1);
-    assert_true(dot_equal(pulled.reconciled.zombies[0], (struct dot){actor_of('a'), 1}));
+    assert_true(dot_equal(pulled.resolution.zombies[0], (struct dot){actor_of('a'), 1}));
     assert_holds(&b, "a1,c1 | a1 c1"); // until it is whole
 }
 
@@ -231,12 +231,12 @@ TEST(a_head_is_enough_unless_something_of_it_is_taken)
     give(&a, "a1 | a1", "a1", "");
     record_encode_head(&a.held, KEY, &head);
     theirs.record = buf_bytes(&head);
-    assert_int_equal(reconcile_record(&b.replica, &theirs, &b.change, &pulled.reconciled),
+    assert_int_equal(reconcile_record(&b.replica, &theirs, &b.change, &pulled.resolution),
                      STATUS_OK);
     assert_true(b.change.must_fetch);
     assert_int_equal(b.change.record.size, 0);
     give(&b, "a1-2 | a2", "a1-2", "");
-    assert_int_equal(reconcile_record(&b.replica, &theirs, &b.change, &pulled.reconciled),
+    assert_int_equal(reconcile_record(&b.replica, &theirs, &b.change, &pulled.resolution),
                      STATUS_OK);
     assert_false(b.change.must_fetch);
     assert_true(change_is_empty(&b.change));

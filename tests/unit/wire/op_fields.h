@@ -31,7 +31,7 @@
     F(u64, try) F(u32, young_ms) F(u64, hlc_floor) F(u64, ttl_ms) F(short, key) \
     F(sized, context) F(sized, seen) F(sized, value)
 #define FIELDS_updated(F) F(u64, id) F(u8, status) F(dot, dot) F(u64, hlc) \
-    F(sized, requests) F(sized, record) F(u8, is_head)
+    F(sized, requests) F(sized, record) F(u8, is_head) F(u8, is_lost)
 #define FIELDS_durable(F) F(u64, id) F(u8, status)
 #define FIELDS_merge(F) F(u64, id) F(u32, keyspace) F(dot, dot) F(short, key) F(sized, dots) \
     F(sized, requests) F(sized, record)
