@@ -32,7 +32,7 @@ struct program {
     struct store store; // first: the brain's `self` is the address of both
     struct node node;
     char dir[NODE_PATH_SIZE]; // of the database
-    struct report damage, forged;
+    struct report damage, forged, losses, lost_again;
     bool is_disk_full; // as the log knows it
 };
 
@@ -64,6 +64,24 @@ static void report_forged(struct program *program, struct moment now)
              (unsigned long long)forged);
 }
 
+// What only people can find the reason of.
+static void report_losses(struct program *program, struct moment now)
+{
+    const struct store *store = &program->store;
+    if (report_is_due(&program->losses, store->counts.losses, now))
+        log_line(LOG_LEVEL_ERROR,
+                 "%s: lost what it had known: %u copies answer no reads until repair has brought "
+                 "back what other owners have",
+                 store->loss.fault.text, ledger_lost_count(&store->ledger));
+    if (report_is_due(&program->lost_again, store->counts.lost_again, now))
+        log_line(LOG_LEVEL_ERROR,
+                 "%s: took back writes that it had known and lost without notice (%llu so far): "
+                 "check the disk",
+                 store->options.lsm.dir, (unsigned long long)store->counts.lost_again);
+    if (store->twin.text[0] && lsm_durable(store->lsm) >= lsm_written(store->lsm))
+        die(10, "%s", store->twin.text);
+}
+
 static void report_disk(struct program *program)
 {
     bool is_full = lsm_is_disk_full(program->store.lsm);
@@ -82,6 +100,7 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
     store_on_tick(&program->store, now, outbox);
     report_damage(program, now);
     report_forged(program, now);
+    report_losses(program, now);
     report_disk(program);
 }
 
@@ -105,6 +124,9 @@ static void describe(void *self, struct buf *out)
     buf_append_text(out, "serving");
     if (program->is_disk_full)
         buf_append_text(out, "; the disk is full");
+    uint32_t lost_count = ledger_lost_count(&program->store.ledger);
+    if (lost_count)
+        buf_printf(out, "; %u copies answer no reads before repair", lost_count);
     if (counts->damaged_reads + counts->damaged_merges)
         buf_printf(out, "; damaged: %s", program->store.damage.text);
 }
@@ -120,6 +142,9 @@ static struct store_options options_of(const struct node *node, struct posix_vfs
         .value_size_max = settings->value_size_max,
         .record_size_max = settings_record_size_max(settings),
         .request_memory_ms = settings->request_memory_ms,
+        .purge_age_ms = settings->purge_age_ms,
+        .trash_ms = settings->trash_ms,
+        .close_after_ms = settings->close_after_ms,
         .clock_refuse_ms = settings->clock_refuse_ms,
         .lsm = lsm_options_default(),
         .software = bytes_of_text(DKV_VERSION),

@@ -87,7 +87,8 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.fetches++;
-    if (access_is_lost(store, fetch.keyspace, holding->partition))
+    bool is_here = !status || status == STATUS_CORRUPT;
+    if (is_here && access_is_lost(store, fetch.keyspace, holding->partition))
         status = STATUS_LOST;
     if (!status && record_is_empty(&holding->record))
         status = STATUS_NOT_FOUND;

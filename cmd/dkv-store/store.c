@@ -247,6 +247,8 @@ static void pace(struct store *store, struct moment now)
 void store_note_turn(struct store *store, struct moment now)
 {
     store->turn_ms = now.mono_ms;
+    if (loss_settle(store, now))
+        store->counts.stalled++; // the next change, or turn, tries again
     uint64_t durable = lsm_durable(store->lsm), written = lsm_written(store->lsm);
     if (durable >= written) {
         store->unsynced_since_ms = 0;

@@ -30,6 +30,11 @@ static void add_store(const struct store *store, struct moment now, uint64_t *va
     values[METRIC_LATE] = counts->late;
     values[METRIC_TOLD] = counts->told;
     values[METRIC_FORGED] = counts->forged;
+    values[METRIC_LOST_COPIES] = ledger_lost_count(&store->ledger);
+    values[METRIC_LOSSES] = counts->losses;
+    values[METRIC_ZOMBIES] = counts->zombies;
+    values[METRIC_STRIPPED] = counts->stripped;
+    values[METRIC_RETURNED] = counts->returned;
 }
 
 static void add_engine(const struct lsm_stats *stats, uint64_t *values)

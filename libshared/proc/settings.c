@@ -82,6 +82,12 @@ struct rule {
         "greatest record: all siblings of a key together")                                         \
     ROW("request/memory", "10m", DURATION, request_memory_ms, 1 * SECOND, DAY, NULL,               \
         "how long the ids of writes are remembered, so that a retry applies once")                 \
+    ROW("purge/age", "10m", DURATION, purge_age_ms, 1 * SECOND, 365 * DAY, NULL,                   \
+        "how long every owner has known a deletion before it is purged")                           \
+    ROW("purge/close_after", "10m", DURATION, close_after_ms, 1 * SECOND, 365 * DAY, NULL,         \
+        "how long after the next start of a process its earlier ones are closed")                  \
+    ROW("purge/trash", "24h", DURATION, trash_ms, 0, 365 * DAY, NULL,                              \
+        "how long deleted values that a restored copy brought back are kept aside")                \
     ROW("clock/warn", "500ms", DURATION, clock_warn_ms, 1, DAY, NULL,                              \
         "difference to the clock of another node that is logged")                                  \
     ROW("clock/refuse", "5s", DURATION, clock_refuse_ms, 1, DAY, NULL,                             \
@@ -328,6 +334,9 @@ static enum status complete(struct settings *settings, const char *path, struct 
     if (settings->record_size_max < settings->value_size_max)
         return fault_set(fault, STATUS_INVALID,
                          "%s: limits/record_max must not be below limits/value_max", path);
+    if (settings->purge_age_ms < settings->request_memory_ms)
+        return fault_set(fault, STATUS_INVALID, "%s: purge/age must not be below request/memory",
+                         path);
     if (settings->clock_refuse_ms < settings->clock_warn_ms)
         return fault_set(fault, STATUS_INVALID, "%s: clock/refuse must not be below clock/warn",
                          path);

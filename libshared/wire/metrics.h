@@ -64,7 +64,12 @@
     M(REQUESTS_BYTES, GAUGE, "store_requests_bytes", "memory of the request ids")                  \
     M(REQUESTS_OLDEST_MS, GAUGE, "store_requests_oldest_ms", "age of the oldest of them")          \
     M(REQUESTS_DROPPED, COUNTER, "store_requests_dropped", "ids forgotten too early: it was full") \
-    M(BEHIND, COUNTER, "store_behind", "reads put off until their router has taken others")
+    M(BEHIND, COUNTER, "store_behind", "reads put off until their router has taken others") \
+    M(LOST_COPIES, GAUGE, "store_lost_copies", "copies of shards that answer no reads")            \
+    M(LOSSES, COUNTER, "store_losses", "times that something was found to be missing here")        \
+    M(ZOMBIES, COUNTER, "store_zombies", "purged writes that came back and were left out")         \
+    M(STRIPPED, COUNTER, "store_stripped", "records that lost deletions or parts of their clocks") \
+    M(RETURNED, COUNTER, "store_returned", "deleted values that a lost copy had: in the trash")
 // clang-format on
 
 #define METRIC_MEMBER(member, kind, name, meaning) METRIC_##member,

@@ -267,6 +267,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                             .value_size_max = 100,
                                             .record_size_max = 2000,
                                             .request_memory_ms = 60000,
+                                            .purge_age_ms = 60000,
+                                            .close_after_ms = 60000,
                                             .lsm = lsm_options_default(),
                                             .software = bytes_of_text("fuzz")};
     bench->options.lsm.vfs = &bench->disk.vfs;

@@ -55,7 +55,7 @@ static inline void bench_choose_key(struct bench *bench, int index, bool owned)
     }
 }
 
-static inline void bench_init(struct bench *bench)
+static inline void bench_init_node(struct bench *bench, uint64_t node)
 {
     memset(bench, 0, sizeof *bench);
     bench->link = 1;
@@ -64,11 +64,14 @@ static inline void bench_init(struct bench *bench)
     bench->now = (struct moment){1000, 1700000000000};
     bench->snapshot = snapshot_of(&bench->ring);
     bench->options = (struct store_options){.ring = &bench->snapshot,
-                                            .node = 1,
+                                            .node = node,
                                             .boot = 5,
                                             .value_size_max = 1000,
                                             .record_size_max = 10000,
                                             .request_memory_ms = 600000,
+                                            .purge_age_ms = 600000,
+                                            .trash_ms = 600000,
+                                            .close_after_ms = 600000,
                                             .clock_refuse_ms = 5000,
                                             .lsm = lsm_options_default(),
                                             .software = bytes_of_text("test")};
@@ -76,8 +79,13 @@ static inline void bench_init(struct bench *bench)
     bench->options.lsm.dir = "store";
     bench->options.lsm.memtable_size = 64 << 10;
     bench->options.lsm.log_segment_size = 64 << 10;
-    bench_choose_key(bench, ring_find_node(&bench->ring, 1), true);
+    bench_choose_key(bench, ring_find_node(&bench->ring, node), true);
     bench_start(bench, 100);
+}
+
+static inline void bench_init(struct bench *bench)
+{
+    bench_init_node(bench, 1);
 }
 
 static inline void bench_release(struct bench *bench)

@@ -61,6 +61,9 @@ TEST(what_is_not_given_has_its_default)
     assert_int_equal(settings.value_size_max, 1 << 20);
     assert_int_equal(settings.record_size_max, 16 << 20);
     assert_int_equal(settings.request_memory_ms, 600000);
+    assert_int_equal(settings.purge_age_ms, 600000);
+    assert_int_equal(settings.close_after_ms, 600000);
+    assert_int_equal(settings.trash_ms, 86400000);
     assert_int_equal(settings.durability, 0);
     assert_int_equal(settings.durability_interval_ms, 10);
     assert_int_equal(settings.memtable_size, 64 << 20);
@@ -123,6 +126,7 @@ TEST(what_is_wrong_is_named_with_file_and_line)
         {"node\n    id = \"0000000000000000\"\n", ":2: node/id: is out of range: 1 at least"},
         {NODE "ping\n    down_after = \"100ms\"\n", ": ping/down_after must be above"},
         {NODE "limits\n    record_max = \"1KiB\"\n", ": limits/record_max must not be below"},
+        {NODE "purge\n    age = \"1m\"\n", ": purge/age must not be below request/memory"},
         {NODE "clock\n    refuse = \"100ms\"\n", ": clock/refuse must not be below"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,0 +1,533 @@
+// Deletes that stay deleted, losses, and roll-backs: three owners of a key.
+#include "unit/brain/trio.h"
+
+#include "dkv-store/loss.h"
+
+static int make(void **state)
+{
+    (void)state;
+    trio_init();
+    return 0;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    trio_release();
+    return 0;
+}
+
+AROUND_EACH(make, drop)
+
+static void lose(unsigned at)
+{
+    loss_found(store(at), partition(), "a test");
+    assert_int_equal(loss_settle(store(at), trio[at].now), STATUS_OK);
+    bench_sync_log(&trio[at]);
+}
+
+// Takes the record away without a word.
+static void take_away(unsigned at)
+{
+    struct lsm_batch batch = {0};
+    struct buf key = {0};
+    uint64_t position;
+    struct engine_key parts = engine_key_of(RING_DEFAULT_KEYSPACE, bytes_of_text(trio[at].key));
+    engine_key_encode(&parts, &key);
+    lsm_batch_delete(&batch, buf_bytes(&key));
+    assert_int_equal(lsm_write(store(at)->lsm, &batch, &position), STATUS_OK);
+    bench_sync_log(&trio[at]);
+    lsm_batch_release(&batch);
+    buf_release(&key);
+}
+
+static void restart(unsigned at)
+{
+    store_close(store(at));
+    bench_start(&trio[at], 7);
+}
+
+// ---- Purging -------------------------------------------------------------------------------
+
+TEST(a_deletion_is_purged_once_all_owners_have_known_it_for_long_enough)
+{
+    struct buf value = {0};
+    write_everywhere(A, "value");
+    buf_set(&value, buf_bytes(&sent));
+    write_everywhere(B, NULL);
+    all_rounds();
+    pass_ms(AGE_MS - 1000);
+    all_rounds();
+    assert_false(holds_nothing(A));
+    pass_ms(1000);
+    for (unsigned i = 0; i < TRIO; i++)
+        assert_true(holds_nothing(i));
+    assert_int_equal(shard(A)->gone_count, 0);
+    assert_int_equal(shard(A)->deleted_root, 0);
+    // However late it comes.
+    for (unsigned i = 0; i < TRIO; i++) {
+        assert_int_equal(merge_into(i, buf_bytes(&value), NULL).status, STATUS_NOT_KEPT);
+        assert_int_equal(send_to(i), STATUS_NOT_KEPT);
+        assert_true(holds_nothing(i));
+        assert_int_equal(store(i)->counts.zombies, 2);
+    }
+    restart(A); // it is in the log
+    assert_int_equal(merge_into(A, buf_bytes(&value), NULL).status, STATUS_NOT_KEPT);
+    write_everywhere(A, "new"); // on top of nothing
+    assert_false(holds_nothing(C));
+    buf_release(&value);
+}
+
+TEST(an_owner_that_is_silent_delays_a_purge)
+{
+    write_everywhere(A, "value");
+    write_everywhere(A, NULL);
+    for (unsigned time = 0; time < 5; time++) {
+        (void)!pull(A, B);
+        (void)!pull(B, A);
+        pass_ms(AGE_MS);
+    }
+    assert_false(holds_nothing(A));
+    assert_int_equal(shard(A)->horizon.dots.count, 0);
+    (void)!pull(A, C);
+    pass_ms(AGE_MS);
+    assert_true(holds_nothing(A));
+    assert_false(holds_nothing(B));
+    assert_int_equal(pull(B, A), STATUS_OK); // told, and not found out
+    pass_ms(1);
+    assert_true(holds_nothing(B));
+}
+
+TEST(what_one_owner_does_not_know_is_above_the_horizon)
+{
+    struct dot dot = write_at(A, "value");
+    assert_int_equal(send_to(B), STATUS_OK);
+    for (unsigned time = 0; time < 3; time++) {
+        for (unsigned i = 0; i < TRIO; i++)
+            assert_int_equal(meet(i, (i + 1) % TRIO, false), STATUS_OK);
+        for (unsigned i = 0; i < TRIO; i++)
+            assert_int_equal(meet((i + 1) % TRIO, i, false), STATUS_OK);
+        pass_ms(AGE_MS);
+    }
+    assert_false(seen_has(&shard(A)->horizon, dot));
+    purge_all();
+    assert_true(seen_has(&shard(A)->horizon, dot));
+    assert_true(holds(C, dot));
+    struct record expected = {0}; // and nothing but values is left in the clocks
+    record_copy(&expected, held(C));
+    assert_int_equal(expected.clock.count, 1);
+    record_release(&expected);
+}
+
+// E15, with stores.
+TEST(a_value_that_one_owner_never_had_does_not_come_back_from_under_its_deletion)
+{
+    struct buf value = {0};
+    write_at(B, "value");
+    buf_set(&value, buf_bytes(&sent));
+    assert_int_equal(send_to(A), STATUS_OK);
+    write_at(A, NULL); // covers it
+    assert_int_equal(send_to(C), STATUS_OK);
+    for (unsigned time = 0; time < 4; time++) {
+        for (unsigned i = 0; i < 2 * TRIO; i++)
+            assert_int_equal(meet(i % TRIO, (i + 1 + i / TRIO) % TRIO, false), STATUS_OK);
+        pass_ms(AGE_MS);
+    }
+    assert_false(holds_nothing(C)); // C never had it
+    merge_into(C, buf_bytes(&value), NULL);
+    assert_int_equal(held(C)->count, 1);
+    assert_true(held(C)->siblings[0].flags & SIBLING_TOMBSTONE);
+    buf_release(&value);
+}
+
+// E14: a hint that stands for two dots.
+TEST(the_dots_that_a_hint_lists_leave_no_hole)
+{
+    struct clock first = {0};
+    struct dot dot = write_at(A, "value");
+    clock_add(&first, (struct interval){dot.actor, dot.counter, dot.counter});
+    write_at(A, NULL);
+    merge_into(B, buf_bytes(&sent), &first);
+    merge_into(C, buf_bytes(&sent), &first);
+    assert_int_equal(seen_base(&shard(B)->seen, dot.actor), 2);
+    purge_all();
+    assert_true(holds_nothing(C));
+    clock_release(&first);
+}
+
+// ---- Rounds --------------------------------------------------------------------------------
+
+TEST(a_round_brings_what_is_missing_and_adopts_what_was_known)
+{
+    struct dot dot = write_at(A, "value");
+    assert_int_equal(pull(B, A), STATUS_OK);
+    assert_true(holds(B, dot));
+    assert_int_equal(seen_base(&shard(B)->seen, dot.actor), 1);
+    assert_int_equal(store(B)->counts.lost_again, 0);
+}
+
+TEST(a_round_adopts_nothing_before_it_ends)
+{
+    struct dot first = write_at(A, "value");
+    write_at(A, "another");
+    assert_int_equal(begin(B, A), STATUS_OK);
+    take(A);
+    apply(B, A);
+    assert_int_equal(seen_base(&shard(B)->seen, first.actor), 0);
+    assert_int_equal(finish(B, A), STATUS_OK);
+    assert_int_equal(seen_base(&shard(B)->seen, first.actor), 2);
+    assert_int_equal(finish(B, A), STATUS_STALE); // once
+}
+
+// D3: an owner that restarted may have told of what it lost.
+TEST(an_owner_that_restarted_or_lost_something_ends_the_round)
+{
+    write_at(A, "value");
+    assert_int_equal(begin(B, A), STATUS_OK);
+    restart(A);
+    assert_int_equal(finish(B, A), STATUS_STALE);
+    assert_int_equal(begin(B, A), STATUS_OK);
+    lose(A);
+    assert_int_equal(finish(B, A), STATUS_STALE);
+    assert_int_equal(begin(B, A), STATUS_OK);
+    lose(B);
+    assert_int_equal(finish(B, A), STATUS_STALE);
+    assert_int_equal(seen_base(&shard(B)->seen, actor(A)), 0);
+}
+
+// E6
+TEST(a_record_that_was_read_before_its_deletion_was_purged_does_not_bring_it_back)
+{
+    write_everywhere(A, "value");
+    assert_int_equal(begin(B, A), STATUS_OK);
+    take(A);
+    struct buf old = {0};
+    buf_set(&old, buf_bytes(&in_hand));
+    write_everywhere(A, NULL);
+    for (unsigned time = 0; time < 3; time++) { // B is told of everything meanwhile
+        for (unsigned i = 0; i < 2 * TRIO; i++)
+            assert_int_equal(meet(i % TRIO, (i + 1 + i / TRIO) % TRIO, false), STATUS_OK);
+        pass_ms(AGE_MS);
+    }
+    assert_true(holds_nothing(B));
+    buf_set(&in_hand, buf_bytes(&old));
+    assert_int_equal(apply(B, A), RECONCILE_LEFT_OUT);
+    assert_true(holds_nothing(B));
+    assert_int_equal(finish(B, A), STATUS_CHECK_FAILED);
+    buf_release(&old);
+}
+
+// ---- Losses --------------------------------------------------------------------------------
+
+TEST(a_lost_copy_answers_no_reads_until_it_has_pulled_from_every_other_owner)
+{
+    write_everywhere(A, "value");
+    take_away(B);
+    uint64_t before = actor(B);
+    lose(B);
+    assert_true(shard(B)->is_lost);
+    assert_true(actor(B) > before); // D5
+    assert_int_equal(bench_fetch(&trio[B], &shown).status, STATUS_LOST);
+    assert_int_equal(pull(B, A), STATUS_OK);
+    assert_true(shard(B)->is_lost);
+    assert_int_equal(pull(B, A), STATUS_OK);
+    assert_true(shard(B)->is_lost);
+    assert_int_equal(merge_into(B, buf_bytes(&sent), NULL).flags, MERGED_LOST);
+    assert_int_equal(pull(B, C), STATUS_OK);
+    assert_false(shard(B)->is_lost);
+    assert_int_equal(bench_fetch(&trio[B], &shown).status, STATUS_OK);
+    assert_int_equal(store(B)->counts.lost_again, 0);
+    restart(B);
+    assert_false(shard(B)->is_lost);
+}
+
+TEST(a_loss_survives_a_restart_and_begins_all_rounds_anew)
+{
+    write_everywhere(A, "value");
+    lose(B);
+    assert_int_equal(pull(B, A), STATUS_OK);
+    restart(B);
+    assert_true(shard(B)->is_lost);
+    assert_int_equal(pull(B, C), STATUS_OK);
+    assert_true(shard(B)->is_lost);
+    assert_int_equal(pull(B, A), STATUS_OK);
+    assert_false(shard(B)->is_lost);
+}
+
+// E5: what A knew is known when all it had is here, not before.
+TEST(a_lost_copy_adopts_nothing_before_it_is_whole)
+{
+    struct dot dot = write_at(A, "value");
+    struct clock all = {0};
+    clock_add(&all, (struct interval){dot.actor, 1, 1});
+    lose(B);
+    assert_int_equal(begin(B, A), STATUS_OK);
+    assert_int_equal(finish(B, A), STATUS_OK); // nothing differed, says who drives the round
+    assert_false(seen_has(&shard(B)->seen, dot));
+    assert_int_equal(send_to(B), STATUS_OK);
+    assert_true(holds(B, dot));
+    clock_release(&all);
+}
+
+// E10: S := G, so that a hint of what was lost is no zombie.
+TEST(a_write_that_only_a_hint_still_holds_is_not_lost_by_a_loss)
+{
+    struct dot dot = write_at(A, "value"); // acknowledged by A, and by a hint for B
+    struct buf hint = {0};
+    buf_set(&hint, buf_bytes(&sent));
+    take_away(A);
+    lose(A);
+    for (unsigned time = 0; time < 5; time++)
+        purge_all();
+    assert_false(shard(A)->is_lost);
+    assert_int_equal(merge_into(B, buf_bytes(&hint), NULL).status, STATUS_OK);
+    all_rounds();
+    for (unsigned i = 0; i < TRIO; i++)
+        assert_true(holds(i, dot));
+    buf_release(&hint);
+}
+
+// E17: B has ended its round with A, which has purged the value.
+TEST(a_lost_copy_takes_no_zombie_between_its_rounds)
+{
+    struct buf late = {0};
+    write_everywhere(A, "value");
+    buf_set(&late, buf_bytes(&sent));
+    write_everywhere(A, NULL);
+    for (unsigned time = 0; time < 3; time++) {
+        (void)!pull(A, B), (void)!pull(A, C);
+        pass_ms(AGE_MS);
+    }
+    assert_true(holds_nothing(A));
+    take_away(B);
+    lose(B);
+    assert_int_equal(pull(B, A), STATUS_OK);
+    assert_int_equal(begin(B, C), STATUS_OK);
+    assert_int_equal(merge_into(B, buf_bytes(&late), NULL).status, STATUS_NOT_KEPT);
+    take(C);
+    apply(B, C);
+    assert_int_equal(finish(B, C), STATUS_OK);
+    purge_all();
+    for (unsigned i = 0; i < TRIO; i++)
+        assert_true(holds_nothing(i));
+    buf_release(&late);
+}
+
+// E18: A told that it knows a write, and lost it.
+TEST(a_lost_owner_takes_back_what_it_told)
+{
+    struct dot dot = write_at(C, "value");
+    assert_int_equal(send_to(A), STATUS_OK);
+    assert_int_equal(send_to(B), STATUS_OK);
+    assert_int_equal(meet(B, A, false), STATUS_OK);
+    assert_int_equal(meet(B, C, false), STATUS_OK);
+    take_away(A);
+    lose(A);
+    assert_int_equal(meet(B, A, false), STATUS_OK);
+    pass_ms(AGE_MS);
+    pass_ms(AGE_MS);
+    assert_false(seen_has(&shard(B)->horizon, dot));
+}
+
+TEST(what_a_lost_copy_had_and_everybody_purged_goes_to_the_trash)
+{
+    struct dot dot = write_at(A, "value");
+    assert_int_equal(send_to(B), STATUS_OK);
+    assert_int_equal(send_to(C), STATUS_OK);
+    struct buf value = {0};
+    buf_set(&value, buf_bytes(&sent));
+    write_everywhere(A, NULL);
+    for (unsigned time = 0; time < 3; time++) {
+        (void)!pull(A, B), (void)!pull(A, C), (void)!pull(C, A);
+        pass_ms(AGE_MS);
+    }
+    assert_true(holds_nothing(A) && holds_nothing(C));
+    // B is put back to a state in which it had the value, and knew nothing of what followed.
+    take_away(B);
+    seen_release((struct seen *)&shard(B)->seen);
+    seen_release((struct seen *)&shard(B)->horizon);
+    merge_into(B, buf_bytes(&value), NULL);
+    assert_true(holds(B, dot));
+    lose(B);
+    assert_int_equal(pull(B, A), STATUS_OK);
+    assert_true(holds(B, dot)); // not before it is whole
+    assert_int_equal(pull(B, C), STATUS_OK);
+    assert_false(shard(B)->is_lost);
+    assert_true(holds_nothing(B));
+    assert_int_equal(store(B)->counts.returned, 1);
+    const struct ledger_shard *trash = ledger_find(&store(B)->ledger, 0, partition());
+    assert_int_equal(trash->live_count, 1);
+    pass_ms(AGE_MS); // of the trash, too
+    pass_ms(AGE_MS);
+    for (unsigned i = 0; i < 40; i++)
+        pass_ms(200);
+    assert_int_equal(trash->live_count, 0);
+    assert_int_equal(trash->live_root, 0);
+    buf_release(&value);
+}
+
+TEST(somebody_may_accept_a_loss)
+{
+    lose(B);
+    assert_int_equal(
+        convergence_accept_loss(store(B), RING_DEFAULT_KEYSPACE, partition(), trio[B].now),
+        STATUS_OK);
+    assert_false(shard(B)->is_lost);
+}
+
+// ---- Roll-backs ----------------------------------------------------------------------------
+
+// Sees what rule the store was told by.
+static void assert_lost_everything(unsigned at)
+{
+    assert_true(shard(at)->is_lost);
+    uint32_t owned = 0;
+    for (uint32_t i = 0; i < trio[at].ring.partition_count; i++) {
+        uint16_t owners[RING_OWNERS_MAX];
+        uint32_t count =
+            ring_owners(&trio[at].ring, i, &trio[at].ring.keyspaces[0], owners);
+        for (uint32_t owner = 0; owner < count; owner++)
+            owned += owners[owner] == store(at)->node_index;
+    }
+    assert_int_equal(ledger_lost_count(&store(at)->ledger), owned);
+}
+
+static void wipe(unsigned at)
+{
+    store_close(store(at));
+    memory_vfs_release(&trio[at].disk);
+    memory_vfs_init(&trio[at].disk);
+    trio[at].options.lsm.vfs = &trio[at].disk.vfs;
+    trio[at].now.wall_ms += 60000;
+    bench_start(&trio[at], 9);
+}
+
+TEST(a_store_that_was_wiped_is_told_so_by_the_first_that_had_heard_of_it)
+{
+    write_everywhere(A, "value");
+    assert_int_equal(pull(B, A), STATUS_OK);
+    wipe(A);
+    assert_null(shard(A));
+    assert_int_equal(meet(A, B, true), STATUS_STALE);
+    assert_lost_everything(A);
+    assert_int_equal(store(A)->counts.losses, 1);
+    assert_int_equal(pull(A, B), STATUS_OK); // is told the same, which is known
+    assert_int_equal(pull(A, C), STATUS_OK);
+    assert_false(shard(A)->is_lost);
+    assert_int_equal(store(A)->counts.losses, 1);
+    assert_false(holds_nothing(A));
+}
+
+// E8: a copy that was taken while the process ran. Its last start is known, its end is not.
+TEST(a_copy_of_the_same_life_that_was_put_back_is_found_out)
+{
+    write_everywhere(A, "value");
+    assert_int_equal(pull(B, A), STATUS_OK);
+    struct opening opening = opening_of(B, A);
+    restart(A);
+    assert_int_equal(convergence_meet(store(A), RING_DEFAULT_KEYSPACE, partition(), &opening, true,
+                                      trio[A].now),
+                     STATUS_OK);
+    opening.heard_position += 5; // of which the log has nothing
+    assert_int_equal(convergence_meet(store(A), RING_DEFAULT_KEYSPACE, partition(), &opening, true,
+                                      trio[A].now),
+                     STATUS_STALE);
+    assert_lost_everything(A);
+}
+
+TEST(a_copy_that_does_not_reach_a_horizon_was_put_back)
+{
+    write_everywhere(A, "value");
+    purge_all();
+    assert_true(shard(A)->horizon.dots.count);
+    seen_release((struct seen *)&shard(B)->seen);
+    assert_int_equal(meet(B, A, true), STATUS_STALE);
+    assert_true(shard(B)->is_lost);
+    assert_int_equal(store(B)->counts.losses, 1);
+}
+
+TEST(the_older_of_two_processes_with_one_identity_stops)
+{
+    struct opening opening = opening_of(B, A);
+    opening.heard_start = actor_parse(actor(A)).start + 5;
+    opening.heard_position = 3;
+    assert_int_equal(convergence_meet(store(A), RING_DEFAULT_KEYSPACE, partition(), &opening, true,
+                                      trio[A].now),
+                     STATUS_REFUSED);
+    assert_non_null(strstr(store(A)->twin.text, "younger"));
+    bench_sync_log(&trio[A]);
+    uint32_t start = opening.heard_start;
+    restart(A);
+    assert_true(actor_parse(actor(A)).start > start); // it takes the place of the other one ...
+    opening = opening_of(B, A);
+    opening.heard_start = start;
+    opening.heard_position = 3;
+    assert_int_equal(convergence_meet(store(A), RING_DEFAULT_KEYSPACE, partition(), &opening, true,
+                                      trio[A].now),
+                     STATUS_STALE); // ... and lacks what that one did
+    assert_lost_everything(A);
+}
+
+// ---- Ends of starts ------------------------------------------------------------------------
+
+// Finds what has ended of the store of A.
+static bool next_ending(unsigned at, struct convergence_ending *ending)
+{
+    size_t position = 0;
+    bool is_found;
+    do
+        is_found = convergence_next_ending(store(at), RING_DEFAULT_KEYSPACE, partition(),
+                                           trio[at].now, &position, ending);
+    while (is_found && ending->process != actor_process(actor(A)));
+    return is_found;
+}
+
+static enum status close_at(unsigned at, const struct convergence_ending *ending)
+{
+    return convergence_close(store(at), RING_DEFAULT_KEYSPACE, partition(), ending, trio[at].now);
+}
+
+// D2: the first dot of A was never sent, and went with its disk.
+TEST(a_hole_that_nobody_can_fill_is_closed_some_time_after_the_next_start)
+{
+    struct convergence_ending ending;
+    uint64_t old = actor(A);
+    write_at(A, "not sent");
+    write_everywhere(A, NULL);
+    assert_int_equal(meet(B, A, false), STATUS_OK);
+    wipe(A);
+    purge_all();
+    assert_false(shard(A)->is_lost);
+    assert_false(holds_nothing(B));
+    assert_true(next_ending(B, &ending));
+    assert_int_equal(ending.process, actor_process(old));
+    assert_int_equal(ending.start, actor_parse(actor(A)).start - 1);
+    for (unsigned i = 0; i < TRIO; i++)
+        assert_int_equal(close_at(i, &ending), STATUS_OK);
+    purge_all();
+    for (unsigned i = 0; i < TRIO; i++) {
+        assert_true(holds_nothing(i));
+        assert_int_equal(seen_closed(&shard(i)->horizon, actor_process(old)), ending.start);
+    }
+}
+
+TEST(a_start_is_not_closed_too_early_nor_by_a_lost_copy)
+{
+    struct convergence_ending ending = {actor_process(actor(A)), 1};
+    write_everywhere(A, "value");
+    restart(A);
+    all_rounds();
+    ending.start = actor_parse(actor(A)).start - 1;
+    pass_ms(AGE_MS - 1);
+    assert_int_equal(close_at(B, &ending), STATUS_REFUSED);
+    assert_false(next_ending(B, &ending));
+    pass_ms(1);
+    assert_true(next_ending(B, &ending));
+    ending.start++;
+    assert_int_equal(close_at(B, &ending), STATUS_REFUSED); // the present one
+    ending.start--;
+    lose(B);
+    assert_int_equal(close_at(B, &ending), STATUS_REFUSED);
+    assert_int_equal(close_at(C, &ending), STATUS_OK);
+    assert_int_equal(close_at(C, &ending), STATUS_OK);
+}
