@@ -156,8 +156,8 @@ enum status puts_on_merged(struct router *router, uint32_t number, struct reader
     struct put_step step = put_on_merged(&flight->put, target, (enum status)merged.status,
                                          merged.flags & MERGED_LOST         ? PUT_LOST
                                          : merged.flags & MERGED_SUPERSEDED ? PUT_SUPERSEDED
-                                         : merged.told.size               ? PUT_MET_OTHERS
-                                                                          : PUT_ALONE);
+                                         : merged.told.size                 ? PUT_MET_OTHERS
+                                                                            : PUT_ALONE);
     puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
     return STATUS_OK;
 }

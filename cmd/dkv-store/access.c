@@ -24,8 +24,8 @@ void access_note_read(struct store *store, enum status status, uint32_t partitio
         loss_found(store, partition, fault->text);
 }
 
-enum status access_read(struct store *store, const struct message_header *header,
-                        uint32_t keyspace, struct bytes key, struct holding *holding)
+enum status access_read(struct store *store, const struct message_header *header, uint32_t keyspace,
+                        struct bytes key, struct holding *holding)
 {
     enum status status = locate(store, header, keyspace, key, holding);
     if (status)
@@ -124,4 +124,3 @@ enum status access_write(struct store *store, struct holding *holding, const str
     store->counts.stalled += status == STATUS_BUSY;
     return status;
 }
-

@@ -5,8 +5,8 @@
 
 // Reads a key. BUSY: the operation has to wait for the disk, or for one on the same key that does.
 // CORRUPT: the copy of its shard is marked lost before the next change (loss.h).
-enum status access_read(struct store *store, const struct message_header *header,
-                        uint32_t keyspace, struct bytes key, struct holding *holding) MUST_USE;
+enum status access_read(struct store *store, const struct message_header *header, uint32_t keyspace,
+                        struct bytes key, struct holding *holding) MUST_USE;
 
 // The same of a key that is to be changed, of which nothing is held if its record is damaged: the
 // copy is lost then, and takes what others have. holding->shard is there.

@@ -18,7 +18,7 @@ static void on_unsent(void *self, link_id link, struct bytes message, enum statu
 
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
-    store_on_tick(self, now, outbox);
+    serve_on_tick(self, now, outbox);
 }
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)

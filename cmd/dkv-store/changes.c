@@ -42,9 +42,7 @@ static enum status mint(struct store *store, struct holding *holding, const stru
     enum status status = mint_write(&replica, &mint, change);
     access_note_change(store, holding, change);
     store->counts.late += status == STATUS_LATE;
-    if (!status)
-        status = access_write(store, holding, change, now);
-    return !status && change->is_not_kept ? STATUS_NOT_KEPT : status;
+    return status ? status : access_write(store, holding, change, now);
 }
 
 static struct bytes encode_superseded(const struct superseded_list *list, struct buf *out)
@@ -95,8 +93,8 @@ static void reply_update(struct store *store, const struct arrival *arrival,
 }
 
 enum status changes_update(struct store *store, const struct arrival *arrival,
-                                const struct message_header *header, struct reader *body,
-                                struct moment now, struct outbox *outbox)
+                           const struct message_header *header, struct reader *body,
+                           struct moment now, struct outbox *outbox)
 {
     struct holding *holding = &store->holding;
     struct change *change = &store->change;
@@ -164,13 +162,13 @@ static void reply_merge(struct store *store, const struct arrival *arrival, uint
         merged.told = buf_bytes(&store->part);
         merged.hlc_told = change->hlc_told;
     }
-    op_encode_merged(&merged,
-                     outbox_add(outbox, arrival->link, MESSAGE_MERGED, is_written ? gate(store) : 0));
+    op_encode_merged(
+        &merged, outbox_add(outbox, arrival->link, MESSAGE_MERGED, is_written ? gate(store) : 0));
 }
 
 enum status changes_merge(struct store *store, const struct arrival *arrival,
-                               const struct message_header *header, struct reader *body,
-                               struct moment now, struct outbox *outbox)
+                          const struct message_header *header, struct reader *body,
+                          struct moment now, struct outbox *outbox)
 {
     struct holding *holding = &store->holding;
     struct op_merge op;

@@ -3,6 +3,7 @@
 #include "dkv-store/access.h"
 #include "dkv-store/frame.h"
 #include "dkv-store/loss.h"
+#include "dkv-store/purging.h"
 #include "dkv-store/trash.h"
 
 static struct ledger_place place_of(const struct ledger_shard *shard)
@@ -109,10 +110,11 @@ static enum status lose_shard(struct store *store, const struct ledger_shard *sh
                               uint16_t number, struct moment now)
 {
     struct fault why;
-    fault_set(&why, STATUS_OK,
-              "%s: node number %u says that this copy of keyspace %u in partition %u has known more "
-              "than is here: it is an older state of it",
-              store->options.lsm.dir, number, shard->keyspace, shard->partition);
+    fault_set(
+        &why, STATUS_OK,
+        "%s: node number %u says that this copy of keyspace %u in partition %u has known more "
+        "than is here: it is an older state of it",
+        store->options.lsm.dir, number, shard->keyspace, shard->partition);
     loss_found_in_shard(store, shard->keyspace, shard->partition, why.text);
     enum status status = loss_settle(store, now);
     return status ? status : STATUS_STALE;
@@ -145,7 +147,7 @@ enum status convergence_meet(struct store *store, uint32_t keyspace, uint32_t pa
     if (!shard->is_lost && !is_reached)
         return lose_shard(store, shard, number, now);
     if (!shard->is_lost)
-        status = purge_raise(store, shard, theirs->horizon, now);
+        status = purging_raise(store, shard, theirs->horizon, now);
     else if (!theirs->is_lost)
         seen_join(&shard->stability.told, theirs->horizon);
     if (status)
@@ -153,7 +155,7 @@ enum status convergence_meet(struct store *store, uint32_t keyspace, uint32_t pa
     stability_tell(&shard->stability, peer, theirs->seen, theirs->is_lost);
     if (is_pulling)
         begin_round(peer, theirs);
-    purge_look_at(store, shard, now);
+    purging_look_at(store, shard, now);
     return STATUS_OK;
 }
 
@@ -178,10 +180,8 @@ enum status convergence_reconcile(struct store *store, struct holding *holding, 
     struct change *change = &store->change;
     if (!peer || !peer->is_pulling)
         return STATUS_STALE;
-    struct reconcile theirs = {.record = record,
-                               .seen = &peer->seen,
-                               .horizon = &peer->horizon,
-                               .is_lost = peer->is_lost};
+    struct reconcile theirs = {
+        .record = record, .seen = &peer->seen, .horizon = &peer->horizon, .is_lost = peer->is_lost};
     struct replica replica = access_replica(store, holding, now);
     status = reconcile_record(&replica, &theirs, change, &store->resolution);
     if (!status && change->must_fetch) {
@@ -221,7 +221,7 @@ static enum status adopt(struct store *store, struct ledger_shard *shard,
         if (status)
             return status;
     }
-    purge_look_at(store, shard, now);
+    purging_look_at(store, shard, now);
     return STATUS_OK;
 }
 
@@ -309,8 +309,7 @@ static uint32_t ended_start(const struct store *store, const struct ledger_shard
     if (process == own_process(store))
         return now.mono_ms - store->opened_ms >= wait_ms ? store->ledger.lives.start - 1 : 0;
     if (!is_member(store->ring, process))
-        return now.mono_ms - store->ring_ms >= wait_ms ? seen_last_start(&shard->seen, process)
-                                                       : 0;
+        return now.mono_ms - store->ring_ms >= wait_ms ? seen_last_start(&shard->seen, process) : 0;
     return heard && now.mono_ms - heard->since_ms >= wait_ms ? heard->start - 1 : 0;
 }
 
@@ -334,8 +333,7 @@ static bool next_process(const struct store *store, const struct ledger_shard *s
 }
 
 bool convergence_next_ending(struct store *store, uint32_t keyspace, uint32_t partition,
-                             struct moment now, size_t *position,
-                             struct convergence_ending *ending)
+                             struct moment now, size_t *position, struct convergence_ending *ending)
 {
     const struct ledger_shard *shard = frame_shard(store, keyspace, partition);
     if (!shard || shard->is_lost)

@@ -8,8 +8,9 @@
 //     both      convergence_open()        A tells once more who it is
 //     B         convergence_adopt()       all that A knew at its opening, B knows now
 //
-// A round that ends in between leaves what was joined, and adopts nothing. One that begins anew with
-// the same owner takes the place of the last one. Rounds with several owners may run side by side.
+// A round that ends in between leaves what was joined, and adopts nothing. One that begins anew
+// with the same owner takes the place of the last one. Rounds with several owners may run side by
+// side.
 //
 // Every function writes one frame of the log at most, and leaves the shard as it was if that could
 // not be written (BUSY, DISK_FULL, IO). What it replies on is durable at lsm_written(): a reply
@@ -22,10 +23,10 @@
 
 // What an owner tells of a shard, and of itself.
 struct opening {
-    uint64_t actor;    // of its store: node number and start are in it
-    uint64_t position; // how many frames of its log this start has written
-    uint32_t losses;   // that it counted, ever
-    bool is_lost;      // it may lack what it had known
+    uint64_t actor;       // of its store: node number and start are in it
+    uint64_t position;    // how many frames of its log this start has written
+    uint32_t losses;      // that it counted, ever
+    bool is_lost;         // it may lack what it had known
     uint32_t heard_start; // what it last heard of the store that it tells this: 0, nothing
     uint64_t heard_position;
     const struct seen *seen;    // S: the dots that it knows of
@@ -51,7 +52,8 @@ enum status convergence_meet(struct store *store, uint32_t keyspace, uint32_t pa
 enum reconciled {
     RECONCILED,         // what both have of the key was joined, and both agree on it
     RECONCILE_FETCH,    // some of a head is to be taken: again with the whole record
-    RECONCILE_LEFT_OUT, // some of it can only be told apart in a later round: this one adopts nothing
+    RECONCILE_LEFT_OUT, // some of it can only be told apart in a later round: this one adopts
+                        // nothing
 };
 
 // Decides about one key in which both differ. `holding` was located and read; `record` is what the

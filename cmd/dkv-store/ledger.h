@@ -1,8 +1,8 @@
 // ledger.h - all that a store knows of its shards besides the records themselves.
 //
 // A shard is one keyspace in one partition. Its owners are one set, and tell each other of it: the
-// seen-clock, the horizon below which every owner has known every dot, whether this copy may have lost
-// something, how many keys there are, the roots of two hash trees, one of values and one of
+// seen-clock, the horizon below which every owner has known every dot, whether this copy may have
+// lost something, how many keys there are, the roots of two hash trees, one of values and one of
 // deletions (sums of leaf hashes, so that they move with each write), and the counter of this
 // life's actor. Shards are made when they are first spoken of. Besides: the request ids applied
 // lately, the starts of this store, and what it heard of others (lives.h).
@@ -27,8 +27,8 @@
 struct ledger_shard {
     uint32_t keyspace, partition;
     struct seen seen;
-    struct seen horizon; // within the contiguous part of `seen`, unless the copy is lost
-    bool is_lost;        // the copy may lack what it had known
+    struct seen horizon;   // within the contiguous part of `seen`, unless the copy is lost
+    bool is_lost;          // the copy may lack what it had known
     uint64_t counter;      // of `actor`, the last one given out
     uint64_t live_count;   // keys that have a value
     uint64_t gone_count;   // keys with a record that has none: deleted
@@ -47,9 +47,9 @@ struct ledger {
     uint32_t partition_count; // 0: the first snapshot or note that has it says so
     struct table shards;      // by keyspace and partition: struct ledger_shard, owned
     uint64_t actor;
-    uint64_t entries;  // keys over all shards
-    uint64_t now_ms; // monotonic: what is restored and replayed counts from then on
-    bool is_old;       // of version 1: counts and roots are not known, see ledger_recount_begin()
+    uint64_t entries; // keys over all shards
+    uint64_t now_ms;  // monotonic: what is restored and replayed counts from then on
+    bool is_old;      // of version 1: counts and roots are not known, see ledger_recount_begin()
     struct requests requests;
     struct lives lives;
 };

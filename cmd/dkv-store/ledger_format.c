@@ -27,7 +27,7 @@ enum write_part {
 // Sections of a snapshot, behind a byte with its version.
 enum {
     SNAPSHOT_VERSION = 3,
-    SNAPSHOT_HEAD = 1,  // u64 actor, u32 number of partitions
+    SNAPSHOT_HEAD = 1,    // u64 actor, u32 number of partitions
     SNAPSHOT_SHARD_2 = 2, // varint keyspace, varint partition, varint live, varint gone,
                           // u64 live root, u64 deleted root, seen-clock; of version 2
     SNAPSHOT_REQUESTS = 3,

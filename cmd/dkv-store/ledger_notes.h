@@ -10,10 +10,10 @@ enum ledger_note {
     LEDGER_NOTE_HORIZON = 18,  // varint keyspace, varint partition, seen-clock: G := G u this
     LEDGER_NOTE_ADOPTION = 19, // the same: S := S u this
     LEDGER_NOTE_CLOSING = 20,  // varint keyspace, varint partition, varint process, u32 start
-    LEDGER_NOTE_LOSS = 21,     // u64 actor, varint count, for each: varint keyspace, varint partition
-    LEDGER_NOTE_WHOLE = 22,    // varint keyspace, varint partition, seen-clock, horizon
-    LEDGER_NOTE_HEARD = 23,    // u64 actor, u64 position
-    LEDGER_NOTE_DROP = 24,     // varint keyspace, varint partition
+    LEDGER_NOTE_LOSS = 21,  // u64 actor, varint count, for each: varint keyspace, varint partition
+    LEDGER_NOTE_WHOLE = 22, // varint keyspace, varint partition, seen-clock, horizon
+    LEDGER_NOTE_HEARD = 23, // u64 actor, u64 position
+    LEDGER_NOTE_DROP = 24,  // varint keyspace, varint partition
 };
 
 struct ledger_place { // of a shard

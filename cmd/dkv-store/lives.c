@@ -73,8 +73,8 @@ enum lives_verdict lives_judge(const struct lives *lives, uint32_t own, uint32_t
         return LIVES_YOUNGER;
     if (is_known(lives, start, position))
         return LIVES_AGREE;
-    bool is_told = heard && (heard->start > start ||
-                             (heard->start == start && heard->position >= position));
+    bool is_told =
+        heard && (heard->start > start || (heard->start == start && heard->position >= position));
     return is_told ? LIVES_AGREE : LIVES_LOST;
 }
 

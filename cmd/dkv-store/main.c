@@ -97,7 +97,7 @@ static void report_disk(struct program *program)
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
-    store_on_tick(&program->store, now, outbox);
+    serve_on_tick(&program->store, now, outbox);
     report_damage(program, now);
     report_forged(program, now);
     report_losses(program, now);

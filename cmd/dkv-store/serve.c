@@ -1,6 +1,8 @@
 #include "dkv-store/serve.h"
 
+#include "dkv-store/loss.h"
 #include "dkv-store/operation.h"
+#include "dkv-store/purging.h"
 #include "wire/age.h"
 #include "wire/hello.h"
 
@@ -102,11 +104,19 @@ void serve_on_message(struct store *store, const struct arrival *arrival, struct
 
 // ---- Turns -------------------------------------------------------------------------------
 
+void serve_on_tick(struct store *store, struct moment now, struct outbox *outbox)
+{
+    store_on_tick(store, now, outbox);
+    purging_on_tick(store, now);
+}
+
 void serve_on_turn_end(struct store *store, struct moment now, struct outbox *outbox)
 {
     struct parked_op *op;
     while ((op = parked_next(&store->parked, lsm_loaded(store->lsm))))
         serve_parked_op(store, op, now, outbox);
+    if (loss_settle(store, now))
+        store->counts.stalled++; // the next change, or turn, tries again
     store_note_turn(store, now);
     outbox->header.epoch = store->ring->epoch;
     outbox->header.ring_hash = (uint32_t)store->snapshot->hash;

@@ -9,6 +9,8 @@
 void serve_on_message(struct store *store, const struct arrival *arrival, struct bytes message,
                       struct moment now, struct outbox *outbox);
 
+void serve_on_tick(struct store *store, struct moment now, struct outbox *outbox);
+
 // Serves parked operations and completes the headers of this turn's messages.
 void serve_on_turn_end(struct store *store, struct moment now, struct outbox *outbox);
 

@@ -133,8 +133,8 @@ const struct seen *stability_ripe(struct stability *stability, uint64_t now_ms, 
 void stability_add_zombie(struct stability *stability, uint64_t token, struct bytes key,
                           struct dot dot)
 {
-    stability->zombies = xrealloc(stability->zombies,
-                                  (stability->zombie_count + 1) * sizeof *stability->zombies);
+    stability->zombies =
+        xrealloc(stability->zombies, (stability->zombie_count + 1) * sizeof *stability->zombies);
     struct stability_zombie *zombie = &stability->zombies[stability->zombie_count++];
     *zombie = (struct stability_zombie){
         .token = token, .key_size = (uint32_t)key.size, .key = xmalloc(key.size), .dot = dot};

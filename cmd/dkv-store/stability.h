@@ -45,7 +45,7 @@ struct stability {
     uint32_t peer_count;
     struct stability_point points[STABILITY_POINTS]; // the oldest first
     uint32_t point_count;
-    struct seen told; // while the copy is lost: the horizons of owners that are not
+    struct seen told;                 // while the copy is lost: the horizons of owners that are not
     struct stability_zombie *zombies; // owned
     uint32_t zombie_count;
     bool must_lose; // a loss was found, its frame is to be written

@@ -1,7 +1,6 @@
 #include "dkv-store/store.h"
 
 #include "dkv-store/ledger_format.h"
-#include "dkv-store/loss.h"
 #include "dkv-store/pair.h"
 
 void store_adopt(struct store *store, struct ring_snapshot *ring)
@@ -218,7 +217,6 @@ void store_on_tick(struct store *store, struct moment now, struct outbox *outbox
     (void)outbox;
     lsm_tick(store->lsm, now.mono_ms);
     store->tick_mark = lsm_written(store->lsm);
-    purge_on_tick(store, now);
     requests_forget_old(&store->ledger.requests, now.mono_ms);
     fences_forget_old(&store->fences, now.mono_ms);
 }
@@ -247,8 +245,6 @@ static void pace(struct store *store, struct moment now)
 void store_note_turn(struct store *store, struct moment now)
 {
     store->turn_ms = now.mono_ms;
-    if (loss_settle(store, now))
-        store->counts.stalled++; // the next change, or turn, tries again
     uint64_t durable = lsm_durable(store->lsm), written = lsm_written(store->lsm);
     if (durable >= written) {
         store->unsynced_since_ms = 0;

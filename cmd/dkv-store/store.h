@@ -9,10 +9,10 @@
 // Durability: UPDATED leaves at once and promises nothing. DURABLE and MERGED carry a gate,
 // the log position of everything they depend on, and leave when the log is synced up to it.
 //
-// Damage costs the record that it hit, and is counted, with the last fault in `damage`; the copies of
-// the shards that it is in are lost (loss.h): they take everything and answer no reads (LOST) until
-// other owners have given back what is missing. A shard without other owners goes on, and a read of
-// the record replies CORRUPT. Only a log that cannot be written ends the store.
+// Damage costs the record that it hit, and is counted, with the last fault in `damage`; the copies
+// of the shards that it is in are lost (loss.h): they take everything and answer no reads (LOST)
+// until other owners have given back what is missing. A shard without other owners goes on, and a
+// read of the record replies CORRUPT. Only a log that cannot be written ends the store.
 //
 // What every owner has known is purged (purge.h), and told from new writes when it comes late.
 //
@@ -48,9 +48,9 @@ struct store_options {
     uint64_t value_size_max;
     uint64_t record_size_max;
     uint64_t request_memory_ms;
-    uint64_t purge_age_ms;    // deletions are purged so long after all owners know them, or longer
-    uint64_t trash_ms;        // purged values that came back are kept so long for people to see
-    uint64_t close_after_ms;  // starts of processes are closed so long after the next one, or longer
+    uint64_t purge_age_ms;   // deletions are purged so long after all owners know them, or longer
+    uint64_t trash_ms;       // purged values that came back are kept so long for people to see
+    uint64_t close_after_ms; // starts of processes are closed so long after the next one, or longer
     uint64_t clock_refuse_ms; // hlcs from outside count for no more than this ahead of ours
     struct lsm_options lsm;   // vfs, dir (borrowed too), sizes; its owner is set by the store
     struct bytes software;    // version, borrowed
@@ -89,8 +89,8 @@ struct store {
     struct meters meters; // bytes that routers have not taken yet
     struct parked parked;
     struct parked_wait wait; // of the operation that is served
-    uint64_t opened_ms; // monotonic
-    uint64_t ring_ms;   // the same: when the ring became this one
+    uint64_t opened_ms;      // monotonic
+    uint64_t ring_ms;        // the same: when the ring became this one
     uint64_t hlc_last;
     uint64_t unsynced_since_ms; // no later than the oldest write that is not durable; 0 = all is
     uint64_t unsynced_mark;     // lsm_written() when that was set
@@ -121,7 +121,7 @@ struct store {
     } frame; // frame.h
     struct purge purge;
     struct resolution resolution;
-    struct buf part, head;           // of a reply
+    struct buf part, head; // of a reply
 };
 
 // Opens the engine, recovers the ledger, starts a new actor (with some of the random bits) and

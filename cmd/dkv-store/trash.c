@@ -83,9 +83,8 @@ static enum status take_out(struct store *store, struct ledger_shard *shard,
     struct parked_wait wait = {.miss_count = PARKED_MISSES_MAX};
     struct record kept = {0}, taken = {0};
     struct fault fault = {0};
-    enum status status =
-        holding_locate(holding, store->ring, store->node_index, shard->keyspace,
-                       bytes_of(zombie->key, zombie->key_size));
+    enum status status = holding_locate(holding, store->ring, store->node_index, shard->keyspace,
+                                        bytes_of(zombie->key, zombie->key_size));
     if (!status)
         status = holding_read(holding, store->lsm, &wait, store->options.lsm.dir, &fault);
     if (status)

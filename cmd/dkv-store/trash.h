@@ -3,8 +3,8 @@
 // A copy that was lost may have been an older state: it shows values that were deleted everywhere.
 // When it is whole again they are moved to the trash, where they stay for purge/trash; nobody but
 // 'dkv-store --dump' shows it. In the engine it is a keyspace of its own, which no ring has: the
-// token of the key, keyspace TRASH_KEYSPACE, and as the key the number of its keyspace, u32, and the
-// wall clock, u64, both big endian, and the key.
+// token of the key, keyspace TRASH_KEYSPACE, and as the key the number of its keyspace, u32, and
+// the wall clock, u64, both big endian, and the key.
 #pragma once
 
 #include "dkv-store/store.h"

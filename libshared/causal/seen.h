@@ -26,7 +26,7 @@ struct seen {
 };
 
 void seen_release(struct seen *seen);
-void seen_clear(struct seen *seen);                          // empty, memory kept
+void seen_clear(struct seen *seen); // empty, memory kept
 void seen_copy(struct seen *to, const struct seen *from);
 bool seen_has(const struct seen *seen, struct dot dot);
 bool seen_add(struct seen *seen, struct dot dot);            // false if it was there

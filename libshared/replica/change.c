@@ -20,7 +20,8 @@ void change_release(struct change *change)
 
 bool change_is_empty(const struct change *change)
 {
-    return !change->record.size && !change->is_gone && !change->dot_count && !change->remember.count;
+    return !change->record.size && !change->is_gone && !change->dot_count &&
+           !change->remember.count;
 }
 
 void change_begin(struct change *change, const struct replica *replica)

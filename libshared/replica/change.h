@@ -31,7 +31,7 @@ struct change {
     bool is_repeated;                  // mint: it had been applied before, nothing is written
     struct superseded_list superseded; // mint: by the write, for those that never had it
     bool was_superseded;               // join: the write was, here, before it came
-    bool is_not_kept;         // join: some of it was purged, and was not taken
+    bool is_not_kept;                  // join: some of it was purged, and was not taken
     bool must_fetch;          // reconcile: the values of a head are needed; there is no change
     const struct clock *told; // join: of the held record; NULL: the write has seen all of it
     uint64_t hlc_told;        // the largest hlc of that record

@@ -1,6 +1,6 @@
-#include "replica/joining.h"
+#include "replica/join.h"
 
-#include "base/reader.h"
+#include "replica/joining.h"
 
 static enum status decode(const struct replica *replica, const struct join *join,
                           struct change *change)
@@ -97,5 +97,9 @@ enum status join_record(const struct replica *replica, const struct join *join,
     // The write superseded these, which may never have come here.
     for (uint32_t i = 0; i < join->request_count; i++)
         superseded_list_add(&change->superseded, join->requests[i]);
-    return joining_run(replica, join, change->zombies, change);
+    struct joining joining = {.record = join->record,
+                              .requests = join->requests,
+                              .request_count = join->request_count,
+                              .is_cut = change->zombies};
+    return joining_run(replica, &joining, change);
 }

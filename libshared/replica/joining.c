@@ -38,36 +38,36 @@ static bool drop_incoming(const struct replica *replica, struct record *incoming
 
 // True if a held sibling is a try of a request that the incoming write superseded, and the join
 // would keep it. A request that comes itself was superseded by its own second dot.
-static bool is_dropped(const struct replica *replica, const struct join *join,
+static bool is_dropped(const struct replica *replica, const struct joining *joining,
                        const struct record *incoming, const struct sibling *sibling)
 {
     if (replica->is_lww || clock_covers(&incoming->clock, sibling->dot))
         return false;
     uint32_t i = 0;
-    while (i < join->request_count &&
-           !request_id_equal(&join->requests[i].request, &sibling->request))
+    while (i < joining->request_count &&
+           !request_id_equal(&joining->requests[i].request, &sibling->request))
         i++;
-    return i < join->request_count && !record_find_request(incoming, &sibling->request) &&
+    return i < joining->request_count && !record_find_request(incoming, &sibling->request) &&
            is_below(sibling, incoming, replica->held);
 }
 
-static bool is_any_dropped(const struct replica *replica, const struct join *join,
+static bool is_any_dropped(const struct replica *replica, const struct joining *joining,
                            const struct record *incoming)
 {
     uint32_t i = 0;
     while (i < replica->held->count &&
-           !is_dropped(replica, join, incoming, &replica->held->siblings[i]))
+           !is_dropped(replica, joining, incoming, &replica->held->siblings[i]))
         i++;
     return i < replica->held->count;
 }
 
 // Drops those from `result`, a copy of the held record.
-static void drop_held(const struct replica *replica, const struct join *join,
+static void drop_held(const struct replica *replica, const struct joining *joining,
                       const struct record *incoming, struct record *result)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < result->count; i++) {
-        if (!is_dropped(replica, join, incoming, &result->siblings[i]))
+        if (!is_dropped(replica, joining, incoming, &result->siblings[i]))
             result->siblings[kept++] = result->siblings[i];
     }
     result->count = kept;
@@ -120,15 +120,15 @@ static struct bytes encode(const struct replica *replica, struct change *change)
     return buf_bytes(&change->encoded);
 }
 
-static enum status replace_held(const struct replica *replica, const struct join *join,
+static enum status replace_held(const struct replica *replica, const struct joining *joining,
                                 bool is_changed, struct change *change)
 {
     const struct record *result = &change->incoming;
-    struct bytes encoded = join->record;
+    struct bytes encoded = joining->record;
     if (is_changed || !is_stored_as_it_came(replica, result)) {
         result = &change->result;
         record_copy(&change->result, replica->held);
-        drop_held(replica, join, &change->incoming, &change->result);
+        drop_held(replica, joining, &change->incoming, &change->result);
         record_join(&change->result, &change->incoming);
         superseded_list_keep(&change->superseded, result);
         change_keep_greatest(change, replica);
@@ -147,18 +147,18 @@ static enum status replace_held(const struct replica *replica, const struct join
     return STATUS_OK;
 }
 
-enum status joining_run(const struct replica *replica, const struct join *join, bool is_cut,
+enum status joining_run(const struct replica *replica, const struct joining *joining,
                         struct change *change)
 {
     struct record *incoming = &change->incoming;
     bool has_dropped = !replica->is_lww && drop_incoming(replica, incoming);
-    has_dropped |= is_any_dropped(replica, join, incoming);
+    has_dropped |= is_any_dropped(replica, joining, incoming);
     if (!has_dropped && record_includes(replica->held, incoming)) {
         superseded_list_keep(&change->superseded, replica->held);
         change_remember(change, replica, replica->held);
         return STATUS_OK;
     }
-    enum status status = replace_held(replica, join, has_dropped || is_cut, change);
+    enum status status = replace_held(replica, joining, has_dropped || joining->is_cut, change);
     if (!status)
         change->hlc_last = replica_follow(replica, record_hlc_max(incoming));
     return status;

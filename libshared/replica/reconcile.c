@@ -7,8 +7,8 @@
 
 enum verdict {
     TAKEN,
-    PURGED,   // a deletion that is purged here
-    LEFT_OUT, // with its dot
+    PURGED,    // a deletion that is purged here
+    LEFT_OUT,  // with its dot
     UNDECIDED, // the same, and only another round can tell
 };
 
@@ -78,21 +78,19 @@ static void note_returned(const struct replica *replica, const struct reconcile 
         return;
     for (uint32_t i = 0; i < held->count; i++) {
         const struct sibling *sibling = &held->siblings[i];
-        if (zombie_is_deletion(replica, sibling) ||
-            clock_covers(&incoming->clock, sibling->dot) || !has(theirs->seen, sibling->dot) ||
-            !has(theirs->horizon, sibling->dot))
+        if (zombie_is_deletion(replica, sibling) || clock_covers(&incoming->clock, sibling->dot) ||
+            !has(theirs->seen, sibling->dot) || !has(theirs->horizon, sibling->dot))
             continue;
         if (resolution->returned == resolution->zombie_capacity) {
             resolution->zombie_capacity = 2 * resolution->zombie_capacity + 4;
-            resolution->zombies = xrealloc(
-                resolution->zombies, resolution->zombie_capacity * sizeof *resolution->zombies);
+            resolution->zombies = xrealloc(resolution->zombies, resolution->zombie_capacity *
+                                                                    sizeof *resolution->zombies);
         }
         resolution->zombies[resolution->returned++] = sibling->dot;
     }
 }
 
-static enum status decode(const struct replica *replica, struct bytes record,
-                          struct change *change)
+static enum status decode(const struct replica *replica, struct bytes record, struct change *change)
 {
     record_clear(&change->incoming);
     if (record.size && record_decode(&change->incoming, replica->key, record))
@@ -104,7 +102,7 @@ static enum status decode(const struct replica *replica, struct bytes record,
 enum status reconcile_record(const struct replica *replica, const struct reconcile *theirs,
                              struct change *change, struct resolution *resolution)
 {
-    const struct join join = {.record = theirs->record};
+    struct joining joining = {.record = theirs->record};
     resolution->is_left_out = false;
     resolution->returned = 0;
     change_begin(change, replica);
@@ -115,7 +113,7 @@ enum status reconcile_record(const struct replica *replica, const struct reconci
     if (!theirs->record.size)
         return STATUS_OK;
     joining_add_dots(replica, change);
-    bool is_cut = filter(replica, theirs, change, resolution);
+    joining.is_cut = filter(replica, theirs, change, resolution);
     superseded_list_add_shown(&change->superseded, &change->incoming);
-    return joining_run(replica, &join, is_cut, change);
+    return joining_run(replica, &joining, change);
 }

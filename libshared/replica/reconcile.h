@@ -15,8 +15,8 @@ struct reconcile {
 };
 
 struct resolution {
-    bool is_left_out;   // some of A's record, until another round
-    uint32_t returned;  // siblings of ours that A has purged, if we are lost ...
+    bool is_left_out;    // some of A's record, until another round
+    uint32_t returned;   // siblings of ours that A has purged, if we are lost ...
     struct dot *zombies; // ... and their dots; owned
     uint32_t zombie_capacity;
 };

@@ -27,9 +27,9 @@ struct replica {
     const struct record *held; // empty: nothing is known of the key
     struct bytes encoded;      // the same, as it is stored
 
-    uint64_t actor;          // this life of the process
-    uint64_t counter;        // of the last dot that it gave out in the key's shard
-    const struct seen *seen; // of that shard; NULL: none is kept, every dot is new
+    uint64_t actor;             // this life of the process
+    uint64_t counter;           // of the last dot that it gave out in the key's shard
+    const struct seen *seen;    // of that shard; NULL: none is kept, every dot is new
     const struct seen *horizon; // of that shard: what every owner has known; NULL: nothing
     bool is_lost;               // this process may lack what it had known of the shard
     const struct seen *told;    // while it is: the horizons of owners that are not; NULL: none

@@ -5,8 +5,7 @@ static uint64_t strip_ms(const struct replica *replica, const struct sibling *si
 {
     if (sibling->flags & SIBLING_TOMBSTONE)
         return 0;
-    return sibling->expires_ms ? sibling->expires_ms + replica->limits.clock_refuse_ms
-                               : UINT64_MAX;
+    return sibling->expires_ms ? sibling->expires_ms + replica->limits.clock_refuse_ms : UINT64_MAX;
 }
 
 static void strip(const struct replica *replica, struct record *result, uint64_t *expires_ms)

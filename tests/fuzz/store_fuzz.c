@@ -243,7 +243,7 @@ static void happen(struct bench *bench, struct reader *input)
         request(bench, kind / 2, input);
     } else if (kind == 12) {
         bench->now.mono_ms += 100;
-        store_on_tick(&bench->store, bench->now, &bench->outbox);
+        serve_on_tick(&bench->store, bench->now, &bench->outbox);
         end_turn(bench);
     } else if (kind == 13) {
         work_somewhere(bench, reader_u8(input));

@@ -215,7 +215,7 @@ static void on_tick(void *self, struct moment moment, struct outbox *outbox)
     struct node *node = node_of(self);
     if (node->full_until_us && node->full_until_us <= node_world(node)->now_us)
         node->full_until_us = node->disk.capacity = 0;
-    store_on_tick(&node->store, moment, outbox);
+    serve_on_tick(&node->store, moment, outbox);
 }
 
 static void on_turn_end(void *self, struct moment moment, struct outbox *outbox)

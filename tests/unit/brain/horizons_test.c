@@ -199,9 +199,9 @@ TEST(a_store_knows_how_far_each_of_its_starts_came)
     assert_int_equal(judge(lives, 10, 6), LIVES_LOST);
     started(20);
     assert_int_equal(judge(lives, 10, 5), LIVES_AGREE);
-    assert_int_equal(judge(lives, 10, 6), LIVES_LOST);    // E8: an older copy of that life
-    assert_int_equal(judge(lives, 9, 1), LIVES_LOST);     // wiped
-    assert_int_equal(judge(lives, 15, 1), LIVES_LOST);    // a life that was rolled back
+    assert_int_equal(judge(lives, 10, 6), LIVES_LOST); // E8: an older copy of that life
+    assert_int_equal(judge(lives, 9, 1), LIVES_LOST);  // wiped
+    assert_int_equal(judge(lives, 15, 1), LIVES_LOST); // a life that was rolled back
     assert_int_equal(judge(lives, 20, 1), LIVES_AGREE);
     assert_int_equal(judge(lives, 21, 1), LIVES_YOUNGER);
 }

@@ -166,7 +166,7 @@ TEST(a_damaged_block_fails_what_is_read_from_it_and_nothing_else)
     damage(&bench, "to be damaged");
     assert_int_equal(bench_fetch(&bench, &record).status, STATUS_CORRUPT);
     uint64_t actor = bench.store.ledger.actor;
-    store_note_turn(&bench.store, bench.now);
+    serve_on_turn_end(&bench.store, bench.now, &bench.outbox);
     assert_int_equal(bench.store.counts.damaged_reads, 1);
     // The copy is lost: it takes writes, as an actor that has minted nothing before ...
     assert_int_equal(bench_fetch(&bench, &record).status, STATUS_LOST);

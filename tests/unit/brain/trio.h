@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dkv-store/convergence.h"
+#include "dkv-store/loss.h"
 #include "unit/brain/store_bench.h"
 
 enum { A, B, C, TRIO };
@@ -18,8 +19,7 @@ static inline bool is_owned_by_all(const char *key)
     uint16_t owners[RING_OWNERS_MAX];
     uint64_t token = ring_token(RING_DEFAULT_KEYSPACE, bytes_of_text(key));
     const struct ring *ring = &trio[A].ring;
-    uint32_t count =
-        ring_owners(ring, ring_partition(ring, token), &ring->keyspaces[0], owners);
+    uint32_t count = ring_owners(ring, ring_partition(ring, token), &ring->keyspaces[0], owners);
     unsigned found = 0;
     for (uint32_t i = 0; i < count; i++)
         found += ring->nodes[owners[i]].id <= TRIO;
@@ -76,7 +76,7 @@ static inline void pass_ms(uint64_t ms)
         trio[i].now.wall_ms += ms;
         bench_sync_log(&trio[i]);
         for (unsigned tick = 0; tick < 4; tick++) { // a pass begins, and is made, in another
-            store_on_tick(store(i), trio[i].now, &trio[i].outbox);
+            serve_on_tick(store(i), trio[i].now, &trio[i].outbox);
             bench_sync_log(&trio[i]);
         }
     }
@@ -168,9 +168,9 @@ static inline struct opening opening_of(unsigned at, unsigned to)
     struct opening opening;
     uint16_t number = actor_parse(actor(to)).node;
     bench_sync_log(&trio[at]); // the gate
-    assert_int_equal(convergence_open(store(at), RING_DEFAULT_KEYSPACE, partition(), number,
-                                      &opening),
-                     STATUS_OK);
+    assert_int_equal(
+        convergence_open(store(at), RING_DEFAULT_KEYSPACE, partition(), number, &opening),
+        STATUS_OK);
     return opening;
 }
 
@@ -254,4 +254,44 @@ static inline void purge_all(void)
         all_rounds();
         pass_ms(AGE_MS);
     }
+}
+
+// ---- Faults ------------------------------------------------------------------------------
+
+static inline void lose(unsigned at)
+{
+    loss_found(store(at), partition(), "a test");
+    assert_int_equal(loss_settle(store(at), trio[at].now), STATUS_OK);
+    bench_sync_log(&trio[at]);
+}
+
+// Takes the record away without a word.
+static inline void take_away(unsigned at)
+{
+    struct lsm_batch batch = {0};
+    struct buf key = {0};
+    uint64_t position;
+    struct engine_key parts = engine_key_of(RING_DEFAULT_KEYSPACE, bytes_of_text(trio[at].key));
+    engine_key_encode(&parts, &key);
+    lsm_batch_delete(&batch, buf_bytes(&key));
+    assert_int_equal(lsm_write(store(at)->lsm, &batch, &position), STATUS_OK);
+    bench_sync_log(&trio[at]);
+    lsm_batch_release(&batch);
+    buf_release(&key);
+}
+
+static inline void restart(unsigned at)
+{
+    store_close(store(at));
+    bench_start(&trio[at], 7);
+}
+
+static inline void wipe(unsigned at)
+{
+    store_close(store(at));
+    memory_vfs_release(&trio[at].disk);
+    memory_vfs_init(&trio[at].disk);
+    trio[at].options.lsm.vfs = &trio[at].disk.vfs;
+    trio[at].now.wall_ms += 60000;
+    bench_start(&trio[at], 9);
 }

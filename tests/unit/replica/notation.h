@@ -102,7 +102,9 @@ static inline const char *say(const struct process *process)
         const struct sibling *one = &record->siblings[i];
         size += (size_t)snprintf(text + size, sizeof text - size, " %c%d%s",
                                  'a' + actor_parse(one->dot.actor).node - 1, (int)one->dot.counter,
-                                 one->flags & SIBLING_TOMBSTONE ? "!" : one->expires_ms ? "~" : "");
+                                 one->flags & SIBLING_TOMBSTONE ? "!"
+                                 : one->expires_ms              ? "~"
+                                                                : "");
     }
     return text;
 }

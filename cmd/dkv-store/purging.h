@@ -1,0 +1,26 @@
+// purging.h - horizons rise, and what lies below them is purged, a little at every tick.
+//
+// What every owner has known for purge/age is below the horizon of the shard. Then records are
+// stripped (replica/strip.h), partition by partition, through the log like any write, behind the
+// frame that raised the horizon. A partition without deletions is only looked through now and
+// then: its clocks shrink, and values that expire are found.
+#pragma once
+
+#include "dkv-store/store.h"
+
+enum {
+    PURGING_SHARDS = 64,         // whose horizon is looked at in one tick
+    PURGING_KEYS = 256,          // that are looked at in one ...
+    PURGING_SIZE = 1 << 20,      // ... unless these many bytes come before
+    PURGING_TRIM_MS = 15 * 60000 // between two passes where nothing was deleted
+};
+
+void purging_on_tick(struct store *store, struct moment now);
+
+// What other owners know may have changed: looks whether the horizon of a shard rises.
+void purging_look_at(struct store *store, struct ledger_shard *shard, struct moment now);
+
+// Joins this into the horizon, unless it is there. It lies within the contiguous part of what this
+// copy knows, which is not lost.
+enum status purging_raise(struct store *store, struct ledger_shard *shard,
+                          const struct seen *horizon, struct moment now) MUST_USE;
