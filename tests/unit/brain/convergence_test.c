@@ -96,14 +96,16 @@ TEST(a_value_that_one_owner_never_had_does_not_come_back_from_under_its_deletion
     write_at(B, "value");
     buf_set(&value, buf_bytes(&sent));
     assert_int_equal(send_to(A), STATUS_OK);
-    write_at(A, NULL); // covers it
+    struct dot dot = write_at(A, NULL); // covers it
+    assert_int_equal(send_to(B), STATUS_OK);
     assert_int_equal(send_to(C), STATUS_OK);
     for (unsigned time = 0; time < 4; time++) {
         for (unsigned i = 0; i < 2 * TRIO; i++)
             assert_int_equal(meet(i % TRIO, (i + 1 + i / TRIO) % TRIO, false), STATUS_OK);
         pass_ms(AGE_MS);
     }
-    assert_false(holds_nothing(C)); // C never had it
+    assert_true(seen_has(&shard(C)->horizon, dot));
+    assert_false(holds_nothing(C)); // C never had the value
     merge_into(C, buf_bytes(&value), NULL);
     assert_int_equal(held(C)->count, 1);
     assert_true(held(C)->siblings[0].flags & SIBLING_TOMBSTONE);
