@@ -46,6 +46,12 @@ static void look_at_some(struct store *store, struct moment now)
         store->purge.shard_at = 0;
 }
 
+// What is left of a tick's work.
+struct allowance {
+    unsigned keys, partitions;
+    size_t size;
+};
+
 // ---- Passes ------------------------------------------------------------------------------
 
 static bool has_horizon(const struct ledger_shard *shard)
@@ -95,10 +101,11 @@ static bool begin_pass(struct store *store, struct moment now)
     return is_any;
 }
 
-static bool find_pass(struct store *store, struct moment now)
+static bool find_pass(struct store *store, struct moment now, struct allowance *left)
 {
     struct purge *purge = &store->purge;
-    for (unsigned i = 0; i < PURGING_SHARDS && !purge->is_passing; i++) {
+    while (left->partitions && !purge->is_passing) {
+        left->partitions--;
         purge->partition = (purge->partition + 1) % store->ring->partition_count;
         purge->is_passing = begin_pass(store, now);
     }
@@ -140,16 +147,15 @@ static enum status strip_pair(struct store *store, struct bytes engine_key, stru
     return strip(store, holding, now);
 }
 
-// As much as a tick may do. BUSY: the disk is slow, or memory is full.
+// BUSY: the disk is slow, or memory is full.
 static enum status pass(struct store *store, struct lsm_scan *scan, struct moment now,
-                        struct fault *fault)
+                        struct allowance *left, struct fault *fault)
 {
     struct purge *purge = &store->purge;
-    size_t size = 0;
-    for (unsigned i = 0; i < PURGING_KEYS && size < PURGING_SIZE; i++) {
+    for (bool is_first = true; left->keys && left->size; is_first = false) {
         struct bytes key, value;
         enum status status =
-            !i && parked_must_read(&purge->wait)
+            is_first && parked_must_read(&purge->wait)
                 ? lsm_scan_next(scan, &key, &value, fault)
                 : lsm_scan_try_next(scan, &key, &value, &purge->wait.position, fault);
         if (!status)
@@ -161,31 +167,37 @@ static enum status pass(struct store *store, struct lsm_scan *scan, struct momen
         purge->wait.miss_count = 0;
         buf_set(&purge->from, key);
         buf_append_u8(&purge->from, 0);
-        size += key.size + value.size;
+        size_t size = key.size + value.size;
+        left->keys--;
+        left->size -= size < left->size ? size : left->size;
     }
     return STATUS_OK;
 }
 
-static void pass_on(struct store *store, struct moment now)
+// Goes on with the pass. False: enough for this tick.
+static bool pass_on(struct store *store, struct moment now, struct allowance *left)
 {
     struct purge *purge = &store->purge;
     struct fault fault = {0};
     if (lsm_loaded(store->lsm) < purge->wait.position && !parked_must_read(&purge->wait))
-        return;
+        return false;
     struct lsm_scan *scan =
         lsm_scan_open(store->lsm, buf_bytes(&purge->from), buf_bytes(&purge->to));
-    enum status status = pass(store, scan, now, &fault);
+    enum status status = pass(store, scan, now, left, &fault);
     lsm_scan_close(scan);
     access_note_read(store, status == STATUS_END ? STATUS_OK : status, purge->partition, &fault);
-    if (status && status != STATUS_BUSY && status != STATUS_DISK_FULL)
-        purge->is_passing = false;
+    if (status == STATUS_BUSY || status == STATUS_DISK_FULL)
+        return false;
+    purge->is_passing = !status;
+    return status;
 }
 
 void purging_on_tick(struct store *store, struct moment now)
 {
+    struct allowance left = {PURGING_KEYS, PURGING_PARTITIONS, PURGING_SIZE};
     if (loss_settle(store, now)) // not yet
         return;
     look_at_some(store, now);
-    if (store->purge.is_passing || find_pass(store, now))
-        pass_on(store, now);
+    while ((store->purge.is_passing || find_pass(store, now, &left)) && pass_on(store, now, &left))
+        ;
 }

@@ -10,6 +10,7 @@
 
 enum {
     PURGING_SHARDS = 64,         // whose horizon is looked at in one tick
+    PURGING_PARTITIONS = 256,    // that are asked in one whether they are due
     PURGING_KEYS = 256,          // that are looked at in one ...
     PURGING_SIZE = 1 << 20,      // ... unless these many bytes come before
     PURGING_TRIM_MS = 15 * 60000 // between two passes where nothing was deleted

@@ -31,7 +31,7 @@ static const struct {
     [STATUS_INTERNAL] = {"internal error", 1},
     [STATUS_NOT_OWNER] = {"not an owner of this partition", 5},
     [STATUS_LATE] = {"came too late, nothing was written", 5},
-    [STATUS_NOT_KEPT] = {"superseded everywhere", 5},
+    [STATUS_NOT_KEPT] = {"purged since, and not kept", 5},
     [STATUS_EXHAUSTED] = {"too many open files", 5},
     [STATUS_LOST] = {"the copy lacks what it had known", 5},
 };
