@@ -55,6 +55,7 @@ static const char *const play_statuses[STATUS_COUNT] = {
     [STATUS_TIMEOUT] = "timeout",
     [STATUS_UNREACHABLE] = "unreachable",
     [STATUS_STALE] = "stale",
+    [STATUS_NOT_KEPT] = "not-kept",
     [STATUS_BUSY] = "busy",
     [STATUS_CORRUPT] = "corrupt",
     [STATUS_IO] = "io",

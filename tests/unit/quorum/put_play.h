@@ -12,7 +12,7 @@
 //     deadline
 //     awaits OWNER: yes or no
 //
-// A conflict is `met` (others) or `superseded`.
+// A conflict is `met` (others) or `superseded`, or `lost`: the owner tells nothing.
 #pragma once
 
 #include "quorum/put.h"
@@ -42,7 +42,8 @@ static struct put_step start(struct play *play)
 
 static enum put_conflict conflict(struct play *play)
 {
-    return play_has(play, "met")          ? PUT_MET_OTHERS
+    return play_has(play, "lost")         ? PUT_LOST
+           : play_has(play, "met")        ? PUT_MET_OTHERS
            : play_has(play, "superseded") ? PUT_SUPERSEDED
                                           : PUT_ALONE;
 }
