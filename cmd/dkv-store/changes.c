@@ -123,17 +123,22 @@ static void decode_superseded(struct bytes encoded, struct superseded_list *list
         superseded_list_add(list, one);
 }
 
+// What the record stands for besides its siblings, into store->dots.
+static bool decode_dots(struct store *store, struct bytes encoded)
+{
+    struct reader reader = reader_of(encoded);
+    clock_clear(&store->dots);
+    return !encoded.size || (!clock_decode(&store->dots, &reader) && reader_done(&reader));
+}
+
 static enum status join(struct store *store, struct holding *holding, const struct op_merge *op,
                         struct moment now, struct change *change)
 {
     struct replica replica = access_replica(store, holding, now);
     decode_superseded(op->requests, &store->requests);
-    struct reader dots = reader_of(op->dots);
-    if (op->dots.size && (clock_decode(&store->dots, &dots) || !reader_done(&dots)))
-        return STATUS_INVALID;
     struct join join = {
         .record = op->record,
-        .dots = op->dots.size ? &store->dots : NULL,
+        .dots = &store->dots,
         .dot = op->dot,
         .requests = store->requests.items,
         .request_count = store->requests.count,
@@ -178,6 +183,8 @@ enum status changes_merge(struct store *store, const struct arrival *arrival,
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.merges++;
+    if (!status && !decode_dots(store, op.dots))
+        status = STATUS_INVALID;
     struct change *change = status ? NULL : &store->change;
     if (change)
         status = join(store, holding, &op, now, change);

@@ -164,8 +164,8 @@ enum status convergence_meet(struct store *store, uint32_t keyspace, uint32_t pa
 static void keep_zombies(struct store *store, const struct holding *holding)
 {
     for (uint32_t i = 0; i < store->resolution.returned; i++)
-        stability_add_zombie(&holding->shard->stability, holding->token, holding->key,
-                             store->resolution.zombies[i]);
+        stability_add_zombie(&holding->shard->stability, store->resolution.zombies[i],
+                             holding->token, holding->key);
 }
 
 enum status convergence_reconcile(struct store *store, struct holding *holding, uint16_t number,

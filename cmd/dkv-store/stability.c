@@ -22,9 +22,12 @@ void stability_clear_rounds(struct stability *stability)
 {
     for (uint32_t i = 0; i < stability->peer_count; i++)
         end_round(&stability->peers[i]);
-    for (uint32_t i = 0; i < stability->zombie_count; i++)
-        free(stability->zombies[i].key);
-    stability->zombie_count = 0;
+    struct stability_zombie *zombie;
+    for (size_t at = 0; (zombie = stability_next_zombie(stability, &at));) {
+        buf_release(&zombie->key);
+        free(zombie);
+    }
+    table_release(&stability->zombies);
     seen_release(&stability->told);
     drop_points(stability);
 }
@@ -41,7 +44,6 @@ void stability_release(struct stability *stability)
     for (uint32_t i = 0; i < stability->peer_count; i++)
         release_peer(&stability->peers[i]);
     free(stability->peers);
-    free(stability->zombies);
     *stability = (struct stability){.must_lose = stability->must_lose};
 }
 
@@ -130,13 +132,27 @@ const struct seen *stability_ripe(struct stability *stability, uint64_t now_ms, 
     return ripe ? &stability->points[stability->point_count].seen : NULL;
 }
 
-void stability_add_zombie(struct stability *stability, uint64_t token, struct bytes key,
-                          struct dot dot)
+void stability_add_zombie(struct stability *stability, struct dot dot, uint64_t token,
+                          struct bytes key)
 {
-    stability->zombies =
-        xrealloc(stability->zombies, (stability->zombie_count + 1) * sizeof *stability->zombies);
-    struct stability_zombie *zombie = &stability->zombies[stability->zombie_count++];
-    *zombie = (struct stability_zombie){
-        .token = token, .key_size = (uint32_t)key.size, .key = xmalloc(key.size), .dot = dot};
-    memcpy(zombie->key, key.data, key.size);
+    union table_value *value = table_add(&stability->zombies, bytes_of(&dot, sizeof dot));
+    if (value->pointer)
+        return;
+    struct stability_zombie *zombie = xcalloc(1, sizeof *zombie);
+    zombie->token = token;
+    buf_append(&zombie->key, key);
+    value->pointer = zombie;
+}
+
+struct stability_zombie *stability_zombie(const struct stability *stability, struct dot dot)
+{
+    const union table_value *value = table_find(&stability->zombies, bytes_of(&dot, sizeof dot));
+    return value ? value->pointer : NULL;
+}
+
+struct stability_zombie *stability_next_zombie(const struct stability *stability, size_t *position)
+{
+    struct bytes key;
+    union table_value *value;
+    return table_next(&stability->zombies, position, &key, &value) ? value->pointer : NULL;
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/table.h"
 #include "causal/seen.h"
 
 enum { STABILITY_POINTS = 6 };
@@ -34,9 +35,8 @@ struct stability_peer {
 // A value of a lost copy that a whole owner has purged.
 struct stability_zombie {
     uint64_t token;
-    uint32_t key_size;
-    uint8_t *key; // owned
-    struct dot dot;
+    struct buf key;
+    bool is_taken; // out of its record
 };
 
 // Zero-filled knows of nobody.
@@ -45,10 +45,9 @@ struct stability {
     uint32_t peer_count;
     struct stability_point points[STABILITY_POINTS]; // the oldest first
     uint32_t point_count;
-    struct seen told;                 // while the copy is lost: the horizons of owners that are not
-    struct stability_zombie *zombies; // owned
-    uint32_t zombie_count;
-    bool must_lose; // a loss was found, its frame is to be written
+    struct seen told;     // while the copy is lost: the horizons of owners that are not
+    struct table zombies; // by dot: struct stability_zombie, owned
+    bool must_lose;       // a loss was found, its frame is to be written
 };
 
 // Forgets rounds and points: of all that is in it what others know alone stays true ...
@@ -73,5 +72,9 @@ void stability_note(struct stability *stability, const struct seen *own, const s
 // until the next call.
 const struct seen *stability_ripe(struct stability *stability, uint64_t now_ms, uint64_t age_ms);
 
-void stability_add_zombie(struct stability *stability, uint64_t token, struct bytes key,
-                          struct dot dot);
+void stability_add_zombie(struct stability *stability, struct dot dot, uint64_t token,
+                          struct bytes key);
+struct stability_zombie *stability_zombie(const struct stability *stability,
+                                          struct dot dot); // NULL: it is none
+// The next one from *position on, which is 0 at first; NULL: there is none left.
+struct stability_zombie *stability_next_zombie(const struct stability *stability, size_t *position);

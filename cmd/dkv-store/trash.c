@@ -6,19 +6,7 @@
 #include "dkv-store/ledger_format.h"
 #include "ring/engine_key.h"
 
-enum { FRAME_SIZE_MAX = 1 << 20, PREFIX_SIZE = 4 + 8 };
-
-static bool is_zombie(const struct stability *stability, uint64_t token, struct bytes key,
-                      struct dot dot)
-{
-    for (uint32_t i = 0; i < stability->zombie_count; i++) {
-        const struct stability_zombie *zombie = &stability->zombies[i];
-        if (zombie->token == token && dot_equal(zombie->dot, dot) &&
-            bytes_equal(bytes_of(zombie->key, zombie->key_size), key))
-            return true;
-    }
-    return false;
-}
+enum { PREFIX_SIZE = 4 + 8, FRAME_PART = 32 }; // of a memtable: with a large record it must fit in
 
 // Puts a record under an engine key, in the frame, with the note of that. Without siblings it goes.
 static void put(struct store *store, struct bytes engine_key, uint32_t keyspace, uint64_t token,
@@ -67,10 +55,13 @@ static void part(const struct stability *stability, const struct holding *holdin
     record_copy(taken, &holding->record);
     for (uint32_t i = 0; i < holding->record.count; i++) {
         struct sibling sibling = holding->record.siblings[i];
-        if (is_zombie(stability, holding->token, holding->key, sibling.dot))
+        struct stability_zombie *zombie = stability_zombie(stability, sibling.dot);
+        if (zombie) {
+            zombie->is_taken = true;
             taken->siblings[taken_count++] = sibling;
-        else
+        } else {
             kept->siblings[kept_count++] = sibling;
+        }
     }
     kept->count = kept_count;
     taken->count = taken_count;
@@ -84,7 +75,7 @@ static enum status take_out(struct store *store, struct ledger_shard *shard,
     struct record kept = {0}, taken = {0};
     struct fault fault = {0};
     enum status status = holding_locate(holding, store->ring, store->node_index, shard->keyspace,
-                                        bytes_of(zombie->key, zombie->key_size));
+                                        buf_bytes(&zombie->key));
     if (!status)
         status = holding_read(holding, store->lsm, &wait, store->options.lsm.dir, &fault);
     if (status)
@@ -102,29 +93,18 @@ static enum status take_out(struct store *store, struct ledger_shard *shard,
     return STATUS_OK;
 }
 
-static bool is_again(const struct stability *stability, uint32_t index)
-{
-    const struct stability_zombie *zombie = &stability->zombies[index];
-    struct bytes key = bytes_of(zombie->key, zombie->key_size);
-    for (uint32_t i = 0; i < index; i++) {
-        const struct stability_zombie *before = &stability->zombies[i];
-        if (before->token == zombie->token &&
-            bytes_equal(bytes_of(before->key, before->key_size), key))
-            return true;
-    }
-    return false;
-}
-
 enum status trash_zombies(struct store *store, struct ledger_shard *shard, struct moment now)
 {
-    const struct stability *stability = &shard->stability;
+    struct stability_zombie *zombie;
     enum status status = STATUS_OK;
+    for (size_t at = 0; (zombie = stability_next_zombie(&shard->stability, &at));)
+        zombie->is_taken = false;
     frame_begin(store);
-    for (uint32_t i = 0; i < stability->zombie_count && !status; i++) {
-        if (is_again(stability, i)) // all of a key go together
+    for (size_t at = 0; !status && (zombie = stability_next_zombie(&shard->stability, &at));) {
+        if (zombie->is_taken) // with another one of its key
             continue;
-        status = take_out(store, shard, &stability->zombies[i], now);
-        if (status || store->frame.batch.ops.size < FRAME_SIZE_MAX)
+        status = take_out(store, shard, zombie, now);
+        if (status || store->frame.batch.ops.size < store->options.lsm.memtable_size / FRAME_PART)
             continue;
         status = frame_write(store, now);
         frame_begin(store);
