@@ -9,7 +9,8 @@
 //     B         convergence_adopt()       all that A knew at its opening, B knows now
 //
 // A round that ends in between leaves what was joined, and adopts nothing. One that begins anew
-// with the same owner takes the place of the last one. Rounds with several owners may run side by
+// with the same owner takes the place of the last one, of which nobody may go on: keys that were
+// reconciled before the opening prove nothing for it. Rounds with several owners may run side by
 // side.
 //
 // Every function writes one frame of the log at most, and leaves the shard as it was if that could

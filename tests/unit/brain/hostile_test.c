@@ -48,6 +48,7 @@ static struct pull pulls[TRIO * TRIO];
 static char key_names[KEYS][16];
 static struct memory_vfs stash; // an old state of a disk
 static int stash_of;            // whose; -1: none
+static unsigned harm_count;
 static struct random dice;
 static uint64_t seed;
 
@@ -331,19 +332,38 @@ static void let_pass(uint64_t ms)
 // ---- Ends of starts
 // ------------------------------------------------------------------------------
 
+static bool is_known(struct dot dot)
+{
+    unsigned at = 0;
+    while (at < TRIO && !(shard(at) && seen_has(&shard(at)->seen, dot)))
+        at++;
+    return at < TRIO;
+}
+
+static bool brings_any(const struct parcel *parcel, const struct convergence_ending *ending)
+{
+    struct record record = {0};
+    bool is_any = false;
+    use_key(parcel->key);
+    assert_int_equal(record_decode(&record, bytes_of_text(trio[A].key), buf_bytes(&parcel->record)),
+                     STATUS_OK);
+    for (uint32_t i = 0; i < record.count; i++) {
+        struct dot dot = record.siblings[i].dot;
+        is_any |= actor_process(dot.actor) == ending->process &&
+                  actor_parse(dot.actor).start <= ending->start &&
+                  (parcel->is_hint || !is_known(dot));
+    }
+    record_release(&record);
+    return is_any;
+}
+
 // Whether a hint, or a first message, may still bring a dot of those starts.
 static bool is_under_way(const struct convergence_ending *ending)
 {
-    for (unsigned i = 0; i < bag_count; i++) {
-        struct dot dot = values[bag[i].value].dot;
-        bool is_known = false;
-        for (unsigned at = 0; at < TRIO; at++)
-            is_known |= shard(at) && seen_has(&shard(at)->seen, dot);
-        if (actor_process(dot.actor) == ending->process &&
-            actor_parse(dot.actor).start <= ending->start && (bag[i].is_hint || !is_known))
-            return true;
-    }
-    return false;
+    unsigned i = 0;
+    while (i < bag_count && !brings_any(&bag[i], ending))
+        i++;
+    return i < bag_count;
 }
 
 static void close_starts(unsigned by)
@@ -391,6 +411,8 @@ static void take_stash(void)
 // with a start that a peer had heard of stops, and begins with a later one.
 static void ask_peers(unsigned at)
 {
+    for (unsigned i = 0; i < TRIO; i++)
+        end_pull(pull_of(at, i)); // others begin
     for (unsigned i = 0; i < TRIO; i++) {
         if (i != at && begin(at, i) == STATUS_REFUSED) {
             restart(at);
@@ -468,10 +490,11 @@ static bool is_calm(void)
 static void do_harm(void)
 {
     unsigned at = (unsigned)below(TRIO), kind = (unsigned)below(3);
-    for (unsigned time = 0; time < 2 && !is_calm(); time++)
+    for (unsigned time = 0; time < 2 && harm_count && !is_calm(); time++)
         calm_down();
-    if (!is_calm())
-        return;
+    if (harm_count && !is_calm())
+        return; // one copy at a time is lost
+    harm_count++;
     if (kind == 0) {
         use_key((unsigned)below(KEYS));
         take_away(at);
@@ -580,7 +603,7 @@ static void run(bool is_harmful)
     trio_init();
     choose_keys();
     random_init(&dice, seed);
-    value_count = bag_count = 0;
+    value_count = bag_count = harm_count = 0;
     stash_of = -1;
     memset(unsynced_count, 0, sizeof unsynced_count);
     for (unsigned i = 0; i < STEPS; i++)
