@@ -168,17 +168,17 @@ static void keep_zombies(struct store *store, const struct holding *holding)
                              holding->token, holding->key);
 }
 
-enum status convergence_reconcile(struct store *store, struct holding *holding, uint16_t number,
-                                  struct bytes record, struct moment now,
-                                  enum reconciled *reconciled)
+enum status convergence_reconcile(struct store *store, struct holding *holding, struct bytes record,
+                                  uint64_t actor, struct moment now, enum reconciled *reconciled)
 {
     enum status status = loss_settle(store, now);
     if (status)
         return status;
     holding_begin(holding, &store->ledger);
-    struct stability_peer *peer = stability_peer(&holding->shard->stability, number);
+    struct stability_peer *peer =
+        stability_peer(&holding->shard->stability, actor_parse(actor).node);
     struct change *change = &store->change;
-    if (!peer || !peer->is_pulling)
+    if (!peer || !peer->is_pulling || peer->actor != actor)
         return STATUS_STALE;
     struct reconcile theirs = {
         .record = record, .seen = &peer->seen, .horizon = &peer->horizon, .is_lost = peer->is_lost};

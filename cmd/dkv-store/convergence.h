@@ -57,12 +57,14 @@ enum reconciled {
                         // nothing
 };
 
-// Decides about one key in which both differ. `holding` was located and read; `record` is what the
-// owner with this number has, as a record or its head, and empty if it has none.
-//   STALE    there is no such round any more
+// Decides about one key in which both differ. `holding` was located and read, and is empty if the
+// record is damaged; `record` is what the other owner has, as a record or its head, and empty if it
+// has none; `actor` is the one that its store had when it gave that: after its opening it may have
+// become an older state of itself.
+//   STALE    there is no such round any more, or the owner restarted or lost something since
 //   CORRUPT, INVALID as join_record(); NOT_OWNER; the log's
-enum status convergence_reconcile(struct store *store, struct holding *holding, uint16_t number,
-                                  struct bytes record, struct moment now,
+enum status convergence_reconcile(struct store *store, struct holding *holding, struct bytes record,
+                                  uint64_t actor, struct moment now,
                                   enum reconciled *reconciled) MUST_USE;
 
 // Ends a round: every key in which both differed was reconciled. `actor` and `losses` are what the

@@ -144,7 +144,7 @@ TEST(a_round_adopts_nothing_before_it_ends)
     write_at(A, "another");
     assert_int_equal(begin(B, A), STATUS_OK);
     take(A);
-    apply(B, A);
+    apply(B);
     assert_int_equal(seen_base(&shard(B)->seen, first.actor), 0);
     assert_int_equal(finish(B, A), STATUS_OK);
     assert_int_equal(seen_base(&shard(B)->seen, first.actor), 2);
@@ -167,6 +167,21 @@ TEST(an_owner_that_restarted_or_lost_something_ends_the_round)
     assert_int_equal(seen_base(&shard(B)->seen, actor(A)), 0);
 }
 
+// A was put back to an older state between its opening and the record that it gave.
+TEST(a_record_of_another_life_than_that_of_the_opening_is_not_taken)
+{
+    struct dot dot = write_at(A, "value");
+    assert_int_equal(begin(B, A), STATUS_OK);
+    restart(A);
+    take(A);
+    apply(B);
+    assert_false(holds(B, dot));
+    assert_int_equal(begin(B, A), STATUS_OK);
+    take(A);
+    apply(B);
+    assert_true(holds(B, dot));
+}
+
 // E6
 TEST(a_record_that_was_read_before_its_deletion_was_purged_does_not_bring_it_back)
 {
@@ -183,7 +198,7 @@ TEST(a_record_that_was_read_before_its_deletion_was_purged_does_not_bring_it_bac
     }
     assert_true(holds_nothing(B));
     buf_set(&in_hand, buf_bytes(&old));
-    assert_int_equal(apply(B, A), RECONCILE_LEFT_OUT);
+    assert_int_equal(apply(B), RECONCILE_LEFT_OUT);
     assert_true(holds_nothing(B));
     assert_int_equal(finish(B, A), STATUS_CHECK_FAILED);
     buf_release(&old);
@@ -278,7 +293,7 @@ TEST(a_lost_copy_takes_no_zombie_between_its_rounds)
     assert_int_equal(begin(B, C), STATUS_OK);
     assert_int_equal(merge_into(B, buf_bytes(&late), NULL).status, STATUS_NOT_KEPT);
     take(C);
-    apply(B, C);
+    apply(B);
     assert_int_equal(finish(B, C), STATUS_OK);
     purge_all();
     for (unsigned i = 0; i < TRIO; i++)

@@ -36,6 +36,7 @@ struct pull {
     bool is_under_way, has_record;
     uint8_t by, from, key;
     struct buf record;
+    uint64_t giver;
 };
 
 static struct value values[VALUES_MAX];
@@ -288,11 +289,13 @@ static void step_pull(struct pull *pull)
     use_key(pull->key);
     if (pull->has_record) {
         buf_set(&in_hand, buf_bytes(&pull->record));
-        apply(pull->by, pull->from);
+        giver = pull->giver;
+        apply(pull->by);
         pull->key++;
     } else {
         take(pull->from);
         buf_set(&pull->record, buf_bytes(&in_hand));
+        pull->giver = giver;
     }
     pull->has_record = !pull->has_record;
 }

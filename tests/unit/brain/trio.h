@@ -10,7 +10,8 @@ enum { AGE_MS = 600000 }; // purge/age, purge/close_after
 
 static struct bench trio[TRIO];
 static struct buf sent;     // the record that was minted last
-static struct buf in_hand;  // the record that was read in a round
+static struct buf in_hand;  // the record that was read in a round ...
+static uint64_t giver;      // ... and the actor of the store that it was read from
 static struct record shown; // that a store holds
 static uint8_t request_number;
 
@@ -195,9 +196,10 @@ static inline enum status begin(unsigned by, unsigned from)
 static inline void take(unsigned from)
 {
     held(from);
+    giver = actor(from);
 }
 
-static inline enum reconciled apply(unsigned by, unsigned from)
+static inline enum reconciled apply(unsigned by)
 {
     struct holding holding = {0};
     struct parked_wait wait = {.miss_count = PARKED_MISSES_MAX};
@@ -209,8 +211,8 @@ static inline enum reconciled apply(unsigned by, unsigned from)
                                     RING_DEFAULT_KEYSPACE, bytes_of_text(trio[by].key)),
                      STATUS_OK);
     assert_int_equal(holding_read(&holding, store(by)->lsm, &wait, "", &fault), STATUS_OK);
-    enum status status = convergence_reconcile(store(by), &holding, actor_parse(actor(from)).node,
-                                               buf_bytes(&record), trio[by].now, &reconciled);
+    enum status status = convergence_reconcile(store(by), &holding, buf_bytes(&record), giver,
+                                               trio[by].now, &reconciled);
     assert_true(status == STATUS_OK || status == STATUS_STALE);
     holding_release(&holding);
     buf_release(&record);
@@ -233,7 +235,7 @@ static inline enum status pull(unsigned by, unsigned from)
     if (status)
         return status;
     take(from);
-    apply(by, from);
+    apply(by);
     return finish(by, from);
 }
 
