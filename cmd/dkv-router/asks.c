@@ -54,6 +54,8 @@ static void add_node(const struct router *router, uint32_t index, struct buf *te
                node->name, state_of(router, index), node->dc, node->rack,
                is_router_up(router, index) ? "up" : "down", store->up ? "up" : "down",
                (unsigned long long)router->ring->epoch);
+    buf_printf(text, "\"lost_copies\":%llu,",
+               (unsigned long long)store->metrics.values[METRIC_LOST_COPIES]);
     buf_printf(text,
                "\"keys\":%llu,\"bytes\":%llu,\"unsynced_ms\":%u,\"disk_full\":%s,\"damage\":%llu,"
                "\"debt_permille\":%llu,\"write_amplification\":%llu.%02llu,\"version\":\"%s\"}\n",

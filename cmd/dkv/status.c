@@ -32,20 +32,10 @@ static void add_processes(struct columns *columns, json_t *node)
 static void print_columns(const struct node_status *status)
 {
     // Nothing writes hints yet: the column keeps the place of their number.
-    static const char *const names[] = {"node",
-                                        "state",
-                                        "dc",
-                                        "rack",
-                                        "processes",
-                                        "epoch",
-                                        "keys",
-                                        "bytes",
-                                        "hints",
-                                        "unsynced_ms",
-                                        "version",
-                                        "damage",
-                                        "debt_permille",
-                                        "write_amplification"};
+    static const char *const names[] = {
+        "node",    "state",  "dc",          "rack",          "processes",
+        "epoch",   "keys",   "bytes",       "hints",         "unsynced_ms",
+        "version", "damage", "lost_copies", "debt_permille", "write_amplification"};
     struct columns columns = {0};
     columns_head(&columns, names, sizeof names / sizeof *names);
     for (unsigned n = 0; n < status->count; n++) {
