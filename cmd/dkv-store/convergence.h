@@ -59,8 +59,8 @@ enum reconciled {
 
 // Decides about one key in which both differ. `holding` was located and read, and is empty if the
 // record is damaged; `record` is what the other owner has, as a record or its head, and empty if it
-// has none; `actor` is the one that its store had when it gave that: after its opening it may have
-// become an older state of itself.
+// has none; `actor` is the one that its store tells when it has given that (an actor never comes
+// back): after its opening it may have become an older state of itself.
 //   STALE    there is no such round any more, or the owner restarted or lost something since
 //   CORRUPT, INVALID as join_record(); NOT_OWNER; the log's
 enum status convergence_reconcile(struct store *store, struct holding *holding, struct bytes record,

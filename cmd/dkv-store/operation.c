@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "dkv-store/access.h"
 #include "dkv-store/changes.h"
+#include "dkv-store/convergence.h"
 #include "dkv-store/epoch.h"
 #include "dkv-store/store_metrics.h"
 #include "wire/hello.h"
@@ -10,12 +11,22 @@
 
 enum { UNREAD_MAX = 16 << 20 }; // bytes that one router has not taken, about
 
+// Of hintds a store hears only here. They keep no log that could be put back: what counts is that
+// an earlier start has ended. What cannot be written now is heard with the next link.
+static void hear_hintd(struct store *store, const struct arrival *arrival,
+                       const struct op_hello *hello, struct moment now)
+{
+    if (arrival->role == ROLE_PEER && actor_parse(hello->actor).kind == ACTOR_HINTD)
+        (void)!convergence_hear(store, hello->actor, 1, 0, 0, now);
+}
+
 static enum status serve_hello(struct store *store, const struct arrival *arrival,
-                               struct reader *body, struct outbox *outbox)
+                               struct reader *body, struct moment now, struct outbox *outbox)
 {
     struct op_hello hello;
     if (op_decode_hello(&hello, body))
         return STATUS_INVALID;
+    hear_hintd(store, arrival, &hello, now);
     struct op_welcome welcome = op_welcome_to(&hello);
     welcome.cluster = store->ring->cluster;
     welcome.node = store->options.node;
@@ -210,7 +221,7 @@ enum status operation_serve(struct store *store, const struct arrival *arrival,
 {
     switch (header->type) {
     case MESSAGE_HELLO:
-        return serve_hello(store, arrival, body, outbox);
+        return serve_hello(store, arrival, body, now, outbox);
     case MESSAGE_PING:
         return serve_ping(store, arrival, body, now, outbox);
     case MESSAGE_UPDATE:

@@ -9,7 +9,7 @@ struct op_hello { // first message on every link; WELCOME says who is there
     uint32_t capabilities;
     uint64_t cluster; // as far as the sender has a ring; 0 = it has none
     uint64_t node;    // the sender's node id, 0 for a client
-    uint64_t actor;   // the actor of the sender's store, 0 = none
+    uint64_t actor;   // the actor of the sender's store, or of a hintd its own; 0 = none
 };
 
 struct op_welcome {

@@ -1,6 +1,7 @@
 // Stores that were wiped or put back to an older state, and starts that have ended: three owners of
 // a key.
 #include "unit/brain/trio.h"
+#include "wire/hello.h"
 
 static int make(void **state)
 {
@@ -141,6 +142,26 @@ TEST(a_hole_that_nobody_can_fill_is_closed_some_time_after_the_next_start)
         assert_true(holds_nothing(i));
         assert_int_equal(seen_closed(&shard(i)->horizon, actor_process(old)), ending.start);
     }
+}
+
+TEST(starts_of_a_hintd_end_when_it_says_hello_with_a_later_one)
+{
+    struct convergence_ending ending;
+    uint64_t hintd = actor_make((struct actor){.node = 2, .kind = ACTOR_HINTD, .start = 70});
+    struct op_hello hello = {.version_max = 255, .node = 2, .actor = hintd};
+    struct buf body = {0};
+    write_everywhere(A, "value");
+    op_encode_hello(&hello, &body);
+    bench_tell(&trio[A], MESSAGE_HELLO, trio[A].ring.epoch, 0, &body);
+    pass_ms(AGE_MS);
+    size_t position = 0;
+    bool is_found;
+    do
+        is_found = convergence_next_ending(store(A), RING_DEFAULT_KEYSPACE, partition(),
+                                           trio[A].now, &position, &ending);
+    while (is_found && ending.process != actor_process(hintd));
+    assert_true(is_found);
+    assert_int_equal(ending.start, 69);
 }
 
 TEST(a_start_is_not_closed_too_early_nor_by_a_lost_copy)
