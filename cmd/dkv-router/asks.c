@@ -1,6 +1,7 @@
 #include "dkv-router/asks.h"
 
 #include "dkv-router/answers.h"
+#include "dkv-router/relays.h"
 #include "wire/client.h"
 
 static const struct link *store_of(const struct router *router, uint32_t index)
@@ -129,12 +130,15 @@ static void add_router(const struct router *router, struct buf *text)
     }
 }
 
-enum status asks_on_ask(struct router *router, const struct arrival *arrival, struct reader *body,
+enum status asks_on_ask(struct router *router, const struct arrival *arrival,
+                        const struct message_header *header, struct reader *body, struct moment now,
                         struct outbox *outbox)
 {
     struct op_ask ask;
     if (op_decode_ask(&ask, body))
         return STATUS_INVALID;
+    if (relays_on_ask(router, arrival, header, &ask, now, outbox))
+        return STATUS_OK;
     struct op_answer answer = {.id = ask.id};
     buf_clear(&router->text);
     if (bytes_equal(ask.topic, bytes_of_text("ring"))) {

@@ -4,6 +4,7 @@
 #include "dkv-router/asks.h"
 #include "dkv-router/gets.h"
 #include "dkv-router/puts.h"
+#include "dkv-router/relays.h"
 #include "dkv-router/scans.h"
 
 enum {
@@ -34,13 +35,16 @@ static void fail_store(struct router *router, uint32_t number, struct moment now
 static void take_change(struct router *router, uint32_t number, enum link_change change,
                         struct moment now, struct outbox *outbox)
 {
-    bool is_router = peers_service(number) == SERVICE_ROUTER;
+    enum service service = peers_service(number);
+    bool is_router = service == SERVICE_ROUTER;
     if (is_router && change == LINK_WENT_UP)
         keyring_on_up(&router->keyring, number, now, outbox);
     else if (is_router && change == LINK_WENT_DOWN)
         keyring_on_down(&router->keyring, number);
-    else if (change == LINK_WENT_DOWN)
+    else if (service == SERVICE_STORE && change == LINK_WENT_DOWN)
         fail_store(router, number, now, outbox);
+    else if (change == LINK_WENT_DOWN)
+        relays_on_failed(router, number, outbox);
     if (is_router)
         puts_begin_held(router, now, outbox);
 }
@@ -54,11 +58,11 @@ void dispatch_adopt(struct router *router, struct ring_snapshot *ring, struct mo
         take_change(router, number, LINK_WENT_DOWN, now, outbox);
 }
 
-static enum status take_seals(struct router *router, uint32_t number, struct reader *body,
+static enum status take_reply(struct router *router, uint32_t number, struct reader *body,
                               struct moment now, struct outbox *outbox)
 {
     if (peers_service(number) != SERVICE_ROUTER)
-        return STATUS_INVALID;
+        return relays_on_answer(router, number, body, outbox);
     enum status status = keyring_on_answer(&router->keyring, number, body);
     puts_begin_held(router, now, outbox);
     return status;
@@ -85,7 +89,7 @@ static enum status take_answer(struct router *router, uint32_t number,
         link_on_pong(peers_link(&router->peers, number), &pong, now);
         return STATUS_OK;
     case MESSAGE_ANSWER:
-        return take_seals(router, number, body, now, outbox);
+        return take_reply(router, number, body, now, outbox);
     case MESSAGE_UPDATED:
         return puts_on_updated(router, number, body, now, outbox);
     case MESSAGE_DURABLE:
@@ -178,7 +182,7 @@ static enum status take_request(struct router *router, const struct arrival *arr
     case MESSAGE_SCAN:
         return scans_on_scan(router, arrival, header, body, now, outbox);
     case MESSAGE_ASK:
-        return asks_on_ask(router, arrival, body, outbox);
+        return asks_on_ask(router, arrival, header, body, now, outbox);
     default:
         return STATUS_INVALID;
     }
@@ -292,6 +296,7 @@ void dispatch_on_tick(struct router *router, struct moment now, struct outbox *o
         take_change(router, number, peers_on_tick(&router->peers, number, now, outbox), now,
                     outbox);
     keyring_on_tick(&router->keyring, now);
+    relays_on_tick(router, now, outbox);
     puts_begin_held(router, now, outbox);
     answers_on_tick(router, outbox);
     struct flight *flight;

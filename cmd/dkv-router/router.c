@@ -25,7 +25,8 @@ enum status router_init(struct router *router, const struct router_options *opti
     struct link_terms terms = {.ping_interval_ms = options->ping_interval_ms,
                                .down_after_ms = options->down_after_ms,
                                .self = options->node};
-    peers_init(&router->peers, &terms, options->link_of);
+    peers_init(&router->peers, &terms, SERVICE_ROUTER,
+               service_bit(SERVICE_STORE) | service_bit(SERVICE_ROUTER), options->link_of);
     flights_init(&router->flights, now.mono_ms);
     meters_init(&router->meters, options->boot);
     keyring_init(&router->keyring, options->seals, &router->peers);

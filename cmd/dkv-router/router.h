@@ -16,7 +16,7 @@
 #include "causal/token.h"
 #include "dkv-router/flights.h"
 #include "dkv-router/keyring.h"
-#include "dkv-router/peers.h"
+#include "peer/peers.h"
 #include "turn/brain.h"
 #include "wire/meter.h"
 
@@ -49,6 +49,17 @@ struct router_counts { // since the start
     uint64_t unread; // messages of clients that do not read their answers
 };
 
+// A question that was passed on (relays.h).
+struct relay {
+    uint64_t id; // as the service has it; 0: free
+    link_id client;
+    uint64_t client_id; // as the client has it
+    uint32_t number;    // of the link to the service
+    uint64_t deadline_ms;
+};
+
+enum { ROUTER_RELAYS_MAX = 64 };
+
 struct router {
     struct router_options options;
     struct ring_snapshot *snapshot; // the newest ring, held
@@ -58,6 +69,8 @@ struct router {
     struct flights flights;
     struct meters meters; // what clients have not read yet
     struct keyring keyring;
+    struct relay relays[ROUTER_RELAYS_MAX];
+    uint64_t relay_id; // of the last one
     uint64_t started_ms;
     uint64_t busy_ms;    // when there was an operation last
     uint64_t get_p99_us; // estimate that decides when to hedge

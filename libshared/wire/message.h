@@ -15,6 +15,10 @@
 //     client -> router   HELLO PING PUT GET SCAN ASK
 //     router -> store    HELLO PING UPDATE MERGE FETCH FIND SCAN_LOCAL
 //     router -> router   HELLO PING ASK
+//     router -> hintd    HELLO PING HINT HINT_UPDATE FETCH FIND ASK
+//     router -> repair   HELLO PING ASK
+//     hintd  -> store    HELLO PING MERGE
+//     repair -> hintd    HELLO PING HELD
 //
 // Limits: 256 operations and 64 KiB a message; one larger operation travels alone.
 #pragma once
@@ -57,6 +61,11 @@ enum message_type {
     MESSAGE_FOUND = 40,
     MESSAGE_SCAN_LOCAL = 41,
     MESSAGE_SCANNED_LOCAL = 42,
+    MESSAGE_HINT = 48,
+    MESSAGE_HINTED = 49,
+    MESSAGE_HINT_UPDATE = 50, // the replies are UPDATED and DURABLE
+    MESSAGE_HELD = 51,
+    MESSAGE_HELD_TOLD = 52,
 };
 
 // u16 magic, u8 version, u8 type, u16 flags (0), u16 count, u32 body size,

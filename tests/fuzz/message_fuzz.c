@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "wire/hello.h"
+#include "wire/hint.h"
 #include "wire/replica.h"
 
 #include <stdlib.h>
@@ -55,7 +56,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     T(FETCHED, fetched)                                                                            \
     T(FIND, find)                                                                                  \
     T(FOUND, found)                                                                                \
-    T(SCAN_LOCAL, scan_local)
+    T(SCAN_LOCAL, scan_local)                                                                      \
+    T(HINT, hint)                                                                                  \
+    T(HINTED, hinted)                                                                              \
+    T(HINT_UPDATE, hint_update)                                                                    \
+    T(HELD, held)                                                                                  \
+    T(HELD_TOLD, held_told)
 
 #define COPY(type, name) DEFINE_COPY(name)
 TYPES(COPY)

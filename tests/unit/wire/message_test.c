@@ -7,7 +7,7 @@
 #include "unit/wire/op_fields.h"
 #include "wire/client.h"
 #include "wire/hello.h"
-#include "wire/replica.h"
+#include "wire/hint.h"
 
 enum { ROUNDS = 50 };
 

@@ -42,9 +42,16 @@
 #define FIELDS_found(F) F(u64, id) F(u8, status) F(u8, state) F(dot, dot) F(sized, record)
 #define FIELDS_scan_local(F) F(u64, id) F(u8, heads) F(u32, partition) F(u32, keyspace) \
     F(u32, size_max) F(short, after) F(short, prefix)
+#define FIELDS_hint(F) F(u64, id) F(u64, target) F(u32, keyspace) F(dot, dot) F(short, key) \
+    F(sized, dots) F(sized, requests) F(sized, record)
+#define FIELDS_hinted(F) F(u64, id) F(u64, target) F(u8, status) F(u8, flags) F(u64, hlc_told) \
+    F(sized, told)
+#define FIELDS_held(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u32, process) F(u32, start)
+#define FIELDS_held_told(F) F(u64, id) F(u8, status) F(u8, is_held) F(u64, hint_count)
 
 #define ALL_OPS(OP) \
     OP(hello) OP(welcome) OP(ping) OP(pong) OP(ask) OP(answer) OP(error) OP(put) OP(put_done) \
     OP(get) OP(got) OP(scan) OP(scanned) OP(update) OP(updated) OP(durable) OP(merge) OP(merged) \
-    OP(fetch) OP(fetched) OP(find) OP(found) OP(scan_local)
+    OP(fetch) OP(fetched) OP(find) OP(found) OP(scan_local) OP(hint) OP(hinted) \
+    OP(held) OP(held_told)
 // clang-format on

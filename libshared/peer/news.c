@@ -1,4 +1,4 @@
-#include "dkv-router/news.h"
+#include "peer/news.h"
 
 #include "base/xalloc.h"
 

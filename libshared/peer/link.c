@@ -1,4 +1,4 @@
-#include "dkv-router/link.h"
+#include "peer/link.h"
 #include "wire/hello.h"
 
 #include <string.h>

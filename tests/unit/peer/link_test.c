@@ -1,4 +1,4 @@
-#include "dkv-router/peers.h"
+#include "peer/peers.h"
 
 #include "fixture/ring.h"
 #include "unit/unit.h"
@@ -29,7 +29,8 @@ static void init(struct bench *bench)
     assert_int_equal(make_cluster(&bench->ring, 3), STATUS_OK);
     bench->snapshot = snapshot_of(&bench->ring);
     struct link_terms terms = {.ping_interval_ms = 200, .down_after_ms = 1000, .self = 1};
-    peers_init(&bench->peers, &terms, link_of);
+    peers_init(&bench->peers, &terms, SERVICE_ROUTER,
+               service_bit(SERVICE_STORE) | service_bit(SERVICE_ROUTER), link_of);
     peers_adopt(&bench->peers, &bench->snapshot, at(0));
     bench->link = peers_link_of(&bench->peers, 1, SERVICE_STORE);
 }
