@@ -292,6 +292,7 @@ void dispatch_on_tick(struct router *router, struct moment now, struct outbox *o
         router->busy_ms = now.mono_ms;
     router->peers.terms.is_idle = now.mono_ms > router->busy_ms + IDLE_AFTER_MS;
     peers_begin_tick(&router->peers, now);
+    peers_judge_clocks(&router->peers, router->options.clock_refuse_ms);
     for (uint32_t number = UINT32_MAX; peers_next(&router->peers, &number);)
         take_change(router, number, peers_on_tick(&router->peers, number, now, outbox), now,
                     outbox);

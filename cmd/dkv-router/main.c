@@ -132,6 +132,7 @@ static void open_router(struct program *program)
         .record_size_max = settings_record_size_max(settings),
         .ping_interval_ms = settings->ping_interval_ms,
         .down_after_ms = settings->ping_down_after_ms,
+        .clock_refuse_ms = settings->clock_refuse_ms,
         .timeout_ms = TIMEOUT_MS,
         .software = bytes_of_text(DKV_VERSION),
         .seals = &program->seals,

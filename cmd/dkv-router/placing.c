@@ -121,6 +121,35 @@ struct bytes placing_explain(struct router *router, const struct flight *flight,
     return buf_bytes(text);
 }
 
+target_set placing_unable(const struct router *router, const struct placing *placing)
+{
+    const struct ring_route *route = &placing->route;
+    target_set unable = 0;
+    for (unsigned i = 0; i < route->owner_count; i++) {
+        uint32_t number = peers_number(&router->peers, route->nodes[i], SERVICE_STORE);
+        if (peers_at(&router->peers, number)->clock.is_off)
+            unable |= target_bit(i);
+    }
+    return route->keyspace->conflict == RING_CONFLICT_LWW ? unable : 0;
+}
+
+struct bytes placing_explain_clocks(struct router *router, const struct flight *flight)
+{
+    struct buf *text = &router->text;
+    buf_clear(text);
+    buf_append_text(text, "the last write wins here, and clocks are off:");
+    for (unsigned i = 0, count = 0; i < flight->route.owner_count; i++) {
+        const struct peer *peer = peers_at(&router->peers, flight->links[i]);
+        int64_t off_ms = peer->clock.off_ms;
+        if (!peer->clock.is_off)
+            continue;
+        buf_printf(text, "%s that of %s is %lld s %s", count++ ? "," : "", peer->name,
+                   (long long)(off_ms < 0 ? -off_ms : off_ms) / 1000,
+                   off_ms < 0 ? "behind" : "ahead");
+    }
+    return buf_bytes(text);
+}
+
 uint64_t placing_deadline(const struct router *router, const struct message_header *header,
                           struct moment now)
 {

@@ -25,6 +25,13 @@ bool placing_needs(const struct router *router, const struct placing *placing, u
 void placing_order(const struct router *router, const struct placing *placing,
                    uint8_t order[RING_OWNERS_MAX]);
 
+// The owners that may not give a write its dot: their clocks are off, and in this keyspace the last
+// write wins.
+target_set placing_unable(const struct router *router, const struct placing *placing);
+
+// Whose clock is off, into router->text, for the client.
+struct bytes placing_explain_clocks(struct router *router, const struct flight *flight);
+
 // This node's replica and no other.
 void placing_narrow(const struct router *router, struct placing *placing);
 

@@ -131,6 +131,8 @@ static struct bytes explain(struct router *router, const struct flight *flight, 
     case STATUS_INDETERMINATE:
     case STATUS_DISK_FULL:
         return placing_explain(router, flight, 'W');
+    case STATUS_REFUSED:
+        return placing_explain_clocks(router, flight);
     case STATUS_TOO_LARGE:
         return bytes_of_text("the record, with its siblings, is " RECORD_LIMITS);
     default:

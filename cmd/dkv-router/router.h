@@ -28,7 +28,8 @@ struct router_options {
     uint64_t record_size_max;
     uint64_t ping_interval_ms;
     uint64_t down_after_ms;
-    uint64_t timeout_ms; // of an operation whose client named no budget
+    uint64_t clock_refuse_ms; // a clock that is further off orders no writes
+    uint64_t timeout_ms;      // of an operation whose client named no budget
     struct bytes software;
     struct seals *seals; // with an own key; borrowed. Keys of other routers are added to it
     link_id (*link_of)(uint32_t number); // gives the link_id of link `number` (peers.h)

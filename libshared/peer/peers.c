@@ -141,6 +141,26 @@ void peers_begin_tick(struct peers *peers, struct moment now)
     peers->ticked_ms = now.mono_ms;
 }
 
+void peers_judge_clocks(struct peers *peers, uint64_t refuse_ms)
+{
+    struct clock_offset *offsets = xcalloc(peers->count, sizeof *offsets);
+    int64_t *sorted = xcalloc(peers->count, sizeof *sorted);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < peers->count; i++) {
+        const struct link *store = &peers->rows[i]->links[SERVICE_STORE];
+        if (peers->rows[i]->is_member)
+            offsets[count++] = (struct clock_offset){.is_known = store->up && store->is_wall_known,
+                                                     .ahead_ms = store->wall_ahead_ms};
+    }
+    clocks_judge(offsets, count, refuse_ms, sorted);
+    for (uint32_t i = 0, at = 0; i < peers->count; i++) {
+        if (peers->rows[i]->is_member)
+            peers->rows[i]->clock = offsets[at++];
+    }
+    free(offsets);
+    free(sorted);
+}
+
 enum link_change peers_on_tick(struct peers *peers, uint32_t number, struct moment now,
                                struct outbox *outbox)
 {

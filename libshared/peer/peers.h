@@ -9,6 +9,7 @@
 // Indexes of nodes end with their document: peers_number() translates those of the newest one.
 #pragma once
 
+#include "peer/clocks.h"
 #include "peer/link.h"
 #include "ring/ring_snapshot.h"
 #include "wire/service.h"
@@ -19,7 +20,8 @@ enum {
 };
 
 struct peer {
-    uint64_t node; // its id
+    uint64_t node;             // its id
+    struct clock_offset clock; // of its store
     char name[RING_NAME_SIZE_MAX + 1];
     bool is_member;
     uint64_t joined_ms; // when we first heard of it
@@ -80,6 +82,9 @@ bool peers_next(const struct peers *peers, uint32_t *number);
 
 // Call once before the links are ticked: forgives silence while this process stood still.
 void peers_begin_tick(struct peers *peers, struct moment now);
+
+// Judges whose clock is off (peer.clock), by what the links to the stores know.
+void peers_judge_clocks(struct peers *peers, uint64_t refuse_ms);
 // Sends what is due on this link.
 enum link_change peers_on_tick(struct peers *peers, uint32_t number, struct moment now,
                                struct outbox *outbox);

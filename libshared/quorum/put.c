@@ -93,6 +93,9 @@ static void init(struct put *put, const struct put_start *start)
     put->strict = start->strict;
     put->maybe_before = start->retry;
     put->live = start->live;
+    put->refused = start->unable;
+    if (start->unable & start->live)
+        put->refusal = STATUS_REFUSED;
 }
 
 struct put_step put_start(struct put *put, const struct put_start *start)
@@ -144,7 +147,8 @@ static struct put_step start_again(struct put *put)
     if (put->is_over || !able)
         return give_up(put, STATUS_INDETERMINATE);
     if (!(able & target_bit((unsigned)put->coordinator)))
-        put->coordinator = (int8_t)__builtin_ctz(able);
+        put->coordinator =
+            (int8_t)__builtin_ctz(able & ~put->refused ? able & ~put->refused : able);
     struct put_step step = nothing();
     put->again = true;
     put->phase = PUT_UPDATING;

@@ -369,6 +369,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      .record_size_max = 10000,
                                      .ping_interval_ms = 100,
                                      .down_after_ms = 500,
+                                     .clock_refuse_ms = 5000,
                                      .timeout_ms = 1000,
                                      .software = bytes_of_text("fuzz"),
                                      .seals = &bench->seals,

@@ -87,6 +87,7 @@ void node_start_router(struct node *node)
         .record_size_max = settings->memtable_size / 4,
         .ping_interval_ms = settings->down_after_ms / 4,
         .down_after_ms = settings->down_after_ms,
+        .clock_refuse_ms = 30000,
         .timeout_ms = 2000,
         .software = bytes_of_text("sim"),
         .seals = &node->seals,

@@ -196,6 +196,22 @@ TEST(a_store_whose_disk_hangs_is_not_asked)
     release(&bench);
 }
 
+TEST(a_clock_is_believed_if_its_pong_came_soon)
+{
+    struct bench bench;
+    init(&bench);
+    come_up(&bench, 1, 0);
+    struct moment now = {.mono_ms = 20000, .wall_ms = 1000000};
+    link_on_pong(bench.link, &(struct op_pong){.id = 20000 - 501, .wall_ms = 900000}, now);
+    assert_false(bench.link->is_wall_known);
+    link_on_pong(bench.link, &(struct op_pong){.id = 20000 - 100, .wall_ms = 1003600}, now);
+    assert_true(bench.link->is_wall_known);
+    assert_int_equal(bench.link->wall_ahead_ms, 3650); // it was looked at half-way
+    link_on_pong(bench.link, &(struct op_pong){.id = 20000 - 100}, now); // it does not say
+    assert_int_equal(bench.link->wall_ahead_ms, 3650);
+    release(&bench);
+}
+
 TEST(a_dead_connection_is_made_anew)
 {
     struct bench bench;
