@@ -14,7 +14,8 @@
 // Who asks whom:
 //     client -> router   HELLO PING PUT GET SCAN ASK
 //     router -> store    HELLO PING UPDATE MERGE FETCH FIND SCAN_LOCAL
-//     router -> router   HELLO PING ASK
+//     router -> router   HELLO PING ASK PREPARE ACCEPT
+//     router -> processes of its node: RING
 //     router -> hintd    HELLO PING HINT HINT_UPDATE FETCH FIND ASK
 //     router -> repair   HELLO PING ASK
 //     hintd  -> store    HELLO PING MERGE
@@ -66,6 +67,12 @@ enum message_type {
     MESSAGE_HINT_UPDATE = 50, // the replies are UPDATED and DURABLE
     MESSAGE_HELD = 51,
     MESSAGE_HELD_TOLD = 52,
+    MESSAGE_PREPARE = 80,
+    MESSAGE_PROMISED = 81,
+    MESSAGE_ACCEPT = 82,
+    MESSAGE_ACCEPTED = 83,
+    MESSAGE_RING = 84,
+    MESSAGE_RING_TAKEN = 85,
 };
 
 // u16 magic, u8 version, u8 type, u16 flags (0), u16 count, u32 body size,

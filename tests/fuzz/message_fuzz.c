@@ -8,6 +8,7 @@
 #include "wire/hello.h"
 #include "wire/hint.h"
 #include "wire/replica.h"
+#include "wire/ring.h"
 
 #include <stdlib.h>
 
@@ -61,7 +62,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     T(HINTED, hinted)                                                                              \
     T(HINT_UPDATE, hint_update)                                                                    \
     T(HELD, held)                                                                                  \
-    T(HELD_TOLD, held_told)
+    T(HELD_TOLD, held_told)                                                                        \
+    T(PREPARE, prepare)                                                                            \
+    T(PROMISED, promised)                                                                          \
+    T(ACCEPT, accept)                                                                              \
+    T(ACCEPTED, accepted)                                                                          \
+    T(RING, ring)                                                                                  \
+    T(RING_TAKEN, ring_taken)
 
 #define COPY(type, name) DEFINE_COPY(name)
 TYPES(COPY)

@@ -48,10 +48,22 @@
     F(sized, told)
 #define FIELDS_held(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u32, process) F(u32, start)
 #define FIELDS_held_told(F) F(u64, id) F(u8, status) F(u8, is_held) F(u64, hint_count)
+#define FIELDS_prepare(F) F(u64, id) F(u64, epoch) F(u64, parent) F(u64, round) \
+    F(u64, proposer)
+#define FIELDS_promised(F) F(u64, id) F(u8, status) F(u64, epoch) F(u64, round) \
+    F(u64, proposer) F(u64, promised_round) F(u64, promised_proposer) F(u64, accepted_round) \
+    F(u64, accepted_proposer) F(sized, document)
+#define FIELDS_accept(F) F(u64, id) F(u64, epoch) F(u64, parent) F(u64, round) \
+    F(u64, proposer) F(sized, document)
+#define FIELDS_accepted(F) F(u64, id) F(u8, status) F(u64, epoch) F(u64, round) \
+    F(u64, proposer) F(u64, promised_round) F(u64, promised_proposer)
+#define FIELDS_ring(F) F(u64, id) F(sized, document)
+#define FIELDS_ring_taken(F) F(u64, id) F(u8, status) F(short, text)
 
 #define ALL_OPS(OP) \
     OP(hello) OP(welcome) OP(ping) OP(pong) OP(ask) OP(answer) OP(error) OP(put) OP(put_done) \
     OP(get) OP(got) OP(scan) OP(scanned) OP(update) OP(updated) OP(durable) OP(merge) OP(merged) \
     OP(fetch) OP(fetched) OP(find) OP(found) OP(scan_local) OP(hint) OP(hinted) \
-    OP(held) OP(held_told)
+    OP(held) OP(held_told) OP(prepare) OP(promised) OP(accept) OP(accepted) OP(ring) \
+    OP(ring_taken)
 // clang-format on
