@@ -1,6 +1,8 @@
 #include "dkv-router/asks.h"
 
 #include "dkv-router/answers.h"
+#include "dkv-router/placing.h"
+#include "dkv-router/polls.h"
 #include "dkv-router/relays.h"
 #include "wire/client.h"
 
@@ -130,6 +132,25 @@ static void add_router(const struct router *router, struct buf *text)
     }
 }
 
+// True if it is answered later: the change is on its way.
+static bool propose(struct router *router, const struct arrival *arrival,
+                    const struct message_header *header, const struct op_ask *ask,
+                    struct moment now, struct outbox *outbox, struct op_answer *answer)
+{
+    struct fault fault = {0};
+    enum status status =
+        arrival->role < ROLE_ADMIN
+            ? fault_set(&fault, STATUS_NOT_AUTHORISED, "role admin is needed")
+            : polls_on_propose(&router->epochs, arrival->link, ask,
+                               placing_deadline(router, header, now), now, outbox, &fault);
+    if (!status)
+        return true;
+    buf_append_text(&router->text, fault.text);
+    answer->status = (uint8_t)status;
+    answer->text = buf_bytes(&router->text);
+    return false;
+}
+
 enum status asks_on_ask(struct router *router, const struct arrival *arrival,
                         const struct message_header *header, struct reader *body, struct moment now,
                         struct outbox *outbox)
@@ -143,6 +164,9 @@ enum status asks_on_ask(struct router *router, const struct arrival *arrival,
     buf_clear(&router->text);
     if (bytes_equal(ask.topic, bytes_of_text("ring"))) {
         answer.text = buf_bytes(&router->snapshot->text);
+    } else if (bytes_equal(ask.topic, bytes_of_text("ring/propose"))) {
+        if (propose(router, arrival, header, &ask, now, outbox, &answer))
+            return STATUS_OK;
     } else if (bytes_equal(ask.topic, bytes_of_text("status"))) {
         for (uint32_t i = 0; i < router->ring->node_count; i++)
             add_node(router, i, &router->text);

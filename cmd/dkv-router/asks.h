@@ -1,6 +1,6 @@
-// asks.h - questions by name: "ring" (the document), "status" (a JSON line per node),
-// "metrics" (what the stores and this router count, as Prometheus reads it), "seals" (keyring.h;
-// for other routers alone). Others are passed on: relays.h.
+// asks.h - questions by name: "ring" (the document), "ring/propose" (polls.h), "status" (a JSON
+// line per node), "metrics" (what the stores and this router count, as Prometheus reads it),
+// "seals" (keyring.h; for other routers alone). Others are passed on: relays.h.
 #pragma once
 
 #include "dkv-router/router.h"

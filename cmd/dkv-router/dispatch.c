@@ -3,6 +3,7 @@
 #include "dkv-router/answers.h"
 #include "dkv-router/asks.h"
 #include "dkv-router/gets.h"
+#include "dkv-router/polls.h"
 #include "dkv-router/puts.h"
 #include "dkv-router/relays.h"
 #include "dkv-router/scans.h"
@@ -54,8 +55,16 @@ void dispatch_adopt(struct router *router, struct ring_snapshot *ring, struct mo
 {
     uint32_t number;
     router_adopt(router, ring, now);
+    epochs_adopt(&router->epochs, ring, now, outbox);
     while (peers_next_lost(&router->peers, now, &number))
         take_change(router, number, LINK_WENT_DOWN, now, outbox);
+}
+
+// Every operation begins with its id, behind its size.
+static uint64_t peek_id(struct reader body)
+{
+    reader_u32(&body);
+    return reader_u64(&body);
 }
 
 static enum status take_reply(struct router *router, uint32_t number, struct reader *body,
@@ -63,6 +72,8 @@ static enum status take_reply(struct router *router, uint32_t number, struct rea
 {
     if (peers_service(number) != SERVICE_ROUTER)
         return relays_on_answer(router, number, body, outbox);
+    if (peek_id(*body) == EPOCHS_ASK)
+        return polls_on_reply(&router->epochs, number, MESSAGE_ANSWER, body, now, outbox);
     enum status status = keyring_on_answer(&router->keyring, number, body);
     puts_begin_held(router, now, outbox);
     return status;
@@ -102,6 +113,11 @@ static enum status take_answer(struct router *router, uint32_t number,
         return gets_on_fetched(router, number, body, now, outbox);
     case MESSAGE_SCANNED_LOCAL:
         return scans_on_scanned(router, number, body, now, outbox);
+    case MESSAGE_PROMISED:
+    case MESSAGE_ACCEPTED:
+    case MESSAGE_RING_TAKEN:
+        return polls_on_reply(&router->epochs, number, (enum message_type)header->type, body, now,
+                              outbox);
     default:
         return STATUS_INVALID;
     }
@@ -124,6 +140,8 @@ static void on_link_message(struct router *router, uint32_t number,
         return;
     take_change(router, number, link_on_message(link, &router->peers.terms, header, now), now,
                 outbox);
+    epochs_on_heard(&router->epochs, peers_at(&router->peers, number)->node, header->epoch, now,
+                    outbox);
     struct reader ahead = *body;
     for (unsigned i = 0; i < REPLIES_AHEAD; i++)
         look_ahead(router, &ahead);
@@ -134,13 +152,12 @@ static void on_link_message(struct router *router, uint32_t number,
     }
 }
 
-// Every operation begins with its id, behind its size; the error carries that of the first one.
+// The error carries the id of the first operation.
 static void refuse(struct router *router, const struct arrival *arrival, struct reader body,
                    enum status status, const char *why, struct outbox *outbox)
 {
-    reader_u32(&body);
     struct op_error error = {
-        .id = reader_u64(&body), .status = (uint8_t)status, .text = bytes_of_text(why)};
+        .id = peek_id(body), .status = (uint8_t)status, .text = bytes_of_text(why)};
     answer_error(router, arrival->link, &error, outbox);
 }
 
@@ -183,6 +200,10 @@ static enum status take_request(struct router *router, const struct arrival *arr
         return scans_on_scan(router, arrival, header, body, now, outbox);
     case MESSAGE_ASK:
         return asks_on_ask(router, arrival, header, body, now, outbox);
+    case MESSAGE_PREPARE:
+    case MESSAGE_ACCEPT:
+        return polls_on_request(&router->epochs, arrival->link, (enum message_type)header->type,
+                                body, outbox);
     default:
         return STATUS_INVALID;
     }
@@ -249,6 +270,8 @@ void dispatch_on_message(struct router *router, const struct arrival *arrival, s
     }
     if (turn_away(router, arrival, &header, body, now, outbox))
         return;
+    if (arrival->node)
+        epochs_on_heard(&router->epochs, arrival->node, header.epoch, now, outbox);
     struct reader first = body;
     for (unsigned i = 0; i < header.count; i++) {
         if (take_request(router, arrival, &header, &body, now, outbox)) {
@@ -286,6 +309,24 @@ static void wake(struct router *router, struct flight *flight, struct moment now
         scans_on_deadline(router, flight, outbox);
 }
 
+// Proposals end by replies, by a document that counts and by time: asked for at every tick.
+static void answer_polls(struct router *router, struct outbox *outbox)
+{
+    link_id client;
+    struct op_answer answer;
+    while (polls_next_answer(&router->epochs, &client, &answer))
+        answer_answer(router, client, &answer, outbox);
+}
+
+void dispatch_on_job_done(struct router *router, struct moment now, struct outbox *outbox)
+{
+    struct ring_snapshot *document = epochs_on_job_done(&router->epochs, now);
+    if (document)
+        dispatch_adopt(router, document, now, outbox);
+    ring_snapshot_drop(document);
+    polls_on_job_done(&router->epochs, now, outbox);
+}
+
 void dispatch_on_tick(struct router *router, struct moment now, struct outbox *outbox)
 {
     if (router->flights.count)
@@ -298,6 +339,9 @@ void dispatch_on_tick(struct router *router, struct moment now, struct outbox *o
                     outbox);
     keyring_on_tick(&router->keyring, now);
     relays_on_tick(router, now, outbox);
+    epochs_on_tick(&router->epochs, now, outbox);
+    polls_on_tick(&router->epochs, now, outbox);
+    answer_polls(router, outbox);
     puts_begin_held(router, now, outbox);
     answers_on_tick(router, outbox);
     struct flight *flight;

@@ -2,6 +2,7 @@
 
 #include "dkv-router/brain.h"
 #include "dkv-router/dispatch.h"
+#include "dkv-router/polls.h"
 #include "os/clock.h"
 #include "os/entropy.h"
 #include "proc/arguments.h"
@@ -10,9 +11,11 @@
 #include "proc/news_log.h"
 #include "proc/node.h"
 #include "proc/notify.h"
+#include "proc/ring_file.h"
 #include "proc/seal_file.h"
 #include "proc/ways.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -21,7 +24,7 @@ enum {
     // The largest value or record of dkv.conf(5) and its envelope. One beyond the limits of this
     // node is refused with a reason, not with silence.
     CLIENT_SIZE_MAX = 17 * 1024 * 1024,
-    PEER_SIZE_MAX = 1024 * 1024, // pings, greetings and questions
+    PEER_SIZE_MAX = MESSAGE_SIZE_MAX, // ring documents
 };
 
 // The brain, and what this program has beside it.
@@ -32,11 +35,51 @@ struct program {
     uint32_t saved_count; // of them, in keys/seals
     struct news news;     // that the log has
     struct ways ways;
+    uint64_t handed_hash; // of the document that the operator handed in last
 };
+
+static const char *ring_dir; // for the worker: never changes
+
+// Looks at the document that the operator handed in, and has it put to the vote if it is one to
+// come. `is_start`: what counted once, and is still there, is no news.
+static void look_at_handed(struct program *program, bool is_start)
+{
+    struct node *node = &program->node;
+    struct buf text = {0};
+    struct fault fault = {"it cannot be read"};
+    enum status status = ring_file_read(node->settings.dir, RING_FILE_HANDED, &text);
+    struct ring_snapshot *document = status ? NULL : ring_snapshot_parse(buf_bytes(&text), &fault);
+    buf_release(&text);
+    if (status == STATUS_NOT_FOUND)
+        return;
+    bool is_known = document && (document->hash == node->ring->hash ||
+                                 (document->ring.epoch <= node->ring->ring.epoch &&
+                                  (is_start || document->hash == program->handed_hash)));
+    program->handed_hash = document ? document->hash : 0;
+    if (!document || (!is_known && polls_hand(&program->router.epochs, document, &fault)))
+        log_line(LOG_LEVEL_ERROR, "%s/" RING_FILE_HANDED ": not taken over: %.250s",
+                 node->settings.dir, fault.text);
+    ring_snapshot_drop(document);
+}
 
 static void on_reload(void *self)
 {
-    node_reload(&((struct program *)self)->node);
+    struct program *program = self;
+    look_at_handed(program, false);
+    node_reload(&program->node);
+}
+
+// On a worker.
+static void run_job(void *self)
+{
+    struct epochs_job *job = self;
+    job->status = STATUS_OK;
+    if (job->document)
+        job->status = ring_file_write(ring_dir, RING_FILE_ADOPTED, buf_bytes(&job->document->text),
+                                      &job->fault);
+    if (!job->status && job->votes.size)
+        job->status =
+            ring_file_write(ring_dir, RING_FILE_VOTES, buf_bytes(&job->votes), &job->fault);
 }
 
 static void describe(void *self, struct buf *out)
@@ -68,10 +111,10 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
     news_log(&program->news, &program->router.peers, program->node.settings.clock_warn_ms, now);
 }
 
-// A new ring document was read.
-static void adopt(struct program *program, struct moment now, struct outbox *outbox)
+// The brain works by another document.
+static void follow(struct program *program, struct moment now, struct outbox *outbox)
 {
-    dispatch_adopt(&program->router, program->node.ring, now, outbox);
+    node_take_ring(&program->node, program->router.snapshot);
     program->ways.again_ms = 0;
     ways_connect(&program->ways, now, outbox);
 }
@@ -80,7 +123,11 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
     if (program->router.snapshot != program->node.ring)
-        adopt(program, now, outbox);
+        follow(program, now, outbox);
+    struct fault *told = &program->router.epochs.told;
+    if (told->text[0])
+        log_line(LOG_LEVEL_WARNING, "%s", told->text);
+    told->text[0] = 0;
     if (program->seals.count != program->saved_count)
         save_seals(program);
     dispatch_on_turn_end(&program->router, now, outbox);
@@ -121,9 +168,24 @@ static void open_seals(struct program *program)
     program->saved_count = program->seals.count;
 }
 
+// The document that counts from the first start on, whatever is handed in later.
+static void keep_first(struct program *program)
+{
+    const struct node *node = &program->node;
+    struct fault fault;
+    if (!node->has_adopted && ring_file_write(node->settings.dir, RING_FILE_ADOPTED,
+                                              buf_bytes(&node->ring->text), &fault))
+        die(1, "%s (the router keeps the ring document and its votes there)", fault.text);
+}
+
 static void open_router(struct program *program)
 {
+    struct buf votes = {0};
     const struct settings *settings = &program->node.settings;
+    ring_dir = settings->dir;
+    keep_first(program);
+    if (ring_file_read(settings->dir, RING_FILE_VOTES, &votes) == STATUS_IO)
+        die(1, "%s/" RING_FILE_VOTES ": %s", settings->dir, strerror(errno));
     struct router_options options = {
         .ring = program->node.ring,
         .node = settings->node_id,
@@ -136,6 +198,7 @@ static void open_router(struct program *program)
         .timeout_ms = TIMEOUT_MS,
         .software = bytes_of_text(DKV_VERSION),
         .seals = &program->seals,
+        .votes = buf_bytes(&votes),
         .link_of = net_link,
         .number_of = number_of,
     };
@@ -143,6 +206,8 @@ static void open_router(struct program *program)
     struct fault fault;
     if (router_init(&program->router, &options, now, &fault))
         die(2, "%s", fault.text);
+    buf_release(&votes);
+    look_at_handed(program, true);
 }
 
 int main(int argc, char **argv)
@@ -189,6 +254,7 @@ int main(int argc, char **argv)
     brain.on_tick = on_tick;
     brain.on_turn_end = on_turn_end;
     brain.on_reload = on_reload;
+    brain.run_job = run_job;
     brain.describe = describe;
     notify_status("waiting to hear the other nodes");
     int status = daemon_run(&options, &brain, program.node.net);

@@ -30,6 +30,8 @@ enum status router_init(struct router *router, const struct router_options *opti
     flights_init(&router->flights, now.mono_ms);
     meters_init(&router->meters, options->boot);
     keyring_init(&router->keyring, options->seals, &router->peers);
+    epochs_init(&router->epochs, &router->peers, options->ring, options->votes, options->boot);
+    router->options.votes = (struct bytes){0};
     router->started_ms = now.mono_ms;
     router_adopt(router, options->ring, now);
     return STATUS_OK;
@@ -42,6 +44,7 @@ void router_release(struct router *router)
     ring_snapshot_drop(router->snapshot);
     meters_release(&router->meters);
     keyring_release(&router->keyring);
+    epochs_release(&router->epochs);
     record_release(&router->record);
     record_release(&router->joined);
     context_release(&router->context);
@@ -56,6 +59,8 @@ bool router_is_ready(const struct router *router, struct moment now)
 {
     if (now.mono_ms >= router->started_ms + router->options.down_after_ms)
         return true;
+    if (!epochs_is_newest(&router->epochs))
+        return false; // there are keyspaces that this one does not know
     for (uint32_t i = 0; i < router->ring->node_count; i++) {
         const struct link *store = peers_link_of(&router->peers, i, SERVICE_STORE);
         if (!store->up && store->problem == LINK_NO_PROBLEM)
@@ -66,7 +71,8 @@ bool router_is_ready(const struct router *router, struct moment now)
 
 unsigned router_tick_within_ms(const struct router *router)
 {
-    return router->flights.count || router->keyring.held_count
+    return router->flights.count || router->keyring.held_count ||
+                   router->epochs.proposal.state != PROPOSAL_NONE
                ? FLIGHTS_TICK_MS
                : (unsigned)(router->options.ping_interval_ms / 2 + 1);
 }

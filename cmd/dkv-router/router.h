@@ -3,8 +3,9 @@
 // A put goes to its coordinator's store (UPDATE), then to the other owners (MERGE), until W
 // of them have it durably (quorum/put.h). A get asks R owners (quorum/get.h) and repairs
 // those that replied with less. A scan page is the join of R owners' pages. The router
-// keeps nothing that must survive but its seals (keyring.h): a request that it forgets was never
-// answered, and the client asks again with the same request id.
+// keeps nothing that must survive but its seals (keyring.h), the ring document and its votes on
+// the next one (epochs.h): a request that it forgets was never answered, and the client asks again
+// with the same request id.
 //
 // A request says how long it may take, and its message how old it is (wire/age.h): what waited
 // too long, in a queue, on the way or because this process stood still, is not begun.
@@ -14,6 +15,7 @@
 
 #include "base/random.h"
 #include "causal/token.h"
+#include "dkv-router/epochs.h"
 #include "dkv-router/flights.h"
 #include "dkv-router/keyring.h"
 #include "peer/peers.h"
@@ -31,6 +33,7 @@ struct router_options {
     uint64_t clock_refuse_ms; // a clock that is further off orders no writes
     uint64_t timeout_ms;      // of an operation whose client named no budget
     struct bytes software;
+    struct bytes votes;  // durable ones of former lives (epochs.h); borrowed by router_init()
     struct seals *seals; // with an own key; borrowed. Keys of other routers are added to it
     link_id (*link_of)(uint32_t number); // gives the link_id of link `number` (peers.h)
     uint32_t (*number_of)(link_id link); // and back; UINT32_MAX if it is a client's
@@ -70,6 +73,7 @@ struct router {
     struct flights flights;
     struct meters meters; // what clients have not read yet
     struct keyring keyring;
+    struct epochs epochs; // which document counts, and the next one
     struct relay relays[ROUTER_RELAYS_MAX];
     uint64_t relay_id; // of the last one
     uint64_t started_ms;

@@ -39,7 +39,13 @@ const struct verb verbs[] = {
      "  show                            nodes and their shares\n"
      "  export                          the ring document\n",
      verb_ring},
-    {"keyspace", "Cluster", "keyspace list", "The named sets of keys", NULL, verb_keyspace},
+    {"keyspace", "Cluster", "keyspace list | create NAME | set NAME | drop NAME",
+     "The named sets of keys",
+     "  list         name, n, conflict, r, w, ttl\n"
+     "  create NAME  with what the options say, else like the keyspace default\n"
+     "  set NAME     changes what the options say\n"
+     "  drop NAME    with all its data\n",
+     verb_keyspace},
     {"bench", "Cluster", "bench [OPTION]...", "Measure throughput and latency", NULL, verb_bench},
     {"init", "Nodes", "init DIR --node NAME --address HOST [OPTION]...",
      "Lay out the directory of a new node", NULL, verb_init},
