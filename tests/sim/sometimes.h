@@ -64,6 +64,9 @@
     POINT(PARKED_BEHIND, "one waited for another one on the same key")                             \
     POINT(PARKED_SCAN, "a page of a scan waited for the disk")                                     \
     POINT(RING_IN_FLIGHT, "a new ring document came while operations were under way")              \
+    POINT(RING_LOST, "a new document lost the vote to another one")                                \
+    POINT(RING_PULLED, "a router pulled a document that it had missed")                            \
+    POINT(RING_NO_MAJORITY, "a vote found no majority")                                            \
     POINT(NODE_JOINED, "a new document had one node more")                                         \
     POINT(NODE_LEFT, "a new document had one node less")                                           \
     POINT(HEAD_ALONE, "a coordinator sent the head of a record whose value its router has")        \
