@@ -27,7 +27,7 @@ enum status {
     STATUS_UNREACHABLE = 12,   // no router answered
     STATUS_PRECONDITION = 13,  // reserved: nothing ends so yet
     STATUS_PARTIAL = 14,       // some of a batch failed
-    STATUS_RING_CHANGED = 15,  // reserved, the same
+    STATUS_RING_CHANGED = 15,  // another change of the ring came first: look and try again
     STATUS_CHECK_FAILED = 16,  // a check answered no
     STATUS_STALE = 17,         // sender and receiver mean different owners: ask again later
     STATUS_BUSY = 18,          // a queue is full: try again shortly; nothing was done
@@ -39,7 +39,7 @@ enum status {
     STATUS_INTERNAL = 24,      // a bug on our side
     STATUS_NOT_OWNER = 25,     // this node does not own the partition
     STATUS_LATE = 26,          // it was under way for too long: nothing was done
-    STATUS_NOT_KEPT = 27,      // reserved, the same
+    STATUS_NOT_KEPT = 27,      // reserved, as PRECONDITION
     STATUS_EXHAUSTED = 28,     // no descriptor is left: try again shortly; nothing was done
     STATUS_COUNT
 };

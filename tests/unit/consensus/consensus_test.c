@@ -26,12 +26,16 @@ struct line {
 
 static void cut(struct line *line, const char *text)
 {
-    line->count = 0;
-    snprintf(line->text, sizeof line->text, "%s", text);
-    for (char *word = strtok(line->text, " "); word; word = strtok(NULL, " "))
-        line->words[line->count++] = word;
+    memset(line, 0, sizeof *line);
+    snprintf(line->text, sizeof line->text - 1, "%s", text);
+    for (char *at = line->text; *(at += strspn(at, " "));) {
+        line->words[line->count++] = at;
+        at += strcspn(at, " ");
+        if (*at)
+            *at++ = 0;
+    }
     for (unsigned i = line->count; i < WORDS; i++)
-        line->words[i] = line->text + strlen(line->text);
+        line->words[i] = line->text + sizeof line->text - 1;
 }
 
 static struct ballot ballot_of(const char *word)
@@ -65,7 +69,7 @@ static void say_vote(const struct vote *vote, char answer[LINE])
                        : vote->status == STATUS_REFUSED ? "refused"
                        : vote->status == STATUS_STALE   ? "stale"
                                                         : "changed";
-    strcpy(answer, text);
+    snprintf(answer, LINE, "%s", text);
     if (vote->status == STATUS_REFUSED)
         say_ballot(vote->promised, answer);
     if (vote->status == STATUS_OK && vote->accepted.round) {
@@ -109,10 +113,11 @@ static void tell_acceptor(struct acceptor *acceptor, char **words, char answer[L
 static void say_state(const struct proposer *proposer, char answer[LINE])
 {
     static const char *const names[] = {"idle", "prepare", "accept", "chosen"};
-    strcpy(answer, proposer->is_beaten ? "beaten" : names[proposer->state]);
+    snprintf(answer, LINE, "%s", proposer->is_beaten ? "beaten" : names[proposer->state]);
     if (proposer->state == PROPOSER_CHOSEN) {
         say_value(&proposer->value, answer);
-        strcat(answer, proposer_is_own(proposer) ? " own" : " other");
+        snprintf(answer + strlen(answer), LINE - strlen(answer), "%s",
+                 proposer_is_own(proposer) ? " own" : " other");
         return;
     }
     if (proposer->is_beaten)
