@@ -138,11 +138,12 @@ static bool propose(struct router *router, const struct arrival *arrival,
                     struct moment now, struct outbox *outbox, struct op_answer *answer)
 {
     struct fault fault = {0};
-    enum status status =
-        arrival->role < ROLE_ADMIN
-            ? fault_set(&fault, STATUS_NOT_AUTHORISED, "role admin is needed")
-            : polls_on_propose(&router->epochs, arrival->link, ask,
-                               placing_deadline(router, header, now), now, outbox, &fault);
+    uint64_t budget_ms = placing_deadline(router, header, now) - now.mono_ms;
+    uint64_t deadline_ms = now.mono_ms + budget_ms / 4 * 3; // the answer is to come in time
+    enum status status = arrival->role < ROLE_ADMIN
+                             ? fault_set(&fault, STATUS_NOT_AUTHORISED, "role admin is needed")
+                             : polls_on_propose(&router->epochs, arrival->link, ask, deadline_ms,
+                                                now, outbox, &fault);
     if (!status)
         return true;
     buf_append_text(&router->text, fault.text);

@@ -396,6 +396,23 @@ TEST(a_disk_that_fails_holds_votes_back_and_is_tried_again)
     stop(&bench, NULL);
 }
 
+TEST(a_document_that_is_not_durable_does_not_count)
+{
+    struct bench bench;
+    struct buf body = {0};
+    start(&bench, 2);
+    struct ring_snapshot *next = next_document(&bench.ring);
+    struct op_answer answer = {.id = EPOCHS_ASK, .text = buf_bytes(&next->text)};
+    op_encode_answer(&answer, &body);
+    tell(&bench, OTHER + 1, MESSAGE_ANSWER, &body);
+    assert_true(save(&bench, STATUS_DISK_FULL));
+    assert_int_equal(bench.router.ring->epoch, 1);
+    tick(&bench, 1100);
+    assert_true(save(&bench, STATUS_OK));
+    assert_int_equal(bench.router.ring->epoch, 2);
+    stop(&bench, next);
+}
+
 // ---- what was missed -------------------------------------------------------------------
 
 static void answer_ring(struct bench *bench, link_id link, const struct ring_snapshot *document)

@@ -21,21 +21,21 @@ enum { LINE = 128, WORDS = 6 };
 struct line {
     char text[LINE];
     char *words[WORDS];
-    unsigned count;
 };
 
 static void cut(struct line *line, const char *text)
 {
-    memset(line, 0, sizeof *line);
-    snprintf(line->text, sizeof line->text - 1, "%s", text);
+    static char nothing[1];
+    snprintf(line->text, sizeof line->text, "%s", text);
+    unsigned count = 0;
     for (char *at = line->text; *(at += strspn(at, " "));) {
-        line->words[line->count++] = at;
+        line->words[count++] = at;
         at += strcspn(at, " ");
         if (*at)
             *at++ = 0;
     }
-    for (unsigned i = line->count; i < WORDS; i++)
-        line->words[i] = line->text + sizeof line->text - 1;
+    while (count < WORDS)
+        line->words[count++] = nothing;
 }
 
 static struct ballot ballot_of(const char *word)
