@@ -43,6 +43,16 @@ static uint64_t write_amplification(const struct metrics *metrics)
     return put ? metrics->values[METRIC_DISK_WRITTEN_BYTES] * 100 / put : 0;
 }
 
+// What its processes said last, of those that answer; the lower if they differ.
+static uint64_t epoch_of(const struct router *router, uint32_t index)
+{
+    const struct link *store = store_of(router, index);
+    uint64_t epoch = index == router->self ? router->ring->epoch : 0;
+    if (is_router_up(router, index) && index != router->self)
+        epoch = peers_link_of(&router->peers, index, SERVICE_ROUTER)->epoch;
+    return store->up && (!epoch || store->epoch < epoch) ? store->epoch : epoch;
+}
+
 // Names in a ring document have no characters that JSON would escape.
 static void add_node(const struct router *router, uint32_t index, struct buf *text)
 {
@@ -56,7 +66,7 @@ static void add_node(const struct router *router, uint32_t index, struct buf *te
                "\"router\":\"%s\",\"store\":\"%s\",\"epoch\":\"%llu\",",
                node->name, state_of(router, index), node->dc, node->rack,
                is_router_up(router, index) ? "up" : "down", store->up ? "up" : "down",
-               (unsigned long long)router->ring->epoch);
+               (unsigned long long)epoch_of(router, index));
     buf_printf(text,
                "\"keys\":%llu,\"bytes\":%llu,\"unsynced_ms\":%u,\"disk_full\":%s,\"damage\":%llu,"
                "\"debt_permille\":%llu,\"write_amplification\":%llu.%02llu,\"version\":\"%s\"}\n",
