@@ -8,6 +8,7 @@
 enum {
     SAVE_AGAIN_MS = 1000,
     PULL_AGAIN_MS = 500,
+    REFUSED_AGAIN_MS = 10000,
     PASS_AGAIN_MS = 300,
 };
 
@@ -68,6 +69,7 @@ void epochs_learn(struct epochs *epochs, struct bytes text)
                   "the ring document of epoch %llu is refused: %.220s",
                   document ? (unsigned long long)document->ring.epoch : 0ull, fault.text);
         epochs->refused_hash = document ? document->hash : 0;
+        epochs->pull_again_ms += REFUSED_AGAIN_MS; // it may have been pulled
     }
     if (!is_bad && is_new) {
         ring_snapshot_drop(epochs->next);

@@ -195,6 +195,36 @@ names() {
     assert_equal "$(names n3)" 'data default more '
 }
 
+@test "a node whose votes are damaged serves, and votes again on the next change" {
+    dkv keyspace create data
+    node kill n1
+    [[ -s $CLUSTER/n1/data/ring/votes ]]
+    printf 'x' | dd of="$CLUSTER/n1/data/ring/votes" bs=1 seek=30 conv=notrunc status=none
+    node start n1
+    grep -q 'checksum of the votes does not match: this node does not vote before the next epoch' \
+        "$CLUSTER/n1/log/dkv-router.log"
+    dkv -k data put key value
+    node kill n3 router
+    fails_with 5 dkv --timeout 2000 keyspace create more
+    node start n3 router
+    dkv keyspace create more
+    node kill n3 router
+    dkv keyspace create again
+    assert_equal "$(names n1)" 'again data default more '
+}
+
+@test "the document that counts is damaged: the node does not start, and says why" {
+    dkv keyspace create data
+    node kill n1
+    sed -i 's/^epoch 2/epoch 3/' "$CLUSTER/n1/data/ring/adopted"
+    fails_with 2 dkv-router --config "$CLUSTER/n1/dkv.conf" --check-config
+    assert_regex "$stderr" 'data/ring/adopted: .*copy it from another node'
+    fails_with 2 dkv-store --config "$CLUSTER/n1/dkv.conf" --check-config
+    cp "$CLUSTER/n2/data/ring/adopted" "$CLUSTER/n1/data/ring/adopted"
+    node start n1
+    at n1 dkv -k data put key value
+}
+
 @test "when everybody is killed the document is still there, whatever lies beside it" {
     dkv keyspace create data
     dkv -k data put key value

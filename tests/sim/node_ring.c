@@ -2,12 +2,15 @@
 
 #include "dkv-router/dispatch.h"
 #include "dkv-router/polls.h"
+#include "ring/ring_keyspaces.h"
 #include "ring/ring_plan.h"
 #include "ring/ring_successor.h"
 #include "ring/ring_text.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { KEYSPACES = 3 }; // of the first document
 
 static const char ghost_name[] = "ghost";
 
@@ -23,6 +26,25 @@ static void add_ghost(struct world *world, struct ring *ring)
     world_sometimes(world, SOMETIMES_NODE_JOINED, true);
 }
 
+// A keyspace that no client uses comes or goes.
+static void change_keyspaces(struct world *world, struct ring *ring)
+{
+    struct fault fault = {0};
+    const struct ring_keyspace *last = &ring->keyspaces[ring->keyspace_count - 1];
+    enum status status;
+    if (last->id > KEYSPACES && world_chance(world, 500)) {
+        status = ring_drop_keyspace(ring, last->name, &fault);
+    } else {
+        struct ring_keyspace keyspace = ring->keyspaces[0];
+        snprintf(keyspace.name, sizeof keyspace.name, "extra-%u-%u", (unsigned)ring->epoch,
+                 (unsigned)world_below(world, 3));
+        status = ring_add_keyspace(ring, &keyspace, &fault);
+    }
+    if (status)
+        world_fail(world, "no other keyspaces: %s", fault.text);
+    world_sometimes(world, SOMETIMES_KEYSPACE_CHANGED, true);
+}
+
 struct ring_snapshot *node_ring_next(struct world *world, const struct ring_snapshot *before)
 {
     struct buf text = {0};
@@ -36,6 +58,8 @@ struct ring_snapshot *node_ring_next(struct world *world, const struct ring_snap
         world_sometimes(world, SOMETIMES_NODE_LEFT, true);
     } else if (ghost < 0 && world_chance(world, 300)) {
         add_ghost(world, &ring);
+    } else if (world_chance(world, 400)) {
+        change_keyspaces(world, &ring);
     } else {
         ring.nodes[0].weight += 1 + (uint32_t)world_below(world, 100);
     }

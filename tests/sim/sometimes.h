@@ -67,6 +67,7 @@
     POINT(RING_LOST, "a new document lost the vote to another one")                                \
     POINT(RING_PULLED, "a router pulled a document that it had missed")                            \
     POINT(RING_NO_MAJORITY, "a vote found no majority")                                            \
+    POINT(KEYSPACE_CHANGED, "a new document had one keyspace more or less")                        \
     POINT(NODE_JOINED, "a new document had one node more")                                         \
     POINT(NODE_LEFT, "a new document had one node less")                                           \
     POINT(HEAD_ALONE, "a coordinator sent the head of a record whose value its router has")        \
