@@ -3,14 +3,21 @@
 #include "ring/ring_follow.h"
 #include "wire/hello.h"
 
-#include <string.h>
-
 enum {
     SAVE_AGAIN_MS = 1000,
     PULL_AGAIN_MS = 500,
     REFUSED_AGAIN_MS = 10000,
-    PASS_AGAIN_MS = 300,
+    PASS_PAUSE_MIN_MS = 300,
+    PASS_PAUSE_MAX_MS = 10000,
 };
+
+static void begin_to_pass(struct epochs *epochs)
+{
+    for (unsigned s = 0; s < SERVICE_COUNT; s++) {
+        epochs->pass_ms[s] = 0;
+        epochs->pass_pause_ms[s] = PASS_PAUSE_MIN_MS;
+    }
+}
 
 void epochs_init(struct epochs *epochs, struct peers *peers, struct ring_snapshot *current,
                  struct bytes durable, uint64_t name)
@@ -21,6 +28,7 @@ void epochs_init(struct epochs *epochs, struct peers *peers, struct ring_snapsho
         fault_set(&epochs->told, STATUS_CORRUPT,
                   "%.200s: this node does not vote before the next epoch", fault.text);
     proposal_init(&epochs->proposal, peers, name);
+    begin_to_pass(epochs);
 }
 
 void epochs_release(struct epochs *epochs)
@@ -133,11 +141,12 @@ static void pass(struct epochs *epochs, struct moment now, struct outbox *outbox
     for (unsigned s = 0; s < SERVICE_COUNT; s++) {
         const struct link *link = peers_link_of(epochs->peers, self, (enum service)s);
         if (!link->exists || !link->up || link->epoch >= epoch_of(epochs) ||
-            now.mono_ms < epochs->passed_ms[s] + PASS_AGAIN_MS)
+            now.mono_ms < epochs->pass_ms[s])
             continue;
         uint32_t number = peers_number(epochs->peers, self, (enum service)s);
         struct op_ring op = {.document = buf_bytes(&epochs->current->text)};
-        epochs->passed_ms[s] = now.mono_ms;
+        epochs->pass_ms[s] = now.mono_ms + epochs->pass_pause_ms[s];
+        epochs->pass_pause_ms[s] = least_ms(2 * epochs->pass_pause_ms[s], PASS_PAUSE_MAX_MS);
         op_encode_ring(&op, outbox_add(outbox, epochs->peers->link_of(number), MESSAGE_RING, 0));
     }
 }
@@ -151,7 +160,7 @@ void epochs_adopt(struct epochs *epochs, struct ring_snapshot *current, struct m
         ring_snapshot_drop(epochs->next);
         epochs->next = NULL;
     }
-    memset(epochs->passed_ms, 0, sizeof epochs->passed_ms);
+    begin_to_pass(epochs);
     proposal_on_adopted(&epochs->proposal, current, now);
     if (outbox) {
         announce(epochs, outbox);

@@ -48,8 +48,9 @@ struct epochs {
     uint64_t save_again_ms; // a job failed: not before; 0 = at once
     uint64_t now_ms;        // of the last tick
     uint64_t pull_again_ms;
-    uint64_t refused_hash;             // of the document that was refused last
-    uint64_t passed_ms[SERVICE_COUNT]; // when processes of this node were handed ours
+    uint64_t refused_hash; // of the document that was refused last
+    // By service: when its process of this node is handed ours again, and how long after that.
+    uint64_t pass_ms[SERVICE_COUNT], pass_pause_ms[SERVICE_COUNT];
     // What the log is to say; cleared by who said it.
     struct fault told;
 };

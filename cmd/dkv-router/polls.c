@@ -118,7 +118,7 @@ enum status polls_on_reply(struct epochs *epochs, uint32_t number, enum message_
         if (op_decode_ring_taken(&taken, body))
             return STATUS_INVALID;
         if (taken.status) {
-            epochs->passed_ms[peers_service(number)] = now.mono_ms + REFUSED_AGAIN_MS;
+            epochs->pass_ms[peers_service(number)] = now.mono_ms + REFUSED_AGAIN_MS;
             fault_set(&epochs->told, STATUS_INVALID, "our %s refuses the ring document: %.*s",
                       service_text(peers_service(number)), (int)taken.text.size,
                       (const char *)taken.text.data);
@@ -132,6 +132,8 @@ enum status polls_on_reply(struct epochs *epochs, uint32_t number, enum message_
             epochs_learn(epochs, answer.text);
         return STATUS_OK;
     }
+    if (peers_service(number) != SERVICE_ROUTER)
+        return STATUS_INVALID;
     enum status status = take_vote(epochs, peers_at(epochs->peers, number)->node, type, body, now);
     go_on(epochs, now, outbox);
     return status;
