@@ -4,6 +4,7 @@
 #include "dkv-router/placing.h"
 #include "dkv-router/polls.h"
 #include "dkv-router/relays.h"
+#include "peer/link_text.h"
 #include "wire/client.h"
 
 static const struct link *store_of(const struct router *router, uint32_t index)
@@ -20,20 +21,9 @@ static bool is_router_up(const struct router *router, uint32_t index)
 // answers there.
 static const char *state_of(const struct router *router, uint32_t index)
 {
-    static const char *const states[] = {
-        [LINK_DOWN] = "down",
-        [LINK_OTHER_CLUSTER] = "other-cluster",
-        [LINK_OTHER_NODE] = "other-node",
-        [LINK_OTHER_VERSION] = "other-version",
-        [LINK_OTHER_RING] = "other-ring",
-        [LINK_SLOW] = "slow",
-        [LINK_FULL] = "full",
-        [LINK_DAMAGED] = "damaged",
-        [LINK_WELL] = "up",
-    };
     const struct link *store = store_of(router, index);
     bool is_down = !is_router_up(router, index) && (store->up || !store->problem);
-    return states[is_down ? LINK_DOWN : link_state(store)];
+    return link_text(is_down ? LINK_DOWN : link_state(store))->word;
 }
 
 // Bytes written to disk for each byte put, in hundredths.

@@ -1,5 +1,7 @@
 #include "dkv-router/placing.h"
 
+#include "peer/link_text.h"
+
 enum { TIMEOUT_MS_MAX = 5 * 60 * 1000 }; // shorter than stores remember request ids
 
 static void find_live(const struct router *router, struct placing *placing)
@@ -99,24 +101,13 @@ enum status placing_failure(const struct flight *flight, enum status status)
 
 struct bytes placing_explain(struct router *router, const struct flight *flight, char what)
 {
-    static const char *const states[] = {
-        [LINK_DOWN] = " (does not answer)",
-        [LINK_OTHER_CLUSTER] = " (belongs to another cluster)",
-        [LINK_OTHER_NODE] = " (is another node)",
-        [LINK_OTHER_VERSION] = " (speaks another version)",
-        [LINK_OTHER_RING] = " (has another ring document of this epoch)",
-        [LINK_SLOW] = " (disk hangs)",
-        [LINK_FULL] = " (disk full)",
-        [LINK_DAMAGED] = " (damaged)",
-        [LINK_WELL] = "",
-    };
     struct buf *text = &router->text;
     buf_clear(text);
     buf_printf(text, "%c=%s of", what, level_text(flight->level, flight->route.owner_count));
     for (unsigned i = 0; i < flight->route.owner_count; i++) {
         const struct peer *peer = peers_at(&router->peers, flight->links[i]);
-        buf_printf(text, "%s %s%s", i ? "," : "", peer->name,
-                   states[link_state(&peer->links[SERVICE_STORE])]);
+        const char *state = link_text(link_state(&peer->links[SERVICE_STORE]))->sentence;
+        buf_printf(text, *state ? "%s %s (%s)" : "%s %s", i ? "," : "", peer->name, state);
     }
     return buf_bytes(text);
 }
