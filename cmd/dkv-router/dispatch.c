@@ -2,6 +2,7 @@
 
 #include "dkv-router/answers.h"
 #include "dkv-router/asks.h"
+#include "dkv-router/explains.h"
 #include "dkv-router/gets.h"
 #include "dkv-router/polls.h"
 #include "dkv-router/puts.h"
@@ -28,6 +29,8 @@ static void fail_store(struct router *router, uint32_t number, struct moment now
             puts_on_failed(router, flight, (unsigned)target, now, outbox);
         else if (flight->kind == FLIGHT_GET)
             gets_on_failed(router, flight, (unsigned)target, now, outbox);
+        else if (flight->kind == FLIGHT_EXPLAIN)
+            explains_on_failed(router, flight, (unsigned)target, outbox);
         else
             scans_on_failed(router, flight, (unsigned)target, now, outbox);
     }
@@ -118,6 +121,8 @@ static enum status take_answer(struct router *router, uint32_t number,
     case MESSAGE_RING_TAKEN:
         return polls_on_reply(&router->epochs, number, (enum message_type)header->type, body, now,
                               outbox);
+    case MESSAGE_INSPECTED:
+        return explains_on_inspected(router, number, body, outbox);
     default:
         return STATUS_INVALID;
     }
@@ -198,6 +203,8 @@ static enum status take_request(struct router *router, const struct arrival *arr
         return gets_on_get(router, arrival, header, body, now, outbox);
     case MESSAGE_SCAN:
         return scans_on_scan(router, arrival, header, body, now, outbox);
+    case MESSAGE_EXPLAIN:
+        return explains_on_explain(router, arrival, header, body, now, outbox);
     case MESSAGE_ASK:
         return asks_on_ask(router, arrival, header, body, now, outbox);
     case MESSAGE_PREPARE:
@@ -305,6 +312,8 @@ static void wake(struct router *router, struct flight *flight, struct moment now
         puts_on_wake(router, flight, now, outbox);
     else if (flight->kind == FLIGHT_GET)
         gets_on_wake(router, flight, now, outbox);
+    else if (flight->kind == FLIGHT_EXPLAIN)
+        explains_on_deadline(router, flight, outbox);
     else
         scans_on_deadline(router, flight, outbox);
 }

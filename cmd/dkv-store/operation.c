@@ -2,6 +2,8 @@
 
 #include "base/hash.h"
 #include "dkv-store/epoch.h"
+#include "dkv-store/inspect.h"
+#include "dkv-store/operation_inside.h"
 #include "dkv-store/store_metrics.h"
 #include "replica/join.h"
 #include "replica/mint.h"
@@ -10,12 +12,6 @@
 #include "wire/replica.h"
 
 enum { UNREAD_MAX = 16 << 20 }; // bytes that one router has not taken, about
-
-// Everything that has been written so far: a reply that depends on it must wait for that.
-static uint64_t gate(const struct store *store)
-{
-    return lsm_written(store->lsm);
-}
 
 // Locates a key. STALE: the sender has another ring, in which it may be elsewhere.
 static enum status locate(const struct store *store, const struct message_header *header,
@@ -35,9 +31,8 @@ static void note_read(struct store *store, enum status status, const struct faul
         store_note_damage(store, &store->counts.damaged_reads, fault);
 }
 
-// Reads a key. BUSY: the operation has to wait for the disk, or for one on the same key that does.
-static enum status locate_and_read(struct store *store, const struct message_header *header,
-                                   uint32_t keyspace, struct bytes key, struct holding *holding)
+enum status operation_read(struct store *store, const struct message_header *header,
+                           uint32_t keyspace, struct bytes key, struct holding *holding)
 {
     enum status status = locate(store, header, keyspace, key, holding);
     if (status)
@@ -98,8 +93,7 @@ static enum status serve_ping(struct store *store, const struct arrival *arrival
 
 // ---- Changes -----------------------------------------------------------------------------
 
-// Gives the key as mint, join and find ask for it.
-static struct replica replica_of(const struct store *store, const struct holding *holding,
+struct replica operation_replica(const struct store *store, const struct holding *holding,
                                  struct moment now)
 {
     const struct ledger_shard *shard = holding->shard;
@@ -165,7 +159,7 @@ static enum status mint(struct store *store, struct holding *holding, const stru
                         bool is_late, struct moment now, struct change *change)
 {
     holding_begin(holding, &store->ledger);
-    struct replica replica = replica_of(store, holding, now);
+    struct replica replica = operation_replica(store, holding, now);
     struct mint mint = {
         .request = op->request,
         .is_delete = op->flags & UPDATE_DELETE,
@@ -227,7 +221,7 @@ static void reply_update(struct store *store, const struct arrival *arrival,
     if (!status) {
         struct op_durable durable = {.id = op->id, .status = STATUS_OK};
         op_encode_durable(&durable,
-                          outbox_add(outbox, arrival->link, MESSAGE_DURABLE, gate(store)));
+                          outbox_add(outbox, arrival->link, MESSAGE_DURABLE, operation_gate(store)));
     }
 }
 
@@ -240,7 +234,7 @@ static enum status serve_update(struct store *store, const struct arrival *arriv
     struct op_update op;
     if (op_decode_update(&op, body))
         return STATUS_INVALID;
-    enum status status = locate_and_read(store, header, op.keyspace, op.key, holding);
+    enum status status = operation_read(store, header, op.keyspace, op.key, holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.updates++;
@@ -264,7 +258,7 @@ static enum status join(struct store *store, struct holding *holding, const stru
                         struct moment now, struct change *change)
 {
     holding_begin(holding, &store->ledger);
-    struct replica replica = replica_of(store, holding, now);
+    struct replica replica = operation_replica(store, holding, now);
     decode_superseded(op->requests, &store->requests);
     struct join join = {
         .record = op->record,
@@ -291,7 +285,7 @@ static void reply_merge(struct store *store, const struct arrival *arrival, uint
         merged.hlc_told = change->hlc_told;
     }
     op_encode_merged(&merged,
-                     outbox_add(outbox, arrival->link, MESSAGE_MERGED, status ? 0 : gate(store)));
+                     outbox_add(outbox, arrival->link, MESSAGE_MERGED, status ? 0 : operation_gate(store)));
 }
 
 static enum status serve_merge(struct store *store, const struct arrival *arrival,
@@ -302,7 +296,7 @@ static enum status serve_merge(struct store *store, const struct arrival *arriva
     struct op_merge op;
     if (op_decode_merge(&op, body))
         return STATUS_INVALID;
-    enum status status = locate_and_read(store, header, op.keyspace, op.key, holding);
+    enum status status = operation_read(store, header, op.keyspace, op.key, holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.merges++;
@@ -343,7 +337,7 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
         op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
         return STATUS_OK;
     }
-    enum status status = locate_and_read(store, header, fetch.keyspace, fetch.key, &store->holding);
+    enum status status = operation_read(store, header, fetch.keyspace, fetch.key, &store->holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.fetches++;
@@ -372,7 +366,7 @@ static enum status find_or_fence(struct store *store, const struct holding *hold
         [FATE_SUPERSEDED] = FIND_SUPERSEDED,
         [FATE_BEATEN] = FIND_BEATEN,
     };
-    struct replica replica = replica_of(store, holding, now);
+    struct replica replica = operation_replica(store, holding, now);
     found->state = states[replica_find(&replica, &op->request, &found->dot)];
     if (found->state) {
         found->record = replica.encoded;
@@ -391,7 +385,7 @@ static enum status serve_find(struct store *store, const struct arrival *arrival
     if (op_decode_find(&op, body))
         return STATUS_INVALID;
     struct op_found found = {.id = op.id};
-    enum status status = locate_and_read(store, header, op.keyspace, op.key, &store->holding);
+    enum status status = operation_read(store, header, op.keyspace, op.key, &store->holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.finds++;
@@ -476,6 +470,8 @@ enum status operation_serve(struct store *store, const struct arrival *arrival,
         return serve_find(store, arrival, header, body, now, outbox);
     case MESSAGE_SCAN_LOCAL:
         return serve_scan(store, arrival, header, body, outbox);
+    case MESSAGE_INSPECT:
+        return inspect_serve(store, arrival, header, body, now, outbox);
     default:
         return STATUS_INVALID;
     }

@@ -69,7 +69,7 @@ static enum status set_text(struct command *command, const struct option *option
     if (option->kind == KIND_TTL)
         return argument_ttl(text, value, fault);
     return option->kind == KIND_LEVEL ? level_parse(text, value, fault)
-                                      : argument_context(text, value, fault);
+                                      : argument_token("context", text, value, fault);
 }
 
 static enum status check(const struct command *command, bool has_key, bool has_value,

@@ -141,7 +141,7 @@ static enum status read_arguments(struct write *write, struct operands *operands
         status = level_parse(options->level, &op->level, fault);
     }
     if (!status && options->context)
-        status = argument_context(options->context, &write->context, fault);
+        status = argument_token("context", options->context, &write->context, fault);
     op->request = client_new_request_id(client);
     if (!status)
         status = argument_ttl(options->ttl, &op->ttl_ms, fault);

@@ -12,7 +12,7 @@ static const struct {
     {"status", options_status}, {"metrics", options_metrics}, {"where", options_where},
     {"ring", options_ring},     {"init", options_init},       {"keyspace", options_keyspace},
     {"keygen", options_keygen}, {"local", options_local},     {"authorize", options_authorize},
-    {"config", options_config},
+    {"config", options_config}, {"wait", options_wait},       {"explain", options_explain},
 };
 
 const struct verb verbs[] = {
@@ -27,6 +27,12 @@ const struct verb verbs[] = {
     {"mget", "Data", "mget [OPTION]...", "Print the pairs of the keys on stdin", NULL, verb_mget},
     {"shell", "Data", "shell [OPTION]...", "Verbs from stdin, one a line, on one connection", NULL,
      verb_shell},
+    {"wait", "Data", "wait [OPTION]... RECEIPT", "Wait until owners have a write",
+     "RECEIPT is a token of 'put --receipt', or @FILE that holds one.\n"
+     "Waits for ever unless --timeout is given; exit status 12 when that is over.\n",
+     verb_wait},
+    {"explain", "Data", "explain [OPTION]... KEY", "What each owner has of a key", NULL,
+     verb_explain},
     {"status", "Cluster", "status [OPTION]...", "Which nodes and processes are up",
      "Exit status 12 if a node or process is not up and well.\n", verb_status},
     {"metrics", "Cluster", "metrics [OPTION]...",

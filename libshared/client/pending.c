@@ -181,6 +181,8 @@ void pending_fail(struct pending *pending, struct request *request, enum status 
         on_done.get(context, &(struct op_got){.status = outcome, .text = text});
     else if (type == MESSAGE_SCAN)
         on_done.scan(context, &(struct op_scanned){.status = outcome, .text = text});
+    else if (type == MESSAGE_EXPLAIN)
+        on_done.explained(context, &(struct op_explained){.status = outcome, .text = text});
     else
         on_done.answer(context, &(struct op_answer){.status = outcome, .text = text});
     buf_release(&said);

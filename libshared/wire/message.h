@@ -12,8 +12,8 @@
 // behind the fields that it knows, so that fields can be added at the end.
 //
 // Who asks whom:
-//     client -> router   HELLO PING PUT GET SCAN ASK
-//     router -> store    HELLO PING UPDATE MERGE FETCH FIND SCAN_LOCAL
+//     client -> router   HELLO PING PUT GET SCAN EXPLAIN ASK
+//     router -> store    HELLO PING UPDATE MERGE FETCH FIND SCAN_LOCAL INSPECT
 //     router -> router   HELLO PING ASK PREPARE ACCEPT
 //     router -> processes of its node: RING
 //     router -> hintd    HELLO PING HINT HINT_UPDATE FETCH FIND ASK
@@ -51,6 +51,8 @@ enum message_type {
     MESSAGE_GOT = 19,
     MESSAGE_SCAN = 20,
     MESSAGE_SCANNED = 21,
+    MESSAGE_EXPLAIN = 22,
+    MESSAGE_EXPLAINED = 23,
     MESSAGE_UPDATE = 32,
     MESSAGE_UPDATED = 33,
     MESSAGE_DURABLE = 34,
@@ -62,6 +64,8 @@ enum message_type {
     MESSAGE_FOUND = 40,
     MESSAGE_SCAN_LOCAL = 41,
     MESSAGE_SCANNED_LOCAL = 42,
+    MESSAGE_INSPECT = 43,
+    MESSAGE_INSPECTED = 44,
     MESSAGE_HINT = 48,
     MESSAGE_HINTED = 49,
     MESSAGE_HINT_UPDATE = 50, // the replies are UPDATED and DURABLE

@@ -115,6 +115,24 @@ struct op_found {
     struct bytes record; // sized
 };
 
+// What does this store have of the key, and does it have this write of it? Fences nobody.
+struct op_inspect {
+    uint64_t id;
+    struct request_id request; // of the write; all zero: not known
+    struct dot dot;            // of the write; counter 0: not known
+    uint32_t keyspace;
+    struct bytes key; // short
+};
+
+// Gated: what it tells of is durable.
+struct op_inspected {
+    uint64_t id;
+    uint8_t status;    // NOT_FOUND: nothing known of this key
+    uint8_t has_write; // it has the write, or what superseded it
+    uint8_t state;     // enum find_state of the request; 0: it is not known
+    struct bytes head; // sized, the encoded head of the record
+};
+
 struct op_scan_local {
     uint64_t id;
     uint8_t heads;
@@ -137,3 +155,5 @@ OP_FUNCTIONS(fetched)
 OP_FUNCTIONS(find)
 OP_FUNCTIONS(found)
 OP_FUNCTIONS(scan_local)
+OP_FUNCTIONS(inspect)
+OP_FUNCTIONS(inspected)

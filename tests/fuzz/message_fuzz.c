@@ -68,7 +68,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     T(ACCEPT, accept)                                                                              \
     T(ACCEPTED, accepted)                                                                          \
     T(RING, ring)                                                                                  \
-    T(RING_TAKEN, ring_taken)
+    T(RING_TAKEN, ring_taken)                                                                      \
+    T(EXPLAIN, explain)                                                                            \
+    T(EXPLAINED, explained)                                                                        \
+    T(INSPECT, inspect)                                                                            \
+    T(INSPECTED, inspected)
 
 #define COPY(type, name) DEFINE_COPY(name)
 TYPES(COPY)

@@ -59,11 +59,20 @@
     F(u64, proposer) F(u64, promised_round) F(u64, promised_proposer)
 #define FIELDS_ring(F) F(u64, id) F(sized, document)
 #define FIELDS_ring_taken(F) F(u64, id) F(u8, status) F(short, text)
+#define FIELDS_explain(F) F(u64, id) F(u8, level) F(short, keyspace) F(short, key) \
+    F(sized, receipt)
+#define FIELDS_explained(F) F(u64, id) F(u8, status) F(u32, keyspace) F(u32, partition) \
+    F(u64, token) F(u64, epoch) F(u8, level) F(u8, replica_count) F(u8, need_count) \
+    F(sized, needs) F(sized, replicas) F(short, key) F(short, name) F(short, text)
+#define FIELDS_inspect(F) F(u64, id) F(request, request) F(dot, dot) F(u32, keyspace) \
+    F(short, key)
+#define FIELDS_inspected(F) F(u64, id) F(u8, status) F(u8, has_write) F(u8, state) \
+    F(sized, head)
 
 #define ALL_OPS(OP) \
     OP(hello) OP(welcome) OP(ping) OP(pong) OP(ask) OP(answer) OP(error) OP(put) OP(put_done) \
     OP(get) OP(got) OP(scan) OP(scanned) OP(update) OP(updated) OP(durable) OP(merge) OP(merged) \
     OP(fetch) OP(fetched) OP(find) OP(found) OP(scan_local) OP(hint) OP(hinted) \
     OP(held) OP(held_told) OP(prepare) OP(promised) OP(accept) OP(accepted) OP(ring) \
-    OP(ring_taken)
+    OP(ring_taken) OP(explain) OP(explained) OP(inspect) OP(inspected)
 // clang-format on
