@@ -105,8 +105,10 @@ static enum status wait_for(struct wait *wait, struct client *client, bool *is_m
             return STATUS_OK;
         *is_met = !status &&
                   (uint32_t)__builtin_popcount(replicas_having(replicas)) >= wanted(wait);
-        if (*is_met || now_ms + pause_ms >= wait->until_ms)
+        if (*is_met || now_ms >= wait->until_ms)
             return STATUS_OK;
+        if (pause_ms > wait->until_ms - now_ms)
+            pause_ms = wait->until_ms - now_ms;
         client_run(client, -1, (int)pause_ms);
         pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
     }
