@@ -177,9 +177,8 @@ static void ask_owners(struct router *router, struct flight *flight, const struc
     for (unsigned target = 0; target < flight->route.count; target++) {
         flight->explain.statuses[target] = STATUS_UNREACHABLE;
         if (live & target_bit(target))
-            op_encode_inspect(&inspect,
-                              placing_ask(router, flight, target, MESSAGE_INSPECT,
-                                          flight_budget_ms(flight, now), outbox));
+            op_encode_inspect(&inspect, placing_ask(router, flight, target, MESSAGE_INSPECT,
+                                                    flight_budget_ms(flight, now), outbox));
     }
     if (!live)
         finish(router, flight, outbox);

@@ -166,6 +166,7 @@ static enum status mint(struct store *store, struct holding *holding, const stru
         .is_blind = op->flags & UPDATE_BLIND,
         .is_again = op->flags & UPDATE_AGAIN,
         .is_fresh = op->flags & UPDATE_FRESH,
+        .is_conditional = op->flags & UPDATE_CONDITIONAL,
         .is_late = is_late,
         .hlc_floor = op->hlc_floor,
         .ttl_ms = op->ttl_ms,
@@ -220,8 +221,8 @@ static void reply_update(struct store *store, const struct arrival *arrival,
     op_encode_updated(&updated, outbox_add(outbox, arrival->link, MESSAGE_UPDATED, 0));
     if (!status) {
         struct op_durable durable = {.id = op->id, .status = STATUS_OK};
-        op_encode_durable(&durable,
-                          outbox_add(outbox, arrival->link, MESSAGE_DURABLE, operation_gate(store)));
+        op_encode_durable(
+            &durable, outbox_add(outbox, arrival->link, MESSAGE_DURABLE, operation_gate(store)));
     }
 }
 
@@ -284,8 +285,8 @@ static void reply_merge(struct store *store, const struct arrival *arrival, uint
         merged.told = buf_bytes(&store->part);
         merged.hlc_told = change->hlc_told;
     }
-    op_encode_merged(&merged,
-                     outbox_add(outbox, arrival->link, MESSAGE_MERGED, status ? 0 : operation_gate(store)));
+    op_encode_merged(&merged, outbox_add(outbox, arrival->link, MESSAGE_MERGED,
+                                         status ? 0 : operation_gate(store)));
 }
 
 static enum status serve_merge(struct store *store, const struct arrival *arrival,

@@ -1,4 +1,6 @@
 // dkv explain: what every owner of a key has of it, and what a read makes of that.
+#include "base/text.h"
+#include "causal/hlc.h"
 #include "dkv/arguments.h"
 #include "dkv/columns.h"
 #include "dkv/connect.h"
@@ -6,8 +8,6 @@
 #include "dkv/jsonl.h"
 #include "dkv/level.h"
 #include "dkv/replicas.h"
-#include "base/text.h"
-#include "causal/hlc.h"
 #include "os/clock.h"
 
 #include <inttypes.h>
@@ -106,12 +106,11 @@ static json_t *json_of_sibling(const struct explain *explain, const struct sibli
     jsonl_dot_format(sibling->dot, dot);
     format_time(hlc_wall_ms(sibling->hlc), time);
     text_format_hex(bytes_of(sibling->request.bytes, sizeof sibling->request.bytes), &request);
-    json_t *json =
-        json_pack("{s:s,s:s,s:o,s:s,s:o,s:o,s:s,s:s}", "dot", dot, "kind",
-                  kind_of(explain, sibling), "hlc", number(sibling->hlc), "time", time, "bytes",
-                  number(sibling->value_size), "expires",
-                  sibling->expires_ms ? number(sibling->expires_ms) : json_null(), "request",
-                  buf_text(&request), "read", read_of(&explain->replicas, sibling->dot));
+    json_t *json = json_pack(
+        "{s:s,s:s,s:o,s:s,s:o,s:o,s:s,s:s}", "dot", dot, "kind", kind_of(explain, sibling), "hlc",
+        number(sibling->hlc), "time", time, "bytes", number(sibling->value_size), "expires",
+        sibling->expires_ms ? number(sibling->expires_ms) : json_null(), "request",
+        buf_text(&request), "read", read_of(&explain->replicas, sibling->dot));
     buf_release(&request);
     return json;
 }
@@ -208,8 +207,8 @@ static void add_empty_row(const struct explain *explain, uint32_t index, struct 
 
 static void print_columns(const struct explain *explain)
 {
-    static const char *const heading[] = {"partition", "node", "dc",    "rack",    "state",
-                                          "copy",      "kind", "dot",   "hlc",     "time",
+    static const char *const heading[] = {"partition", "node",    "dc",  "rack", "state",
+                                          "copy",      "kind",    "dot", "hlc",  "time",
                                           "bytes",     "expires", "read"};
     const struct replicas *replicas = &explain->replicas;
     struct columns columns = {0};

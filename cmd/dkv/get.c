@@ -58,8 +58,9 @@ struct read {
     // With --after.
     struct buf receipt;
     struct replicas replicas;
-    bool is_any_good; // every read meets an owner that has the write, even if it shows nothing of it
-    bool is_early;    // the answer does not have it
+    bool
+        is_any_good; // every read meets an owner that has the write, even if it shows nothing of it
+    bool is_early;   // the answer does not have it
 };
 
 static int print_siblings(const struct globals *globals, const struct sibling *const *visible,
@@ -186,11 +187,10 @@ static int say_early(const struct read *read)
     text_escape_log(buf_bytes(&read->key), &key);
     replicas_name_others(&read->replicas, replicas_having(&read->replicas), "has not got it yet",
                          &others);
-    int exit_status =
-        report(read->globals, "get", STATUS_TIMEOUT,
-               "%s: the write of the receipt was not met within %" PRIu64
-               " ms; it is not known to be at: %s",
-               buf_text(&key), read->globals->timeout_ms, buf_text(&others));
+    int exit_status = report(read->globals, "get", STATUS_TIMEOUT,
+                             "%s: the write of the receipt was not met within %" PRIu64
+                             " ms; it is not known to be at: %s",
+                             buf_text(&key), read->globals->timeout_ms, buf_text(&others));
     buf_release(&key);
     buf_release(&others);
     return exit_status;

@@ -49,5 +49,4 @@ void replicas_name_others(const struct replicas *replicas, uint32_t set, const c
                           struct buf *out);
 
 // What is wrong with one that did not say what it has: "does not answer"; "" if it did.
-const char *replicas_problem(const struct replicas *replicas, uint32_t index,
-                             char problem[128]);
+const char *replicas_problem(const struct replicas *replicas, uint32_t index, char problem[128]);

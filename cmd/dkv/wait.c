@@ -1,10 +1,10 @@
 // dkv wait: until so many owners have a write.
+#include "base/text.h"
 #include "dkv/arguments.h"
 #include "dkv/connect.h"
 #include "dkv/json.h"
 #include "dkv/jsonl.h"
 #include "dkv/replicas.h"
-#include "base/text.h"
 #include "os/clock.h"
 
 #include <inttypes.h>
@@ -48,15 +48,14 @@ static void print_json(const struct wait *wait)
         if (replica->has_write)
             json_array_append_new(have, jsonl_bytes(replica->node));
         else
-            json_array_append_new(
-                lack, json_pack("{s:o,s:o,s:s}", "node", jsonl_bytes(replica->node), "state",
-                                jsonl_bytes(replica->state), "problem",
-                                replicas_problem(replicas, i, problem)));
+            json_array_append_new(lack,
+                                  json_pack("{s:o,s:o,s:s}", "node", jsonl_bytes(replica->node),
+                                            "state", jsonl_bytes(replica->state), "problem",
+                                            replicas_problem(replicas, i, problem)));
     }
-    json_print_line(json_pack("{s:i,s:o,s:o,s:i,s:o,s:o}", "v", 1, "key",
-                              jsonl_bytes(replicas->op.key), "keyspace",
-                              jsonl_bytes(replicas->op.name), "wanted", (int)wanted(wait), "have",
-                              have, "lack", lack));
+    json_print_line(json_pack(
+        "{s:i,s:o,s:o,s:i,s:o,s:o}", "v", 1, "key", jsonl_bytes(replicas->op.key), "keyspace",
+        jsonl_bytes(replicas->op.name), "wanted", (int)wanted(wait), "have", have, "lack", lack));
 }
 
 static int say_late(const struct wait *wait)
@@ -66,12 +65,11 @@ static int say_late(const struct wait *wait)
     struct buf key = {0}, others = {0};
     text_escape_log(replicas->op.key, &key);
     replicas_name_others(replicas, having, "has not got it yet", &others);
-    int exit_status =
-        report(wait->globals, "wait", STATUS_CHECK_FAILED,
-               "%s: %d of %" PRIu32 " owners have the write after %" PRIu64
-               " ms, %" PRIu32 " are wanted; it is not known to be at: %s",
-               buf_text(&key), __builtin_popcount(having), replicas->count,
-               clock_mono_ms() - wait->begun_ms, wanted(wait), buf_text(&others));
+    int exit_status = report(wait->globals, "wait", STATUS_CHECK_FAILED,
+                             "%s: %d of %" PRIu32 " owners have the write after %" PRIu64
+                             " ms, %" PRIu32 " are wanted; it is not known to be at: %s",
+                             buf_text(&key), __builtin_popcount(having), replicas->count,
+                             clock_mono_ms() - wait->begun_ms, wanted(wait), buf_text(&others));
     buf_release(&key);
     buf_release(&others);
     return exit_status;
@@ -95,16 +93,16 @@ static enum status wait_for(struct wait *wait, struct client *client, bool *is_m
     for (uint64_t pause_ms = PAUSE_FIRST_MS;;) {
         uint64_t now_ms = clock_mono_ms();
         uint64_t ask_ms = now_ms + wait->globals->timeout_ms;
-        enum status status = replicas_ask(replicas, client, &op,
-                                          ask_ms < wait->until_ms ? ask_ms : wait->until_ms);
+        enum status status =
+            replicas_ask(replicas, client, &op, ask_ms < wait->until_ms ? ask_ms : wait->until_ms);
         is_known |= !status;
         if (status && (status != STATUS_TIMEOUT || !is_known))
             return status;
         now_ms = clock_mono_ms();
         if (!status && wanted(wait) > replicas->count)
             return STATUS_OK;
-        *is_met = !status &&
-                  (uint32_t)__builtin_popcount(replicas_having(replicas)) >= wanted(wait);
+        *is_met =
+            !status && (uint32_t)__builtin_popcount(replicas_having(replicas)) >= wanted(wait);
         if (*is_met || now_ms >= wait->until_ms)
             return STATUS_OK;
         if (pause_ms > wait->until_ms - now_ms)

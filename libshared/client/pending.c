@@ -147,6 +147,8 @@ enum status request_outcome(const struct request *request, enum status status)
 {
     if (request->type != MESSAGE_PUT || !status)
         return status;
+    if (status == STATUS_PRECONDITION) // of a retry only if no owner has, or obeys, an earlier try
+        return status;
     bool is_open =
         request->is_maybe_applied || (request->tries.is_repeated && says_not_written(status));
     return is_open ? STATUS_INDETERMINATE : status;

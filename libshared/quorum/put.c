@@ -226,7 +226,7 @@ struct put_step put_on_waited(struct put *put)
 static bool is_final(enum status status)
 {
     return status == STATUS_TOO_LARGE || status == STATUS_INVALID || status == STATUS_SIBLING_CAP ||
-           status == STATUS_REFUSED;
+           status == STATUS_REFUSED || status == STATUS_PRECONDITION;
 }
 
 bool put_awaits_updated(const struct put *put, unsigned owner)
@@ -248,6 +248,8 @@ struct put_step put_on_refused(struct put *put, unsigned owner, uint8_t attempt,
     put->sent = false;
     put->refusal = (uint8_t)status;
     put->refused |= target_bit(owner);
+    if (status == STATUS_PRECONDITION && put->fenced == all(put))
+        put->maybe_before = false; // no owner has an earlier try, nor will it obey one
     return is_final(status) ? give_up(put, status) : start_updating(put);
 }
 

@@ -24,6 +24,8 @@ enum put_flags {
     PUT_WANT_CONTEXT = 16, // send the new context back
     PUT_RECORD = 32,       // the value is a record to be joined as it is (restore); role admin
     PUT_WANT_RECEIPT = 64, // send a receipt back, also if the outcome is not known
+    PUT_CONDITIONAL = 128, // only if the coordinator has nothing that the context has not seen;
+                           // without a context: only if it has no value
 };
 
 // A try is one sending of a PUT by its client; all tries of a request carry its id. Only one

@@ -10,7 +10,9 @@ enum update_flags {
     UPDATE_BLIND = 4,  // supersede what the coordinator's record holds, besides the context
     UPDATE_AGAIN = 8,  // the request has a dot, which met others: give it one that covers them
     UPDATE_FRESH = 16, // this very try made that dot: nobody can have meant to supersede it before
-    UPDATE_TAKES_HEAD = 32, // the router can do with the head of the record (op_updated.is_head)
+    UPDATE_TAKES_HEAD = 32,  // the router can do with the head of the record (op_updated.is_head)
+    UPDATE_CONDITIONAL = 64, // PRECONDITION if there is what the context has not seen, or, without
+                             // one, a value
 };
 
 struct op_update { // to the coordinator's store, which gives the write its dot

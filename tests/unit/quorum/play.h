@@ -54,6 +54,7 @@ static const char *const play_statuses[STATUS_COUNT] = {
     [STATUS_INDETERMINATE] = "indeterminate",
     [STATUS_TIMEOUT] = "timeout",
     [STATUS_UNREACHABLE] = "unreachable",
+    [STATUS_PRECONDITION] = "precondition",
     [STATUS_STALE] = "stale",
     [STATUS_BUSY] = "busy",
     [STATUS_CORRUPT] = "corrupt",
