@@ -45,6 +45,8 @@ int verb_scan(struct globals *globals, int argc, char **argv);
 int verb_mget(struct globals *globals, int argc, char **argv);
 int verb_shell(struct globals *globals, int argc, char **argv);
 int verb_bench(struct globals *globals, int argc, char **argv);
+int verb_resolve(struct globals *globals, int argc, char **argv);
+int verb_conflicts(struct globals *globals, int argc, char **argv);
 int verb_wait(struct globals *globals, int argc, char **argv);
 int verb_explain(struct globals *globals, int argc, char **argv);
 int verb_where(struct globals *globals, int argc, char **argv);
