@@ -53,6 +53,15 @@ static struct whole find_whole(struct router *router, const struct flight *fligh
     return (struct whole){.record = &router->joined};
 }
 
+static void encode_whole(struct router *router, const struct flight *flight, struct whole *whole)
+{
+    if (whole->encoded.size)
+        return;
+    buf_clear(&router->encoded);
+    record_encode(whole->record, buf_bytes(&flight->key), &router->encoded);
+    whole->encoded = buf_bytes(&router->encoded);
+}
+
 static struct get_comparison compare(const struct flight *flight, const struct record *whole)
 {
     struct get_comparison comparison = {0};
@@ -71,12 +80,14 @@ static struct get_comparison compare(const struct flight *flight, const struct r
     return comparison;
 }
 
-// Sends the join to those that replied with less.
+// Sends the join to those that replied with less. Reply id 0: nobody waits for what they reply.
 static void repair(struct router *router, const struct flight *flight, target_set behind,
-                   struct bytes encoded, struct outbox *outbox)
+                   uint64_t id, struct bytes encoded, struct outbox *outbox)
 {
-    struct op_merge merge = {
-        .keyspace = flight->route.keyspace->id, .key = buf_bytes(&flight->key), .record = encoded};
+    struct op_merge merge = {.id = id,
+                             .keyspace = flight->route.keyspace->id,
+                             .key = buf_bytes(&flight->key),
+                             .record = encoded};
     bool is_too_large = encoded.size > record_joined_size_max(router->options.record_size_max);
     for (unsigned target = 0; target < flight->route.count; target++) {
         if (!(behind & target_bit(target)))
@@ -108,11 +119,7 @@ static void answer_whole(struct router *router, const struct flight *flight, str
         answer(router, flight, STATUS_NOT_FOUND, replied, (struct bytes){0}, outbox);
         return;
     }
-    if (!whole.encoded.size) {
-        buf_clear(&router->encoded);
-        record_encode(whole.record, buf_bytes(&flight->key), &router->encoded);
-        whole.encoded = buf_bytes(&router->encoded);
-    }
+    encode_whole(router, flight, &whole);
     meters_learn(&router->meters, flight->client, whole.encoded.size);
     if (!answers_fit(router, flight->client, whole.encoded.size)) {
         router->counts.busy++;
@@ -128,7 +135,7 @@ static void answer_whole(struct router *router, const struct flight *flight, str
         got.context = encode_context(router, flight, whole.record);
     answer_got(router, flight->client, &got, outbox);
     if (!(flight->flags & GET_LOCAL))
-        repair(router, flight, behind, whole.encoded, outbox);
+        repair(router, flight, behind, 0, whole.encoded, outbox);
 }
 
 // A p99 that follows the samples: up by much when one is above, down by little when below.
@@ -148,6 +155,7 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
     struct whole whole = {0};
     if (step.compare) {
         whole = find_whole(router, flight);
+        flight->get.monotonic &= !record_is_empty(whole.record); // everybody holds nothing
         step = get_on_compared(&flight->get, compare(flight, whole.record));
     }
     for (unsigned target = 0; target < flight->route.count; target++) {
@@ -156,7 +164,12 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
         if (step.head & target_bit(target))
             send_fetch(router, flight, target, true, now, outbox);
     }
-    if (step.answer && step.status == STATUS_OK) {
+    if (step.answer && step.status == STATUS_OK && !whole.record)
+        whole = find_whole(router, flight);
+    if (step.holds) {
+        encode_whole(router, flight, &whole);
+        repair(router, flight, step.repair, flight_id(flight), whole.encoded, outbox);
+    } else if (step.answer && step.status == STATUS_OK) {
         observe(router, now.mono_ms - flight->started_ms);
         answer_whole(router, flight, whole, step.repair, outbox);
     } else if (step.answer) {
@@ -212,6 +225,7 @@ static void start(struct router *router, const struct arrival *arrival,
     placing_order(router, placing, order);
     struct get_step step =
         get_start(&flight->get, placing->route.owner_count, r, placing->live, order);
+    flight->get.monotonic = get->flags & GET_MONOTONIC;
     take_step(router, flight, step, now, outbox);
 }
 
@@ -309,6 +323,29 @@ enum status gets_on_fetched(struct router *router, uint32_t number, struct reade
     else
         router->counts.late++;
     return STATUS_OK;
+}
+
+bool gets_on_merged(struct router *router, uint32_t number, const struct op_merged *merged,
+                    struct moment now, struct outbox *outbox)
+{
+    struct flight *flight = flights_find(&router->flights, merged->id);
+    if (!flight || flight->kind != FLIGHT_GET)
+        return false;
+    int target = flight_target(flight, number);
+    if (target < 0 || !(flight->get.repaired & target_bit((unsigned)target))) {
+        router->counts.late++;
+        return true;
+    }
+    if (merged->status == STATUS_BUSY) { // the client may come again
+        router->counts.busy++;
+        answer(router, flight, STATUS_BUSY, 0, bytes_of_text("an owner is busy"), outbox);
+        flights_remove(&router->flights, flight);
+        return true;
+    }
+    router->counts.repairs_refused += merged->status != STATUS_OK;
+    struct get_step step = get_on_held(&flight->get, (unsigned)target, !merged->status);
+    take_step(router, flight, step, now, outbox);
+    return true;
 }
 
 void gets_on_failed(struct router *router, struct flight *flight, unsigned target,

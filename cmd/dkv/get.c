@@ -23,7 +23,7 @@ struct get_options {
     const char *context_to;
     const char *siblings;
     const char *after;
-    bool newline, strict, all, local;
+    bool newline, strict, monotonic, all, local;
 };
 
 #define GET_OPTION(...)                                                                            \
@@ -37,6 +37,8 @@ const struct option_spec options_get[] = {
     GET_OPTION('R', "read-quorum", OPTION_TEXT, level, "LEVEL",
                "replicas to ask: a number, one, quorum, all, ..."),
     GET_OPTION(0, "strict", OPTION_FLAG, strict, NULL, "no effect: reads ask only owners"),
+    GET_OPTION(0, "monotonic", OPTION_FLAG, monotonic, NULL,
+               "print nothing that a later read may miss"),
     GET_OPTION(0, "context-to", OPTION_TEXT, context_to, "FILE", "write the context to FILE"),
     GET_OPTION(0, "siblings", OPTION_TEXT, siblings, "DIR",
                "write each value to a file in DIR, named by its dot"),
@@ -230,14 +232,16 @@ static enum status read_arguments(struct read *read, struct operands *operands, 
     bool wants_context = options->context_to || read->globals->json;
     read->op.flags =
         (uint8_t)((options->strict ? GET_STRICT : 0) | (options->local ? GET_LOCAL : 0) |
+                  (options->monotonic ? GET_MONOTONIC : 0) |
                   (wants_context ? GET_WANT_CONTEXT : 0));
     enum status status = argument_key(options->key_file, operands, &read->key, fault);
     if (!status)
         status = level_parse(options->level, &read->op.level, fault);
     if (!status && options->after)
         status = argument_token("receipt", options->after, &read->receipt, fault);
-    if (!status && options->after && options->local)
-        status = fault_set(fault, STATUS_INVALID, "--local and --after exclude each other");
+    if (!status && options->local && (options->after || options->monotonic))
+        status = fault_set(fault, STATUS_INVALID,
+                           "--local asks one replica: it excludes --after and --monotonic");
     if (!status && operands->count)
         status = fault_set(fault, STATUS_INVALID, "unexpected argument '%s'", operands->values[0]);
     read->op.keyspace = bytes_of_text(read->globals->keyspace);

@@ -72,6 +72,7 @@ enum get_flags {
     GET_STRICT = 1, // changes nothing: only owners are asked
     GET_LOCAL = 2,  // the contacted node's own replica, nobody else's
     GET_WANT_CONTEXT = 4,
+    GET_MONOTONIC = 8, // answer when so many owners hold the answer that no later read misses it
 };
 
 struct op_get {
