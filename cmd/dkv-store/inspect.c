@@ -1,6 +1,6 @@
 #include "dkv-store/inspect.h"
 
-#include "dkv-store/operation_inside.h"
+#include "dkv-store/reading.h"
 #include "wire/replica.h"
 
 static bool has_dot(const struct store *store, const struct holding *holding, struct dot dot)
@@ -21,7 +21,7 @@ static void inspect(struct store *store, const struct op_inspect *op, struct mom
         [FATE_BEATEN] = FIND_BEATEN,
     };
     const struct holding *holding = &store->holding;
-    struct replica replica = operation_replica(store, holding, now);
+    struct replica replica = reading_replica(store, holding, now);
     struct dot dot;
     if (!request_id_is_none(&op->request))
         inspected->state = states[replica_find(&replica, &op->request, &dot)];
@@ -43,7 +43,7 @@ enum status inspect_serve(struct store *store, const struct arrival *arrival,
     if (op_decode_inspect(&op, body))
         return STATUS_INVALID;
     struct op_inspected inspected = {.id = op.id};
-    enum status status = operation_read(store, header, op.keyspace, op.key, &store->holding);
+    enum status status = reading_read(store, header, op.keyspace, op.key, &store->holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.fetches++;
@@ -51,6 +51,6 @@ enum status inspect_serve(struct store *store, const struct arrival *arrival,
     if (!status)
         inspect(store, &op, now, &inspected);
     op_encode_inspected(&inspected, outbox_add(outbox, arrival->link, MESSAGE_INSPECTED,
-                                               status ? 0 : operation_gate(store)));
+                                               status ? 0 : reading_gate(store)));
     return STATUS_OK;
 }

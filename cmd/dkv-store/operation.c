@@ -3,7 +3,7 @@
 #include "base/hash.h"
 #include "dkv-store/epoch.h"
 #include "dkv-store/inspect.h"
-#include "dkv-store/operation_inside.h"
+#include "dkv-store/reading.h"
 #include "dkv-store/store_metrics.h"
 #include "replica/join.h"
 #include "replica/mint.h"
@@ -12,41 +12,6 @@
 #include "wire/replica.h"
 
 enum { UNREAD_MAX = 16 << 20 }; // bytes that one router has not taken, about
-
-// Locates a key. STALE: the sender has another ring, in which it may be elsewhere.
-static enum status locate(const struct store *store, const struct message_header *header,
-                          uint32_t keyspace, struct bytes key, struct holding *holding)
-{
-    enum status status = holding_locate(holding, store->ring, store->node_index, keyspace, key);
-    if (status)
-        return epoch_is_same(store->snapshot, header) ? status : STATUS_STALE;
-    bool agrees = epoch_agrees(store->snapshot, header, keyspace, holding->partition);
-    return agrees ? STATUS_OK : STATUS_STALE;
-}
-
-// A read that has to wait, or that found no descriptor, met no damage.
-static void note_read(struct store *store, enum status status, const struct fault *fault)
-{
-    if (status && status != STATUS_BUSY && status != STATUS_EXHAUSTED)
-        store_note_damage(store, &store->counts.damaged_reads, fault);
-}
-
-enum status operation_read(struct store *store, const struct message_header *header,
-                           uint32_t keyspace, struct bytes key, struct holding *holding)
-{
-    enum status status = locate(store, header, keyspace, key, holding);
-    if (status)
-        return status;
-    struct fault fault; // large, and every operation comes this way: not cleared
-    fault.text[0] = '\0';
-    store->wait.key = holding->hash;
-    if (!store->wait.is_first &&
-        parked_find(&store->parked, store->wait.key, &store->wait.position))
-        return STATUS_BUSY;
-    status = holding_read(holding, store->lsm, &store->wait, store->options.lsm.dir, &fault);
-    note_read(store, status, &fault);
-    return status;
-}
 
 static enum status serve_hello(struct store *store, const struct arrival *arrival,
                                struct reader *body, struct outbox *outbox)
@@ -93,28 +58,6 @@ static enum status serve_ping(struct store *store, const struct arrival *arrival
 
 // ---- Changes -----------------------------------------------------------------------------
 
-struct replica operation_replica(const struct store *store, const struct holding *holding,
-                                 struct moment now)
-{
-    const struct ledger_shard *shard = holding->shard;
-    return (struct replica){
-        .key = holding->key,
-        .key_hash = holding->hash,
-        .is_lww = holding->conflict == RING_CONFLICT_LWW,
-        .held = &holding->record,
-        .encoded = buf_bytes(&holding->encoded),
-        .actor = store->ledger.actor,
-        .counter = shard ? shard->counter : 0,
-        .seen = shard ? &shard->seen : NULL,
-        .recall = requests_recall(&store->ledger.requests),
-        .hlc_last = store->hlc_last,
-        .wall_ms = now.wall_ms,
-        .limits = {.value_size_max = store->options.value_size_max,
-                   .record_size_max = store->options.record_size_max,
-                   .clock_refuse_ms = store->options.clock_refuse_ms},
-    };
-}
-
 static void note_forged(struct store *store, const struct holding *holding, uint64_t counter)
 {
     store->counts.forged++;
@@ -159,7 +102,7 @@ static enum status mint(struct store *store, struct holding *holding, const stru
                         bool is_late, struct moment now, struct change *change)
 {
     holding_begin(holding, &store->ledger);
-    struct replica replica = operation_replica(store, holding, now);
+    struct replica replica = reading_replica(store, holding, now);
     struct mint mint = {
         .request = op->request,
         .is_delete = op->flags & UPDATE_DELETE,
@@ -221,8 +164,8 @@ static void reply_update(struct store *store, const struct arrival *arrival,
     op_encode_updated(&updated, outbox_add(outbox, arrival->link, MESSAGE_UPDATED, 0));
     if (!status) {
         struct op_durable durable = {.id = op->id, .status = STATUS_OK};
-        op_encode_durable(
-            &durable, outbox_add(outbox, arrival->link, MESSAGE_DURABLE, operation_gate(store)));
+        op_encode_durable(&durable,
+                          outbox_add(outbox, arrival->link, MESSAGE_DURABLE, reading_gate(store)));
     }
 }
 
@@ -235,7 +178,7 @@ static enum status serve_update(struct store *store, const struct arrival *arriv
     struct op_update op;
     if (op_decode_update(&op, body))
         return STATUS_INVALID;
-    enum status status = operation_read(store, header, op.keyspace, op.key, holding);
+    enum status status = reading_read(store, header, op.keyspace, op.key, holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.updates++;
@@ -259,7 +202,7 @@ static enum status join(struct store *store, struct holding *holding, const stru
                         struct moment now, struct change *change)
 {
     holding_begin(holding, &store->ledger);
-    struct replica replica = operation_replica(store, holding, now);
+    struct replica replica = reading_replica(store, holding, now);
     decode_superseded(op->requests, &store->requests);
     struct join join = {
         .record = op->record,
@@ -286,7 +229,7 @@ static void reply_merge(struct store *store, const struct arrival *arrival, uint
         merged.hlc_told = change->hlc_told;
     }
     op_encode_merged(&merged, outbox_add(outbox, arrival->link, MESSAGE_MERGED,
-                                         status ? 0 : operation_gate(store)));
+                                         status ? 0 : reading_gate(store)));
 }
 
 static enum status serve_merge(struct store *store, const struct arrival *arrival,
@@ -297,7 +240,7 @@ static enum status serve_merge(struct store *store, const struct arrival *arriva
     struct op_merge op;
     if (op_decode_merge(&op, body))
         return STATUS_INVALID;
-    enum status status = operation_read(store, header, op.keyspace, op.key, holding);
+    enum status status = reading_read(store, header, op.keyspace, op.key, holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.merges++;
@@ -338,7 +281,7 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
         op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
         return STATUS_OK;
     }
-    enum status status = operation_read(store, header, fetch.keyspace, fetch.key, &store->holding);
+    enum status status = reading_read(store, header, fetch.keyspace, fetch.key, &store->holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.fetches++;
@@ -367,7 +310,7 @@ static enum status find_or_fence(struct store *store, const struct holding *hold
         [FATE_SUPERSEDED] = FIND_SUPERSEDED,
         [FATE_BEATEN] = FIND_BEATEN,
     };
-    struct replica replica = operation_replica(store, holding, now);
+    struct replica replica = reading_replica(store, holding, now);
     found->state = states[replica_find(&replica, &op->request, &found->dot)];
     if (found->state) {
         found->record = replica.encoded;
@@ -386,7 +329,7 @@ static enum status serve_find(struct store *store, const struct arrival *arrival
     if (op_decode_find(&op, body))
         return STATUS_INVALID;
     struct op_found found = {.id = op.id};
-    enum status status = operation_read(store, header, op.keyspace, op.key, &store->holding);
+    enum status status = reading_read(store, header, op.keyspace, op.key, &store->holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.finds++;
@@ -420,7 +363,7 @@ static enum status scan_page(struct store *store, const struct op_scan_local *op
     struct fault fault = {0};
     enum status status = scan_local_page(&store->scan, op, store->ring->partition_count, store->lsm,
                                          &store->wait, store->options.lsm.dir, &fault);
-    note_read(store, status, &fault);
+    reading_note(store, status, &fault);
     return status;
 }
 
