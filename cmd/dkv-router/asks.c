@@ -116,6 +116,8 @@ static void add_router(const struct router *router, struct buf *text)
         {"router_again", "blind writes that met what they had not seen", counts->again},
         {"router_expired", "requests that came too late to be begun", counts->expired},
         {"router_repairs", "records sent to owners that answered with less", counts->repairs},
+        {"router_repairs_repeated", "of these, sent again to a store that was busy",
+         counts->repairs_repeated},
         {"router_repairs_refused", "of these, not taken: busy, damaged, disk full",
          counts->repairs_refused},
         {"router_repairs_too_large", "records that no store takes before siblings are resolved",

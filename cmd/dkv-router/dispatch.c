@@ -353,6 +353,7 @@ void dispatch_on_tick(struct router *router, struct moment now, struct outbox *o
     answer_polls(router, outbox);
     puts_begin_held(router, now, outbox);
     answers_on_tick(router, outbox);
+    gets_repeat_repairs(router, now, outbox);
     struct flight *flight;
     while ((flight = flights_next_due(&router->flights, now.mono_ms)))
         wake(router, flight, now, outbox);

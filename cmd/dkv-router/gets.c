@@ -80,14 +80,14 @@ static struct get_comparison compare(const struct flight *flight, const struct r
     return comparison;
 }
 
-// Sends the join to those that replied with less. Reply id 0: nobody waits for what they reply.
+// Sends the join to those that replied with less. With `holds` the get waits for their replies,
+// else the list of repairs does.
 static void repair(struct router *router, const struct flight *flight, target_set behind,
-                   uint64_t id, struct bytes encoded, struct outbox *outbox)
+                   bool holds, struct bytes encoded, struct moment now, struct outbox *outbox)
 {
-    struct op_merge merge = {.id = id,
-                             .keyspace = flight->route.keyspace->id,
-                             .key = buf_bytes(&flight->key),
-                             .record = encoded};
+    struct ring_stamp stamp = placing_stamp(flight);
+    struct op_merge merge = {
+        .keyspace = flight->route.keyspace->id, .key = buf_bytes(&flight->key), .record = encoded};
     bool is_too_large = encoded.size > record_joined_size_max(router->options.record_size_max);
     for (unsigned target = 0; target < flight->route.count; target++) {
         if (!(behind & target_bit(target)))
@@ -97,6 +97,9 @@ static void repair(struct router *router, const struct flight *flight, target_se
             continue;
         }
         router->counts.repairs++;
+        merge.id = holds
+                       ? flight_id(flight)
+                       : repairs_add(&router->repairs, flight->links[target], &stamp, &merge, now);
         op_encode_merge(&merge, placing_ask(router, flight, target, MESSAGE_MERGE, 0, outbox));
     }
 }
@@ -112,7 +115,7 @@ static struct bytes encode_context(struct router *router, const struct flight *f
 }
 
 static void answer_whole(struct router *router, const struct flight *flight, struct whole whole,
-                         target_set behind, struct outbox *outbox)
+                         target_set behind, struct moment now, struct outbox *outbox)
 {
     uint8_t replied = target_count(flight->get.replied);
     if (record_is_empty(whole.record)) {
@@ -135,7 +138,16 @@ static void answer_whole(struct router *router, const struct flight *flight, str
         got.context = encode_context(router, flight, whole.record);
     answer_got(router, flight->client, &got, outbox);
     if (!(flight->flags & GET_LOCAL))
-        repair(router, flight, behind, 0, whole.encoded, outbox);
+        repair(router, flight, behind, false, whole.encoded, now, outbox);
+}
+
+static struct bytes explain_failure(struct router *router, const struct flight *flight)
+{
+    struct bytes text = placing_explain(router, flight, 'R');
+    if (!flight->get.monotonic || !flight->get.holding)
+        return text;
+    buf_append_text(&router->text, "; what was read is not held by enough of them for --monotonic");
+    return buf_bytes(&router->text);
 }
 
 // A p99 that follows the samples: up by much when one is above, down by little when below.
@@ -168,16 +180,16 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
         whole = find_whole(router, flight);
     if (step.holds) {
         encode_whole(router, flight, &whole);
-        repair(router, flight, step.repair, flight_id(flight), whole.encoded, outbox);
+        repair(router, flight, step.repair, true, whole.encoded, now, outbox);
     } else if (step.answer && step.status == STATUS_OK) {
         observe(router, now.mono_ms - flight->started_ms);
-        answer_whole(router, flight, whole, step.repair, outbox);
+        answer_whole(router, flight, whole, step.repair, now, outbox);
     } else if (step.answer) {
         enum status status = placing_failure(flight, step.status);
         router->counts.unavailable += status == STATUS_UNAVAILABLE;
         router->counts.timeouts += status == STATUS_TIMEOUT;
         answer(router, flight, status, target_count(flight->get.replied),
-               placing_explain(router, flight, 'R'), outbox);
+               explain_failure(router, flight), outbox);
     }
     if (step.ended)
         flights_remove(&router->flights, flight);
@@ -328,6 +340,13 @@ enum status gets_on_fetched(struct router *router, uint32_t number, struct reade
 bool gets_on_merged(struct router *router, uint32_t number, const struct op_merged *merged,
                     struct moment now, struct outbox *outbox)
 {
+    if (merged->id & REPAIRS_ID) {
+        enum status status = repairs_on_merged(&router->repairs, number, merged, now);
+        router->counts.late += status == STATUS_NOT_FOUND;
+        router->counts.repairs_refused +=
+            status && status != STATUS_NOT_FOUND && status != STATUS_BUSY;
+        return true;
+    }
     struct flight *flight = flights_find(&router->flights, merged->id);
     if (!flight || flight->kind != FLIGHT_GET)
         return false;
@@ -346,6 +365,18 @@ bool gets_on_merged(struct router *router, uint32_t number, const struct op_merg
     struct get_step step = get_on_held(&flight->get, (unsigned)target, !merged->status);
     take_step(router, flight, step, now, outbox);
     return true;
+}
+
+void gets_repeat_repairs(struct router *router, struct moment now, struct outbox *outbox)
+{
+    struct op_merge merge;
+    struct ring_stamp stamp;
+    uint32_t number;
+    while (repairs_next(&router->repairs, now, &merge, &number, &stamp)) {
+        router->counts.repairs_repeated++;
+        op_encode_merge(&merge, outbox_add_stamped(outbox, router->peers.link_of(number),
+                                                   MESSAGE_MERGE, 0, stamp));
+    }
 }
 
 void gets_on_failed(struct router *router, struct flight *flight, unsigned target,

@@ -14,6 +14,8 @@ enum status gets_on_fetched(struct router *router, uint32_t number, struct reade
 // What an owner replied to the answer of a monotonic read. False if it belongs to none.
 bool gets_on_merged(struct router *router, uint32_t number, const struct op_merged *merged,
                     struct moment now, struct outbox *outbox);
+// Sends repairs again that stores were too busy for.
+void gets_repeat_repairs(struct router *router, struct moment now, struct outbox *outbox);
 void gets_on_failed(struct router *router, struct flight *flight, unsigned target,
                     struct moment now, struct outbox *outbox);
 // The hedge or the deadline.

@@ -151,14 +151,18 @@ uint64_t placing_deadline(const struct router *router, const struct message_head
     return now.mono_ms + (budget < TIMEOUT_MS_MAX ? budget : TIMEOUT_MS_MAX);
 }
 
-struct buf *placing_ask(const struct router *router, const struct flight *flight, unsigned target,
-                        enum message_type type, uint32_t budget_ms, struct outbox *outbox)
+struct ring_stamp placing_stamp(const struct flight *flight)
 {
     const struct ring_route *route = &flight->route;
     const struct ring *ring = &flight->ring->ring;
-    struct ring_stamp stamp = {.epoch = ring->epoch,
+    return (struct ring_stamp){.epoch = ring->epoch,
                                .since = ring_since(ring, route->partition, route->keyspace),
                                .hash = (uint32_t)flight->ring->hash};
+}
+
+struct buf *placing_ask(const struct router *router, const struct flight *flight, unsigned target,
+                        enum message_type type, uint32_t budget_ms, struct outbox *outbox)
+{
     return outbox_add_stamped(outbox, router->peers.link_of(flight->links[target]), type, budget_ms,
-                              stamp);
+                              placing_stamp(flight));
 }

@@ -50,6 +50,9 @@ struct bytes placing_explain(struct router *router, const struct flight *flight,
 uint64_t placing_deadline(const struct router *router, const struct message_header *header,
                           struct moment now);
 
+// By which ring an operation was planned.
+struct ring_stamp placing_stamp(const struct flight *flight);
+
 // Where to append a request to the store of a target; budget_ms 0: it is welcome at any time.
 struct buf *placing_ask(const struct router *router, const struct flight *flight, unsigned target,
                         enum message_type type, uint32_t budget_ms, struct outbox *outbox);

@@ -45,6 +45,7 @@ void router_release(struct router *router)
     meters_release(&router->meters);
     keyring_release(&router->keyring);
     epochs_release(&router->epochs);
+    repairs_release(&router->repairs);
     record_release(&router->record);
     record_release(&router->joined);
     context_release(&router->context);

@@ -18,6 +18,7 @@
 #include "dkv-router/epochs.h"
 #include "dkv-router/flights.h"
 #include "dkv-router/keyring.h"
+#include "dkv-router/repairs.h"
 #include "peer/peers.h"
 #include "turn/brain.h"
 #include "wire/meter.h"
@@ -42,9 +43,10 @@ struct router_options {
 struct router_counts { // since the start
     uint64_t puts, gets, scans;
     uint64_t unavailable, indeterminate, timeouts, busy;
-    uint64_t again;   // blind puts that met what they had not seen, and got a second dot
-    uint64_t expired; // requests that came too late
-    uint64_t repairs; // records sent to owners that replied with less
+    uint64_t again;            // blind puts that met what they had not seen, and got a second dot
+    uint64_t expired;          // requests that came too late
+    uint64_t repairs;          // records sent to owners that replied with less
+    uint64_t repairs_repeated; // sent again, as the store was busy
     uint64_t repairs_refused;
     uint64_t repairs_too_large; // records that no store takes: resolve their siblings
     uint64_t hedges;
@@ -76,6 +78,7 @@ struct router {
     struct epochs epochs; // which document counts, and the next one
     struct relay relays[ROUTER_RELAYS_MAX];
     uint64_t relay_id; // of the last one
+    struct repairs repairs;
     uint64_t started_ms;
     uint64_t busy_ms;    // when there was an operation last
     uint64_t get_p99_us; // estimate that decides when to hedge
