@@ -55,7 +55,7 @@ _dkv() {
     --r | --w) candidates='1 2 3 one quorum all local-quorum each-quorum' ;;
     --role) candidates='reader client admin' ;;
     --keyspace | -k) candidates=$(dkv --quiet --timeout 500 keyspace list 2>/dev/null | cut -f 1) ;;
-    --cluster | --timeout) return ;;
+    --cluster | --timeout | --owners | --request-id) return ;;
     *)
         if [[ $word == -* ]]; then
             candidates="$(_dkv_options) --help"
@@ -72,6 +72,7 @@ _dkv() {
                 candidates=$(dkv --quiet local status 2>/dev/null | cut -f 1 | sort -u)
                 ;;
             local:3) candidates='store router' ;;
+            resolve:2) candidates=$(compgen -c -- "$word") ;;
             esac
         fi
         ;;

@@ -198,6 +198,28 @@ static int say_early(const struct read *read)
     return exit_status;
 }
 
+// The level of a read that asks one that has the write, if as many as R have it: the nearest owners
+// may lack it. 0: there is none.
+static uint8_t level_of_holders(const struct replicas *replicas)
+{
+    uint32_t having = replicas_having(replicas) & replicas->replied;
+    unsigned lacking = (unsigned)__builtin_popcount(replicas->replied & ~having);
+    if (replicas->op.level >= RING_LEVEL_LOCAL_QUORUM || replicas->need_count != 1 ||
+        !replicas_can_answer(replicas, having))
+        return 0;
+    unsigned r = replicas->needs[0].count;
+    return (uint8_t)(lacking + 1 > r ? lacking + 1 : r);
+}
+
+// Reads with this R. The answer was printed unless read->is_early.
+static void get_with(struct read *read, struct client *client, uint8_t level)
+{
+    struct op_get op = read->op;
+    op.level = level;
+    client_get(client, &op, read->deadline_ms, on_got, read);
+    client_drain(client);
+}
+
 // Asks who has the write, and reads, until the answer has it.
 static int get_after(struct read *read, struct client *client)
 {
@@ -213,8 +235,10 @@ static int get_after(struct read *read, struct client *client)
         if (status)
             return argument_report(read->globals, "get", status, buf_bytes(&replicas->text));
         read->is_any_good = replicas_are_met(replicas, replicas_having(replicas));
-        client_get(client, &read->op, read->deadline_ms, on_got, read);
-        client_drain(client);
+        get_with(read, client, read->op.level);
+        uint8_t level = level_of_holders(replicas);
+        if (read->is_early && level)
+            get_with(read, client, level);
         if (!read->is_early)
             return read->exit_status;
         uint64_t now_ms = clock_mono_ms();
@@ -266,8 +290,7 @@ int verb_get(struct globals *globals, int argc, char **argv)
     } else if (read.options.after) {
         read.exit_status = get_after(&read, client);
     } else {
-        client_get(client, &read.op, read.deadline_ms, on_got, &read);
-        client_drain(client); // and not closed: the process ends (main.c)
+        get_with(&read, client, read.op.level); // not closed: the process ends (main.c)
     }
     buf_release(&read.key);
     buf_release(&read.receipt);

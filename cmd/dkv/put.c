@@ -38,7 +38,7 @@ struct put_options {
         PUT_OPTION(0, "if-absent", OPTION_FLAG, if_absent, NULL,                                   \
                    "only if the key has no value; else exit status 8"),                            \
         PUT_OPTION(0, "if-match", OPTION_TEXT, if_match, "TOKEN|@FILE",                            \
-                   "as --context, only if the key is still as it saw it; else exit status 8"),     \
+                   "as --context, only if the key is still as it saw it; else 8"),                 \
         PUT_OPTION('W', "write-quorum", OPTION_TEXT, level, "LEVEL",                               \
                    "durable copies to wait for: a number, one, quorum, all, ..."),                 \
         PUT_OPTION(0, "strict", OPTION_FLAG, strict, NULL,                                         \
