@@ -123,6 +123,7 @@ static void add_router(const struct router *router, struct buf *text)
         {"router_repairs_too_large", "records that no store takes before siblings are resolved",
          counts->repairs_too_large},
         {"router_hedges", "reads that asked one more owner", counts->hedges},
+        {"router_held", "monotonic reads that were repaired before the answer", counts->held},
         {"router_late", "answers to operations that were over",
          counts->late + router->keyring.late_count},
         {"router_unread", "messages of clients that do not read their answers", counts->unread},

@@ -14,7 +14,8 @@ static void send_fetch(struct router *router, const struct flight *flight, unsig
     struct op_fetch fetch = {.id = flight_id(flight),
                              .head = head,
                              .keyspace = flight->route.keyspace->id,
-                             .key = buf_bytes(&flight->key)};
+                             .key = buf_bytes(&flight->key),
+                             .is_gated = !!(flight->flags & GET_MONOTONIC)};
     op_encode_fetch(&fetch, placing_ask(router, flight, target, MESSAGE_FETCH,
                                         flight_budget_ms(flight, now), outbox));
 }
@@ -179,6 +180,7 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
     if (step.answer && step.status == STATUS_OK && !whole.record)
         whole = find_whole(router, flight);
     if (step.holds) {
+        router->counts.held++;
         encode_whole(router, flight, &whole);
         repair(router, flight, step.repair, true, whole.encoded, now, outbox);
     } else if (step.answer && step.status == STATUS_OK) {

@@ -50,6 +50,7 @@ struct router_counts { // since the start
     uint64_t repairs_refused;
     uint64_t repairs_too_large; // records that no store takes: resolve their siblings
     uint64_t hedges;
+    uint64_t held; // monotonic reads that had to be repaired before they were answered
     uint64_t late; // replies to operations that were over
     uint64_t refused;
     uint64_t unread; // messages of clients that do not read their answers

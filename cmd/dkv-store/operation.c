@@ -295,7 +295,8 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
         fetched.record = buf_bytes(&holding->encoded);
     }
     fetched.status = (uint8_t)status;
-    op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
+    op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED,
+                                           fetch.is_gated ? reading_gate(store) : 0));
     return STATUS_OK;
 }
 

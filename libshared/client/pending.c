@@ -147,8 +147,6 @@ enum status request_outcome(const struct request *request, enum status status)
 {
     if (request->type != MESSAGE_PUT || !status)
         return status;
-    if (status == STATUS_PRECONDITION) // of a retry only if no owner has, or obeys, an earlier try
-        return status;
     bool is_open =
         request->is_maybe_applied || (request->tries.is_repeated && says_not_written(status));
     return is_open ? STATUS_INDETERMINATE : status;
@@ -202,6 +200,7 @@ bool request_goes_on(const struct request *request, enum status status)
         return request->deadline_ms != 0;
     case STATUS_UNAVAILABLE:
     case STATUS_NOT_OWNER:
+    case STATUS_PRECONDITION: // by a value that may be our own; its record may be under way
         return request->is_maybe_applied && request->deadline_ms;
     default:
         return false;

@@ -249,7 +249,7 @@ struct put_step put_on_refused(struct put *put, unsigned owner, uint8_t attempt,
     put->refusal = (uint8_t)status;
     put->refused |= target_bit(owner);
     if (status == STATUS_PRECONDITION && put->fenced == all(put))
-        put->maybe_before = false; // no owner has an earlier try, nor will it obey one
+        put->maybe_before = false; // every owner said no: none has an earlier try, or will obey one
     return is_final(status) ? give_up(put, status) : start_updating(put);
 }
 

@@ -114,6 +114,7 @@ static void write_fetch(const struct op_fetch *op, struct buf *out)
     buf_append_u8(out, op->head);
     buf_append_u32(out, op->keyspace);
     buf_append_short(out, op->key);
+    buf_append_u8(out, op->is_gated);
 }
 
 static void read_fetch(struct op_fetch *op, struct reader *body)
@@ -122,6 +123,7 @@ static void read_fetch(struct op_fetch *op, struct reader *body)
     op->head = reader_u8(body);
     op->keyspace = reader_u32(body);
     op->key = reader_short(body);
+    op->is_gated = reader_left(body) ? reader_u8(body) : 0; // of an older router: none
 }
 
 static void write_fetched(const struct op_fetched *op, struct buf *out)

@@ -85,6 +85,7 @@ struct op_fetch {
     uint8_t head; // clock and dots are enough
     uint32_t keyspace;
     struct bytes key; // short
+    uint8_t is_gated; // the reply waits until what it tells is durable
 };
 
 struct op_fetched {

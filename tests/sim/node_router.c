@@ -138,6 +138,7 @@ void node_kill_router(struct node *node)
     struct world *world = node_world(node);
     world_sometimes(world, SOMETIMES_READ_REPAIR, counts->repairs);
     world_sometimes(world, SOMETIMES_HEDGE, counts->hedges);
+    world_sometimes(world, SOMETIMES_HELD_FIRST, counts->held);
     world_sometimes(world, SOMETIMES_LATE, counts->late);
     process_end(&node->router_process, NULL);
     router_release(&node->router);

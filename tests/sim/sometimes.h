@@ -71,6 +71,8 @@
     POINT(NODE_JOINED, "a new document had one node more")                                         \
     POINT(NODE_LEFT, "a new document had one node less")                                           \
     POINT(HEAD_ALONE, "a coordinator sent the head of a record whose value its router has")        \
+    POINT(CONDITION_FAILED, "a conditional put met what its client had not seen")                  \
+    POINT(HELD_FIRST, "a monotonic get was answered behind its repair")                            \
     POINT(GET_TIMEOUT, "a get ran out of time")
 
 #define SOMETIMES_NAME(name, text) SOMETIMES_##name,

@@ -1,4 +1,4 @@
-// What a store says of its copy of a key, and of one write of it.
+// What a store says of its copy of a key, and of one write of it, and what is durable of that.
 #include "unit/brain/store_bench.h"
 
 static struct op_inspected inspect(struct bench *bench, uint8_t request, struct dot dot)
@@ -67,6 +67,24 @@ TEST(what_is_told_of_a_write_is_durable)
     bench_update(&bench, &op);
     assert_true(inspect(&bench, 1, (struct dot){0}).has_write);
     assert_true(bench.outbox.messages[0].gate > 0);
+    bench_release(&bench);
+}
+
+TEST(a_fetch_waits_for_the_log_if_it_is_asked_to)
+{
+    struct bench bench;
+    bench_init(&bench);
+    struct op_update op = bench_update_of(&bench, 1, "value");
+    bench_update(&bench, &op);
+    for (uint8_t is_gated = 0; is_gated <= 1; is_gated++) {
+        struct buf body = {0};
+        struct op_fetch fetch = {
+            .keyspace = 1, .key = bytes_of_text(bench.key), .is_gated = is_gated};
+        op_encode_fetch(&fetch, &body);
+        bench_tell(&bench, MESSAGE_FETCH, bench.ring.epoch, 0, &body);
+        bench_said(&bench, 0, MESSAGE_FETCHED);
+        assert_int_equal(bench.outbox.messages[0].gate > 0, is_gated);
+    }
     bench_release(&bench);
 }
 

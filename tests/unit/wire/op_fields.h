@@ -36,7 +36,7 @@
 #define FIELDS_merge(F) F(u64, id) F(u32, keyspace) F(dot, dot) F(short, key) F(sized, dots) \
     F(sized, requests) F(sized, record)
 #define FIELDS_merged(F) F(u64, id) F(u8, status) F(u8, flags) F(u64, hlc_told) F(sized, told)
-#define FIELDS_fetch(F) F(u64, id) F(u8, head) F(u32, keyspace) F(short, key)
+#define FIELDS_fetch(F) F(u64, id) F(u8, head) F(u32, keyspace) F(short, key) F(u8, is_gated)
 #define FIELDS_fetched(F) F(u64, id) F(u8, status) F(sized, record)
 #define FIELDS_find(F) F(u64, id) F(request, request) F(u64, try) F(u32, keyspace) F(short, key)
 #define FIELDS_found(F) F(u64, id) F(u8, status) F(u8, state) F(dot, dot) F(sized, record)
