@@ -48,7 +48,7 @@ static enum status wait_for(pid_t pid, const char *name, struct fault *fault)
     return STATUS_OK;
 }
 
-enum status pipe_run(char *const argv[], size_t size_max, struct buf *out, struct fault *fault)
+static enum status run(char *const argv[], size_t size_max, struct buf *out, struct fault *fault)
 {
     int ends[2];
     pid_t pid;
@@ -67,4 +67,16 @@ enum status pipe_run(char *const argv[], size_t size_max, struct buf *out, struc
     if (status)
         return fault_set(fault, status, "%s: %s", argv[0], reason.text);
     return ended;
+}
+
+// What a terminal sends to both ends the command, and us by what became of that.
+enum status pipe_run(char *const argv[], size_t size_max, struct buf *out, struct fault *fault)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
+    sigaction(SIGINT, &ignore, &interrupt);
+    sigaction(SIGQUIT, &ignore, &quit);
+    enum status status = run(argv, size_max, out, fault);
+    sigaction(SIGINT, &interrupt, NULL);
+    sigaction(SIGQUIT, &quit, NULL);
+    return status;
 }
