@@ -147,10 +147,9 @@ static enum status read_value(struct write *write, struct operands *operands, st
 // Each of them says what is superseded.
 static enum status check_options(const struct put_options *options, struct fault *fault)
 {
-    if (!!options->context + !!options->if_match + options->if_absent + options->sibling < 2)
+    bool is_plain = options->context || options->sibling; // both: the context says it
+    if (options->if_absent + !!options->if_match + is_plain < 2)
         return STATUS_OK;
-    if (options->context && options->sibling && !options->if_match && !options->if_absent)
-        return STATUS_OK; // the context says it, and --sibling nothing more
     return fault_set(fault, STATUS_INVALID,
                      "--if-absent, --if-match, --context and --sibling exclude each other");
 }

@@ -100,3 +100,21 @@ context_of() {
     fails_with 2 dkv put --context "$CONTEXT" --if-match "$CONTEXT" twice value
     fails_with 2 dkv put --sibling --if-absent twice value
 }
+
+@test "lines of the shell are conditional as well" {
+    local context
+    run dkv shell <<'EOF'
+put --if-absent shell first
+put --if-absent shell second
+get shell
+EOF
+    assert_equal "$status" 9
+    assert_line --index 0 ok
+    assert_line --index 1 --partial '! 8 precondition failed'
+    assert_line --index 2 first
+    context=$(dkv get --json shell | jq -r .context)
+    run dkv shell --json <<<'{"op":"put","key":"shell","value":"third","if_match":"'"$context"'"}
+{"op":"put","key":"shell","value":"fourth","if_match":"'"$context"'"}'
+    assert_equal "$(jq .status <<<"$output" | xargs)" '0 8'
+    assert_equal "$(dkv get shell)" third
+}
