@@ -16,8 +16,8 @@ replicas() {
 }
 
 @test "a key with siblings: its place, and every version at every owner" {
-    dkv put key left
-    dkv put --sibling --ttl 1000 key rights
+    dkv put -W all key left
+    dkv put -W all --sibling --ttl 1000 key rights
     run --separate-stderr dkv explain key
     assert_success
     assert_equal "$stderr" ''
@@ -37,15 +37,15 @@ replicas() {
 }
 
 @test "a deleted key: its tombstone, which every read finds" {
-    dkv put key value
-    dkv del key
+    dkv put -W all key value
+    dkv del -W all key
     assert_equal "$(replicas '.siblings[] | [.kind, .bytes, .read]' key)" \
         '[["tombstone","0","always"],["tombstone","0","always"],["tombstone","0","always"]]'
     assert_equal "$(dkv explain nothing | cut -f 5-8 | sort -u)" $'up\tequal\tnothing\t-'
 }
 
 @test "an owner that is down is named, and one that is behind is shown as such" {
-    dkv put key before
+    dkv put -W all key before
     node kill n3
     dkv put key after
     eventually eval '[[ $(replicas .state key) == *down* ]]'
@@ -64,7 +64,7 @@ replicas() {
 }
 
 @test "what a read returns depends on its level, as explain says" {
-    dkv put key before
+    dkv put -W all key before
     node kill n3
     dkv put key after
     node start n3

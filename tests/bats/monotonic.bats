@@ -11,7 +11,7 @@ teardown() {
 }
 
 @test "a monotonic read brings what it read to as many owners as later reads need" {
-    dkv put key before
+    dkv put -W all key before
     node kill n3
     dkv put key after
     node start n3
@@ -25,7 +25,7 @@ teardown() {
 }
 
 @test "too few owners to hold what is read is 5" {
-    dkv put key value
+    dkv put -W all key value
     node kill n3
     eventually eval '! dkv get --monotonic -R 1 key'
     fails_with 5 dkv get --monotonic -R 1 key

@@ -21,7 +21,7 @@ router() {
 }
 
 @test "wait returns when all owners have the write, and says who lacks it when its time is over" {
-    put key before
+    put -W all key before
     dkv wait "$RECEIPT"
     node kill n3
     put key after
@@ -61,7 +61,7 @@ router() {
 }
 
 @test "get --after waits until the answer has the write, and is 7 when it has not" {
-    put key before
+    put -W all key before
     node kill n3
     put key after
     node start n3

@@ -18,7 +18,7 @@ make_siblings() {
 
 @test "resolve gives the command a file for each sibling and puts what it prints" {
     make_siblings merged
-    run dkv resolve merged -- sh -c 'cat "$@" | sed "s/leftright/both/; s/rightleft/both/"' sh
+    run dkv resolve -W all merged -- sh -c 'cat "$@" | sed "s/leftright/both/; s/rightleft/both/"' sh
     assert_success
     assert_output ''
     assert_equal "$(dkv get merged)" both
