@@ -45,9 +45,9 @@ static void take_change(struct router *router, uint32_t number, enum link_change
         keyring_on_up(&router->keyring, number, now, outbox);
     else if (is_router && change == LINK_WENT_DOWN)
         keyring_on_down(&router->keyring, number);
-    else if (service == SERVICE_STORE && change == LINK_WENT_DOWN)
+    if (service == SERVICE_STORE && change == LINK_WENT_DOWN)
         fail_store(router, number, now, outbox);
-    else if (change == LINK_WENT_DOWN)
+    if (change == LINK_WENT_DOWN)
         relays_on_failed(router, number, outbox);
     if (is_router)
         puts_begin_held(router, now, outbox);

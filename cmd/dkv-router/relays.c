@@ -11,6 +11,8 @@ static const struct topic {
     enum service service;
     enum role role_least;
 } topics[] = {
+    {"store/compact", SERVICE_STORE, ROLE_CLIENT},
+    {"store/compacting", SERVICE_STORE, ROLE_READER},
     {"hintd/list", SERVICE_HINTD, ROLE_READER},
     {"hintd/flush", SERVICE_HINTD, ROLE_CLIENT},
     {"repair/status", SERVICE_REPAIR, ROLE_READER},

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "dkv-store/epoch.h"
 #include "dkv-store/inspect.h"
+#include "dkv-store/question.h"
 #include "dkv-store/reading.h"
 #include "dkv-store/store_metrics.h"
 #include "replica/join.h"
@@ -415,6 +416,8 @@ enum status operation_serve(struct store *store, const struct arrival *arrival,
         return serve_find(store, arrival, header, body, now, outbox);
     case MESSAGE_SCAN_LOCAL:
         return serve_scan(store, arrival, header, body, outbox);
+    case MESSAGE_ASK:
+        return question_serve(store, arrival, body, outbox);
     case MESSAGE_INSPECT:
         return inspect_serve(store, arrival, header, body, now, outbox);
     default:

@@ -29,6 +29,7 @@ static const struct {
     {"explain", options_explain},
     {"resolve", options_resolve},
     {"conflicts", options_conflicts},
+    {"compact", options_compact},
 };
 
 const struct verb verbs[] = {
@@ -74,6 +75,8 @@ const struct verb verbs[] = {
      "  set NAME     changes what the options say\n"
      "  drop NAME    with all its data\n",
      verb_keyspace},
+    {"compact", "Cluster", "compact [--wait]", "Let every store merge what it has",
+     "What was deleted or overwritten takes no room afterwards.\n", verb_compact},
     {"bench", "Cluster", "bench [OPTION]...", "Measure throughput and latency", NULL, verb_bench},
     {"init", "Nodes", "init DIR --node NAME --address HOST [OPTION]...",
      "Lay out the directory of a new node", NULL, verb_init},

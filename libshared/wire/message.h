@@ -13,7 +13,7 @@
 //
 // Who asks whom:
 //     client -> router   HELLO PING PUT GET SCAN EXPLAIN ASK
-//     router -> store    HELLO PING UPDATE MERGE FETCH FIND SCAN_LOCAL INSPECT
+//     router -> store    HELLO PING UPDATE MERGE FETCH FIND SCAN_LOCAL INSPECT ASK
 //     router -> router   HELLO PING ASK PREPARE ACCEPT
 //     router -> processes of its node: RING
 //     router -> hintd    HELLO PING HINT HINT_UPDATE FETCH FIND ASK
