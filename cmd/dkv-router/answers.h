@@ -32,6 +32,7 @@ ANSWER_FUNCTION(answer)
 ANSWER_FUNCTION(put_done)
 ANSWER_FUNCTION(got)
 ANSWER_FUNCTION(scanned)
+ANSWER_FUNCTION(explained)
 #undef ANSWER_FUNCTION
 
 // Whether the client may have an answer of this size sent now.

@@ -1,6 +1,10 @@
 #include "dkv-router/asks.h"
 
 #include "dkv-router/answers.h"
+#include "dkv-router/placing.h"
+#include "dkv-router/polls.h"
+#include "dkv-router/relays.h"
+#include "peer/link_text.h"
 #include "wire/client.h"
 
 static const struct link *store_of(const struct router *router, uint32_t index)
@@ -17,20 +21,9 @@ static bool is_router_up(const struct router *router, uint32_t index)
 // answers there.
 static const char *state_of(const struct router *router, uint32_t index)
 {
-    static const char *const states[] = {
-        [LINK_DOWN] = "down",
-        [LINK_OTHER_CLUSTER] = "other-cluster",
-        [LINK_OTHER_NODE] = "other-node",
-        [LINK_OTHER_VERSION] = "other-version",
-        [LINK_OTHER_RING] = "other-ring",
-        [LINK_SLOW] = "slow",
-        [LINK_FULL] = "full",
-        [LINK_DAMAGED] = "damaged",
-        [LINK_WELL] = "up",
-    };
     const struct link *store = store_of(router, index);
     bool is_down = !is_router_up(router, index) && (store->up || !store->problem);
-    return states[is_down ? LINK_DOWN : link_state(store)];
+    return link_text(is_down ? LINK_DOWN : link_state(store))->word;
 }
 
 // Bytes written to disk for each byte put, in hundredths.
@@ -38,6 +31,16 @@ static uint64_t write_amplification(const struct metrics *metrics)
 {
     uint64_t put = metrics->values[METRIC_WRITTEN_BYTES];
     return put ? metrics->values[METRIC_DISK_WRITTEN_BYTES] * 100 / put : 0;
+}
+
+// What its processes said last, of those that answer; the lower if they differ.
+static uint64_t epoch_of(const struct router *router, uint32_t index)
+{
+    const struct link *store = store_of(router, index);
+    uint64_t epoch = index == router->self ? router->ring->epoch : 0;
+    if (is_router_up(router, index) && index != router->self)
+        epoch = peers_link_of(&router->peers, index, SERVICE_ROUTER)->epoch;
+    return store->up && (!epoch || store->epoch < epoch) ? store->epoch : epoch;
 }
 
 // Names in a ring document have no characters that JSON would escape.
@@ -53,7 +56,7 @@ static void add_node(const struct router *router, uint32_t index, struct buf *te
                "\"router\":\"%s\",\"store\":\"%s\",\"epoch\":\"%llu\",",
                node->name, state_of(router, index), node->dc, node->rack,
                is_router_up(router, index) ? "up" : "down", store->up ? "up" : "down",
-               (unsigned long long)router->ring->epoch);
+               (unsigned long long)epoch_of(router, index));
     buf_printf(text, "\"lost_copies\":%llu,",
                (unsigned long long)store->metrics.values[METRIC_LOST_COPIES]);
     buf_printf(text,
@@ -115,11 +118,14 @@ static void add_router(const struct router *router, struct buf *text)
         {"router_again", "blind writes that met what they had not seen", counts->again},
         {"router_expired", "requests that came too late to be begun", counts->expired},
         {"router_repairs", "records sent to owners that answered with less", counts->repairs},
+        {"router_repairs_repeated", "of these, sent again to a store that was busy",
+         counts->repairs_repeated},
         {"router_repairs_refused", "of these, not taken: busy, damaged, disk full",
          counts->repairs_refused},
         {"router_repairs_too_large", "records that no store takes before siblings are resolved",
          counts->repairs_too_large},
         {"router_hedges", "reads that asked one more owner", counts->hedges},
+        {"router_held", "monotonic reads that were repaired before the answer", counts->held},
         {"router_late", "answers to operations that were over",
          counts->late + router->keyring.late_count},
         {"router_unread", "messages of clients that do not read their answers", counts->unread},
@@ -131,16 +137,42 @@ static void add_router(const struct router *router, struct buf *text)
     }
 }
 
-enum status asks_on_ask(struct router *router, const struct arrival *arrival, struct reader *body,
+// True if it is answered later: the change is on its way.
+static bool propose(struct router *router, const struct arrival *arrival,
+                    const struct message_header *header, const struct op_ask *ask,
+                    struct moment now, struct outbox *outbox, struct op_answer *answer)
+{
+    struct fault fault = {0};
+    uint64_t budget_ms = placing_deadline(router, header, now) - now.mono_ms;
+    uint64_t deadline_ms = now.mono_ms + budget_ms / 4 * 3; // the answer is to come in time
+    enum status status = arrival->role < ROLE_ADMIN
+                             ? fault_set(&fault, STATUS_NOT_AUTHORISED, "role admin is needed")
+                             : polls_on_propose(&router->epochs, arrival->link, ask, deadline_ms,
+                                                now, outbox, &fault);
+    if (!status)
+        return true;
+    buf_append_text(&router->text, fault.text);
+    answer->status = (uint8_t)status;
+    answer->text = buf_bytes(&router->text);
+    return false;
+}
+
+enum status asks_on_ask(struct router *router, const struct arrival *arrival,
+                        const struct message_header *header, struct reader *body, struct moment now,
                         struct outbox *outbox)
 {
     struct op_ask ask;
     if (op_decode_ask(&ask, body))
         return STATUS_INVALID;
+    if (relays_on_ask(router, arrival, header, &ask, now, outbox))
+        return STATUS_OK;
     struct op_answer answer = {.id = ask.id};
     buf_clear(&router->text);
     if (bytes_equal(ask.topic, bytes_of_text("ring"))) {
         answer.text = buf_bytes(&router->snapshot->text);
+    } else if (bytes_equal(ask.topic, bytes_of_text("ring/propose"))) {
+        if (propose(router, arrival, header, &ask, now, outbox, &answer))
+            return STATUS_OK;
     } else if (bytes_equal(ask.topic, bytes_of_text("status"))) {
         for (uint32_t i = 0; i < router->ring->node_count; i++)
             add_node(router, i, &router->text);

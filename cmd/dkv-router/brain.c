@@ -30,6 +30,25 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
     dispatch_on_turn_end(self, now, outbox);
 }
 
+static void *next_job(void *self, unsigned worker)
+{
+    (void)worker;
+    return epochs_next_job(&((struct router *)self)->epochs);
+}
+
+static enum status on_job_done(void *self, unsigned worker, void *job, struct moment now,
+                               struct outbox *outbox, struct fault *fault)
+{
+    (void)worker, (void)job, (void)fault;
+    dispatch_on_job_done(self, now, outbox);
+    return STATUS_OK;
+}
+
+static uint64_t durable(void *self)
+{
+    return ((struct router *)self)->epochs.votes.durable;
+}
+
 static unsigned tick_within_ms(void *self)
 {
     return router_tick_within_ms(self);
@@ -50,6 +69,10 @@ struct brain router_brain(struct router *router)
         .on_tick = on_tick,
         .on_turn_end = on_turn_end,
         .tick_within_ms = tick_within_ms,
+        .worker_count = 1,
+        .next_job = next_job,
+        .on_job_done = on_job_done,
+        .durable = durable,
         .is_ready = is_ready,
     };
 }

@@ -2,8 +2,11 @@
 
 #include "dkv-router/answers.h"
 #include "dkv-router/asks.h"
+#include "dkv-router/explains.h"
 #include "dkv-router/gets.h"
+#include "dkv-router/polls.h"
 #include "dkv-router/puts.h"
+#include "dkv-router/relays.h"
 #include "dkv-router/scans.h"
 
 enum {
@@ -26,6 +29,8 @@ static void fail_store(struct router *router, uint32_t number, struct moment now
             puts_on_failed(router, flight, (unsigned)target, now, outbox);
         else if (flight->kind == FLIGHT_GET)
             gets_on_failed(router, flight, (unsigned)target, now, outbox);
+        else if (flight->kind == FLIGHT_EXPLAIN)
+            explains_on_failed(router, flight, (unsigned)target, outbox);
         else
             scans_on_failed(router, flight, (unsigned)target, now, outbox);
     }
@@ -34,13 +39,16 @@ static void fail_store(struct router *router, uint32_t number, struct moment now
 static void take_change(struct router *router, uint32_t number, enum link_change change,
                         struct moment now, struct outbox *outbox)
 {
-    bool is_router = peers_service(number) == SERVICE_ROUTER;
+    enum service service = peers_service(number);
+    bool is_router = service == SERVICE_ROUTER;
     if (is_router && change == LINK_WENT_UP)
         keyring_on_up(&router->keyring, number, now, outbox);
     else if (is_router && change == LINK_WENT_DOWN)
         keyring_on_down(&router->keyring, number);
-    else if (change == LINK_WENT_DOWN)
+    if (service == SERVICE_STORE && change == LINK_WENT_DOWN)
         fail_store(router, number, now, outbox);
+    if (change == LINK_WENT_DOWN)
+        relays_on_failed(router, number, outbox);
     if (is_router)
         puts_begin_held(router, now, outbox);
 }
@@ -50,15 +58,25 @@ void dispatch_adopt(struct router *router, struct ring_snapshot *ring, struct mo
 {
     uint32_t number;
     router_adopt(router, ring, now);
+    epochs_adopt(&router->epochs, ring, now, outbox);
     while (peers_next_lost(&router->peers, now, &number))
         take_change(router, number, LINK_WENT_DOWN, now, outbox);
 }
 
-static enum status take_seals(struct router *router, uint32_t number, struct reader *body,
+// Every operation begins with its id, behind its size.
+static uint64_t peek_id(struct reader body)
+{
+    reader_u32(&body);
+    return reader_u64(&body);
+}
+
+static enum status take_reply(struct router *router, uint32_t number, struct reader *body,
                               struct moment now, struct outbox *outbox)
 {
     if (peers_service(number) != SERVICE_ROUTER)
-        return STATUS_INVALID;
+        return relays_on_answer(router, number, body, outbox);
+    if (peek_id(*body) == EPOCHS_ASK)
+        return polls_on_reply(&router->epochs, number, MESSAGE_ANSWER, body, now, outbox);
     enum status status = keyring_on_answer(&router->keyring, number, body);
     puts_begin_held(router, now, outbox);
     return status;
@@ -85,7 +103,7 @@ static enum status take_answer(struct router *router, uint32_t number,
         link_on_pong(peers_link(&router->peers, number), &pong, now);
         return STATUS_OK;
     case MESSAGE_ANSWER:
-        return take_seals(router, number, body, now, outbox);
+        return take_reply(router, number, body, now, outbox);
     case MESSAGE_UPDATED:
         return puts_on_updated(router, number, body, now, outbox);
     case MESSAGE_DURABLE:
@@ -98,6 +116,13 @@ static enum status take_answer(struct router *router, uint32_t number,
         return gets_on_fetched(router, number, body, now, outbox);
     case MESSAGE_SCANNED_LOCAL:
         return scans_on_scanned(router, number, body, now, outbox);
+    case MESSAGE_PROMISED:
+    case MESSAGE_ACCEPTED:
+    case MESSAGE_RING_TAKEN:
+        return polls_on_reply(&router->epochs, number, (enum message_type)header->type, body, now,
+                              outbox);
+    case MESSAGE_INSPECTED:
+        return explains_on_inspected(router, number, body, outbox);
     default:
         return STATUS_INVALID;
     }
@@ -120,6 +145,8 @@ static void on_link_message(struct router *router, uint32_t number,
         return;
     take_change(router, number, link_on_message(link, &router->peers.terms, header, now), now,
                 outbox);
+    epochs_on_heard(&router->epochs, peers_at(&router->peers, number)->node, header->epoch, now,
+                    outbox);
     struct reader ahead = *body;
     for (unsigned i = 0; i < REPLIES_AHEAD; i++)
         look_ahead(router, &ahead);
@@ -130,13 +157,12 @@ static void on_link_message(struct router *router, uint32_t number,
     }
 }
 
-// Every operation begins with its id, behind its size; the error carries that of the first one.
+// The error carries the id of the first operation.
 static void refuse(struct router *router, const struct arrival *arrival, struct reader body,
                    enum status status, const char *why, struct outbox *outbox)
 {
-    reader_u32(&body);
     struct op_error error = {
-        .id = reader_u64(&body), .status = (uint8_t)status, .text = bytes_of_text(why)};
+        .id = peek_id(body), .status = (uint8_t)status, .text = bytes_of_text(why)};
     answer_error(router, arrival->link, &error, outbox);
 }
 
@@ -177,8 +203,14 @@ static enum status take_request(struct router *router, const struct arrival *arr
         return gets_on_get(router, arrival, header, body, now, outbox);
     case MESSAGE_SCAN:
         return scans_on_scan(router, arrival, header, body, now, outbox);
+    case MESSAGE_EXPLAIN:
+        return explains_on_explain(router, arrival, header, body, now, outbox);
     case MESSAGE_ASK:
-        return asks_on_ask(router, arrival, body, outbox);
+        return asks_on_ask(router, arrival, header, body, now, outbox);
+    case MESSAGE_PREPARE:
+    case MESSAGE_ACCEPT:
+        return polls_on_request(&router->epochs, arrival->link, (enum message_type)header->type,
+                                body, outbox);
     default:
         return STATUS_INVALID;
     }
@@ -245,6 +277,8 @@ void dispatch_on_message(struct router *router, const struct arrival *arrival, s
     }
     if (turn_away(router, arrival, &header, body, now, outbox))
         return;
+    if (arrival->node)
+        epochs_on_heard(&router->epochs, arrival->node, header.epoch, now, outbox);
     struct reader first = body;
     for (unsigned i = 0; i < header.count; i++) {
         if (take_request(router, arrival, &header, &body, now, outbox)) {
@@ -278,8 +312,28 @@ static void wake(struct router *router, struct flight *flight, struct moment now
         puts_on_wake(router, flight, now, outbox);
     else if (flight->kind == FLIGHT_GET)
         gets_on_wake(router, flight, now, outbox);
+    else if (flight->kind == FLIGHT_EXPLAIN)
+        explains_on_deadline(router, flight, outbox);
     else
         scans_on_deadline(router, flight, outbox);
+}
+
+// Proposals end by replies, by a document that counts and by time: asked for at every tick.
+static void answer_polls(struct router *router, struct outbox *outbox)
+{
+    link_id client;
+    struct op_answer answer;
+    while (polls_next_answer(&router->epochs, &client, &answer))
+        answer_answer(router, client, &answer, outbox);
+}
+
+void dispatch_on_job_done(struct router *router, struct moment now, struct outbox *outbox)
+{
+    struct ring_snapshot *document = epochs_on_job_done(&router->epochs, now);
+    if (document)
+        dispatch_adopt(router, document, now, outbox);
+    ring_snapshot_drop(document);
+    polls_on_job_done(&router->epochs, now, outbox);
 }
 
 void dispatch_on_tick(struct router *router, struct moment now, struct outbox *outbox)
@@ -288,12 +342,18 @@ void dispatch_on_tick(struct router *router, struct moment now, struct outbox *o
         router->busy_ms = now.mono_ms;
     router->peers.terms.is_idle = now.mono_ms > router->busy_ms + IDLE_AFTER_MS;
     peers_begin_tick(&router->peers, now);
+    peers_judge_clocks(&router->peers, router->options.clock_refuse_ms);
     for (uint32_t number = UINT32_MAX; peers_next(&router->peers, &number);)
         take_change(router, number, peers_on_tick(&router->peers, number, now, outbox), now,
                     outbox);
     keyring_on_tick(&router->keyring, now);
+    relays_on_tick(router, now, outbox);
+    epochs_on_tick(&router->epochs, now, outbox);
+    polls_on_tick(&router->epochs, now, outbox);
+    answer_polls(router, outbox);
     puts_begin_held(router, now, outbox);
     answers_on_tick(router, outbox);
+    gets_repeat_repairs(router, now, outbox);
     struct flight *flight;
     while ((flight = flights_next_due(&router->flights, now.mono_ms)))
         wake(router, flight, now, outbox);

@@ -23,5 +23,7 @@ void dispatch_on_lost(struct router *router, link_id link, struct moment now,
 void dispatch_on_unsent(struct router *router, link_id link, struct bytes message, enum status why,
                         struct moment now, struct outbox *outbox);
 void dispatch_on_tick(struct router *router, struct moment now, struct outbox *outbox);
+// The job of epochs_next_job() was run.
+void dispatch_on_job_done(struct router *router, struct moment now, struct outbox *outbox);
 // Completes what the headers of this turn's messages say.
 void dispatch_on_turn_end(const struct router *router, struct moment now, struct outbox *outbox);

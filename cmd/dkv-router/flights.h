@@ -34,6 +34,14 @@ enum flight_kind {
     FLIGHT_PUT,
     FLIGHT_GET,
     FLIGHT_SCAN,
+    FLIGHT_EXPLAIN,
+};
+
+// What the targets of an explanation said: their heads are in the replies of the flight.
+struct explain {
+    target_set asked; // reply outstanding
+    target_set has_write;
+    uint8_t statuses[RING_TARGETS_MAX]; // enum status
 };
 
 // What one client has in flight.
@@ -68,6 +76,7 @@ struct flight {
         struct put put;
         struct get get;
         struct scan scan;
+        struct explain explain;
     };
     // A put.
     struct request_id request;

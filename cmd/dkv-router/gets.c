@@ -14,7 +14,8 @@ static void send_fetch(struct router *router, const struct flight *flight, unsig
     struct op_fetch fetch = {.id = flight_id(flight),
                              .head = head,
                              .keyspace = flight->route.keyspace->id,
-                             .key = buf_bytes(&flight->key)};
+                             .key = buf_bytes(&flight->key),
+                             .is_gated = !!(flight->flags & GET_MONOTONIC)};
     op_encode_fetch(&fetch, placing_ask(router, flight, target, MESSAGE_FETCH,
                                         flight_budget_ms(flight, now), outbox));
 }
@@ -53,6 +54,15 @@ static struct whole find_whole(struct router *router, const struct flight *fligh
     return (struct whole){.record = &router->joined};
 }
 
+static void encode_whole(struct router *router, const struct flight *flight, struct whole *whole)
+{
+    if (whole->encoded.size)
+        return;
+    buf_clear(&router->encoded);
+    record_encode(whole->record, buf_bytes(&flight->key), &router->encoded);
+    whole->encoded = buf_bytes(&router->encoded);
+}
+
 static struct get_comparison compare(const struct flight *flight, const struct record *whole)
 {
     struct get_comparison comparison = {0};
@@ -71,10 +81,12 @@ static struct get_comparison compare(const struct flight *flight, const struct r
     return comparison;
 }
 
-// Sends the join to those that replied with less.
+// Sends the join to those that replied with less. With `holds` the get waits for their replies,
+// else the list of repairs does.
 static void repair(struct router *router, const struct flight *flight, target_set behind,
-                   struct bytes encoded, struct outbox *outbox)
+                   bool holds, struct bytes encoded, struct moment now, struct outbox *outbox)
 {
+    struct ring_stamp stamp = placing_stamp(flight);
     struct op_merge merge = {
         .keyspace = flight->route.keyspace->id, .key = buf_bytes(&flight->key), .record = encoded};
     bool is_too_large = encoded.size > record_joined_size_max(router->options.record_size_max);
@@ -86,6 +98,9 @@ static void repair(struct router *router, const struct flight *flight, target_se
             continue;
         }
         router->counts.repairs++;
+        merge.id = holds
+                       ? flight_id(flight)
+                       : repairs_add(&router->repairs, flight->links[target], &stamp, &merge, now);
         op_encode_merge(&merge, placing_ask(router, flight, target, MESSAGE_MERGE, 0, outbox));
     }
 }
@@ -101,18 +116,14 @@ static struct bytes encode_context(struct router *router, const struct flight *f
 }
 
 static void answer_whole(struct router *router, const struct flight *flight, struct whole whole,
-                         target_set behind, struct outbox *outbox)
+                         target_set behind, struct moment now, struct outbox *outbox)
 {
     uint8_t replied = target_count(flight->get.replied);
     if (record_is_empty(whole.record)) {
         answer(router, flight, STATUS_NOT_FOUND, replied, (struct bytes){0}, outbox);
         return;
     }
-    if (!whole.encoded.size) {
-        buf_clear(&router->encoded);
-        record_encode(whole.record, buf_bytes(&flight->key), &router->encoded);
-        whole.encoded = buf_bytes(&router->encoded);
-    }
+    encode_whole(router, flight, &whole);
     meters_learn(&router->meters, flight->client, whole.encoded.size);
     if (!answers_fit(router, flight->client, whole.encoded.size)) {
         router->counts.busy++;
@@ -128,7 +139,16 @@ static void answer_whole(struct router *router, const struct flight *flight, str
         got.context = encode_context(router, flight, whole.record);
     answer_got(router, flight->client, &got, outbox);
     if (!(flight->flags & GET_LOCAL))
-        repair(router, flight, behind, whole.encoded, outbox);
+        repair(router, flight, behind, false, whole.encoded, now, outbox);
+}
+
+static struct bytes explain_failure(struct router *router, const struct flight *flight)
+{
+    struct bytes text = placing_explain(router, flight, 'R');
+    if (!flight->get.monotonic || !flight->get.holding)
+        return text;
+    buf_append_text(&router->text, "; what was read is not held by enough of them for --monotonic");
+    return buf_bytes(&router->text);
 }
 
 // A p99 that follows the samples: up by much when one is above, down by little when below.
@@ -148,6 +168,7 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
     struct whole whole = {0};
     if (step.compare) {
         whole = find_whole(router, flight);
+        flight->get.monotonic &= !record_is_empty(whole.record); // everybody holds nothing
         step = get_on_compared(&flight->get, compare(flight, whole.record));
     }
     for (unsigned target = 0; target < flight->route.count; target++) {
@@ -156,15 +177,21 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
         if (step.head & target_bit(target))
             send_fetch(router, flight, target, true, now, outbox);
     }
-    if (step.answer && step.status == STATUS_OK) {
+    if (step.answer && step.status == STATUS_OK && !whole.record)
+        whole = find_whole(router, flight);
+    if (step.holds) {
+        router->counts.held++;
+        encode_whole(router, flight, &whole);
+        repair(router, flight, step.repair, true, whole.encoded, now, outbox);
+    } else if (step.answer && step.status == STATUS_OK) {
         observe(router, now.mono_ms - flight->started_ms);
-        answer_whole(router, flight, whole, step.repair, outbox);
+        answer_whole(router, flight, whole, step.repair, now, outbox);
     } else if (step.answer) {
         enum status status = placing_failure(flight, step.status);
         router->counts.unavailable += status == STATUS_UNAVAILABLE;
         router->counts.timeouts += status == STATUS_TIMEOUT;
         answer(router, flight, status, target_count(flight->get.replied),
-               placing_explain(router, flight, 'R'), outbox);
+               explain_failure(router, flight), outbox);
     }
     if (step.ended)
         flights_remove(&router->flights, flight);
@@ -212,6 +239,7 @@ static void start(struct router *router, const struct arrival *arrival,
     placing_order(router, placing, order);
     struct get_step step =
         get_start(&flight->get, placing->route.owner_count, r, placing->live, order);
+    flight->get.monotonic = get->flags & GET_MONOTONIC;
     take_step(router, flight, step, now, outbox);
 }
 
@@ -309,6 +337,48 @@ enum status gets_on_fetched(struct router *router, uint32_t number, struct reade
     else
         router->counts.late++;
     return STATUS_OK;
+}
+
+bool gets_on_merged(struct router *router, uint32_t number, const struct op_merged *merged,
+                    struct moment now, struct outbox *outbox)
+{
+    if (merged->id & REPAIRS_ID) {
+        enum status status = repairs_on_merged(&router->repairs, number, merged, now);
+        router->counts.late += status == STATUS_NOT_FOUND;
+        router->counts.repairs_refused +=
+            status && status != STATUS_NOT_FOUND && status != STATUS_BUSY;
+        return true;
+    }
+    struct flight *flight = flights_find(&router->flights, merged->id);
+    if (!flight || flight->kind != FLIGHT_GET)
+        return false;
+    int target = flight_target(flight, number);
+    if (target < 0 || !(flight->get.repaired & target_bit((unsigned)target))) {
+        router->counts.late++;
+        return true;
+    }
+    if (merged->status == STATUS_BUSY) { // the client may come again
+        router->counts.busy++;
+        answer(router, flight, STATUS_BUSY, 0, bytes_of_text("an owner is busy"), outbox);
+        flights_remove(&router->flights, flight);
+        return true;
+    }
+    router->counts.repairs_refused += merged->status != STATUS_OK;
+    struct get_step step = get_on_held(&flight->get, (unsigned)target, !merged->status);
+    take_step(router, flight, step, now, outbox);
+    return true;
+}
+
+void gets_repeat_repairs(struct router *router, struct moment now, struct outbox *outbox)
+{
+    struct op_merge merge;
+    struct ring_stamp stamp;
+    uint32_t number;
+    while (repairs_next(&router->repairs, now, &merge, &number, &stamp)) {
+        router->counts.repairs_repeated++;
+        op_encode_merge(&merge, outbox_add_stamped(outbox, router->peers.link_of(number),
+                                                   MESSAGE_MERGE, 0, stamp));
+    }
 }
 
 void gets_on_failed(struct router *router, struct flight *flight, unsigned target,

@@ -8,7 +8,7 @@
 
 #include "base/moment.h"
 #include "causal/seal.h"
-#include "dkv-router/peers.h"
+#include "peer/peers.h"
 #include "wire/client.h"
 #include "wire/role.h"
 

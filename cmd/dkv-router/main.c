@@ -1,30 +1,30 @@
 // dkv-router answers clients and talks to the stores of all nodes; see dkv-router(8).
 
-#include "base/xalloc.h"
 #include "dkv-router/brain.h"
 #include "dkv-router/dispatch.h"
-#include "dkv-router/news.h"
+#include "dkv-router/polls.h"
 #include "os/clock.h"
 #include "os/entropy.h"
 #include "proc/arguments.h"
 #include "proc/daemon.h"
 #include "proc/log.h"
+#include "proc/news_log.h"
 #include "proc/node.h"
 #include "proc/notify.h"
+#include "proc/ring_file.h"
 #include "proc/seal_file.h"
+#include "proc/ways.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 enum {
-    CONNECT_AGAIN_MS = 2000,
     TICK_MS = 100,
     TIMEOUT_MS = 5000,
     // The largest value or record of dkv.conf(5) and its envelope. One beyond the limits of this
     // node is refused with a reason, not with silence.
     CLIENT_SIZE_MAX = 17 * 1024 * 1024,
-    PEER_SIZE_MAX = 1024 * 1024, // pings, greetings and questions
+    PEER_SIZE_MAX = MESSAGE_SIZE_MAX, // ring documents
 };
 
 // The brain, and what this program has beside it.
@@ -34,32 +34,52 @@ struct program {
     struct seals seals;
     uint32_t saved_count; // of them, in keys/seals
     struct news news;     // that the log has
-    struct buf *ways;     // by number of a link: where it is connected to; empty = it is not
-    uint32_t way_count;
-    uint64_t connect_ms; // when links that could not be made are tried again; 0 = all were made
+    struct ways ways;
+    uint64_t handed_hash; // of the document that the operator handed in last
 };
 
-static void report_peers(struct program *program, struct moment now)
+static const char *ring_dir; // for the worker: never changes
+
+// Looks at the document that the operator handed in, and has it put to the vote if it is one to
+// come. `is_start`: what counted once, and is still there, is no news.
+static void look_at_handed(struct program *program, bool is_start)
 {
-    const struct peers *peers = &program->router.peers;
-    const struct settings *settings = &program->node.settings;
-    struct buf line = {0};
-    for (uint32_t i = UINT32_MAX; peers_next(peers, &i);) {
-        enum link_change change = news_look(&program->news, peers, i, now, &line);
-        if (change)
-            log_line(change == LINK_WENT_DOWN ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s",
-                     buf_text(&line));
-        buf_clear(&line);
-        if (news_look_at_clock(&program->news, peers, i, settings->clock_warn_ms, now, &line))
-            log_line(LOG_LEVEL_WARNING, "%s", buf_text(&line));
-        buf_clear(&line);
-    }
-    buf_release(&line);
+    struct node *node = &program->node;
+    struct buf text = {0};
+    struct fault fault = {"it cannot be read"};
+    enum status status = ring_file_read(node->settings.dir, RING_FILE_HANDED, &text);
+    struct ring_snapshot *document = status ? NULL : ring_snapshot_parse(buf_bytes(&text), &fault);
+    buf_release(&text);
+    if (status == STATUS_NOT_FOUND)
+        return;
+    bool is_known = document && (document->hash == node->ring->hash ||
+                                 (document->ring.epoch <= node->ring->ring.epoch &&
+                                  (is_start || document->hash == program->handed_hash)));
+    program->handed_hash = document ? document->hash : 0;
+    if (!document || (!is_known && polls_hand(&program->router.epochs, document, &fault)))
+        log_line(LOG_LEVEL_ERROR, "%s/" RING_FILE_HANDED ": not taken over: %.250s",
+                 node->settings.dir, fault.text);
+    ring_snapshot_drop(document);
 }
 
 static void on_reload(void *self)
 {
-    node_reload(&((struct program *)self)->node);
+    struct program *program = self;
+    look_at_handed(program, false);
+    node_reload(&program->node);
+}
+
+// On a worker.
+static void run_job(void *self)
+{
+    struct epochs_job *job = self;
+    job->status = STATUS_OK;
+    if (job->document)
+        job->status = ring_file_write(ring_dir, RING_FILE_ADOPTED, buf_bytes(&job->document->text),
+                                      &job->fault);
+    if (!job->status && job->votes.size)
+        job->status =
+            ring_file_write(ring_dir, RING_FILE_VOTES, buf_bytes(&job->votes), &job->fault);
 }
 
 static void describe(void *self, struct buf *out)
@@ -78,99 +98,36 @@ static void save_seals(struct program *program)
     program->saved_count = program->seals.count;
 }
 
-// Where the link of this number goes. Our own store is next door.
-static const char *way_of(struct program *program, uint32_t number, char endpoint[NODE_PATH_SIZE],
-                          const char **key)
+static void on_moved(void *context, uint32_t number, struct moment now, struct outbox *outbox)
 {
-    const struct node *node = &program->node;
-    const struct ring *ring = program->router.ring;
-    const struct ring_node *peer =
-        &ring->nodes[ring_find_node(ring, peers_at(&program->router.peers, number)->node)];
-    bool is_store = peers_service(number) == SERVICE_STORE;
-    bool is_ours = is_store && peer->id == node->settings.node_id;
-    *key = is_ours ? NULL : peer->public_key;
-    return is_ours ? node_socket(node, DOOR_STORE, endpoint)
-                   : node_door(peer, is_store ? DOOR_STORE : DOOR_PEER, endpoint);
-}
-
-// Connects the link if it is not connected to where it should be. Its peer hears nothing more of
-// what it was asked at another address, so that is over.
-static enum status connect_peer(struct program *program, uint32_t number, struct moment now,
-                                struct outbox *outbox, struct fault *fault)
-{
-    char endpoint[NODE_PATH_SIZE];
-    const char *key, *way = way_of(program, number, endpoint, &key);
-    struct buf *connected = &program->ways[number], wanted = {0};
-    enum status status = STATUS_OK;
-    buf_printf(&wanted, "%s %s", way, key ? key : "");
-    if (!bytes_equal(buf_bytes(connected), buf_bytes(&wanted))) {
-        if (connected->size) {
-            net_disconnect(program->node.net, number);
-            dispatch_on_lost(&program->router, net_link(number), now, outbox);
-        }
-        buf_clear(connected);
-        status = net_connect(program->node.net, number, way, key, fault);
-        if (!status)
-            buf_set(connected, buf_bytes(&wanted));
-    }
-    buf_release(&wanted);
-    return status;
-}
-
-static void disconnect_peers(struct program *program)
-{
-    for (uint32_t i = 0; i < program->way_count; i++) {
-        if (peers_link(&program->router.peers, i) || !program->ways[i].size)
-            continue;
-        net_disconnect(program->node.net, i);
-        buf_clear(&program->ways[i]);
-    }
-}
-
-// A link to every store and to every other router of the ring, and no others. One that cannot be
-// made keeps no other from being made, and is tried again later.
-static void connect_peers(struct program *program, struct moment now, struct outbox *outbox)
-{
-    const struct peers *peers = &program->router.peers;
-    uint32_t count = peers->count * SERVICE_COUNT;
-    struct fault fault;
-    program->ways = xrealloc(program->ways, count * sizeof *program->ways);
-    for (; program->way_count < count; program->way_count++)
-        program->ways[program->way_count] = (struct buf){0};
-    disconnect_peers(program);
-    bool was_complete = !program->connect_ms;
-    program->connect_ms = 0;
-    for (uint32_t i = UINT32_MAX; peers_next(peers, &i);) {
-        if (!connect_peer(program, i, now, outbox, &fault))
-            continue;
-        program->connect_ms = now.mono_ms + CONNECT_AGAIN_MS;
-        if (was_complete)
-            log_line(LOG_LEVEL_ERROR, "%s", fault.text);
-    }
+    dispatch_on_lost(&((struct program *)context)->router, net_link(number), now, outbox);
 }
 
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
     dispatch_on_tick(&program->router, now, outbox);
-    if (program->connect_ms && now.mono_ms >= program->connect_ms)
-        connect_peers(program, now, outbox);
-    report_peers(program, now);
+    ways_on_tick(&program->ways, now, outbox);
+    news_log(&program->news, &program->router.peers, program->node.settings.clock_warn_ms, now);
 }
 
-// A new ring document was read.
-static void adopt(struct program *program, struct moment now, struct outbox *outbox)
+// The brain works by another document.
+static void follow(struct program *program, struct moment now, struct outbox *outbox)
 {
-    dispatch_adopt(&program->router, program->node.ring, now, outbox);
-    program->connect_ms = 0;
-    connect_peers(program, now, outbox);
+    node_take_ring(&program->node, program->router.snapshot);
+    program->ways.again_ms = 0;
+    ways_connect(&program->ways, now, outbox);
 }
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
     if (program->router.snapshot != program->node.ring)
-        adopt(program, now, outbox);
+        follow(program, now, outbox);
+    struct fault *told = &program->router.epochs.told;
+    if (told->text[0])
+        log_line(LOG_LEVEL_WARNING, "%s", told->text);
+    told->text[0] = 0;
     if (program->seals.count != program->saved_count)
         save_seals(program);
     dispatch_on_turn_end(&program->router, now, outbox);
@@ -211,9 +168,24 @@ static void open_seals(struct program *program)
     program->saved_count = program->seals.count;
 }
 
+// The document that counts from the first start on, whatever is handed in later.
+static void keep_first(struct program *program)
+{
+    const struct node *node = &program->node;
+    struct fault fault;
+    if (!node->has_adopted && ring_file_write(node->settings.dir, RING_FILE_ADOPTED,
+                                              buf_bytes(&node->ring->text), &fault))
+        die(1, "%s (the router keeps the ring document and its votes there)", fault.text);
+}
+
 static void open_router(struct program *program)
 {
+    struct buf votes = {0};
     const struct settings *settings = &program->node.settings;
+    ring_dir = settings->dir;
+    keep_first(program);
+    if (ring_file_read(settings->dir, RING_FILE_VOTES, &votes) == STATUS_IO)
+        die(1, "%s/" RING_FILE_VOTES ": %s", settings->dir, strerror(errno));
     struct router_options options = {
         .ring = program->node.ring,
         .node = settings->node_id,
@@ -222,9 +194,11 @@ static void open_router(struct program *program)
         .record_size_max = settings_record_size_max(settings),
         .ping_interval_ms = settings->ping_interval_ms,
         .down_after_ms = settings->ping_down_after_ms,
+        .clock_refuse_ms = settings->clock_refuse_ms,
         .timeout_ms = TIMEOUT_MS,
         .software = bytes_of_text(DKV_VERSION),
         .seals = &program->seals,
+        .votes = buf_bytes(&votes),
         .link_of = net_link,
         .number_of = number_of,
     };
@@ -232,6 +206,8 @@ static void open_router(struct program *program)
     struct fault fault;
     if (router_init(&program->router, &options, now, &fault))
         die(2, "%s", fault.text);
+    buf_release(&votes);
+    look_at_handed(program, true);
 }
 
 int main(int argc, char **argv)
@@ -244,7 +220,15 @@ int main(int argc, char **argv)
     open_seals(&program);
     open_router(&program);
     struct moment now = {clock_mono_ms(), clock_wall_ms()};
-    connect_peers(&program, now, NULL);
+    program.ways = (struct ways){.node = &program.node,
+                                 .peers = &program.router.peers,
+                                 .doors = {[SERVICE_STORE] = DOOR_STORE,
+                                           [SERVICE_ROUTER] = DOOR_PEER,
+                                           [SERVICE_HINTD] = DOOR_HINTD,
+                                           [SERVICE_REPAIR] = DOOR_REPAIR},
+                                 .on_moved = on_moved,
+                                 .context = &program};
+    ways_connect(&program.ways, now, NULL);
     const struct ring_node *self = node_self(&program.node);
     const struct settings *settings = &program.node.settings;
     const struct net_listener listeners[] = {
@@ -270,6 +254,7 @@ int main(int argc, char **argv)
     brain.on_tick = on_tick;
     brain.on_turn_end = on_turn_end;
     brain.on_reload = on_reload;
+    brain.run_job = run_job;
     brain.describe = describe;
     notify_status("waiting to hear the other nodes");
     int status = daemon_run(&options, &brain, program.node.net);
@@ -277,9 +262,7 @@ int main(int argc, char **argv)
         return status;
     node_close(&program.node);
     news_release(&program.news);
-    for (uint32_t i = 0; i < program.way_count; i++)
-        buf_release(&program.ways[i]);
-    free(program.ways);
+    ways_release(&program.ways);
     router_release(&program.router);
     seals_release(&program.seals);
     return 0;

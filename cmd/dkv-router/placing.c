@@ -1,5 +1,7 @@
 #include "dkv-router/placing.h"
 
+#include "peer/link_text.h"
+
 enum { TIMEOUT_MS_MAX = 5 * 60 * 1000 }; // shorter than stores remember request ids
 
 static void find_live(const struct router *router, struct placing *placing)
@@ -99,24 +101,42 @@ enum status placing_failure(const struct flight *flight, enum status status)
 
 struct bytes placing_explain(struct router *router, const struct flight *flight, char what)
 {
-    static const char *const states[] = {
-        [LINK_DOWN] = " (does not answer)",
-        [LINK_OTHER_CLUSTER] = " (belongs to another cluster)",
-        [LINK_OTHER_NODE] = " (is another node)",
-        [LINK_OTHER_VERSION] = " (speaks another version)",
-        [LINK_OTHER_RING] = " (has another ring document of this epoch)",
-        [LINK_SLOW] = " (disk hangs)",
-        [LINK_FULL] = " (disk full)",
-        [LINK_DAMAGED] = " (damaged)",
-        [LINK_WELL] = "",
-    };
     struct buf *text = &router->text;
     buf_clear(text);
     buf_printf(text, "%c=%s of", what, level_text(flight->level, flight->route.owner_count));
     for (unsigned i = 0; i < flight->route.owner_count; i++) {
         const struct peer *peer = peers_at(&router->peers, flight->links[i]);
-        buf_printf(text, "%s %s%s", i ? "," : "", peer->name,
-                   states[link_state(&peer->links[SERVICE_STORE])]);
+        const char *state = link_text(link_state(&peer->links[SERVICE_STORE]))->sentence;
+        buf_printf(text, *state ? "%s %s (%s)" : "%s %s", i ? "," : "", peer->name, state);
+    }
+    return buf_bytes(text);
+}
+
+target_set placing_unable(const struct router *router, const struct placing *placing)
+{
+    const struct ring_route *route = &placing->route;
+    target_set unable = 0;
+    for (unsigned i = 0; i < route->owner_count; i++) {
+        uint32_t number = peers_number(&router->peers, route->nodes[i], SERVICE_STORE);
+        if (peers_at(&router->peers, number)->clock.is_off)
+            unable |= target_bit(i);
+    }
+    return route->keyspace->conflict == RING_CONFLICT_LWW ? unable : 0;
+}
+
+struct bytes placing_explain_clocks(struct router *router, const struct flight *flight)
+{
+    struct buf *text = &router->text;
+    buf_clear(text);
+    buf_append_text(text, "the last write wins here, and clocks are off:");
+    for (unsigned i = 0, count = 0; i < flight->route.owner_count; i++) {
+        const struct peer *peer = peers_at(&router->peers, flight->links[i]);
+        int64_t off_ms = peer->clock.off_ms;
+        if (!peer->clock.is_off)
+            continue;
+        buf_printf(text, "%s that of %s is %lld s %s", count++ ? "," : "", peer->name,
+                   (long long)(off_ms < 0 ? -off_ms : off_ms) / 1000,
+                   off_ms < 0 ? "behind" : "ahead");
     }
     return buf_bytes(text);
 }
@@ -131,14 +151,18 @@ uint64_t placing_deadline(const struct router *router, const struct message_head
     return now.mono_ms + (budget < TIMEOUT_MS_MAX ? budget : TIMEOUT_MS_MAX);
 }
 
-struct buf *placing_ask(const struct router *router, const struct flight *flight, unsigned target,
-                        enum message_type type, uint32_t budget_ms, struct outbox *outbox)
+struct ring_stamp placing_stamp(const struct flight *flight)
 {
     const struct ring_route *route = &flight->route;
     const struct ring *ring = &flight->ring->ring;
-    struct ring_stamp stamp = {.epoch = ring->epoch,
+    return (struct ring_stamp){.epoch = ring->epoch,
                                .since = ring_since(ring, route->partition, route->keyspace),
                                .hash = (uint32_t)flight->ring->hash};
+}
+
+struct buf *placing_ask(const struct router *router, const struct flight *flight, unsigned target,
+                        enum message_type type, uint32_t budget_ms, struct outbox *outbox)
+{
     return outbox_add_stamped(outbox, router->peers.link_of(flight->links[target]), type, budget_ms,
-                              stamp);
+                              placing_stamp(flight));
 }

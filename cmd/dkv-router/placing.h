@@ -25,6 +25,13 @@ bool placing_needs(const struct router *router, const struct placing *placing, u
 void placing_order(const struct router *router, const struct placing *placing,
                    uint8_t order[RING_OWNERS_MAX]);
 
+// The owners that may not give a write its dot: their clocks are off, and in this keyspace the last
+// write wins.
+target_set placing_unable(const struct router *router, const struct placing *placing);
+
+// Whose clock is off, into router->text, for the client.
+struct bytes placing_explain_clocks(struct router *router, const struct flight *flight);
+
 // This node's replica and no other.
 void placing_narrow(const struct router *router, struct placing *placing);
 
@@ -42,6 +49,9 @@ struct bytes placing_explain(struct router *router, const struct flight *flight,
 // Until when an operation may last, by the client's budget.
 uint64_t placing_deadline(const struct router *router, const struct message_header *header,
                           struct moment now);
+
+// By which ring an operation was planned.
+struct ring_stamp placing_stamp(const struct flight *flight);
 
 // Where to append a request to the store of a target; budget_ms 0: it is welcome at any time.
 struct buf *placing_ask(const struct router *router, const struct flight *flight, unsigned target,

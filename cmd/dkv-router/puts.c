@@ -1,5 +1,6 @@
 #include "dkv-router/puts.h"
 
+#include "dkv-router/gets.h"
 #include "dkv-router/puts_step.h"
 #include "wire/replica.h"
 
@@ -144,6 +145,8 @@ enum status puts_on_merged(struct router *router, uint32_t number, struct reader
         router->counts.repairs_refused += merged.status != STATUS_OK;
         return STATUS_OK;
     }
+    if (gets_on_merged(router, number, &merged, now, outbox))
+        return STATUS_OK;
     unsigned target;
     struct flight *flight = find(router, merged.id, number, &target, now);
     if (!flight)

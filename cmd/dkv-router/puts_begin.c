@@ -157,8 +157,10 @@ static struct put_step start_put(struct router *router, struct flight *flight,
         .w = w,
         .r = &r,
         .live = placing->live,
+        .unable = placing_unable(router, placing),
         .retry = flight->flags & PUT_RETRY,
-        .validate = !is_record && !flight->has_context && !(flight->flags & PUT_KEEP_SIBLINGS),
+        .validate = !is_record && !flight->has_context &&
+                    !(flight->flags & (PUT_KEEP_SIBLINGS | PUT_CONDITIONAL)),
         .strict = flight->flags & PUT_STRICT,
     };
     return is_record ? put_start_merging(&flight->put, &start) : put_start(&flight->put, &start);

@@ -69,7 +69,8 @@ static void answer(struct router *router, const struct flight *flight, enum stat
 static uint8_t update_flags(const struct flight *flight)
 {
     bool keeps = flight->has_context || (flight->flags & PUT_KEEP_SIBLINGS);
-    uint8_t what = UPDATE_TAKES_HEAD | (flight->flags & PUT_DELETE ? UPDATE_DELETE : 0);
+    uint8_t what = UPDATE_TAKES_HEAD | (flight->flags & PUT_DELETE ? UPDATE_DELETE : 0) |
+                   (flight->flags & PUT_CONDITIONAL ? UPDATE_CONDITIONAL : 0);
     uint8_t again = UPDATE_AGAIN | (flight->put.was_found ? 0 : UPDATE_FRESH);
     return flight->put.again ? what | again : what | (keeps ? UPDATE_KEEP_SIBLINGS : UPDATE_BLIND);
 }
@@ -131,8 +132,14 @@ static struct bytes explain(struct router *router, const struct flight *flight, 
     case STATUS_INDETERMINATE:
     case STATUS_DISK_FULL:
         return placing_explain(router, flight, 'W');
+    case STATUS_REFUSED:
+        return placing_explain_clocks(router, flight);
     case STATUS_TOO_LARGE:
         return bytes_of_text("the record, with its siblings, is " RECORD_LIMITS);
+    case STATUS_PRECONDITION:
+        return bytes_of_text(flight->has_context
+                                 ? "the key has changed since its context was read; read it again"
+                                 : "the key has a value");
     default:
         return bytes_of_text(status_text(status));
     }

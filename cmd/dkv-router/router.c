@@ -25,10 +25,13 @@ enum status router_init(struct router *router, const struct router_options *opti
     struct link_terms terms = {.ping_interval_ms = options->ping_interval_ms,
                                .down_after_ms = options->down_after_ms,
                                .self = options->node};
-    peers_init(&router->peers, &terms, options->link_of);
+    peers_init(&router->peers, &terms, SERVICE_ROUTER,
+               service_bit(SERVICE_STORE) | service_bit(SERVICE_ROUTER), options->link_of);
     flights_init(&router->flights, now.mono_ms);
     meters_init(&router->meters, options->boot);
     keyring_init(&router->keyring, options->seals, &router->peers);
+    epochs_init(&router->epochs, &router->peers, options->ring, options->votes, options->boot);
+    router->options.votes = (struct bytes){0};
     router->started_ms = now.mono_ms;
     router_adopt(router, options->ring, now);
     return STATUS_OK;
@@ -41,6 +44,8 @@ void router_release(struct router *router)
     ring_snapshot_drop(router->snapshot);
     meters_release(&router->meters);
     keyring_release(&router->keyring);
+    epochs_release(&router->epochs);
+    repairs_release(&router->repairs);
     record_release(&router->record);
     record_release(&router->joined);
     context_release(&router->context);
@@ -55,6 +60,8 @@ bool router_is_ready(const struct router *router, struct moment now)
 {
     if (now.mono_ms >= router->started_ms + router->options.down_after_ms)
         return true;
+    if (!epochs_is_newest(&router->epochs))
+        return false; // there are keyspaces that this one does not know
     for (uint32_t i = 0; i < router->ring->node_count; i++) {
         const struct link *store = peers_link_of(&router->peers, i, SERVICE_STORE);
         if (!store->up && store->problem == LINK_NO_PROBLEM)
@@ -65,7 +72,8 @@ bool router_is_ready(const struct router *router, struct moment now)
 
 unsigned router_tick_within_ms(const struct router *router)
 {
-    return router->flights.count || router->keyring.held_count
+    return router->flights.count || router->keyring.held_count ||
+                   router->epochs.proposal.state != PROPOSAL_NONE
                ? FLIGHTS_TICK_MS
                : (unsigned)(router->options.ping_interval_ms / 2 + 1);
 }

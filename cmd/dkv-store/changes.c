@@ -2,16 +2,11 @@
 
 #include "dkv-store/access.h"
 #include "dkv-store/loss.h"
+#include "dkv-store/reading.h"
 #include "replica/join.h"
 #include "replica/mint.h"
 #include "wire/age.h"
 #include "wire/replica.h"
-
-// Everything that has been written so far: a reply that depends on it must wait for that.
-static uint64_t gate(const struct store *store)
-{
-    return lsm_written(store->lsm);
-}
 
 // True if it is older than it may be, or of a try that is fenced.
 static bool came_late(const struct store *store, const struct message_header *header,
@@ -25,13 +20,14 @@ static bool came_late(const struct store *store, const struct message_header *he
 static enum status mint(struct store *store, struct holding *holding, const struct op_update *op,
                         bool is_late, struct moment now, struct change *change)
 {
-    struct replica replica = access_replica(store, holding, now);
+    struct replica replica = reading_replica(store, holding, now);
     struct mint mint = {
         .request = op->request,
         .is_delete = op->flags & UPDATE_DELETE,
         .is_blind = op->flags & UPDATE_BLIND,
         .is_again = op->flags & UPDATE_AGAIN,
         .is_fresh = op->flags & UPDATE_FRESH,
+        .is_conditional = op->flags & UPDATE_CONDITIONAL,
         .is_late = is_late,
         .hlc_floor = op->hlc_floor,
         .ttl_ms = op->ttl_ms,
@@ -88,7 +84,7 @@ static void reply_update(struct store *store, const struct arrival *arrival,
     if (!status) {
         struct op_durable durable = {.id = op->id, .status = STATUS_OK};
         op_encode_durable(&durable,
-                          outbox_add(outbox, arrival->link, MESSAGE_DURABLE, gate(store)));
+                          outbox_add(outbox, arrival->link, MESSAGE_DURABLE, reading_gate(store)));
     }
 }
 
@@ -107,6 +103,8 @@ enum status changes_update(struct store *store, const struct arrival *arrival,
     store->counts.updates++;
     if (!status && lsm_durable(store->lsm) < store->loss.mark)
         status = STATUS_BUSY; // the new actor is not durable yet
+    if (!status && op.flags & UPDATE_CONDITIONAL && holding->shard->is_lost)
+        status = STATUS_LOST; // it cannot say what the condition asks for
     if (!status)
         status =
             mint(store, holding, &op, came_late(store, header, holding, &op, now), now, change);
@@ -134,7 +132,7 @@ static bool decode_dots(struct store *store, struct bytes encoded)
 static enum status join(struct store *store, struct holding *holding, const struct op_merge *op,
                         struct moment now, struct change *change)
 {
-    struct replica replica = access_replica(store, holding, now);
+    struct replica replica = reading_replica(store, holding, now);
     decode_superseded(op->requests, &store->requests);
     struct join join = {
         .record = op->record,
@@ -167,8 +165,8 @@ static void reply_merge(struct store *store, const struct arrival *arrival, uint
         merged.told = buf_bytes(&store->part);
         merged.hlc_told = change->hlc_told;
     }
-    op_encode_merged(
-        &merged, outbox_add(outbox, arrival->link, MESSAGE_MERGED, is_written ? gate(store) : 0));
+    op_encode_merged(&merged, outbox_add(outbox, arrival->link, MESSAGE_MERGED,
+                                         is_written ? reading_gate(store) : 0));
 }
 
 enum status changes_merge(struct store *store, const struct arrival *arrival,

@@ -4,6 +4,7 @@
 #include "dkv-store/frame.h"
 #include "dkv-store/loss.h"
 #include "dkv-store/purging.h"
+#include "dkv-store/reading.h"
 #include "dkv-store/trash.h"
 
 static struct ledger_place place_of(const struct ledger_shard *shard)
@@ -182,7 +183,7 @@ enum status convergence_reconcile(struct store *store, struct holding *holding, 
         return STATUS_STALE;
     struct reconcile theirs = {
         .record = record, .seen = &peer->seen, .horizon = &peer->horizon, .is_lost = peer->is_lost};
-    struct replica replica = access_replica(store, holding, now);
+    struct replica replica = reading_replica(store, holding, now);
     status = reconcile_record(&replica, &theirs, change, &store->resolution);
     if (!status && change->must_fetch) {
         *reconciled = RECONCILE_FETCH;

@@ -108,7 +108,7 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
     if (program->store.snapshot != program->node.ring)
-        store_adopt(&program->store, program->node.ring);
+        node_take_ring(&program->node, program->store.snapshot);
     serve_on_turn_end(&program->store, now, outbox);
 }
 

@@ -5,6 +5,9 @@
 #include "dkv-store/changes.h"
 #include "dkv-store/convergence.h"
 #include "dkv-store/epoch.h"
+#include "dkv-store/inspect.h"
+#include "dkv-store/question.h"
+#include "dkv-store/reading.h"
 #include "dkv-store/store_metrics.h"
 #include "wire/hello.h"
 #include "wire/replica.h"
@@ -94,7 +97,7 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
         op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
         return STATUS_OK;
     }
-    enum status status = access_read(store, header, fetch.keyspace, fetch.key, &store->holding);
+    enum status status = reading_read(store, header, fetch.keyspace, fetch.key, &store->holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.fetches++;
@@ -111,7 +114,8 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
         fetched.record = buf_bytes(&holding->encoded);
     }
     fetched.status = (uint8_t)status;
-    op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
+    op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED,
+                                           fetch.is_gated ? reading_gate(store) : 0));
     return STATUS_OK;
 }
 
@@ -126,7 +130,7 @@ static enum status find_or_fence(struct store *store, const struct holding *hold
         [FATE_SUPERSEDED] = FIND_SUPERSEDED,
         [FATE_BEATEN] = FIND_BEATEN,
     };
-    struct replica replica = access_replica(store, holding, now);
+    struct replica replica = reading_replica(store, holding, now);
     found->state = states[replica_find(&replica, &op->request, &found->dot)];
     if (found->state) {
         found->record = replica.encoded;
@@ -145,7 +149,7 @@ static enum status serve_find(struct store *store, const struct arrival *arrival
     if (op_decode_find(&op, body))
         return STATUS_INVALID;
     struct op_found found = {.id = op.id};
-    enum status status = access_read(store, header, op.keyspace, op.key, &store->holding);
+    enum status status = reading_read(store, header, op.keyspace, op.key, &store->holding);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.finds++;
@@ -181,7 +185,7 @@ static enum status scan_page(struct store *store, const struct op_scan_local *op
     struct fault fault = {0};
     enum status status = scan_local_page(&store->scan, op, store->ring->partition_count, store->lsm,
                                          &store->wait, store->options.lsm.dir, &fault);
-    access_note_read(store, status, op->partition, &fault);
+    reading_note(store, status, op->partition, &fault);
     return status;
 }
 
@@ -234,6 +238,10 @@ enum status operation_serve(struct store *store, const struct arrival *arrival,
         return serve_find(store, arrival, header, body, now, outbox);
     case MESSAGE_SCAN_LOCAL:
         return serve_scan(store, arrival, header, body, outbox);
+    case MESSAGE_ASK:
+        return question_serve(store, arrival, body, outbox);
+    case MESSAGE_INSPECT:
+        return inspect_serve(store, arrival, header, body, now, outbox);
     default:
         return STATUS_INVALID;
     }

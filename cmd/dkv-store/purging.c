@@ -3,6 +3,7 @@
 #include "dkv-store/access.h"
 #include "dkv-store/frame.h"
 #include "dkv-store/loss.h"
+#include "dkv-store/reading.h"
 #include "dkv-store/trash.h"
 #include "replica/strip.h"
 
@@ -115,7 +116,7 @@ static bool find_pass(struct store *store, struct moment now, struct allowance *
 static enum status strip(struct store *store, struct holding *holding, struct moment now)
 {
     struct ledger_shard *shard = holding->shard;
-    struct replica replica = access_replica(store, holding, now);
+    struct replica replica = reading_replica(store, holding, now);
     uint64_t expires_ms = UINT64_MAX;
     bool is_changed = strip_record(&replica, &store->change, &expires_ms);
     if (expires_ms < UINT64_MAX && (!shard->strip_at_ms || expires_ms < shard->strip_at_ms))
@@ -185,7 +186,7 @@ static bool pass_on(struct store *store, struct moment now, struct allowance *le
         lsm_scan_open(store->lsm, buf_bytes(&purge->from), buf_bytes(&purge->to));
     enum status status = pass(store, scan, now, left, &fault);
     lsm_scan_close(scan);
-    access_note_read(store, status == STATUS_END ? STATUS_OK : status, purge->partition, &fault);
+    reading_note(store, status == STATUS_END ? STATUS_OK : status, purge->partition, &fault);
     if (status == STATUS_BUSY || status == STATUS_DISK_FULL)
         return false;
     purge->is_passing = !status;

@@ -3,6 +3,7 @@
 #include "dkv-store/loss.h"
 #include "dkv-store/operation.h"
 #include "dkv-store/purging.h"
+#include "peer/following.h"
 #include "wire/age.h"
 #include "wire/hello.h"
 
@@ -60,12 +61,28 @@ static void park(struct store *store, const struct arrival *arrival,
     parked_add(&store->parked, &op, body);
 }
 
+// The router of this node hands us the ring document that counts.
+static enum status follow(struct store *store, const struct arrival *arrival, struct reader *body,
+                          struct outbox *outbox)
+{
+    struct ring_snapshot *next;
+    enum status status =
+        following_on_ring(store->snapshot, store->options.node, arrival, body, outbox, &next);
+    if (!status && next)
+        store_adopt(store, next);
+    if (!status)
+        ring_snapshot_drop(next);
+    return status;
+}
+
 // The next operation of a message. INVALID: it is none.
 static enum status serve_next(struct store *store, const struct arrival *arrival,
                               const struct message_header *header, struct reader *body,
                               struct moment now, struct outbox *outbox)
 {
     struct reader begin = *body;
+    if (header->type == MESSAGE_RING)
+        return follow(store, arrival, body, outbox);
     store->wait = (struct parked_wait){0};
     enum status status = operation_serve(store, arrival, header, body, now, outbox);
     if (status != STATUS_BUSY)

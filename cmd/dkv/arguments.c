@@ -58,7 +58,8 @@ enum status argument_request_id(const char *text, struct request_id *request, st
     return STATUS_OK;
 }
 
-enum status argument_context(const char *text, struct buf *binary, struct fault *fault)
+enum status argument_token(const char *what, const char *text, struct buf *binary,
+                           struct fault *fault)
 {
     struct buf token = {0};
     enum status status = STATUS_OK;
@@ -69,7 +70,7 @@ enum status argument_context(const char *text, struct buf *binary, struct fault 
     while (token.size && token.data[token.size - 1] == '\n')
         token.size--;
     if (!status && (!token.size || token_parse(buf_bytes(&token), binary)))
-        status = fault_set(fault, STATUS_INVALID, "the context is damaged");
+        status = fault_set(fault, STATUS_INVALID, "the %s is damaged", what);
     buf_release(&token);
     return status ? STATUS_INVALID : STATUS_OK;
 }

@@ -19,8 +19,9 @@ enum status argument_ttl(const char *text, uint64_t *ttl_ms, struct fault *fault
 enum status argument_request_id(const char *text, struct request_id *request,
                                 struct fault *fault) MUST_USE;
 
-// A context: TOKEN, or @FILE which holds one. Appends its binary form.
-enum status argument_context(const char *text, struct buf *binary, struct fault *fault) MUST_USE;
+// A "context" or "receipt": TOKEN, or @FILE which holds one. Appends its binary form.
+enum status argument_token(const char *what, const char *text, struct buf *binary,
+                           struct fault *fault) MUST_USE;
 
 // All that can be read from fd. TOO_LARGE as soon as it is more than size_max.
 enum status argument_read(int fd, size_t size_max, struct buf *out, struct fault *fault) MUST_USE;

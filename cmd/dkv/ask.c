@@ -31,12 +31,18 @@ static void on_answer(void *context, const struct op_answer *answer)
 enum status ask(const struct globals *globals, const char *topic, struct buf *answer,
                 struct fault *fault)
 {
+    return ask_about(globals, topic, (struct bytes){0}, answer, fault);
+}
+
+enum status ask_about(const struct globals *globals, const char *topic, struct bytes argument,
+                      struct buf *answer, struct fault *fault)
+{
     struct client *client;
     enum status status = connect_cluster(&client, globals, fault);
     if (status)
         return status;
     struct question question = {.status = STATUS_UNREACHABLE, .answer = answer, .fault = fault};
-    client_ask(client, topic, (struct bytes){0}, clock_mono_ms() + globals->timeout_ms, on_answer,
+    client_ask(client, topic, argument, clock_mono_ms() + globals->timeout_ms, on_answer,
                &question);
     client_drain(client);
     client_close(client);

@@ -1,7 +1,8 @@
 // ask.h - one question to the cluster, and its answer as text.
 //
-// Topics: "ring" is answered with the ring document, "status" with a JSON object a line
-// for each node, "metrics" with the text that Prometheus reads.
+// Topics: "ring" is answered with the ring document, "ring/propose", whose argument is the document
+// to follow, with what became of it, "status" with a JSON object a line for each node, "metrics"
+// with the text that Prometheus reads.
 #pragma once
 
 #include "dkv/dkv.h"
@@ -10,6 +11,9 @@
 // Appends the answer. UNREACHABLE, TIMEOUT, NOT_AUTHORISED, or what the router said.
 enum status ask(const struct globals *globals, const char *topic, struct buf *answer,
                 struct fault *fault) MUST_USE;
+// The same for a question with an argument.
+enum status ask_about(const struct globals *globals, const char *topic, struct bytes argument,
+                      struct buf *answer, struct fault *fault) MUST_USE;
 
 // Says why there is no answer, and returns the exit status.
 int ask_report(const struct globals *globals, const char *verb, enum status status,

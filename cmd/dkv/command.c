@@ -10,6 +10,7 @@ void command_release(struct command *command)
     buf_release(&command->key);
     buf_release(&command->value);
     buf_release(&command->context);
+    buf_release(&command->if_match);
     *command = (struct command){0};
 }
 
@@ -41,6 +42,8 @@ static const struct option {
     {0, "local", KIND_FLAG, GET, offsetof(struct command, local)},
     {0, "sibling", KIND_FLAG, WRITES, offsetof(struct command, sibling)},
     {0, "ttl", KIND_TTL, PUT, offsetof(struct command, ttl_ms)},
+    {0, "if-absent", KIND_FLAG, WRITES, offsetof(struct command, if_absent)},
+    {0, "if-match", KIND_CONTEXT, WRITES, offsetof(struct command, if_match)},
     {0, "context", KIND_CONTEXT, WRITES, offsetof(struct command, context)},
 };
 
@@ -69,7 +72,7 @@ static enum status set_text(struct command *command, const struct option *option
     if (option->kind == KIND_TTL)
         return argument_ttl(text, value, fault);
     return option->kind == KIND_LEVEL ? level_parse(text, value, fault)
-                                      : argument_context(text, value, fault);
+                                      : argument_token("context", text, value, fault);
 }
 
 static enum status check(const struct command *command, bool has_key, bool has_value,
@@ -85,6 +88,10 @@ static enum status check(const struct command *command, bool has_key, bool has_v
     if (command->key.size > RECORD_KEY_SIZE_MAX)
         return fault_set(fault, STATUS_TOO_LARGE, "the key is longer than %d bytes",
                          RECORD_KEY_SIZE_MAX);
+    bool has_context = command->context.size, is_match = command->if_match.size;
+    if (command->if_absent + is_match + (has_context || command->sibling) > 1)
+        return fault_set(fault, STATUS_INVALID,
+                         "if-absent, if-match, context and sibling exclude each other");
     return STATUS_OK;
 }
 

@@ -4,10 +4,11 @@
 //     {"id":7,"op":"put","key":"k","value":{"b64":"AAE="},"context":"TOKEN"}
 //
 // Options as words, with the same meaning as in dkv(1): --strict everywhere; --context TOKEN,
-// --sibling, -W or --write-quorum LEVEL of put and del; --ttl SECONDS of put; --local, -R or
+// --sibling, --if-absent, --if-match TOKEN, -W or --write-quorum LEVEL of put and del; --ttl
+// SECONDS of put; --local, -R or
 // --read-quorum LEVEL of get. Words that begin with - are options up to --. In JSON they are
-// the members strict, context, sibling, write_quorum, ttl, local and read_quorum. Nothing is
-// ignored: what is unknown or of a wrong type is INVALID.
+// the members strict, context, sibling, if_absent, if_match, write_quorum, ttl, local, read_quorum.
+// Nothing is ignored: what is unknown or of a wrong type is INVALID.
 #pragma once
 
 #include "base/buf.h"
@@ -20,8 +21,9 @@ enum command_verb { COMMAND_NONE, COMMAND_GET, COMMAND_PUT, COMMAND_DEL, COMMAND
 struct command {
     enum command_verb verb; // NONE: an empty line or a comment
     json_t *id;             // owned, NULL = none
-    struct buf key, value, context;
-    bool sibling, strict, local;
+    struct buf key, value;
+    struct buf context, if_match; // one of them at most
+    bool sibling, if_absent, strict, local;
     uint8_t read_level, write_level;
     uint64_t ttl_ms; // 0 = for ever
 };

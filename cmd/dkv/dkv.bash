@@ -51,9 +51,11 @@ _dkv() {
         ;;
     --format) candidates='tsv json cdb null' ;;
     --workload) candidates='fill read a b c f' ;;
+    --conflict) candidates='versions lww' ;;
+    --r | --w) candidates='1 2 3 one quorum all local-quorum each-quorum' ;;
     --role) candidates='reader client admin' ;;
     --keyspace | -k) candidates=$(dkv --quiet --timeout 500 keyspace list 2>/dev/null | cut -f 1) ;;
-    --cluster | --timeout) return ;;
+    --cluster | --timeout | --owners | --request-id) return ;;
     *)
         if [[ $word == -* ]]; then
             candidates="$(_dkv_options) --help"
@@ -63,12 +65,14 @@ _dkv() {
         else
             case $verb:$position in
             ring:1) candidates='init show export' ;;
-            keyspace:1) candidates='list' ;;
+            keyspace:1) candidates='list create set drop' ;;
+            keyspace:2) candidates=$(dkv --quiet --timeout 500 keyspace list 2>/dev/null | cut -f 1) ;;
             local:1) candidates='up down status start stop kill pause resume' ;;
             local:2)
                 candidates=$(dkv --quiet local status 2>/dev/null | cut -f 1 | sort -u)
                 ;;
             local:3) candidates='store router' ;;
+            resolve:2) candidates=$(compgen -c -- "$word") ;;
             esac
         fi
         ;;

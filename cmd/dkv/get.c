@@ -1,10 +1,12 @@
 // dkv get: one read.
+#include "base/text.h"
 #include "base/xalloc.h"
 #include "causal/token.h"
 #include "dkv/arguments.h"
 #include "dkv/connect.h"
 #include "dkv/jsonl.h"
 #include "dkv/level.h"
+#include "dkv/replicas.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "wire/client.h"
@@ -13,12 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { AFTER_PAUSE_FIRST_MS = 10, AFTER_PAUSE_MAX_MS = 250 };
+
 struct get_options {
     const char *key_file;
     const char *level;
     const char *context_to;
     const char *siblings;
-    bool newline, strict, all, local;
+    const char *after;
+    bool newline, strict, monotonic, all, local;
 };
 
 #define GET_OPTION(...)                                                                            \
@@ -32,11 +37,15 @@ const struct option_spec options_get[] = {
     GET_OPTION('R', "read-quorum", OPTION_TEXT, level, "LEVEL",
                "replicas to ask: a number, one, quorum, all, ..."),
     GET_OPTION(0, "strict", OPTION_FLAG, strict, NULL, "no effect: reads ask only owners"),
+    GET_OPTION(0, "monotonic", OPTION_FLAG, monotonic, NULL,
+               "print nothing that a later read may miss"),
     GET_OPTION(0, "context-to", OPTION_TEXT, context_to, "FILE", "write the context to FILE"),
     GET_OPTION(0, "siblings", OPTION_TEXT, siblings, "DIR",
                "write each value to a file in DIR, named by its dot"),
     GET_OPTION(0, "all", OPTION_FLAG, all, NULL, "print every value as a line of JSON"),
     GET_OPTION(0, "local", OPTION_FLAG, local, NULL, "ask the contacted node's replica alone"),
+    GET_OPTION(0, "after", OPTION_TEXT, after, "RECEIPT|@FILE",
+               "wait until the answer has the write of a receipt"),
     {0},
 };
 
@@ -44,7 +53,16 @@ struct read {
     struct globals *globals;
     struct get_options options;
     struct buf key;
+    struct op_get op;
+    uint64_t deadline_ms;
     int exit_status;
+
+    // With --after.
+    struct buf receipt;
+    struct replicas replicas;
+    bool
+        is_any_good; // every read meets an owner that has the write, even if it shows nothing of it
+    bool is_early;   // the answer does not have it
 };
 
 static int print_siblings(const struct globals *globals, const struct sibling *const *visible,
@@ -124,6 +142,18 @@ static enum status write_context(const struct read *read, struct bytes context, 
     return status;
 }
 
+// Whether the answer has the write of the receipt.
+static bool has_write(const struct read *read, const struct record *record)
+{
+    struct receipt receipt;
+    if (!read->receipt.size || read->is_any_good)
+        return true;
+    if (receipt_peek(&receipt, buf_bytes(&read->receipt)))
+        return false;
+    return (receipt.dot.counter && clock_covers(&record->clock, receipt.dot)) ||
+           record_find_request(record, &receipt.request);
+}
+
 static void on_got(void *context, const struct op_got *got)
 {
     struct read *read = context;
@@ -132,6 +162,11 @@ static void on_got(void *context, const struct op_got *got)
     enum status status = got->status;
     if (!status && record_decode(&record, buf_bytes(&read->key), got->record))
         status = STATUS_CORRUPT;
+    read->is_early = (!status || status == STATUS_NOT_FOUND) && !has_write(read, &record);
+    if (read->is_early) {
+        record_release(&record);
+        return;
+    }
     if (status == STATUS_NOT_FOUND)
         read->exit_status = status_exit_code(status);
     else if (status)
@@ -148,6 +183,96 @@ static void on_got(void *context, const struct op_got *got)
     record_release(&record);
 }
 
+static int say_early(const struct read *read)
+{
+    struct buf key = {0}, others = {0};
+    text_escape_log(buf_bytes(&read->key), &key);
+    replicas_name_others(&read->replicas, replicas_having(&read->replicas), "has not got it yet",
+                         &others);
+    int exit_status = report(read->globals, "get", STATUS_TIMEOUT,
+                             "%s: the write of the receipt was not met within %" PRIu64
+                             " ms; it is not known to be at: %s",
+                             buf_text(&key), read->globals->timeout_ms, buf_text(&others));
+    buf_release(&key);
+    buf_release(&others);
+    return exit_status;
+}
+
+// The level of a read that asks one that has the write, if as many as R have it: the nearest owners
+// may lack it. 0: there is none.
+static uint8_t level_of_holders(const struct replicas *replicas)
+{
+    uint32_t having = replicas_having(replicas) & replicas->replied;
+    unsigned lacking = (unsigned)__builtin_popcount(replicas->replied & ~having);
+    if (replicas->op.level >= RING_LEVEL_LOCAL_QUORUM || replicas->need_count != 1 ||
+        !replicas_can_answer(replicas, having))
+        return 0;
+    unsigned r = replicas->needs[0].count;
+    return (uint8_t)(lacking + 1 > r ? lacking + 1 : r);
+}
+
+// Reads with this R. The answer was printed unless read->is_early.
+static void get_with(struct read *read, struct client *client, uint8_t level)
+{
+    struct op_get op = read->op;
+    op.level = level;
+    client_get(client, &op, read->deadline_ms, on_got, read);
+    client_drain(client);
+}
+
+// Asks who has the write, and reads, until the answer has it.
+static int get_after(struct read *read, struct client *client)
+{
+    struct op_explain op = {.level = read->op.level,
+                            .keyspace = read->op.keyspace,
+                            .key = read->op.key,
+                            .receipt = buf_bytes(&read->receipt)};
+    for (uint64_t pause_ms = AFTER_PAUSE_FIRST_MS;; pause_ms *= 2) {
+        struct replicas *replicas = &read->replicas;
+        enum status status = replicas_ask(replicas, client, &op, read->deadline_ms);
+        if (status == STATUS_TIMEOUT && replicas->count)
+            return say_early(read);
+        if (status)
+            return argument_report(read->globals, "get", status, buf_bytes(&replicas->text));
+        read->is_any_good = replicas_are_met(replicas, replicas_having(replicas));
+        get_with(read, client, read->op.level);
+        uint8_t level = level_of_holders(replicas);
+        if (read->is_early && level)
+            get_with(read, client, level);
+        if (!read->is_early)
+            return read->exit_status;
+        uint64_t now_ms = clock_mono_ms();
+        if (now_ms >= read->deadline_ms)
+            return say_early(read);
+        pause_ms = pause_ms < AFTER_PAUSE_MAX_MS ? pause_ms : AFTER_PAUSE_MAX_MS;
+        uint64_t left_ms = read->deadline_ms - now_ms;
+        client_run(client, -1, (int)(pause_ms < left_ms ? pause_ms : left_ms));
+    }
+}
+
+static enum status read_arguments(struct read *read, struct operands *operands, struct fault *fault)
+{
+    const struct get_options *options = &read->options;
+    bool wants_context = options->context_to || read->globals->json;
+    read->op.flags =
+        (uint8_t)((options->strict ? GET_STRICT : 0) | (options->local ? GET_LOCAL : 0) |
+                  (options->monotonic ? GET_MONOTONIC : 0) |
+                  (wants_context ? GET_WANT_CONTEXT : 0));
+    enum status status = argument_key(options->key_file, operands, &read->key, fault);
+    if (!status)
+        status = level_parse(options->level, &read->op.level, fault);
+    if (!status && options->after)
+        status = argument_token("receipt", options->after, &read->receipt, fault);
+    if (!status && options->local && (options->after || options->monotonic))
+        status = fault_set(fault, STATUS_INVALID,
+                           "--local asks one replica: it excludes --after and --monotonic");
+    if (!status && operands->count)
+        status = fault_set(fault, STATUS_INVALID, "unexpected argument '%s'", operands->values[0]);
+    read->op.keyspace = bytes_of_text(read->globals->keyspace);
+    read->op.key = buf_bytes(&read->key);
+    return status;
+}
+
 int verb_get(struct globals *globals, int argc, char **argv)
 {
     struct read read = {.globals = globals};
@@ -156,25 +281,19 @@ int verb_get(struct globals *globals, int argc, char **argv)
     struct client *client;
     if (!options_parse(globals, options_get, &read.options, argc, argv, &operands))
         return operands.exit_status;
-    bool wants_context = read.options.context_to || globals->json;
-    struct op_get op = {.flags = (uint8_t)((read.options.strict ? GET_STRICT : 0) |
-                                           (read.options.local ? GET_LOCAL : 0) |
-                                           (wants_context ? GET_WANT_CONTEXT : 0))};
-    enum status status = argument_key(read.options.key_file, &operands, &read.key, &fault);
-    if (!status)
-        status = level_parse(read.options.level, &op.level, &fault);
-    if (!status && operands.count)
-        status = fault_set(&fault, STATUS_INVALID, "unexpected argument '%s'", operands.values[0]);
-    op.keyspace = bytes_of_text(globals->keyspace);
-    op.key = buf_bytes(&read.key);
+    read.deadline_ms = argument_deadline_ms(globals);
+    enum status status = read_arguments(&read, &operands, &fault);
     if (status == STATUS_INVALID) {
         read.exit_status = usage_error("get", "%s", fault.text);
     } else if (status || (status = connect_cluster(&client, globals, &fault))) {
         read.exit_status = report(globals, "get", status, "%s", fault.text);
+    } else if (read.options.after) {
+        read.exit_status = get_after(&read, client);
     } else {
-        client_get(client, &op, argument_deadline_ms(globals), on_got, &read);
-        client_drain(client); // and not closed: the process ends (main.c)
+        get_with(&read, client, read.op.level); // not closed: the process ends (main.c)
     }
     buf_release(&read.key);
+    buf_release(&read.receipt);
+    replicas_release(&read.replicas);
     return read.exit_status;
 }

@@ -244,9 +244,13 @@ static enum status accepts_ring(const char *dir, const void *what, struct fault 
 {
     const struct ring *ring = what;
     char path[FILE_PATH_SIZE];
-    enum status status = file_join(path, dir, "data/ring/ring", fault);
-    if (!status && file_exists(path))
-        return refuse_second(dir, path, ring, fault);
+    static const char *const names[] = {"data/ring/adopted", "data/ring/ring"};
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; !status && i < sizeof names / sizeof *names; i++) {
+        status = file_join(path, dir, names[i], fault);
+        if (!status && file_exists(path))
+            return refuse_second(dir, path, ring, fault);
+    }
     struct key_file key;
     if (!status)
         status = file_join(path, dir, "keys/node.key", fault);

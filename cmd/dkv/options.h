@@ -94,6 +94,8 @@ const struct option_spec *options_of(const char *verb); // NULL if there is no s
 extern const struct option_spec options_global[];
 extern const struct option_spec options_put[], options_get[], options_del[], options_load[],
     options_dump[], options_scan[], options_mget[], options_shell[], options_bench[];
+extern const struct option_spec options_resolve[], options_conflicts[], options_wait[],
+    options_explain[];
 extern const struct option_spec options_where[], options_status[], options_metrics[],
     options_ring[], options_keyspace[], options_init[], options_local[], options_config[],
-    options_keygen[], options_authorize[];
+    options_keygen[], options_authorize[], options_compact[];

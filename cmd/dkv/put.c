@@ -1,4 +1,5 @@
 // dkv put, dkv del: one write.
+#include "base/text.h"
 #include "causal/token.h"
 #include "dkv/arguments.h"
 #include "dkv/bulk/format.h"
@@ -19,7 +20,8 @@ struct put_options {
     const char *level;
     const char *request_id;
     const char *ttl;
-    bool sibling, strict, print_context, receipt;
+    const char *if_match;
+    bool if_absent, sibling, strict, print_context, receipt;
 };
 
 #define PUT_OPTION(...)                                                                            \
@@ -33,6 +35,10 @@ struct put_options {
                    "supersede exactly what the context has seen"),                                 \
         PUT_OPTION(0, "sibling", OPTION_FLAG, sibling, NULL,                                       \
                    "supersede nothing: the value stands beside those that are there"),             \
+        PUT_OPTION(0, "if-absent", OPTION_FLAG, if_absent, NULL,                                   \
+                   "only if the key has no value; else exit status 8"),                            \
+        PUT_OPTION(0, "if-match", OPTION_TEXT, if_match, "TOKEN|@FILE",                            \
+                   "as --context, only if the key is still as it saw it; else 8"),                 \
         PUT_OPTION('W', "write-quorum", OPTION_TEXT, level, "LEVEL",                               \
                    "durable copies to wait for: a number, one, quorum, all, ..."),                 \
         PUT_OPTION(0, "strict", OPTION_FLAG, strict, NULL,                                         \
@@ -76,6 +82,15 @@ static void print_token(const char *name, struct bytes binary)
     buf_release(&text);
 }
 
+// With this id the same write can be sent again, and is applied once.
+static void print_request(const struct request_id *request)
+{
+    struct buf text = {0};
+    text_format_hex(bytes_of(request->bytes, sizeof request->bytes), &text);
+    fprintf(stderr, "request-id=%s\n", buf_text(&text));
+    buf_release(&text);
+}
+
 // Of a write that no router answered a receipt can say no more than which one it was. The
 // number of the keyspace is not known then either, but that of the default one is.
 static void print_receipt(const struct write *write, struct bytes sealed)
@@ -100,6 +115,8 @@ static void on_done(void *context, const struct op_put_done *done)
         print_token("context", done->context);
     if (write->options.receipt && (!status || status == STATUS_INDETERMINATE))
         print_receipt(write, done->receipt);
+    if (status == STATUS_INDETERMINATE && !write->globals->quiet)
+        print_request(&write->op.request);
     write->exit_status =
         status ? argument_report_write(write->globals, write->verb, status, done->text) : 0;
 }
@@ -127,6 +144,16 @@ static enum status read_value(struct write *write, struct operands *operands, st
     return status;
 }
 
+// Each of them says what is superseded.
+static enum status check_options(const struct put_options *options, struct fault *fault)
+{
+    bool is_plain = options->context || options->sibling; // both: the context says it
+    if (options->if_absent + !!options->if_match + is_plain < 2)
+        return STATUS_OK;
+    return fault_set(fault, STATUS_INVALID,
+                     "--if-absent, --if-match, --context and --sibling exclude each other");
+}
+
 // Everything that can be wrong is found before anything is sent.
 static enum status read_arguments(struct write *write, struct operands *operands,
                                   struct client *client, struct fault *fault)
@@ -141,7 +168,11 @@ static enum status read_arguments(struct write *write, struct operands *operands
         status = level_parse(options->level, &op->level, fault);
     }
     if (!status && options->context)
-        status = argument_context(options->context, &write->context, fault);
+        status = argument_token("context", options->context, &write->context, fault);
+    if (!status && options->if_match)
+        status = argument_token("context", options->if_match, &write->context, fault);
+    if (!status)
+        status = check_options(options, fault);
     op->request = client_new_request_id(client);
     if (!status)
         status = argument_ttl(options->ttl, &op->ttl_ms, fault);
@@ -155,6 +186,8 @@ static enum status read_arguments(struct write *write, struct operands *operands
         op->flags |= PUT_STRICT;
     if (options->sibling)
         op->flags |= PUT_KEEP_SIBLINGS;
+    if (options->if_absent || options->if_match)
+        op->flags |= PUT_CONDITIONAL;
     if (options->request_id)
         op->flags |= PUT_RETRY; // an id that was chosen may have been used before
     if (options->print_context)

@@ -266,16 +266,18 @@ static void send_call(struct call *call)
         client_get(shell->client, &op, deadline_ms, on_got, call);
         return;
     }
+    bool is_match = command->if_match.size, is_conditional = is_match || command->if_absent;
     struct op_put op = {.request = client_new_request_id(shell->client),
                         .level = command->write_level,
                         .flags = (uint8_t)((command->verb == COMMAND_DEL ? PUT_DELETE : 0) |
                                            (command->strict ? PUT_STRICT : 0) |
                                            (command->sibling ? PUT_KEEP_SIBLINGS : 0) |
+                                           (is_conditional ? PUT_CONDITIONAL : 0) |
                                            (shell->globals->json ? PUT_WANT_CONTEXT : 0)),
                         .keyspace = keyspace,
                         .ttl_ms = command->ttl_ms,
                         .key = buf_bytes(&command->key),
-                        .context = buf_bytes(&command->context),
+                        .context = buf_bytes(is_match ? &command->if_match : &command->context),
                         .value = buf_bytes(&command->value)};
     client_put(shell->client, &op, deadline_ms, on_put, call);
 }

@@ -6,13 +6,30 @@ static const struct {
     const char *verb;
     const struct option_spec *specs;
 } tables[] = {
-    {"put", options_put},       {"get", options_get},         {"del", options_del},
-    {"load", options_load},     {"dump", options_dump},       {"scan", options_scan},
-    {"mget", options_mget},     {"shell", options_shell},     {"bench", options_bench},
-    {"status", options_status}, {"metrics", options_metrics}, {"where", options_where},
-    {"ring", options_ring},     {"init", options_init},       {"keyspace", options_keyspace},
-    {"keygen", options_keygen}, {"local", options_local},     {"authorize", options_authorize},
+    {"put", options_put},
+    {"get", options_get},
+    {"del", options_del},
+    {"load", options_load},
+    {"dump", options_dump},
+    {"scan", options_scan},
+    {"mget", options_mget},
+    {"shell", options_shell},
+    {"bench", options_bench},
+    {"status", options_status},
+    {"metrics", options_metrics},
+    {"where", options_where},
+    {"ring", options_ring},
+    {"init", options_init},
+    {"keyspace", options_keyspace},
+    {"keygen", options_keygen},
+    {"local", options_local},
+    {"authorize", options_authorize},
     {"config", options_config},
+    {"wait", options_wait},
+    {"explain", options_explain},
+    {"resolve", options_resolve},
+    {"conflicts", options_conflicts},
+    {"compact", options_compact},
 };
 
 const struct verb verbs[] = {
@@ -27,6 +44,18 @@ const struct verb verbs[] = {
     {"mget", "Data", "mget [OPTION]...", "Print the pairs of the keys on stdin", NULL, verb_mget},
     {"shell", "Data", "shell [OPTION]...", "Verbs from stdin, one a line, on one connection", NULL,
      verb_shell},
+    {"resolve", "Data", "resolve [OPTION]... KEY -- COMMAND [ARG]...",
+     "Make one value of the siblings of a key",
+     "COMMAND gets a file for each sibling behind its arguments; what it prints is the value.\n",
+     verb_resolve},
+    {"conflicts", "Data", "conflicts [OPTION]...", "Print the keys that have siblings", NULL,
+     verb_conflicts},
+    {"wait", "Data", "wait [OPTION]... RECEIPT", "Wait until owners have a write",
+     "RECEIPT is a token of 'put --receipt', or @FILE that holds one.\n"
+     "Waits for ever unless --timeout is given; exit status 12 when that is over.\n",
+     verb_wait},
+    {"explain", "Data", "explain [OPTION]... KEY", "What each owner has of a key", NULL,
+     verb_explain},
     {"status", "Cluster", "status [OPTION]...", "Which nodes and processes are up",
      "Exit status 12 if a node or process is not up and well.\n", verb_status},
     {"metrics", "Cluster", "metrics [OPTION]...",
@@ -39,7 +68,15 @@ const struct verb verbs[] = {
      "  show                            nodes and their shares\n"
      "  export                          the ring document\n",
      verb_ring},
-    {"keyspace", "Cluster", "keyspace list", "The named sets of keys", NULL, verb_keyspace},
+    {"keyspace", "Cluster", "keyspace list | create NAME | set NAME | drop NAME",
+     "The named sets of keys",
+     "  list         name, n, conflict, r, w, ttl\n"
+     "  create NAME  with what the options say, else like the keyspace default\n"
+     "  set NAME     changes what the options say\n"
+     "  drop NAME    with all its data\n",
+     verb_keyspace},
+    {"compact", "Cluster", "compact [--wait]", "Let every store merge what it has",
+     "What was deleted or overwritten takes no room afterwards.\n", verb_compact},
     {"bench", "Cluster", "bench [OPTION]...", "Measure throughput and latency", NULL, verb_bench},
     {"init", "Nodes", "init DIR --node NAME --address HOST [OPTION]...",
      "Lay out the directory of a new node", NULL, verb_init},

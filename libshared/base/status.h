@@ -25,9 +25,9 @@ enum status {
     STATUS_INDETERMINATE = 10, // sent, not confirmed: may or may not be applied
     STATUS_TIMEOUT = 11,       // a read ran out of time
     STATUS_UNREACHABLE = 12,   // no router answered
-    STATUS_PRECONDITION = 13,  // reserved: nothing ends so yet
+    STATUS_PRECONDITION = 13,  // what a conditional write asked for is not so; nothing was written
     STATUS_PARTIAL = 14,       // some of a batch failed
-    STATUS_RING_CHANGED = 15,  // reserved, the same
+    STATUS_RING_CHANGED = 15,  // another change of the ring came first: look and try again
     STATUS_CHECK_FAILED = 16,  // a check answered no
     STATUS_STALE = 17,         // sender and receiver mean different owners: ask again later
     STATUS_BUSY = 18,          // a queue is full: try again shortly; nothing was done

@@ -1,7 +1,7 @@
 // token.h - causality in the hands of scripts: context tokens and receipts.
 //
 // A context says which versions a client has seen; a later put or delete with it
-// supersedes exactly those. A receipt names one write; so far nothing takes one. Both are
+// supersedes exactly those. A receipt names one write, so that it can be waited for. Both are
 // opaque text (base64url, no padding) that ends with a seal of the cluster (seal.h), so a
 // truncated paste and a forged token are refused, and both know their key, so that a token of
 // another key is refused too.
@@ -57,6 +57,9 @@ struct receipt {
 void receipt_encode(const struct receipt *receipt, const struct seals *seals, struct buf *out);
 enum status receipt_decode(struct receipt *receipt, const struct seals *seals,
                            struct bytes encoded) MUST_USE;
+
+// What a receipt says, whoever made it: for a client, which has no seals. INVALID: it is none.
+enum status receipt_peek(struct receipt *receipt, struct bytes encoded) MUST_USE;
 
 // base64url without padding. Decode appends to out; INVALID on any other character,
 // impossible length, non-zero trailing bits or more than TOKEN_TEXT_SIZE_MAX; then out

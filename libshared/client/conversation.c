@@ -296,6 +296,7 @@ static void note_void(struct conversation *conversation, uint32_t endpoint,
 ON_REPLY(put_done, MESSAGE_PUT, put, op->text)
 ON_REPLY(got, MESSAGE_GET, get, op->text)
 ON_REPLY(scanned, MESSAGE_SCAN, scan, op->text)
+ON_REPLY(explained, MESSAGE_EXPLAIN, explained, op->text)
 ON_REPLY(answer, MESSAGE_ASK, answer, (struct bytes){0})
 #undef ON_REPLY
 
@@ -329,6 +330,8 @@ void conversation_on_message(struct conversation *conversation, uint32_t endpoin
             READ(got, on_got(conversation, endpoint, &op, now_ms))
         case MESSAGE_SCANNED:
             READ(scanned, on_scanned(conversation, endpoint, &op, now_ms))
+        case MESSAGE_EXPLAINED:
+            READ(explained, on_explained(conversation, endpoint, &op, now_ms))
         case MESSAGE_ANSWER:
             READ(answer, on_answer(conversation, endpoint, &op, now_ms))
         case MESSAGE_WELCOME:

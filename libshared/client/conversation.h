@@ -97,6 +97,9 @@ void conversation_get(struct conversation *conversation, const struct op_get *op
 void conversation_scan(struct conversation *conversation, const struct op_scan *op,
                        uint64_t deadline_ms, uint64_t now_ms, client_on_scan *on_done,
                        void *context);
+void conversation_explain(struct conversation *conversation, const struct op_explain *op,
+                          uint64_t deadline_ms, uint64_t now_ms, client_on_explained *on_done,
+                          void *context);
 void conversation_ask(struct conversation *conversation, const struct op_ask *op,
                       uint64_t deadline_ms, uint64_t now_ms, client_on_answer *on_done,
                       void *context);

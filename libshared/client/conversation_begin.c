@@ -137,6 +137,15 @@ static void begin_scan(struct conversation *conversation, struct request *reques
                                     : home_of_partition(conversation, op->keyspace, op->partition));
 }
 
+// The key may be in the receipt, which the routers read.
+static void begin_explain(struct conversation *conversation, struct request *request,
+                          const struct op_explain *op, uint64_t now_ms)
+{
+    (void)now_ms;
+    request->home = (uint8_t)(op->key.size ? home_of_key(conversation, op->keyspace, op->key)
+                                           : conversation->first);
+}
+
 static void begin_ask(struct conversation *conversation, struct request *request,
                       const struct op_ask *op, uint64_t now_ms)
 {
@@ -162,5 +171,6 @@ static void begin_ask(struct conversation *conversation, struct request *request
 CONVERSATION_START(put, MESSAGE_PUT, put)
 CONVERSATION_START(get, MESSAGE_GET, get)
 CONVERSATION_START(scan, MESSAGE_SCAN, scan)
+CONVERSATION_START(explain, MESSAGE_EXPLAIN, explained)
 CONVERSATION_START(ask, MESSAGE_ASK, answer)
 #undef CONVERSATION_START

@@ -181,6 +181,8 @@ void pending_fail(struct pending *pending, struct request *request, enum status 
         on_done.get(context, &(struct op_got){.status = outcome, .text = text});
     else if (type == MESSAGE_SCAN)
         on_done.scan(context, &(struct op_scanned){.status = outcome, .text = text});
+    else if (type == MESSAGE_EXPLAIN)
+        on_done.explained(context, &(struct op_explained){.status = outcome, .text = text});
     else
         on_done.answer(context, &(struct op_answer){.status = outcome, .text = text});
     buf_release(&said);
@@ -198,6 +200,7 @@ bool request_goes_on(const struct request *request, enum status status)
         return request->deadline_ms != 0;
     case STATUS_UNAVAILABLE:
     case STATUS_NOT_OWNER:
+    case STATUS_PRECONDITION: // by a value that may be our own; its record may be under way
         return request->is_maybe_applied && request->deadline_ms;
     default:
         return false;

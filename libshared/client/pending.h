@@ -15,12 +15,14 @@
 typedef void client_on_put(void *context, const struct op_put_done *done);
 typedef void client_on_get(void *context, const struct op_got *got);
 typedef void client_on_scan(void *context, const struct op_scanned *scanned);
+typedef void client_on_explained(void *context, const struct op_explained *explained);
 typedef void client_on_answer(void *context, const struct op_answer *answer);
 
 union callback {
     client_on_put *put;
     client_on_get *get;
     client_on_scan *scan;
+    client_on_explained *explained;
     client_on_answer *answer;
 };
 

@@ -4,7 +4,8 @@
 //     opening, creation        from the files in a directory to a running engine, and its end
 //     owner                    what the owner gets back at the opening
 //     write read scan          what the owner does all day
-//     drop ingest checkpoint   what it does at times
+//     drop compact             what it does at times ...
+//     ingest checkpoint        ... the same
 //     job                      what the workers do, and in which order
 //     flushing, merging        memory becomes tables, tables become fewer
 //     commit                   their tables come into force
@@ -122,6 +123,13 @@ struct drop {
     struct fault fault;
 };
 
+// Everything that was written before is to be merged into new bottoms.
+struct wish {
+    bool is_there;
+    uint64_t address; // of the log, before which the writes lie that it is about
+    uint64_t before;  // tables before this number hold them; 0: some are in memory still
+};
+
 // A note that no segment could hold. All its parts belong to one memtable: if that is sealed in
 // between, the note begins anew.
 struct note_parts {
@@ -172,6 +180,7 @@ struct lsm {
     struct merge merges[MERGE_COUNT]; // by the worker that does it; see job.c
     struct commit commit;
     struct drop drop;
+    struct wish wish;
     struct lsm_ingest *ingest; // to be committed; NULL: none
     struct checkpoint checkpoint;
     struct value_file **held_values; // by commit.c

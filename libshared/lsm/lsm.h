@@ -151,6 +151,12 @@ bool lsm_is_disk_full(const struct lsm *lsm);
 // Starts a flush of what is in memory even if the memtable is not full.
 void lsm_flush(struct lsm *lsm);
 
+// Merges everything that was written before, so that what is deleted, superseded or in large
+// values that nobody points to takes no room any more. Under way until lsm_is_compacting() is
+// false; ranges where damage was met stay as they are. Again while it is under way: from now on.
+void lsm_compact(struct lsm *lsm);
+bool lsm_is_compacting(const struct lsm *lsm);
+
 // Lets go of everything in [from, to) that has been written so far, without reading it; an
 // empty `to` is the end. It takes effect, at once and durably, when lsm_is_dropping() has become
 // false again; what is written into the range before then may go as well. A crash before

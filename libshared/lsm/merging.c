@@ -1,6 +1,7 @@
 #include "lsm/merging.h"
 
 #include "lsm/commit.h"
+#include "lsm/compact.h"
 #include "lsm/drop.h"
 #include "lsm/ingest.h"
 
@@ -60,12 +61,14 @@ static bool choose(struct lsm *lsm, struct compaction_choice *choice)
     size_t span_count;
     list_spans(lsm, spans, &span_count);
     update_round(lsm);
+    compact_update(lsm);
     struct compaction_limits limits = {
         .slice_count = lsm->options.merge_run_count,
         .range_size = lsm->options.range_size,
         .purge_run = lsm->schedule.purge_run,
         .survey_count = SURVEY_COUNT,
         .value_round = lsm->schedule.value_round,
+        .wish_before = lsm->wish.before,
         .is_idle = schedule_is_idle(&lsm->schedule),
     };
     return compaction_choose(choice, lsm->version, &limits, spans, span_count);

@@ -4,7 +4,7 @@
 #include "os/owner.h"
 #include "proc/log.h"
 #include "proc/notify.h"
-#include "ring/ring_successor.h"
+#include "proc/ring_file.h"
 #include "wire/message.h"
 
 #include <errno.h>
@@ -16,9 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RING_PATH "data/ring/ring"
-
-enum { EXIT_CONFIGURATION = 2, READ_SIZE = 65536 };
+enum { EXIT_CONFIGURATION = 2 };
 
 const char *node_path(const struct node *node, const char *rest, char path[NODE_PATH_SIZE])
 {
@@ -52,24 +50,16 @@ __attribute__((format(printf, 2, 3))) static void complain(struct node *node, co
         snprintf(node->complaint, sizeof node->complaint, "%s", text);
 }
 
+static const char *ring_file_of(const struct node *node)
+{
+    return node->has_adopted ? RING_FILE_ADOPTED : RING_FILE_HANDED;
+}
+
 static void complain_closed(struct node *node, const char *path)
 {
     struct fault fault;
     owner_fault(path, &fault);
     complain(node, "%s", fault.text);
-}
-
-static bool read_whole(const char *path, struct buf *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = fd < 0 ? -1 : 1;
-    while (size > 0) {
-        size = read(fd, buf_grow(out, READ_SIZE), READ_SIZE);
-        out->size -= READ_SIZE - (size_t)(size > 0 ? size : 0);
-    }
-    if (fd >= 0)
-        close(fd);
-    return size == 0;
 }
 
 // What the ring says of the node cannot change beside it: others reach the node, and place
@@ -80,10 +70,11 @@ static void compare(struct node *node, const char *key, const char *ours, const 
         return;
     struct buf place = {0};
     settings_place(&node->settings, key, &place);
-    complain(node,
-             "%s: %s is \"%s\", but \"%s\" in the ring (%s/" RING_PATH
-             "), by which all others know this node: set it to \"%s\"",
-             buf_text(&place), key, ours, of_ring, node->settings.dir, of_ring);
+    complain(
+        node,
+        "%s: %s is \"%s\", but \"%s\" in the ring (%s/%s), by which all others know this node: "
+        "set it to \"%s\"",
+        buf_text(&place), key, ours, of_ring, node->settings.dir, ring_file_of(node), of_ring);
     buf_release(&place);
 }
 
@@ -124,15 +115,19 @@ static void load_ring(struct node *node)
     char path[NODE_PATH_SIZE];
     struct fault fault;
     struct buf text = {0};
-    node_path(node, RING_PATH, path);
+    const char *dir = node->settings.dir;
     node->index = -1;
-    bool is_read = read_whole(path, &text);
-    if (!is_read && errno == ENOENT)
+    enum status status = ring_file_read(dir, RING_FILE_ADOPTED, &text);
+    node->has_adopted = status != STATUS_NOT_FOUND;
+    if (!node->has_adopted)
+        status = ring_file_read(dir, RING_FILE_HANDED, &text);
+    node_path(node, ring_file_of(node), path);
+    if (status == STATUS_NOT_FOUND)
         complain(node,
                  "%s: there is no ring yet; 'dkv ring init NODEFILE... --into %s' makes the "
                  "first of a cluster, see dkv-install(7)",
-                 path, node->settings.dir);
-    else if (!is_read)
+                 path, dir);
+    else if (status)
         complain_closed(node, path);
     else if (!(node->ring = ring_snapshot_parse(buf_bytes(&text), &fault)))
         complain(node, "%s: %.200s; copy it from another node, which has the same", path,
@@ -157,7 +152,7 @@ static void load_key(struct node *node)
 // A database that is not there is begun by the store.
 static void check_directories(struct node *node)
 {
-    static const char *const names[] = {"data", "data/store", "run"};
+    static const char *const names[] = {"data", "data/store", "data/ring", "run"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[NODE_PATH_SIZE];
         node_path(node, names[i], path);
@@ -202,7 +197,7 @@ static void log_change(struct node *node, const struct settings *read, uint32_t 
     buf_release(&after);
 }
 
-static void reload_settings(struct node *node)
+void node_reload(struct node *node)
 {
     struct node next = {.ring = node->ring, .index = node->index};
     struct fault fault;
@@ -232,43 +227,14 @@ static void reload_settings(struct node *node)
     log_set_level((enum log_level)now->log_level);
 }
 
-// What this program can take over while it runs: data stays where it is.
-static bool can_follow(struct node *node, struct node *next)
+void node_take_ring(struct node *node, struct ring_snapshot *ring)
 {
-    struct fault fault;
-    const struct ring *before = &node->ring->ring, *after = &next->ring->ring;
-    if (strcmp(node_self(next)->public_key, node->key.keys.public_key))
-        fault_set(&fault, STATUS_INVALID, "node %s has another key in it", node_self(next)->name);
-    else if (!ring_check_successor(before, after, &fault) &&
-             !ring_moves_data(before, after, &fault))
-        return true;
-    complain(next,
-             "%s/" RING_PATH ": not taken over: %.200s (the next start would take it: put the "
-             "document before it back)",
-             node->settings.dir, fault.text);
-    return false;
-}
-
-static void reload_ring(struct node *node)
-{
-    struct node next = {.settings = node->settings};
-    load_ring(&next);
-    bool is_other = !next.complaints && next.ring->hash != node->ring->hash;
-    if (!is_other || !can_follow(node, &next)) {
-        ring_snapshot_drop(next.ring);
-        return;
-    }
     log_line(LOG_LEVEL_INFO, "ring: epoch %llu -> %llu", (unsigned long long)node->ring->ring.epoch,
-             (unsigned long long)next.ring->ring.epoch);
+             (unsigned long long)ring->ring.epoch);
+    ring_snapshot_hold(ring);
     ring_snapshot_drop(node->ring);
-    node->ring = next.ring;
-    node->index = next.index;
-}
-
-void node_reload(struct node *node)
-{
-    reload_ring(node);
-    reload_settings(node);
+    node->ring = ring;
+    node->index = ring_find_node(&ring->ring, node->settings.node_id);
 }
 
 static bool find_key(void *context, const char *public_key, enum role *role, uint64_t *node_id)

@@ -1,7 +1,7 @@
 // node.h - what every daemon of a node begins with: its directory.
 //
 //     DIR/dkv.conf         settings
-//     DIR/data/ring/ring   the ring document
+//     DIR/data/ring        the ring document (proc/ring_file.h)
 //     DIR/keys/node.key    the node's CURVE key
 //     DIR/keys/authorized  public keys of clients and operators
 //     DIR/keys/seals       what the router seals contexts with (proc/seal_file.h)
@@ -21,6 +21,7 @@ struct node {
     struct settings settings;
     struct ring_snapshot *ring; // the newest document, held
     int index;                  // of this node in it
+    bool has_adopted;           // a document counted here before this start
     struct key_file key;
     struct key_directory *clients; // for daemon_options.keys, which keeps it fresh
     struct net *net;
@@ -37,11 +38,12 @@ bool node_load(struct node *node);
 // (exit status 2) if anything is wrong, such as a private directory that is open to others.
 void node_open(struct node *node);
 
-// SIGHUP: reads dkv.conf and the ring document again, takes over what counts at once, and logs what
-// changed; or logs why a file is refused, and nothing of it counts. A ring document that would move
-// data is refused until the next start. If `node->ring` is another one then, main.c hands it to its
-// brain at the end of the turn (dispatch_adopt(), store_adopt()).
+// SIGHUP: reads dkv.conf again, takes over what counts at once, and logs what changed; or logs why
+// it is refused, and nothing of it counts.
 void node_reload(struct node *node);
+
+// The brain works by this document from now on; it is held, and logged.
+void node_take_ring(struct node *node, struct ring_snapshot *ring);
 
 void node_close(struct node *node);
 

@@ -48,7 +48,7 @@ static struct get_step check(struct get *get)
 
 struct get_step get_on_reply(struct get *get, unsigned owner, bool full)
 {
-    if (get->phase == GET_ENDED)
+    if (get->phase >= GET_HOLDING) // one that is asked besides has been sent the answer
         return (struct get_step){0};
     get->asked &= ~target_bit(owner);
     get->replied |= target_bit(owner);
@@ -59,16 +59,58 @@ struct get_step get_on_reply(struct get *get, unsigned owner, bool full)
     return check(get);
 }
 
+static target_set all_of(const struct get *get)
+{
+    return targets_below(get->n);
+}
+
+// So many hold the answer that every later read asks one of them.
+static bool is_held_by(const struct get *get, target_set owners)
+{
+    return needs_cross(&get->r, all_of(get), owners);
+}
+
+static struct get_step answer_and_repair(struct get *get, target_set behind)
+{
+    struct get_step step = answer(get, STATUS_OK);
+    step.repair = behind & get->replied;
+    return step;
+}
+
+static struct get_step start_holding(struct get *get, target_set behind)
+{
+    get->holding = get->replied & ~behind;
+    if (is_held_by(get, get->holding))
+        return answer_and_repair(get, behind);
+    get->phase = GET_HOLDING;
+    get->repaired = get->live & ~get->holding;
+    if (!is_held_by(get, get->holding | get->repaired))
+        return answer(get, STATUS_UNAVAILABLE);
+    return (struct get_step){.repair = get->repaired, .holds = true};
+}
+
+struct get_step get_on_held(struct get *get, unsigned owner, bool is_held)
+{
+    if (get->phase != GET_HOLDING || !(get->repaired & target_bit(owner)))
+        return (struct get_step){0};
+    get->repaired &= ~target_bit(owner);
+    if (is_held)
+        get->holding |= target_bit(owner);
+    if (is_held_by(get, get->holding))
+        return answer(get, STATUS_OK);
+    bool can_be = is_held_by(get, get->holding | get->repaired);
+    return can_be ? (struct get_step){0} : answer(get, STATUS_UNAVAILABLE);
+}
+
 struct get_step get_on_compared(struct get *get, struct get_comparison comparison)
 {
     target_set ahead = comparison.ahead & get->replied & ~get->full;
     if (get->phase == GET_ENDED)
         return (struct get_step){0};
-    if (!ahead) {
-        struct get_step step = answer(get, STATUS_OK);
-        step.repair = comparison.behind & get->replied;
-        return step;
-    }
+    if (!ahead && get->monotonic)
+        return start_holding(get, comparison.behind);
+    if (!ahead)
+        return answer_and_repair(get, comparison.behind);
     get->phase = GET_FETCHING;
     struct get_step step = {.fetch = ahead & ~get->fetching};
     get->fetching |= ahead;
@@ -78,6 +120,8 @@ struct get_step get_on_compared(struct get *get, struct get_comparison compariso
 struct get_step get_on_failed(struct get *get, unsigned owner)
 {
     get->live &= ~target_bit(owner);
+    if (get->phase == GET_HOLDING)
+        return get_on_held(get, owner, false);
     if (get->phase == GET_ENDED || !((get->asked | get->fetching) & target_bit(owner)))
         return (struct get_step){0};
     get->asked &= ~target_bit(owner);

@@ -10,10 +10,13 @@
 //
 // The caller keeps the records: it joins those that came whole, compares each reply with that,
 // and answers the join. An owner that replied with less than it is repaired.
-// Owners are numbered in order of preference: targets (ring_route.h) below n. Sets are bit masks.
+// HOLDING: a monotonic read is answered when so many owners hold the answer that whoever reads
+// later asks one of them: N-R+1. Those that replied with less, and those that were not asked, get
+// it before the answer, not behind it; who acknowledges holds it. Owners are numbered in order of
+// preference: targets (ring_route.h) below n. Sets are bit masks.
 //
 // Answers: OK (R owners replied), UNAVAILABLE (too few can be reached, known before
-// asking or when one fails), TIMEOUT.
+// asking or when one fails; or too few can hold the answer), TIMEOUT.
 #pragma once
 
 #include "quorum/needs.h"
@@ -22,6 +25,7 @@
 enum get_phase {
     GET_ASKING,
     GET_FETCHING,
+    GET_HOLDING,
     GET_ENDED,
 };
 
@@ -34,6 +38,9 @@ struct get {
     target_set fetching; // full record outstanding
     target_set replied;  // with a head or a record
     target_set full;     // with a full record
+    bool monotonic;      // set after get_start()
+    target_set holding;  // known to hold all of the answer
+    target_set repaired; // were sent it, and have not acknowledged
 };
 
 struct get_step {
@@ -42,7 +49,8 @@ struct get_step {
     bool compare;     // R replied: the caller must compare, and go on with get_on_compared()
     bool answer;      // answer with `status`; if that is OK, the join of what came
     enum status status;
-    target_set repair; // and send it to these
+    target_set repair; // and send it to these, which acknowledge if `holds`
+    bool holds;
     bool ended;
 };
 
@@ -57,6 +65,8 @@ struct get_comparison {
     target_set behind; // replies that lack some of it
 };
 struct get_step get_on_compared(struct get *get, struct get_comparison comparison);
+// While HOLDING: an owner acknowledged the answer, or refused it.
+struct get_step get_on_held(struct get *get, unsigned owner, bool is_held);
 struct get_step get_on_failed(struct get *get, unsigned owner);
 // It takes longer than usual: one more owner is asked for the full record.
 struct get_step get_on_hedge(struct get *get);

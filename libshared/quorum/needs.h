@@ -46,6 +46,12 @@ static inline bool needs_hopeless(const struct needs *needs, target_set possible
     return !needs_met(needs, possible);
 }
 
+// Whether whatever of `all` meets them has one of `have`: N-R+1 of N hold it.
+static inline bool needs_cross(const struct needs *needs, target_set all, target_set have)
+{
+    return needs_hopeless(needs, all & ~have);
+}
+
 // Whether one target more brings `have` nearer to it.
 bool needs_help_of(const struct needs *needs, target_set have, unsigned target);
 

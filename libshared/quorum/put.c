@@ -93,6 +93,9 @@ static void init(struct put *put, const struct put_start *start)
     put->strict = start->strict;
     put->maybe_before = start->retry;
     put->live = start->live;
+    put->refused = start->unable;
+    if (start->unable & start->live)
+        put->refusal = STATUS_REFUSED;
 }
 
 struct put_step put_start(struct put *put, const struct put_start *start)
@@ -144,7 +147,8 @@ static struct put_step start_again(struct put *put)
     if (put->is_over || !able)
         return give_up(put, STATUS_INDETERMINATE);
     if (!(able & target_bit((unsigned)put->coordinator)))
-        put->coordinator = (int8_t)__builtin_ctz(able);
+        put->coordinator =
+            (int8_t)__builtin_ctz(able & ~put->refused ? able & ~put->refused : able);
     struct put_step step = nothing();
     put->again = true;
     put->phase = PUT_UPDATING;
@@ -224,7 +228,7 @@ struct put_step put_on_waited(struct put *put)
 static bool is_final(enum status status)
 {
     return status == STATUS_TOO_LARGE || status == STATUS_INVALID || status == STATUS_SIBLING_CAP ||
-           status == STATUS_REFUSED;
+           status == STATUS_REFUSED || status == STATUS_PRECONDITION;
 }
 
 bool put_awaits_updated(const struct put *put, unsigned owner)
@@ -246,6 +250,8 @@ struct put_step put_on_refused(struct put *put, unsigned owner, uint8_t attempt,
     put->sent = false;
     put->refusal = (uint8_t)status;
     put->refused |= target_bit(owner);
+    if (status == STATUS_PRECONDITION && put->fenced == all(put))
+        put->maybe_before = false; // every owner said no: none has an earlier try, or will obey one
     return is_final(status) ? give_up(put, status) : start_updating(put);
 }
 

@@ -60,6 +60,7 @@ struct put_start {
     const struct needs *w; // that must acknowledge
     const struct needs *r; // that must tell what they held
     target_set live;       // owners that can be reached now
+    target_set unable;     // of which may not coordinate
     bool retry;            // FINDING first
     bool validate;         // a blind write
     bool strict;           // fewer than R that can tell are too few; else as many as can be reached

@@ -70,6 +70,22 @@ static void widen_context(struct clock *context, const struct record *held, stru
     }
 }
 
+// Whether the key is as a conditional write wants it: as its context saw it, or without a value.
+// A record that is gone is not what any context saw.
+static bool meets_condition(const struct replica *replica, const struct mint *mint,
+                            struct change *change)
+{
+    const struct record *held = replica->held;
+    if (!mint->context.size)
+        return !record_visible(held, replica->wall_ms, NULL, 0);
+    widen_context(&change->context, held, mint->seen);
+    for (uint32_t i = 0; i < held->count; i++) {
+        if (!clock_covers(&change->context, held->siblings[i].dot))
+            return false;
+    }
+    return held->count;
+}
+
 // Joins the context into the record, as one without values: drops those that it covers.
 static void apply_context(const struct replica *replica, const struct mint *mint,
                           struct change *change)
@@ -185,6 +201,8 @@ enum status mint_write(const struct replica *replica, const struct mint *mint,
         return repeat(replica, dot, change);
     if (mint->is_late)
         return STATUS_LATE;
+    if (mint->is_conditional && !meets_condition(replica, mint, change))
+        return STATUS_PRECONDITION;
     if (mint->value.size > replica->limits.value_size_max)
         return STATUS_TOO_LARGE;
     return add_dot(replica, mint, change);

@@ -1,8 +1,8 @@
 // ring_snapshot.h - one ring document, parsed, for as long as somebody holds it.
 //
 // It never changes. A brain holds the newest one; an operation in flight holds the one that it
-// began with, and so goes on with the owners that it asked. node_reload() refuses a document that
-// would move data, so no owner leaves while nodes run. Holders are counted by one thread.
+// began with, and so goes on with the owners that it asked. No document counts that would
+// move data, so no owner leaves while nodes run. Holders are counted by one thread.
 #pragma once
 
 #include "ring/ring.h"

@@ -67,6 +67,25 @@ void ring_succeed(struct ring *next, const struct ring *before)
     }
 }
 
+// Ids are of one keyspace for ever, and one id is given in an epoch: see ring_keyspaces.h.
+static enum status check_keyspaces(const struct ring *before, const struct ring *next,
+                                   struct fault *fault)
+{
+    if (!ring_keyspace(next, RING_DEFAULT_KEYSPACE))
+        return fault_set(fault, STATUS_INVALID, "it has no keyspace default");
+    for (uint32_t i = 0; i < next->keyspace_count; i++) {
+        const struct ring_keyspace *keyspace = &next->keyspaces[i];
+        const struct ring_keyspace *old = ring_keyspace(before, keyspace->id);
+        if (!old && (keyspace->id <= before->epoch || keyspace->id > next->epoch))
+            return fault_set(fault, STATUS_INVALID, "keyspace %s has the id %u of another epoch",
+                             keyspace->name, keyspace->id);
+        if (old && old->conflict != keyspace->conflict)
+            return fault_set(fault, STATUS_INVALID, "keyspace %s has another conflict policy",
+                             keyspace->name);
+    }
+    return STATUS_OK;
+}
+
 enum status ring_check_successor(const struct ring *before, const struct ring *next,
                                  struct fault *fault)
 {
@@ -92,7 +111,7 @@ enum status ring_check_successor(const struct ring *before, const struct ring *n
             return fault_set(fault, STATUS_INVALID, "node %s has number %u instead of %u",
                              node->name, node->number, before->nodes[old].number);
     }
-    return STATUS_OK;
+    return check_keyspaces(before, next, fault);
 }
 
 bool ring_moves_data(const struct ring *before, const struct ring *next, struct fault *fault)
@@ -100,8 +119,10 @@ bool ring_moves_data(const struct ring *before, const struct ring *next, struct 
     for (uint32_t i = 0; i < before->keyspace_count; i++) {
         const struct ring_keyspace *old = &before->keyspaces[i];
         const struct ring_keyspace *keyspace = ring_keyspace(next, old->id);
+        if (!keyspace)
+            continue; // it was dropped, with its data
         for (uint32_t p = 0; p < before->partition_count; p++) {
-            bool has_stayed = keyspace && is_where_it_was(before, old, next, keyspace, p) &&
+            bool has_stayed = is_where_it_was(before, old, next, keyspace, p) &&
                               ring_since(next, p, keyspace) <= before->epoch; // and all the time
             if (has_stayed)
                 continue;

@@ -13,11 +13,11 @@
 void ring_succeed(struct ring *next, const struct ring *before);
 
 // Whether `next` may come after `before`, at once or later. INVALID with the reason: of another
-// cluster, not newer, other partitions, a node whose id or number was changed, or another document
-// of the parent's epoch.
+// cluster, not newer, other partitions, a node whose id or number was changed, a keyspace whose id
+// or conflict policy was, or another document of the parent's epoch.
 enum status ring_check_successor(const struct ring *before, const struct ring *next,
                                  struct fault *fault) MUST_USE;
 
 // Whether a shard of `before` has other owners in `next`, or another order of them; the fault names
-// it.
+// it. A keyspace that was dropped is not meant.
 bool ring_moves_data(const struct ring *before, const struct ring *next, struct fault *fault);

@@ -1,6 +1,7 @@
 #include "ring/ring_text_inside.h"
 
 #include "base/hash.h"
+#include "ring/ring_keyspaces.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -30,10 +31,7 @@ static void format_since(uint64_t since, struct buf *out)
 static void format_keyspace(const struct ring_keyspace *keyspace, struct buf *out)
 {
     buf_printf(out, "keyspace %" PRIu32 " %s n=", keyspace->id, keyspace->name);
-    for (uint32_t i = 0; i < keyspace->copies_count; i++) {
-        const struct ring_copies *copies = &keyspace->copies[i];
-        buf_printf(out, "%s%s%s%u", i ? "," : "", copies->dc, copies->dc[0] ? ":" : "", copies->n);
-    }
+    ring_copies_format(keyspace, out);
     buf_printf(out, " conflict=%s r=%s", ring_conflict_names[keyspace->conflict],
                ring_level_text(keyspace->r));
     buf_printf(out, " w=%s ttl=%" PRIu64, ring_level_text(keyspace->w), keyspace->ttl_s);

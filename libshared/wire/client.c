@@ -186,6 +186,107 @@ static void read_scanned(struct op_scanned *op, struct reader *body)
     op->contexts = reader_sized(body);
 }
 
+static void write_explain(const struct op_explain *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->level);
+    buf_append_short(out, op->keyspace);
+    buf_append_short(out, op->key);
+    buf_append_sized(out, op->receipt);
+}
+
+static void read_explain(struct op_explain *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->level = reader_u8(body);
+    op->keyspace = reader_short(body);
+    op->key = reader_short(body);
+    op->receipt = reader_sized(body);
+}
+
+static void write_explained(const struct op_explained *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->status);
+    buf_append_u32(out, op->keyspace);
+    buf_append_u32(out, op->partition);
+    buf_append_u64(out, op->token);
+    buf_append_u64(out, op->epoch);
+    buf_append_u8(out, op->level);
+    buf_append_u8(out, op->replica_count);
+    buf_append_u8(out, op->need_count);
+    buf_append_sized(out, op->needs);
+    buf_append_sized(out, op->replicas);
+    buf_append_short(out, op->key);
+    buf_append_short(out, op->name);
+    buf_append_short(out, op->text);
+}
+
+static void read_explained(struct op_explained *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->status = reader_u8(body);
+    op->keyspace = reader_u32(body);
+    op->partition = reader_u32(body);
+    op->token = reader_u64(body);
+    op->epoch = reader_u64(body);
+    op->level = reader_u8(body);
+    op->replica_count = reader_u8(body);
+    op->need_count = reader_u8(body);
+    op->needs = reader_sized(body);
+    op->replicas = reader_sized(body);
+    op->key = reader_short(body);
+    op->name = reader_short(body);
+    op->text = reader_short(body);
+}
+
+void explained_append(const struct explained_replica *replica, struct buf *replicas)
+{
+    size_t begun = codec_begin(replicas);
+    buf_append_u8(replicas, replica->role);
+    buf_append_u8(replicas, replica->status);
+    buf_append_u8(replicas, replica->has_write);
+    buf_append_short(replicas, replica->node);
+    buf_append_short(replicas, replica->dc);
+    buf_append_short(replicas, replica->rack);
+    buf_append_short(replicas, replica->state);
+    buf_append_short(replicas, replica->problem);
+    buf_append_sized(replicas, replica->head);
+    codec_end(replicas, begun);
+}
+
+bool explained_next(struct reader *replicas, struct explained_replica *replica)
+{
+    if (!reader_left(replicas))
+        return false;
+    struct reader one = reader_of(reader_sized(replicas));
+    replica->role = reader_u8(&one);
+    replica->status = reader_u8(&one);
+    replica->has_write = reader_u8(&one);
+    replica->node = reader_short(&one);
+    replica->dc = reader_short(&one);
+    replica->rack = reader_short(&one);
+    replica->state = reader_short(&one);
+    replica->problem = reader_short(&one);
+    replica->head = reader_sized(&one);
+    return !one.bad && !replicas->bad;
+}
+
+void explained_append_need(struct explained_need need, struct buf *needs)
+{
+    buf_append_u32(needs, need.of);
+    buf_append_u8(needs, need.count);
+}
+
+bool explained_next_need(struct reader *needs, struct explained_need *need)
+{
+    if (!reader_left(needs))
+        return false;
+    need->of = reader_u32(needs);
+    need->count = reader_u8(needs);
+    return !needs->bad;
+}
+
 // Where an encoded PUT has its flags and its try, behind size, id, request and level.
 enum { PUT_FLAGS_OFFSET = 4 + 8 + 16 + 1, PUT_TRY_OFFSET = PUT_FLAGS_OFFSET + 1 + 8 };
 
@@ -207,3 +308,5 @@ CODEC(get)
 CODEC(got)
 CODEC(scan)
 CODEC(scanned)
+CODEC(explain)
+CODEC(explained)

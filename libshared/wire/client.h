@@ -24,6 +24,8 @@ enum put_flags {
     PUT_WANT_CONTEXT = 16, // send the new context back
     PUT_RECORD = 32,       // the value is a record to be joined as it is (restore); role admin
     PUT_WANT_RECEIPT = 64, // send a receipt back, also if the outcome is not known
+    PUT_CONDITIONAL = 128, // only if the coordinator has nothing that the context has not seen;
+                           // without a context: only if it has no value
 };
 
 // A try is one sending of a PUT by its client; all tries of a request carry its id. Only one
@@ -70,6 +72,7 @@ enum get_flags {
     GET_STRICT = 1, // changes nothing: only owners are asked
     GET_LOCAL = 2,  // the contacted node's own replica, nobody else's
     GET_WANT_CONTEXT = 4,
+    GET_MONOTONIC = 8, // answer when so many owners hold the answer that no later read misses it
 };
 
 struct op_get {
@@ -121,6 +124,60 @@ struct op_scanned {
     struct bytes contexts; // sized, only if wanted: of each item the context, sized
 };
 
+// What every owner has of a key, and of a write of it.
+struct op_explain {
+    uint64_t id;
+    uint8_t level;         // R, of the read whose needs are told
+    struct bytes keyspace; // short, its name
+    struct bytes key;      // short; empty = that of the receipt
+    struct bytes receipt;  // sized, binary: names a write; empty = none is asked for
+};
+
+// So many of these targets must reply to a read.
+struct explained_need {
+    uint32_t of; // a bit for each target
+    uint8_t count;
+};
+
+enum replica_role {
+    REPLICA_OWNER = 0,
+};
+
+struct explained_replica {
+    uint8_t role;         // enum replica_role
+    uint8_t status;       // OK; NOT_FOUND: it knows nothing of the key; UNREACHABLE: it was not
+                          // asked; TIMEOUT: it was silent; else as its store says
+    uint8_t has_write;    // it has the write of the receipt, or what superseded it
+    struct bytes node;    // short, its name
+    struct bytes dc;      // short
+    struct bytes rack;    // short
+    struct bytes state;   // short, a word: "up", "down"
+    struct bytes problem; // short, a sentence: "does not answer"; empty = none
+    struct bytes head;    // sized, the encoded head of its record
+};
+
+struct op_explained {
+    uint64_t id;
+    uint8_t status;
+    uint32_t keyspace;
+    uint32_t partition;
+    uint64_t token;
+    uint64_t epoch;
+    uint8_t level;         // R, resolved
+    uint8_t replica_count; // in order of preference
+    uint8_t need_count;
+    struct bytes needs;    // sized: each u32, u8
+    struct bytes replicas; // sized: each sized, explained_append()
+    struct bytes key;      // short
+    struct bytes name;     // short, of the keyspace
+    struct bytes text;     // short, why it is not OK
+};
+
+void explained_append(const struct explained_replica *replica, struct buf *replicas);
+bool explained_next(struct reader *replicas, struct explained_replica *replica); // false: no more
+void explained_append_need(struct explained_need need, struct buf *needs);
+bool explained_next_need(struct reader *needs, struct explained_need *need); // false: no more
+
 OP_FUNCTIONS(ask)
 OP_FUNCTIONS(answer)
 OP_FUNCTIONS(put)
@@ -129,3 +186,5 @@ OP_FUNCTIONS(get)
 OP_FUNCTIONS(got)
 OP_FUNCTIONS(scan)
 OP_FUNCTIONS(scanned)
+OP_FUNCTIONS(explain)
+OP_FUNCTIONS(explained)

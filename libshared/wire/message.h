@@ -12,9 +12,14 @@
 // behind the fields that it knows, so that fields can be added at the end.
 //
 // Who asks whom:
-//     client -> router   HELLO PING PUT GET SCAN ASK
-//     router -> store    HELLO PING UPDATE MERGE FETCH FIND SCAN_LOCAL
-//     router -> router   HELLO PING ASK
+//     client -> router   HELLO PING PUT GET SCAN EXPLAIN ASK
+//     router -> store    HELLO PING UPDATE MERGE FETCH FIND SCAN_LOCAL INSPECT ASK
+//     router -> router   HELLO PING ASK PREPARE ACCEPT
+//     router -> processes of its node: RING
+//     router -> hintd    HELLO PING HINT HINT_UPDATE FETCH FIND ASK
+//     router -> repair   HELLO PING ASK
+//     hintd  -> store    HELLO PING MERGE
+//     repair -> hintd    HELLO PING HELD
 //
 // Limits: 256 operations and 64 KiB a message; one larger operation travels alone.
 #pragma once
@@ -46,6 +51,8 @@ enum message_type {
     MESSAGE_GOT = 19,
     MESSAGE_SCAN = 20,
     MESSAGE_SCANNED = 21,
+    MESSAGE_EXPLAIN = 22,
+    MESSAGE_EXPLAINED = 23,
     MESSAGE_UPDATE = 32,
     MESSAGE_UPDATED = 33,
     MESSAGE_DURABLE = 34,
@@ -57,6 +64,19 @@ enum message_type {
     MESSAGE_FOUND = 40,
     MESSAGE_SCAN_LOCAL = 41,
     MESSAGE_SCANNED_LOCAL = 42,
+    MESSAGE_INSPECT = 43,
+    MESSAGE_INSPECTED = 44,
+    MESSAGE_HINT = 48,
+    MESSAGE_HINTED = 49,
+    MESSAGE_HINT_UPDATE = 50, // the replies are UPDATED and DURABLE
+    MESSAGE_HELD = 51,
+    MESSAGE_HELD_TOLD = 52,
+    MESSAGE_PREPARE = 80,
+    MESSAGE_PROMISED = 81,
+    MESSAGE_ACCEPT = 82,
+    MESSAGE_ACCEPTED = 83,
+    MESSAGE_RING = 84,
+    MESSAGE_RING_TAKEN = 85,
 };
 
 // u16 magic, u8 version, u8 type, u16 flags (0), u16 count, u32 body size,

@@ -116,6 +116,7 @@ static void write_fetch(const struct op_fetch *op, struct buf *out)
     buf_append_u8(out, op->head);
     buf_append_u32(out, op->keyspace);
     buf_append_short(out, op->key);
+    buf_append_u8(out, op->is_gated);
 }
 
 static void read_fetch(struct op_fetch *op, struct reader *body)
@@ -124,6 +125,7 @@ static void read_fetch(struct op_fetch *op, struct reader *body)
     op->head = reader_u8(body);
     op->keyspace = reader_u32(body);
     op->key = reader_short(body);
+    op->is_gated = reader_left(body) ? reader_u8(body) : 0; // of an older router: none
 }
 
 static void write_fetched(const struct op_fetched *op, struct buf *out)
@@ -213,6 +215,42 @@ bool superseded_next(struct reader *list, struct superseded *superseded)
     return true;
 }
 
+static void write_inspect(const struct op_inspect *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    append_request(out, op->request);
+    append_dot(out, op->dot);
+    buf_append_u32(out, op->keyspace);
+    buf_append_short(out, op->key);
+}
+
+static void read_inspect(struct op_inspect *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->request = read_request(body);
+    op->dot = read_dot(body);
+    op->keyspace = reader_u32(body);
+    op->key = reader_short(body);
+}
+
+static void write_inspected(const struct op_inspected *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->status);
+    buf_append_u8(out, op->has_write);
+    buf_append_u8(out, op->state);
+    buf_append_sized(out, op->head);
+}
+
+static void read_inspected(struct op_inspected *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->status = reader_u8(body);
+    op->has_write = reader_u8(body);
+    op->state = reader_u8(body);
+    op->head = reader_sized(body);
+}
+
 CODEC(update)
 CODEC(updated)
 CODEC(durable)
@@ -223,3 +261,5 @@ CODEC(fetched)
 CODEC(find)
 CODEC(found)
 CODEC(scan_local)
+CODEC(inspect)
+CODEC(inspected)

@@ -10,7 +10,9 @@ enum update_flags {
     UPDATE_BLIND = 4,  // supersede what the coordinator's record holds, besides the context
     UPDATE_AGAIN = 8,  // the request has a dot, which met others: give it one that covers them
     UPDATE_FRESH = 16, // this very try made that dot: nobody can have meant to supersede it before
-    UPDATE_TAKES_HEAD = 32, // the router can do with the head of the record (op_updated.is_head)
+    UPDATE_TAKES_HEAD = 32,  // the router can do with the head of the record (op_updated.is_head)
+    UPDATE_CONDITIONAL = 64, // PRECONDITION if there is what the context has not seen, or, without
+                             // one, a value
 };
 
 struct op_update { // to the coordinator's store, which gives the write its dot
@@ -84,6 +86,7 @@ struct op_fetch {
     uint8_t head; // clock and dots are enough
     uint32_t keyspace;
     struct bytes key; // short
+    uint8_t is_gated; // the reply waits until what it tells is durable
 };
 
 struct op_fetched {
@@ -116,6 +119,24 @@ struct op_found {
     struct bytes record; // sized
 };
 
+// What does this store have of the key, and does it have this write of it? Fences nobody.
+struct op_inspect {
+    uint64_t id;
+    struct request_id request; // of the write; all zero: not known
+    struct dot dot;            // of the write; counter 0: not known
+    uint32_t keyspace;
+    struct bytes key; // short
+};
+
+// Gated: what it tells of is durable.
+struct op_inspected {
+    uint64_t id;
+    uint8_t status;    // NOT_FOUND: nothing known of this key
+    uint8_t has_write; // it has the write, or what superseded it
+    uint8_t state;     // enum find_state of the request; 0: it is not known
+    struct bytes head; // sized, the encoded head of the record
+};
+
 struct op_scan_local {
     uint64_t id;
     uint8_t heads;
@@ -138,3 +159,5 @@ OP_FUNCTIONS(fetched)
 OP_FUNCTIONS(find)
 OP_FUNCTIONS(found)
 OP_FUNCTIONS(scan_local)
+OP_FUNCTIONS(inspect)
+OP_FUNCTIONS(inspected)

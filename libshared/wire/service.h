@@ -17,6 +17,11 @@ enum service {
 
 const char *service_text(enum service service); // "store"
 
+static inline uint32_t service_bit(enum service service) // of a set of them
+{
+    return (uint32_t)1 << service;
+}
+
 enum door {
     DOOR_CLIENT, // of the router: clients
     DOOR_PEER,   // of the router: other routers

@@ -22,6 +22,13 @@ teardown() {
     assert_line 'siblings: done'
 }
 
+@test "retry.sh" {
+    run "$EXAMPLES/retry.sh"
+    assert_success
+    assert_line --regexp '^written after [2-9][0-9]* tries$'
+    assert_line 'retry: done'
+}
+
 @test "kill-a-node.sh" {
     run "$EXAMPLES/kill-a-node.sh"
     assert_success

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# A new ring document reaches daemons that run: it replaces theirs, and no operation fails.
+# A ring document that is handed in is put to the vote, reaches daemons that run, and no operation
+# fails. One that cannot follow is refused, at once and at every start.
 load cluster
 
 setup() {
@@ -12,10 +13,15 @@ teardown() {
     cluster_down
 }
 
-# NODE FILE: puts the document into its directory and tells its daemons.
-hand_out() {
+# NODE FILE: puts the document into its directory.
+lay_down() {
     cp "$2" "$CLUSTER/$1/data/ring/next"
     mv "$CLUSTER/$1/data/ring/next" "$CLUSTER/$1/data/ring/ring"
+}
+
+# NODE FILE: and tells its daemons.
+hand_in() {
+    lay_down "$1" "$2"
     kill -HUP "$(pid_of "$1" store)" "$(pid_of "$1" router)"
 }
 
@@ -46,7 +52,7 @@ log_says() { # NODE DAEMON TEXT
     grep -q "$3" "$CLUSTER/$1/log/dkv-$2.log"
 }
 
-@test "documents are handed out under load, node by node, and nothing fails" {
+@test "documents are handed in under load, at one node or all, and nothing fails" {
     local epoch node
     for key in $(seq 0 96); do echo "k$key	0"; done | dkv load 2>/dev/null
     client a 3>&- & local first=$!
@@ -55,11 +61,12 @@ log_says() { # NODE DAEMON TEXT
     for epoch in 2 3 4; do
         "$NEXT_RING" <"$SANDBOX/ring$((epoch - 1))" >"$SANDBOX/ring$epoch"
         for node in n1 n2 n3; do
-            hand_out $node "$SANDBOX/ring$epoch"
+            ((epoch == 3)) && [[ $node != n2 ]] && continue
+            hand_in $node "$SANDBOX/ring$epoch"
             dkv put "between-$epoch-$node" value
         done
+        eventually all_have_epoch $epoch
     done
-    eventually all_have_epoch 4
     touch "$SANDBOX/enough"
     wait $first $second
     cat "$SANDBOX"/client-* >"$SANDBOX/outcomes"
@@ -67,31 +74,49 @@ log_says() { # NODE DAEMON TEXT
     assert_output ''
     (($(wc -l <"$SANDBOX/outcomes") > 200))
     dkv ring export | cmp - "$SANDBOX/ring4"
-    log_says n2 router 'ring: epoch 3 -> 4'
+    for node in n1 n2 n3; do
+        log_says $node router 'ring: epoch 3 -> 4'
+        eventually log_says $node store 'ring: epoch 3 -> 4'
+        cmp "$CLUSTER/$node/data/ring/adopted" "$SANDBOX/ring4"
+    done
 }
 
-@test "a node that starts with the new document and others that do not have it yet serve together" {
+@test "a document that lies there when a node starts is put to the vote" {
     dkv ring export | "$NEXT_RING" >"$SANDBOX/ring2"
-    cp "$SANDBOX/ring2" "$CLUSTER/n1/data/ring/ring"
+    lay_down n1 "$SANDBOX/ring2"
     node kill n1
     node start n1
-    dkv put key value
-    assert_equal "$(dkv get -R all key)" value
-    hand_out n2 "$SANDBOX/ring2"
-    hand_out n3 "$SANDBOX/ring2"
     eventually all_have_epoch 2
+    dkv put key value
     assert_equal "$(dkv get -R all key)" value
 }
 
-@test "a document that cannot follow is refused, with the reason, and nothing changes" {
+@test "of two documents for one epoch one counts, and the other is refused with the reason" {
+    dkv ring export >"$SANDBOX/ring1"
+    "$NEXT_RING" <"$SANDBOX/ring1" >"$SANDBOX/ring2"
+    hand_in n1 "$SANDBOX/ring2"
+    eventually all_have_epoch 2
+    "$NEXT_RING" heavy <"$SANDBOX/ring1" >"$SANDBOX/other2"
+    hand_in n2 "$SANDBOX/other2"
+    eventually log_says n2 router 'not taken over: .*epoch 2 now'
+    dkv ring export | cmp - "$SANDBOX/ring2"
+}
+
+@test "a document that cannot follow is refused, with the reason, and the next start refuses it, too" {
     dkv ring export >"$SANDBOX/ring1"
     "$NEXT_RING" move <"$SANDBOX/ring1" >"$SANDBOX/moved"
-    hand_out n1 "$SANDBOX/moved"
+    hand_in n1 "$SANDBOX/moved"
     eventually log_says n1 router 'not taken over: partition 0 of keyspace default has other owners'
-    eventually log_says n1 store 'not taken over: partition 0 of keyspace default has other owners'
+    : >"$CLUSTER/n1/log/dkv-router.log"
+    node kill n1
+    node start n1
+    log_says n1 router 'not taken over: partition 0 of keyspace default has other owners'
+    all_have_epoch 1
     sed 's/^epoch 1/epoch 9/' "$SANDBOX/ring1" >"$SANDBOX/forged"
-    hand_out n1 "$SANDBOX/forged"
-    eventually log_says n1 store 'the hash does not match'
+    hand_in n1 "$SANDBOX/forged"
+    eventually log_says n1 router 'the hash does not match'
+    node kill n1
+    node start n1
     all_have_epoch 1
     dkv put key value
 }

@@ -22,6 +22,7 @@ teardown_file() {
     # It names the key and the request, whatever became of it.
     receipt=$(sed -n 's/^receipt=//p' <<<"$stderr" | tr -- -_ +/)
     assert_regex "$(base64 -d <<<"$receipt" 2>/dev/null | xxd -p -c 0)" "$(printf key | xxd -p)$id"
+    assert_regex "$stderr" "request-id=$id"
     # Asked again while it is still not known: never "not written".
     fails_with 6 dkv --timeout 1500 put --request-id $id key after
     node resume n2
@@ -40,4 +41,20 @@ teardown_file() {
     node resume n2
     node resume n3
     assert_equal "$(dkv --timeout 10000 get -R all read)" value
+}
+
+@test "a write that was not confirmed tells its request id, and is done with it" {
+    local id
+    dkv put -W all told before
+    node pause n2
+    node pause n3
+    fails_with 6 dkv --timeout 1000 put told after
+    id=$(sed -n 's/^request-id=//p' <<<"$stderr")
+    assert_regex "$id" '^[0-9a-f]{32}$'
+    fails_with 6 dkv -q --timeout 1000 put quiet after
+    assert_equal "$stderr" ''
+    node resume n2
+    node resume n3
+    dkv --timeout 10000 put --request-id "$id" told after
+    assert_equal "$(dkv get told)" after
 }

@@ -145,7 +145,7 @@ make_nodes() {
     assert_output $'default\t3\tversions\tquorum\tquorum\t0'
     run bash -c 'dkv keyspace list --json --file ring | jq -c "[.v, .name, .n]"'
     assert_output '[1,"default","3"]'
-    fails_with 2 dkv keyspace create x
+    fails_with 2 dkv keyspace create
 }
 
 @test "ring init --into a directory that is not there is exit 2" {

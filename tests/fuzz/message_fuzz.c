@@ -6,7 +6,9 @@
 
 #include "base/buf.h"
 #include "wire/hello.h"
+#include "wire/hint.h"
 #include "wire/replica.h"
+#include "wire/ring.h"
 
 #include <stdlib.h>
 
@@ -55,7 +57,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     T(FETCHED, fetched)                                                                            \
     T(FIND, find)                                                                                  \
     T(FOUND, found)                                                                                \
-    T(SCAN_LOCAL, scan_local)
+    T(SCAN_LOCAL, scan_local)                                                                      \
+    T(HINT, hint)                                                                                  \
+    T(HINTED, hinted)                                                                              \
+    T(HINT_UPDATE, hint_update)                                                                    \
+    T(HELD, held)                                                                                  \
+    T(HELD_TOLD, held_told)                                                                        \
+    T(PREPARE, prepare)                                                                            \
+    T(PROMISED, promised)                                                                          \
+    T(ACCEPT, accept)                                                                              \
+    T(ACCEPTED, accepted)                                                                          \
+    T(RING, ring)                                                                                  \
+    T(RING_TAKEN, ring_taken)                                                                      \
+    T(EXPLAIN, explain)                                                                            \
+    T(EXPLAINED, explained)                                                                        \
+    T(INSPECT, inspect)                                                                            \
+    T(INSPECTED, inspected)
 
 #define COPY(type, name) DEFINE_COPY(name)
 TYPES(COPY)

@@ -62,6 +62,7 @@ static void read_message(struct bench *bench, const struct outbox_message *messa
         struct op_put_done put_done;
         struct op_got got;
         struct op_scanned scanned;
+        struct op_explained explained;
         if (message->link == CLIENT && message->type == MESSAGE_PUT_DONE) {
             must(!op_decode_put_done(&put_done, &body), "PUT_DONE");
             take_answer(bench, put_done.id);
@@ -71,6 +72,9 @@ static void read_message(struct bench *bench, const struct outbox_message *messa
         } else if (message->link == CLIENT && message->type == MESSAGE_SCANNED) {
             must(!op_decode_scanned(&scanned, &body), "SCANNED");
             take_answer(bench, scanned.id);
+        } else if (message->link == CLIENT && message->type == MESSAGE_EXPLAINED) {
+            must(!op_decode_explained(&explained, &body), "EXPLAINED");
+            take_answer(bench, explained.id);
         } else {
             must(message->link != CLIENT, "a message that a client cannot use");
             if (i == 0 && message->link < NODES)
@@ -120,6 +124,15 @@ static void make_context(uint8_t byte, struct bytes key, struct buf *out)
     seals_release(&seals);
 }
 
+static void make_receipt(uint8_t byte, struct bytes key, struct buf *out)
+{
+    struct receipt receipt = {.keyspace = byte >> 4, .key = key, .dot = {byte, 1}};
+    struct seals seals = {0};
+    must(!seals_add_own(&seals, secrets[byte % 3]), "no key");
+    receipt_encode(&receipt, &seals, out);
+    seals_release(&seals);
+}
+
 static struct bytes key_of(uint8_t byte)
 {
     static const char *const keys[] = {"a", "b", "a longer key", ""};
@@ -157,6 +170,15 @@ static void request(struct bench *bench, struct reader *input)
     } else if (kind % 3 == 1) {
         struct op_get get = {.id = id, .level = level % 40, .flags = flags, .key = key_of(details)};
         op_encode_get(&get, &message);
+    } else if (kind % 6 == 5) {
+        struct op_explain explain = {.id = id, .level = level % 40, .key = key_of(details)};
+        struct buf receipt = {0};
+        if (details & 64)
+            make_receipt(details >> 3, explain.key, &receipt);
+        explain.receipt = buf_bytes(&receipt);
+        op_encode_explain(&explain, &message);
+        buf_release(&receipt);
+        type = MESSAGE_EXPLAIN;
     } else {
         struct op_scan scan = {.id = id,
                                .level = level % 40,
@@ -214,6 +236,8 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
                              .record = record};
     struct op_fetched fetched = {.id = asked->id, .status = status, .record = record};
     struct op_scanned scanned = {.id = asked->id, .status = status, .done = details & 1};
+    struct op_inspected inspected = {
+        .id = asked->id, .status = status, .has_write = details & 1, .head = record};
     switch (asked->type) {
     case MESSAGE_UPDATE:
         *type = details & 64 ? MESSAGE_DURABLE : MESSAGE_UPDATED;
@@ -233,6 +257,10 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
     case MESSAGE_FIND:
         *type = MESSAGE_FOUND;
         op_encode_found(&found, message);
+        break;
+    case MESSAGE_INSPECT:
+        *type = MESSAGE_INSPECTED;
+        op_encode_inspected(&inspected, message);
         break;
     default:
         *type = MESSAGE_FETCHED;
@@ -369,6 +397,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      .record_size_max = 10000,
                                      .ping_interval_ms = 100,
                                      .down_after_ms = 500,
+                                     .clock_refuse_ms = 5000,
                                      .timeout_ms = 1000,
                                      .software = bytes_of_text("fuzz"),
                                      .seals = &bench->seals,

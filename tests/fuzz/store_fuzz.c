@@ -133,7 +133,10 @@ static enum message_type encode(uint8_t kind, struct reader *input, struct buf *
     struct op_find find = {.try = details >> 7, .keyspace = 1, .key = key_of(key)};
     struct op_scan_local scan = {
         .heads = details & 1, .partition = key, .keyspace = 1, .size_max = details};
+    struct op_inspect inspect = {
+        .dot = {1 + (details >> 6), details & 15}, .keyspace = 1, .key = key_of(key)};
     memset(find.request.bytes, details % 16, sizeof find.request.bytes);
+    inspect.request = find.request;
     switch (kind) {
     case 0:
         update(input, message);
@@ -150,9 +153,12 @@ static enum message_type encode(uint8_t kind, struct reader *input, struct buf *
     case 3:
         op_encode_find(&find, message);
         return MESSAGE_FIND;
-    default:
+    case 4:
         op_encode_scan_local(&scan, message);
         return MESSAGE_SCAN_LOCAL;
+    default:
+        op_encode_inspect(&inspect, message);
+        return MESSAGE_INSPECT;
     }
 }
 

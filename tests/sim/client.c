@@ -289,6 +289,7 @@ static struct client_request choose(struct client *client)
     uint64_t dice = world_below(world, 100);
     if (dice < 35) {
         request.kind = ACT_GET;
+        request.flags = world_chance(world, 200) ? GET_MONOTONIC : 0;
     } else if (dice < 40) {
         request.kind = ACT_SCAN;
         request.flags = world_chance(world, 300) ? SCAN_HEADS : 0;
@@ -298,6 +299,7 @@ static struct client_request choose(struct client *client)
         request.flags |= world_chance(world, 300) ? PUT_WANT_CONTEXT : 0;
         request.flags |= world_chance(world, 150) ? PUT_KEEP_SIBLINGS : 0;
         request.flags |= world_chance(world, 300) ? PUT_STRICT : 0;
+        request.flags |= world_chance(world, 150) ? PUT_CONDITIONAL : 0;
         request.with_context = client->contexts[request.key].size && world_chance(world, 500);
     }
     return request;

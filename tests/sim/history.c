@@ -3,6 +3,7 @@
 #include "base/endian.h"
 #include "base/hash.h"
 #include "base/xalloc.h"
+#include "wire/client.h"
 #include "wire/message.h"
 #include "wire/replica.h"
 
@@ -24,8 +25,10 @@ void history_release(struct history *history)
         }
         free(key->mints);
     }
-    for (uint32_t i = 0; i < history->act_count; i++)
+    for (uint32_t i = 0; i < history->act_count; i++) {
+        clock_release(&history->acts[i]->returned);
         free(history->acts[i]);
+    }
     free(history->acts);
 }
 
@@ -149,9 +152,10 @@ void history_end(struct history *history, struct act *act, enum status status, s
     world_sometimes(world, SOMETIMES_INDETERMINATE, status == STATUS_INDETERMINATE);
     world_sometimes(world, SOMETIMES_UNAVAILABLE, status == STATUS_UNAVAILABLE);
     world_sometimes(world, SOMETIMES_NOT_WRITTEN_BY_DISK, status == STATUS_DISK_FULL);
+    world_sometimes(world, SOMETIMES_CONDITION_FAILED, status == STATUS_PRECONDITION);
     world_sometimes(world, SOMETIMES_FOUND,
                     status == STATUS_OK && act->is_retried && act->mint_count == 1);
-    if (status == STATUS_OK && act->is_blind)
+    if (status == STATUS_OK && act->is_blind && !(act->flags & PUT_CONDITIONAL))
         history_check_validated(history, act);
 }
 

@@ -23,6 +23,7 @@
 //   - a store knows the requests that it minted or merged in its life;
 //   - the context of a put covers what was given, what the put superseded, the put, and nothing
 //     else that was ever written;
+//   - a value that a monotonic get returned is covered by every later get of its level;
 //   - a get whose R meets the W of a put that was answered before it began covers that put;
 //   - in the end every put that was answered OK is covered.
 // A disk that is wiped, or set back, takes what it held: of such a put the owner counts no more.
@@ -63,7 +64,8 @@ struct act {
     uint64_t begin_us;
     uint64_t end_us; // 0 = still waiting
     enum status status;
-    struct dot dot; // that it was told to have become; counter 0 = not told
+    struct dot dot;        // that it was told to have become; counter 0 = not told
+    struct clock returned; // dots of the values of a monotonic get
     uint32_t mint_count;
     uint32_t mark;                           // of the last walk that met it
     struct act_try tries[HISTORY_TRIES_MAX]; // in the order in which the client sent them
@@ -145,7 +147,7 @@ void history_check_context(struct history *history, const struct act *act,
 void history_check_record(struct history *history, uint32_t key, const struct record *record,
                           const char *where);
 // The record that a get or a scan with R = count returned.
-void history_check_read(struct history *history, const struct act *act, uint32_t key,
+void history_check_read(struct history *history, struct act *act, uint32_t key,
                         const struct record *record);
 // What all owners hold when everything is over.
 void history_check_last(struct history *history, uint32_t key, const struct record *record);

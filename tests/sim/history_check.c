@@ -201,11 +201,34 @@ bool history_is_covered(const struct history *history, const struct act *act,
     return false;
 }
 
-void history_check_read(struct history *history, const struct act *read, uint32_t index,
+// What a monotonic get returned, every get of the same level that begins later covers.
+// (local-quorum means others at another router.)
+static void check_monotonic(struct history *history, const struct act *read, uint32_t index,
+                            const struct record *record)
+{
+    for (uint32_t i = 0; i < history->act_count && !history->world->failed; i++) {
+        const struct act *act = history->acts[i];
+        if (act->key != index || act->kind != ACT_GET || !act->returned.count || !act->end_us ||
+            act->end_us >= read->begin_us || act->level != read->level || act->lost ||
+            act->level == RING_LEVEL_LOCAL_QUORUM)
+            continue;
+        if (!clock_includes(&record->clock, &act->returned))
+            world_fail(history->world, "%s: a read with R=%s misses what monotonic get %u returned",
+                       history->keys[index].name, ring_level_text(read->level), act->number);
+    }
+}
+
+void history_check_read(struct history *history, struct act *read, uint32_t index,
                         const struct record *record)
 {
     const struct history_key *key = &history->keys[index];
     history_check_record(history, index, record, "read of");
+    check_monotonic(history, read, index, record);
+    for (uint32_t i = 0;
+         read->kind == ACT_GET && (read->flags & GET_MONOTONIC) && i < record->count; i++) {
+        struct dot dot = record->siblings[i].dot;
+        clock_add(&read->returned, (struct interval){dot.actor, dot.counter, dot.counter});
+    }
     for (uint32_t i = 0; i < history->act_count && !history->world->failed; i++) {
         const struct act *act = history->acts[i];
         if (act->key != index || act->kind > ACT_DELETE || act->status != STATUS_OK ||

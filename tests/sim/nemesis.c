@@ -199,24 +199,41 @@ static void cut_some(struct nemesis *nemesis, struct node *node, enum fault_kind
         isolate(nemesis, node->index, kind == FAULT_ISOLATE, duration_us);
 }
 
+static void kill_router(void *self, struct event *event)
+{
+    struct nemesis *nemesis = self;
+    if (nemesis->is_over)
+        return;
+    node_kill_router(&nemesis->nodes[event->a]);
+    node_restart_after(&nemesis->nodes[event->a], world_below(nemesis->world, 30 * WORLD_MS));
+}
+
+// Who votes may forget what it said if that was not durable: kill some while it is fresh.
 static void hand_ring(void *self, struct event *event)
 {
     struct nemesis *nemesis = self;
+    struct world *world = nemesis->world;
     node_ring_hand(&nemesis->nodes[event->a], nemesis->documents[event->b]);
+    while (world_chance(world, 500))
+        world_plan(world, world_below(world, 150 * WORLD_MS), kill_router, nemesis,
+                   (uint32_t)world_below(world, nemesis->node_count), 0);
 }
 
-// A new document, which reaches one node after the other.
+// A new document, and perhaps another one for the same epoch: each is handed to a few nodes.
 static void hand_out_ring(struct nemesis *nemesis)
 {
     struct world *world = nemesis->world;
-    uint32_t number = nemesis->document_count;
-    if (number == NEMESIS_DOCUMENTS_MAX)
-        return;
-    const struct ring_snapshot *before =
-        number ? nemesis->documents[number - 1] : nemesis->nodes[0].settings->ring;
-    nemesis->documents[nemesis->document_count++] = node_ring_next(world, before);
-    for (uint32_t i = 0; i < nemesis->node_count; i++)
-        world_plan(world, world_below(world, 3 * WORLD_S), hand_ring, nemesis, i, number);
+    const struct ring_snapshot *before = node_ring_newest(nemesis->nodes, nemesis->node_count);
+    uint64_t span_us = world_chance(world, 500) ? 100 * WORLD_MS : 3 * WORLD_S;
+    do {
+        uint32_t number = nemesis->document_count;
+        if (number == NEMESIS_DOCUMENTS_MAX)
+            return;
+        nemesis->documents[nemesis->document_count++] = node_ring_next(world, before);
+        for (uint64_t i = world_below(world, 3); i < 3; i++)
+            world_plan(world, world_below(world, span_us), hand_ring, nemesis,
+                       (uint32_t)world_below(world, nemesis->node_count), number);
+    } while (world_chance(world, 600));
 }
 
 static void strike(struct nemesis *nemesis, enum fault_kind kind, struct node *node)
@@ -328,8 +345,6 @@ void nemesis_stop(struct nemesis *nemesis)
         if (node->is_damaged)
             node_wipe(node);
         node_restart_after(node, 1);
-        if (nemesis->document_count)
-            node_ring_hand(node, nemesis->documents[nemesis->document_count - 1]);
     }
 }
 

@@ -11,7 +11,7 @@
 #include "sim/client.h"
 #include "sim/node.h"
 
-enum { NEMESIS_DOCUMENTS_MAX = 8 };
+enum { NEMESIS_DOCUMENTS_MAX = 12 };
 
 struct nemesis {
     struct world *world;
@@ -20,7 +20,7 @@ struct nemesis {
     uint32_t node_count;
     struct client *clients;
     uint32_t client_count;
-    struct ring_snapshot *documents[NEMESIS_DOCUMENTS_MAX]; // those of later epochs, in order
+    struct ring_snapshot *documents[NEMESIS_DOCUMENTS_MAX]; // that were handed in
     uint32_t document_count;
     uint32_t kinds; // bits of the faults that this run has
     uint64_t period_us;

@@ -8,12 +8,12 @@
 // between clients and routers, a message is only delayed: a client's connection is one
 // stream that works or is cut.
 //
-// Links are made as the shell would make them (dkv-router/peers.h): a router's own links
+// Links are made as the shell would make them (peer/peers.h): a router's own links
 // are numbers; the way back to whoever asked names the port and its life, so that an
 // answer to a process that died is never taken for one to its successor.
 #pragma once
 
-#include "dkv-router/peers.h"
+#include "peer/peers.h"
 #include "sim/world.h"
 
 enum {

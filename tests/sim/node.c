@@ -76,6 +76,7 @@ void node_release(struct node *node)
     node_release_router(node);
     seals_release(&node->seals);
     ring_snapshot_drop(node->ring);
+    buf_release(&node->votes);
     memory_vfs_release(&node->disk);
     if (node->saved_us)
         memory_vfs_release(&node->saved);

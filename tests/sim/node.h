@@ -32,13 +32,15 @@ struct node_put {
     struct clock given; // its context
 };
 
-enum { NODE_PUTS_MAX = 64, NODE_ACTS_MAX = 1024 };
+enum { NODE_PUTS_MAX = 64, NODE_ACTS_MAX = 1024, NODE_EPOCHS_MAX = 32 };
 
 struct node {
     const struct node_settings *settings;
     struct node *nodes; // all of them, by index in the ring
     uint32_t index;
-    struct ring_snapshot *ring; // the document in its directory, held
+    struct ring_snapshot *ring;     // data/ring/adopted, held
+    struct buf votes;               // data/ring/votes
+    uint64_t kept[NODE_EPOCHS_MAX]; // by epoch: the hash of the document that was ever there
     struct memory_vfs disk;
     struct memory_vfs saved; // a copy of it
     uint64_t saved_us;       // when that was made, 0 = there is none

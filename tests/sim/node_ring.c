@@ -1,11 +1,16 @@
 #include "sim/node_ring.h"
 
 #include "dkv-router/dispatch.h"
+#include "dkv-router/polls.h"
+#include "ring/ring_keyspaces.h"
 #include "ring/ring_plan.h"
 #include "ring/ring_successor.h"
 #include "ring/ring_text.h"
 
 #include <stdio.h>
+#include <string.h>
+
+enum { KEYSPACES = 3 }; // of the first document
 
 static const char ghost_name[] = "ghost";
 
@@ -21,6 +26,25 @@ static void add_ghost(struct world *world, struct ring *ring)
     world_sometimes(world, SOMETIMES_NODE_JOINED, true);
 }
 
+// A keyspace that no client uses comes or goes.
+static void change_keyspaces(struct world *world, struct ring *ring)
+{
+    struct fault fault = {0};
+    const struct ring_keyspace *last = &ring->keyspaces[ring->keyspace_count - 1];
+    enum status status;
+    if (last->id > KEYSPACES && world_chance(world, 500)) {
+        status = ring_drop_keyspace(ring, last->name, &fault);
+    } else {
+        struct ring_keyspace keyspace = ring->keyspaces[0];
+        snprintf(keyspace.name, sizeof keyspace.name, "extra-%u-%u", (unsigned)ring->epoch,
+                 (unsigned)world_below(world, 3));
+        status = ring_add_keyspace(ring, &keyspace, &fault);
+    }
+    if (status)
+        world_fail(world, "no other keyspaces: %s", fault.text);
+    world_sometimes(world, SOMETIMES_KEYSPACE_CHANGED, true);
+}
+
 struct ring_snapshot *node_ring_next(struct world *world, const struct ring_snapshot *before)
 {
     struct buf text = {0};
@@ -34,8 +58,10 @@ struct ring_snapshot *node_ring_next(struct world *world, const struct ring_snap
         world_sometimes(world, SOMETIMES_NODE_LEFT, true);
     } else if (ghost < 0 && world_chance(world, 300)) {
         add_ghost(world, &ring);
+    } else if (world_chance(world, 400)) {
+        change_keyspaces(world, &ring);
     } else {
-        ring.nodes[0].weight++;
+        ring.nodes[0].weight += 1 + (uint32_t)world_below(world, 100);
     }
     ring_succeed(&ring, &before->ring);
     if (ring_check_successor(&before->ring, &ring, &fault) ||
@@ -59,6 +85,54 @@ void node_ring_number(struct node *node)
     }
 }
 
+void node_ring_hand(struct node *node, struct ring_snapshot *ring)
+{
+    struct fault fault = {0};
+    if (!node->router_process.up)
+        return;
+    enum status status = polls_hand(&node->router.epochs, ring, &fault);
+    world_note(node_world(node), "n%u: epoch %llu is handed in: %s %s", node->index,
+               (unsigned long long)ring->ring.epoch, status_text(status), fault.text);
+}
+
+const struct ring_snapshot *node_ring_newest(const struct node *nodes, uint32_t count)
+{
+    const struct ring_snapshot *newest = nodes[0].ring;
+    for (uint32_t i = 1; i < count; i++) {
+        if (nodes[i].ring->ring.epoch > newest->ring.epoch)
+            newest = nodes[i].ring;
+    }
+    return newest;
+}
+
+// One document is chosen for an epoch, whoever keeps it and whenever.
+static void check_agreement(struct node *node, const struct ring_snapshot *document)
+{
+    uint64_t epoch = document->ring.epoch;
+    if (epoch >= NODE_EPOCHS_MAX)
+        world_fail(node_world(node), "n%u: epoch %llu was never handed in", node->index,
+                   (unsigned long long)epoch);
+    node->kept[epoch % NODE_EPOCHS_MAX] = document->hash;
+    for (uint32_t i = 0; i < node->settings->ring->ring.node_count; i++) {
+        uint64_t other = node->nodes[i].kept[epoch % NODE_EPOCHS_MAX];
+        if (other && other != document->hash)
+            world_fail(node_world(node), "n%u and n%u have different documents of epoch %llu",
+                       node->index, i, (unsigned long long)epoch);
+    }
+}
+
+void node_ring_keep(struct node *node, struct epochs_job *job)
+{
+    job->status = STATUS_OK;
+    if (job->document) {
+        check_agreement(node, job->document);
+        ring_snapshot_drop(node->ring);
+        node->ring = ring_snapshot_hold(job->document);
+    }
+    if (job->votes.size)
+        buf_set(&node->votes, buf_bytes(&job->votes));
+}
+
 static uint32_t up_count(const struct node *node)
 {
     const struct peers *peers = &node->router.peers;
@@ -68,22 +142,31 @@ static uint32_t up_count(const struct node *node)
     return count;
 }
 
-void node_ring_hand(struct node *node, struct ring_snapshot *ring)
+void node_ring_on_kept(struct node *node, struct outbox *outbox)
 {
-    struct world *world = node->settings->world;
-    if (ring->ring.epoch <= node->ring->ring.epoch)
-        return;
-    ring_snapshot_hold(ring);
-    ring_snapshot_drop(node->ring);
-    node->ring = ring;
-    if (node->store_process.up)
-        store_adopt(&node->store, ring);
-    if (!node->router_process.up)
-        return;
+    struct world *world = node_world(node);
+    uint64_t epoch = node->router.ring->epoch;
     uint32_t flight_count = node->router.flights.count, links_up = up_count(node);
+    dispatch_on_job_done(&node->router, node_now(node), outbox);
+    if (node->router.ring->epoch == epoch)
+        return;
     world_sometimes(world, SOMETIMES_RING_IN_FLIGHT, flight_count);
-    dispatch_adopt(&node->router, ring, node_now(node), &node->router_process.turn.outbox);
     if (node->router.flights.count != flight_count || up_count(node) != links_up)
         world_fail(world, "n%u: a new ring document ended what was in flight", node->index);
     node_ring_number(node);
+}
+
+void node_ring_look(struct node *node)
+{
+    struct world *world = node_world(node);
+    struct fault *told = &node->router.epochs.told;
+    world_sometimes(world, SOMETIMES_RING_PULLED, node->router.epochs.pull_again_ms);
+    if (!told->text[0])
+        return;
+    world_note(world, "n%u: %s", node->index, told->text);
+    world_sometimes(world, SOMETIMES_RING_LOST, strstr(told->text, "another change"));
+    world_sometimes(world, SOMETIMES_RING_NO_MAJORITY, strstr(told->text, "a majority"));
+    if (strstr(told->text, "refused"))
+        world_fail(world, "n%u: %s", node->index, told->text);
+    told->text[0] = 0;
 }

@@ -1,7 +1,7 @@
-// node_ring.h - new ring documents reach the nodes, each in its own time.
+// node_ring.h - new ring documents are handed to nodes, several at once, and agreed on.
 //
 // Placement stays: what is checked is that nothing fails, whatever mixture of documents routers
-// and stores have.
+// and stores have, and that one document counts for an epoch.
 #pragma once
 
 #include "sim/node.h"
@@ -13,5 +13,13 @@ struct ring_snapshot *node_ring_next(struct world *world, const struct ring_snap
 // Tells the network how the node's router numbers its links.
 void node_ring_number(struct node *node);
 
-// The node's daemons read it, if it is newer than what they have.
+// The router of the node proposes it, if it may follow.
 void node_ring_hand(struct node *node, struct ring_snapshot *ring);
+
+// The latest document that counts at one of them.
+const struct ring_snapshot *node_ring_newest(const struct node *nodes, uint32_t count);
+
+// A job of the router makes its document and votes durable; then it hears so.
+void node_ring_keep(struct node *node, struct epochs_job *job);
+void node_ring_on_kept(struct node *node, struct outbox *outbox);
+void node_ring_look(struct node *node); // after a turn of the router, for its log

@@ -54,6 +54,29 @@ static void on_turn_end(void *self, struct moment moment, struct outbox *outbox)
         }
     }
     dispatch_on_turn_end(&node->router, moment, outbox);
+    node_ring_look(node);
+}
+
+static void run_job(void *self)
+{
+    struct epochs_job *job = self;
+    struct epochs *epochs = (struct epochs *)((char *)job - offsetof(struct epochs, job));
+    node_ring_keep(node_of((char *)epochs - offsetof(struct router, epochs)), job);
+}
+
+static enum status on_job_done(void *self, unsigned worker, void *job, struct moment moment,
+                               struct outbox *outbox, struct fault *fault)
+{
+    (void)worker, (void)job, (void)moment, (void)fault;
+    node_ring_on_kept(node_of(self), outbox);
+    return STATUS_OK;
+}
+
+static uint64_t job_us(void *self, unsigned worker)
+{
+    const struct node *node = self;
+    (void)worker;
+    return 50 + world_below(node_world(node), node->log_us);
 }
 
 void node_init_router(struct node *node)
@@ -61,7 +84,10 @@ void node_init_router(struct node *node)
     struct process *process = &node->router_process;
     *process = node_process(node, NETWORK_ROUTER + node->index, 25 * WORLD_MS);
     process->brain = router_brain(&node->router);
+    process->host.job_us = job_us;
     process->brain.on_message = on_message;
+    process->brain.run_job = run_job;
+    process->brain.on_job_done = on_job_done;
     process->brain.on_tick = on_tick;
     process->brain.on_turn_end = on_turn_end;
 }
@@ -87,9 +113,11 @@ void node_start_router(struct node *node)
         .record_size_max = settings->memtable_size / 4,
         .ping_interval_ms = settings->down_after_ms / 4,
         .down_after_ms = settings->down_after_ms,
+        .clock_refuse_ms = 30000,
         .timeout_ms = 2000,
         .software = bytes_of_text("sim"),
         .seals = &node->seals,
+        .votes = buf_bytes(&node->votes),
         .link_of = network_link,
         .number_of = network_number,
     };
@@ -110,6 +138,7 @@ void node_kill_router(struct node *node)
     struct world *world = node_world(node);
     world_sometimes(world, SOMETIMES_READ_REPAIR, counts->repairs);
     world_sometimes(world, SOMETIMES_HEDGE, counts->hedges);
+    world_sometimes(world, SOMETIMES_HELD_FIRST, counts->held);
     world_sometimes(world, SOMETIMES_LATE, counts->late);
     process_end(&node->router_process, NULL);
     router_release(&node->router);

@@ -1,6 +1,7 @@
 #include "sim/run.h"
 
 #include "sim/making.h"
+#include "sim/node_ring.h"
 #include "sim/scenarios.h"
 
 enum { PASSES_MAX = 6 };
@@ -41,14 +42,21 @@ static bool is_node_idle(const struct node *node)
            !node->router.flights.count && !node->store.parked.count;
 }
 
-// Every router sees every store, and nothing from the time of the faults is still under way:
-// no write in the network, no job that a worker began when its disk was slow.
+static bool has_newest_ring(const struct stage *run, const struct node *node)
+{
+    uint64_t epoch = node_ring_newest(run->nodes, run->node_count)->ring.epoch;
+    return node->router.ring->epoch == epoch && node->store.ring->epoch == epoch;
+}
+
+// Every router sees every store, all work by one ring document, and nothing from the time of the
+// faults is still under way: no write in the network, no job that a worker began when its disk was
+// slow.
 static bool is_whole(const struct stage *run)
 {
     if (run->network.writes_on_way)
         return false;
     for (uint32_t i = 0; i < run->node_count; i++) {
-        if (!is_node_idle(&run->nodes[i]))
+        if (!is_node_idle(&run->nodes[i]) || !has_newest_ring(run, &run->nodes[i]))
             return false;
         for (uint32_t j = 0; j < run->node_count; j++) {
             if (!stage_is_link_up(run, i, j))

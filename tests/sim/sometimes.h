@@ -64,9 +64,15 @@
     POINT(PARKED_BEHIND, "one waited for another one on the same key")                             \
     POINT(PARKED_SCAN, "a page of a scan waited for the disk")                                     \
     POINT(RING_IN_FLIGHT, "a new ring document came while operations were under way")              \
+    POINT(RING_LOST, "a new document lost the vote to another one")                                \
+    POINT(RING_PULLED, "a router pulled a document that it had missed")                            \
+    POINT(RING_NO_MAJORITY, "a vote found no majority")                                            \
+    POINT(KEYSPACE_CHANGED, "a new document had one keyspace more or less")                        \
     POINT(NODE_JOINED, "a new document had one node more")                                         \
     POINT(NODE_LEFT, "a new document had one node less")                                           \
     POINT(HEAD_ALONE, "a coordinator sent the head of a record whose value its router has")        \
+    POINT(CONDITION_FAILED, "a conditional put met what its client had not seen")                  \
+    POINT(HELD_FIRST, "a monotonic get was answered behind its repair")                            \
     POINT(GET_TIMEOUT, "a get ran out of time")
 
 #define SOMETIMES_NAME(name, text) SOMETIMES_##name,

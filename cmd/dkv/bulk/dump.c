@@ -1,4 +1,5 @@
-// dkv dump: every live pair. dkv scan: every live key. Both in token order.
+// dkv dump: every live pair. dkv scan: every live key; dkv conflicts: those with siblings. All in
+// token order.
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "causal/token.h"
@@ -53,12 +54,20 @@ const struct option_spec options_scan[] = {
     {0},
 };
 
+const struct option_spec options_conflicts[] = {
+    DUMP_OPTION(0, "limit", OPTION_NUMBER, limit, "N", "at most N keys"),
+    DUMP_OPTION(0, "after", OPTION_TEXT, after, "CURSOR", "go on behind a key; see --limit"),
+    DUMP_OPTION(0, "null", OPTION_FLAG, null, NULL, "end each key with NUL"),
+    SCAN_OPTIONS,
+    {0},
+};
+
 struct dump {
     struct globals *globals;
     const char *verb;
     struct dump_options options;
     enum format format;
-    bool keys_only;
+    bool keys_only, conflicts_only;
     struct client *client;
     struct scanner scanner;
     struct progress progress;
@@ -98,7 +107,7 @@ static void append_cursor(const struct dump *dump, struct bytes key, struct buf 
     buf_release(&encoded);
 }
 
-static void print_key(struct dump *dump, struct bytes key)
+static void print_key(struct dump *dump, struct bytes key, uint32_t value_count)
 {
     if (!dump->globals->json) {
         format_write_key(dump->options.null ? FORMAT_NULL : FORMAT_TSV, key, &dump->out);
@@ -106,9 +115,11 @@ static void print_key(struct dump *dump, struct bytes key)
     }
     struct buf cursor = {0};
     append_cursor(dump, key, &cursor);
-    jsonl_append(
-        json_pack("{s:i,s:o,s:s}", "v", 1, "key", jsonl_bytes(key), "cursor", buf_text(&cursor)),
-        &dump->out);
+    json_t *json =
+        json_pack("{s:i,s:o,s:s}", "v", 1, "key", jsonl_bytes(key), "cursor", buf_text(&cursor));
+    if (dump->conflicts_only)
+        json_object_set_new(json, "siblings", json_integer((json_int_t)value_count));
+    jsonl_append(json, &dump->out);
     buf_release(&cursor);
 }
 
@@ -131,10 +142,10 @@ static enum status print_one(struct dump *dump, const struct lanes_item *item, u
         dump->visible = xrealloc(dump->visible, dump->visible_capacity * sizeof *dump->visible);
     }
     uint32_t count = record_visible(record, now_ms, dump->visible, record->count);
-    if (!count)
+    if (!count || (dump->conflicts_only && count == 1))
         return STATUS_OK;
     if (dump->keys_only) {
-        print_key(dump, key);
+        print_key(dump, key, count);
     } else if (dump->options.full) {
         print_full(dump, item, now_ms);
     } else if (count > 1) {
@@ -286,4 +297,11 @@ int verb_scan(struct globals *globals, int argc, char **argv)
 {
     struct dump dump = {.globals = globals, .options.limit = UINT64_MAX, .keys_only = true};
     return dump_all(&dump, options_scan, argc, argv);
+}
+
+int verb_conflicts(struct globals *globals, int argc, char **argv)
+{
+    struct dump dump = {
+        .globals = globals, .options.limit = UINT64_MAX, .keys_only = true, .conflicts_only = true};
+    return dump_all(&dump, options_conflicts, argc, argv);
 }

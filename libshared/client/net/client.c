@@ -119,16 +119,17 @@ void client_close(struct client *client)
     free(client);
 }
 
-#define CLIENT_START(name)                                                                         \
+#define CLIENT_START(name, member)                                                                 \
     void client_##name(struct client *client, const struct op_##name *op, uint64_t deadline_ms,    \
-                       client_on_##name *on_done, void *context)                                   \
+                       client_on_##member *on_done, void *context)                                 \
     {                                                                                              \
         conversation_##name(&client->conversation, op, deadline_ms, clock_mono_ms(), on_done,      \
                             context);                                                              \
     }
-CLIENT_START(put)
-CLIENT_START(get)
-CLIENT_START(scan)
+CLIENT_START(put, put)
+CLIENT_START(get, get)
+CLIENT_START(scan, scan)
+CLIENT_START(explain, explained)
 #undef CLIENT_START
 
 void client_ask(struct client *client, const char *topic, struct bytes argument,

@@ -40,6 +40,8 @@ void client_get(struct client *client, const struct op_get *op, uint64_t deadlin
                 client_on_get *on_done, void *context);
 void client_scan(struct client *client, const struct op_scan *op, uint64_t deadline_ms,
                  client_on_scan *on_done, void *context);
+void client_explain(struct client *client, const struct op_explain *op, uint64_t deadline_ms,
+                    client_on_explained *on_done, void *context);
 void client_ask(struct client *client, const char *topic, struct bytes argument,
                 uint64_t deadline_ms, client_on_answer *on_done, void *context);
 

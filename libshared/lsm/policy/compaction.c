@@ -79,6 +79,23 @@ static bool has_deletions(const struct range *range, uint64_t run_end)
     return has_any;
 }
 
+static bool has_table_before(const struct range *range, uint64_t number)
+{
+    bool has_any = false;
+    for (size_t s = 0; s < range->count; s++)
+        has_any |= range->slices[s].table->info.number < number;
+    return has_any;
+}
+
+bool compaction_has_before(const struct version *version, uint64_t number)
+{
+    bool has_any = false;
+    for (size_t i = 0; i < version->count && !has_any; i++)
+        has_any =
+            range_is_sound(&version->ranges[i]) && has_table_before(&version->ranges[i], number);
+    return has_any;
+}
+
 // When the range was merged into its bottom, as the number of a file; UINT64_MAX if it points
 // to no large values, or cannot be merged.
 static uint64_t pointing_since(const struct range *range)
@@ -96,7 +113,8 @@ static uint64_t bottom_urge_of(const struct range *range, const struct compactio
     uint64_t urge = waste_of(range, limits->is_idle);
     if (range->count > 1)
         urge = max(urge, share_of(range, limits->is_idle));
-    if (has_deletions(range, limits->purge_run) || pointing_since(range) < limits->value_round)
+    if (has_deletions(range, limits->purge_run) || pointing_since(range) < limits->value_round ||
+        has_table_before(range, limits->wish_before))
         urge = max(urge, 1000);
     return urge;
 }

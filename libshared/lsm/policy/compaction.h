@@ -14,6 +14,7 @@
 //   deletions  many of the entries are tombstones
 //   age        tombstones have been there for long
 //   values     much of the files with large values is dead; ranges that point there take turns
+//   wish       somebody wants everything merged that was written before
 // Each is a quotient of what is and what may be; the range with the largest above 1 is next. When
 // nobody writes, the limits are lower and neighbours that became small are joined.
 //
@@ -31,6 +32,7 @@ struct compaction_limits {
     uint64_t purge_run;   // tombstones in runs before this one are old
     uint64_t
         value_round; // ranges that point to large values since before this file merge; see below
+    uint64_t wish_before;  // ranges with tables before this number get new bottoms; 0: no wish
     unsigned survey_count; // surveys that one choice may make; the next one goes on
     bool is_idle;
 };
@@ -58,6 +60,9 @@ bool compaction_span_meets(const struct compaction_span *span, struct bytes begi
 // When much of the files with large values is dead a round begins: each range that points
 // there merges once, and copies what is left in them.
 uint64_t compaction_pointing_since(const struct version *version);
+
+// Whether a range that can be merged has a table before this number.
+bool compaction_has_before(const struct version *version, uint64_t number);
 
 // How far merges are behind, in permille: 0 all is well, 1000 writers must wait. Grows
 // gradually while they fall behind.

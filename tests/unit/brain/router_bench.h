@@ -73,6 +73,7 @@ static inline void init(struct bench *bench, unsigned up)
                                      .record_size_max = 10000,
                                      .ping_interval_ms = 200,
                                      .down_after_ms = 1000,
+                                     .clock_refuse_ms = 5000,
                                      .timeout_ms = 1000,
                                      .software = bytes_of_text("test"),
                                      .seals = &bench->seals,

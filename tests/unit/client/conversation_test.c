@@ -92,8 +92,8 @@ TEST(an_answer_to_an_earlier_try_is_none)
 
 TEST(after_a_try_that_may_be_applied_the_outcome_is_never_not_written)
 {
-    static const enum status statuses[] = {STATUS_UNAVAILABLE, STATUS_BUSY, STATUS_DISK_FULL,
-                                           STATUS_REFUSED, STATUS_INVALID};
+    static const enum status statuses[] = {STATUS_UNAVAILABLE, STATUS_BUSY,    STATUS_DISK_FULL,
+                                           STATUS_REFUSED,     STATUS_INVALID, STATUS_PRECONDITION};
     for (unsigned i = 0; i < sizeof statuses / sizeof *statuses; i++) {
         begin_put(1, 0);
         put_done(0, last_put.id, STATUS_INDETERMINATE);

@@ -75,6 +75,22 @@ TEST(an_option_of_another_verb_or_without_its_value_is_refused)
     assert_int_equal(words("put --strict=1 k v"), STATUS_INVALID);
 }
 
+TEST(one_option_at_most_says_what_is_superseded)
+{
+    assert_int_equal(words("put --if-absent k v"), STATUS_OK);
+    assert_true(command.if_absent);
+    assert_int_equal(words("put --if-match AAAA k v"), STATUS_OK);
+    assert_int_equal(command.if_match.size, 3);
+    assert_int_equal(command.context.size, 0);
+    assert_int_equal(json("{\"op\":\"del\",\"key\":\"k\",\"if_match\":\"AAAA\"}"), STATUS_OK);
+    assert_int_equal(command.if_match.size, 3);
+    assert_int_equal(words("put --if-absent --if-match AAAA k v"), STATUS_INVALID);
+    assert_int_equal(words("put --context AAAA --if-match AAAA k v"), STATUS_INVALID);
+    assert_int_equal(words("put --sibling --if-absent k v"), STATUS_INVALID);
+    assert_int_equal(words("put --sibling --context AAAA k v"), STATUS_OK);
+    assert_int_equal(words("get --if-absent k"), STATUS_INVALID);
+}
+
 TEST(a_put_has_a_value_and_nothing_else_has)
 {
     assert_int_equal(words("put k"), STATUS_INVALID);

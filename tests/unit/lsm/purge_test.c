@@ -88,3 +88,38 @@ TEST(deletions_that_are_older_than_wanted_are_merged_away)
     assert_int_equal(count("key", bytes_of_text("value")), COUNT - DELETED);
     stop();
 }
+
+TEST(everything_is_merged_when_somebody_wants_it)
+{
+    struct lsm_batch batch = {0};
+    struct lsm_stats stats;
+    uint64_t position;
+    start_with(8, 0);
+    put_all("key", 1, bytes_of_text("old"));
+    put_all("key", 2, bytes_of_text("new"));
+    lsm_batch_delete(&batch, bytes_of_text("key 1"));
+    assert_int_equal(lsm_write(lsm, &batch, &position), STATUS_OK); // in memory
+    lsm_batch_release(&batch);
+    run_jobs(lsm);
+    lsm_compact(lsm);
+    assert_true(lsm_is_compacting(lsm));
+    run_jobs(lsm);
+    assert_false(lsm_is_compacting(lsm));
+    lsm_stats(lsm, &stats);
+    assert_int_equal(stats.table_entries, COUNT - 1);
+    assert_int_equal(count("key", bytes_of_text("new")), COUNT / 2);
+    uint64_t merge_count = stats.merge_count;
+    run_jobs(lsm);
+    lsm_stats(lsm, &stats);
+    assert_int_equal(stats.merge_count, merge_count); // once is enough
+    stop();
+}
+
+TEST(an_empty_database_has_nothing_to_merge)
+{
+    start_with(8, 0);
+    lsm_compact(lsm);
+    run_jobs(lsm);
+    assert_false(lsm_is_compacting(lsm));
+    stop();
+}

@@ -5,10 +5,13 @@
 //     head OWNER                            compare
 //     compared [ahead 0 1] [behind 2]       answer STATUS
 //     failed OWNER                          repair 2
-//     hedge                                 end
-//     deadline
+//     hedge                                 hold 1 2        (repair, and acknowledge)
+//     deadline                              end
+//     held OWNER
+//     refused OWNER
 //
-// `order` lists the owners from the nearest to the farthest.
+// `start monotonic` begins a read that no later one may fall behind. `order` lists the owners from
+// the nearest to the farthest.
 #include "quorum/get.h"
 
 #include "unit/quorum/play.h"
@@ -24,7 +27,10 @@ static struct get_step start(struct play *play)
     uint8_t order[RING_OWNERS_MAX];
     for (uint8_t i = 0; i < n; i++)
         order[i] = text ? (uint8_t)(text[(size_t)2 * i] - '0') : i;
-    return get_start(&get, n, &r, live, order);
+    bool monotonic = play_has(play, "monotonic");
+    struct get_step step = get_start(&get, n, &r, live, order);
+    get.monotonic = monotonic;
+    return step;
 }
 
 static struct get_comparison comparison(struct play *play)
@@ -45,7 +51,7 @@ static void say(struct play *play, struct get_step step)
         play_say(play, "compare");
     if (step.answer)
         play_say_answer(play, step.status);
-    play_say_set(play, "repair", step.repair);
+    play_say_set(play, step.holds ? "hold" : "repair", step.repair);
     if (step.ended)
         play_say(play, "end");
 }
@@ -66,6 +72,10 @@ static void feed(struct play *play)
         say(play, get_on_hedge(&get));
     else if (play_is(play, "deadline"))
         say(play, get_on_deadline(&get));
+    else if (play_is(play, "held"))
+        say(play, get_on_held(&get, play_owner(play), true));
+    else if (play_is(play, "refused"))
+        say(play, get_on_held(&get, play_owner(play), false));
 }
 
 TEST(the_nearest_owner_gives_the_record_and_the_others_a_head)
@@ -326,4 +336,60 @@ TEST(what_comes_after_the_end_changes_nothing)
          "failed 0         ->",
          "hedge            ->",
          "deadline         ->");
+}
+
+// ---- Monotonic reads -------------------------------------------------------------------------
+
+TEST(a_monotonic_read_is_answered_at_once_if_every_later_one_asks_a_holder)
+{
+    play("start monotonic  -> fetch 0 head 1",
+         "record 0, head 1 -> compare",
+         "compared         -> answer ok end");
+    play("start monotonic r=3          -> fetch 0 head 1 2",
+         "record 0, head 1, head 2     -> compare",
+         "compared behind 1 2          -> answer ok repair 1 2 end"); // one of three is enough
+}
+
+TEST(else_it_is_repaired_first_and_answered_when_enough_have_acknowledged)
+{
+    play("start monotonic   -> fetch 0 head 1",
+         "record 0, head 1  -> compare",
+         "compared behind 1 -> hold 1 2", // also one that was not asked
+         "held 2            -> answer ok end");
+    play("start monotonic r=1 -> fetch 0",
+         "record 0            -> compare",
+         "compared            -> hold 1 2",
+         "held 1              ->",
+         "held 1              ->",
+         "held 2              -> answer ok end");
+}
+
+TEST(a_monotonic_read_that_too_few_owners_can_hold_is_unavailable)
+{
+    play("start monotonic r=1 live=0,1 -> fetch 0",
+         "record 0                     -> compare",
+         "compared                     -> answer unavailable end");
+    play("start monotonic   -> fetch 0 head 1",
+         "record 0, head 1  -> compare",
+         "compared behind 1 -> hold 1 2",
+         "refused 1         ->",
+         "failed 2          -> answer unavailable end");
+}
+
+TEST(a_monotonic_read_waits_for_its_holders_to_the_deadline)
+{
+    play("start monotonic   -> fetch 0 head 1",
+         "record 0, head 1  -> compare",
+         "compared behind 1 -> hold 1 2",
+         "hedge             ->",
+         "record 2          ->", // asked before; it was sent the answer
+         "deadline          -> answer timeout end");
+}
+
+TEST(who_holds_is_counted_in_each_datacenter)
+{
+    play("start monotonic n=4 r=1of0,1+1of2,3 -> fetch 0 head 2",
+         "record 0, head 2                    -> compare",
+         "compared                            -> hold 1 3",
+         "held 3                              -> answer ok end"); // both of one are enough
 }

@@ -54,6 +54,7 @@ static const char *const play_statuses[STATUS_COUNT] = {
     [STATUS_INDETERMINATE] = "indeterminate",
     [STATUS_TIMEOUT] = "timeout",
     [STATUS_UNREACHABLE] = "unreachable",
+    [STATUS_PRECONDITION] = "precondition",
     [STATUS_STALE] = "stale",
     [STATUS_NOT_KEPT] = "not-kept",
     [STATUS_BUSY] = "busy",
@@ -158,10 +159,15 @@ static inline uint8_t play_number(struct play *play, const char *name, uint8_t o
     return text ? play_digit(play, text) : otherwise;
 }
 
+static inline target_set play_set(struct play *play, const char *name, target_set otherwise)
+{
+    const char *text = play_take(play, name);
+    return text ? targets(text) : otherwise;
+}
+
 static inline target_set play_live(struct play *play, uint8_t n)
 {
-    const char *text = play_take(play, "live=");
-    return text ? targets(text) : targets_below(n);
+    return play_set(play, "live=", targets_below(n));
 }
 
 static inline struct needs play_needs(struct play *play, const char *name, uint8_t n)

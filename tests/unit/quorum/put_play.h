@@ -1,6 +1,7 @@
 // put_play.h - plays of a put: what is fed to it, and what it does about it.
 //
 //     start [retry] [validate] [strict] [restored]    find 0 1 2    again 0 (the second dot)
+//           [unable=OWNERS]
 //     found OWNER STATUS [CONFLICT]                    update 0      merge 0 1 2
 //     waited                                           wait          answer STATUS
 //     updated OWNER [CONFLICT]                         end
@@ -34,6 +35,7 @@ static struct put_step start(struct play *play)
                               .w = &w,
                               .r = &r,
                               .live = play_live(play, n),
+                              .unable = play_set(play, "unable=", 0),
                               .retry = play_has(play, "retry"),
                               .validate = play_has(play, "validate"),
                               .strict = play_has(play, "strict")};

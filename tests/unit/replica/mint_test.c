@@ -418,3 +418,74 @@ TEST(a_request_that_a_context_has_seen_is_superseded_where_it_never_came)
     assert_int_equal(here.change.superseded.items[0].dot.counter, 0);
     assert_int_equal(fate_of(&here, 3), FATE_SUPERSEDED);
 }
+
+// ---- Conditional writes ----------------------------------------------------------------------
+
+TEST(a_write_if_absent_wants_no_value_and_takes_a_deletion_for_none)
+{
+    struct mint first = blind(1, "first"), second = blind(2, "second"), third = blind(3, "third");
+    first.is_conditional = second.is_conditional = third.is_conditional = true;
+    minted(&here, &first);
+    assert_int_equal(process_mint(&here, &second), STATUS_PRECONDITION);
+    assert_value(&here, "first");
+    struct mint deletion = blind(4, "");
+    deletion.is_delete = true;
+    minted(&here, &deletion);
+    minted(&here, &third);
+    assert_value(&here, "third");
+}
+
+TEST(a_write_if_absent_takes_an_expired_value_for_none)
+{
+    struct mint first = blind(1, "first"), second = blind(2, "second");
+    second.is_conditional = true;
+    first.ttl_ms = 1000;
+    minted(&here, &first);
+    assert_int_equal(process_mint(&here, &second), STATUS_PRECONDITION);
+    here.replica.wall_ms += 1000;
+    minted(&here, &second);
+    assert_value(&here, "second");
+}
+
+TEST(a_conditional_write_wants_the_key_as_its_context_saw_it)
+{
+    struct mint first = blind(1, "first"), second = blind(2, "second");
+    cover(minted(&here, &first));
+    struct mint third = above(3, "third", &context, &encoded);
+    third.is_conditional = true;
+    minted(&here, &third);
+    assert_value(&here, "third");
+    struct mint fourth = above(4, "fourth", &context, &encoded);
+    fourth.is_conditional = true;
+    assert_int_equal(process_mint(&here, &fourth), STATUS_PRECONDITION); // `third` came since
+    assert_value(&here, "third");
+    minted(&here, &second);
+    cover(here.change.dot);
+    struct mint deletion = blind(5, "");
+    deletion.is_delete = true;
+    minted(&here, &deletion);
+    struct mint last = above(6, "last", &context, &encoded);
+    last.is_conditional = true;
+    assert_int_equal(process_mint(&here, &last), STATUS_PRECONDITION); // it was deleted since
+}
+
+TEST(no_context_is_of_a_key_of_which_nothing_is_held)
+{
+    cover((struct dot){9, 1});
+    struct mint write = above(1, "value", &context, &encoded);
+    write.is_conditional = true;
+    assert_int_equal(process_mint(&here, &write), STATUS_PRECONDITION);
+}
+
+TEST(a_conditional_write_that_comes_again_was_applied)
+{
+    struct mint first = blind(1, "first"), second = blind(2, "second");
+    first.is_conditional = true;
+    minted(&here, &first);
+    minted(&here, &first);
+    assert_true(here.change.is_repeated);
+    minted(&here, &second);
+    minted(&here, &first); // also if it was superseded
+    assert_true(here.change.is_repeated);
+    assert_value(&here, "second");
+}

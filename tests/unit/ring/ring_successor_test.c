@@ -104,6 +104,12 @@ TEST(only_a_later_document_of_the_same_cluster_may_follow)
     other.nodes[1].number++;
     assert_int_equal(check(&first, &other, "has number 3 instead of 2"), STATUS_INVALID);
     other.nodes[1].number--;
+    other.keyspaces[0].conflict = RING_CONFLICT_LWW;
+    assert_int_equal(check(&first, &other, "default has another conflict policy"), STATUS_INVALID);
+    other.keyspaces[0].conflict = RING_CONFLICT_VERSIONS;
+    other.keyspaces[0].id = 2;
+    assert_int_equal(check(&first, &other, "no keyspace default"), STATUS_INVALID);
+    other.keyspaces[0].id = 1;
     other.partition_count *= 2;
     assert_int_equal(check(&first, &other, "128 partitions instead of 64"), STATUS_INVALID);
     ring_release(&other);
@@ -121,8 +127,10 @@ TEST(data_moves_if_a_shard_has_other_owners_or_another_order_of_them)
     assert_true(ring_moves_data(&first, &moved->ring, &fault));
     assert_string_equal(fault.text, "partition 0 of keyspace default has other owners in it");
     struct ring fewer = copy_of(&first);
-    fewer.keyspaces[0].id = 7; // the keyspace is gone
+    fewer.keyspaces[0].copies[0].n = 2;
     assert_true(ring_moves_data(&first, &fewer, &fault));
+    fewer.keyspaces[0].id = 7; // the keyspace was dropped
+    assert_false(ring_moves_data(&first, &fewer, &fault));
     ring_release(&fewer);
     ring_snapshot_drop(same);
     ring_snapshot_drop(moved);

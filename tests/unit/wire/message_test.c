@@ -7,7 +7,8 @@
 #include "unit/wire/op_fields.h"
 #include "wire/client.h"
 #include "wire/hello.h"
-#include "wire/replica.h"
+#include "wire/hint.h"
+#include "wire/ring.h"
 
 enum { ROUNDS = 50 };
 

@@ -36,15 +36,43 @@
 #define FIELDS_merge(F) F(u64, id) F(u32, keyspace) F(dot, dot) F(short, key) F(sized, dots) \
     F(sized, requests) F(sized, record)
 #define FIELDS_merged(F) F(u64, id) F(u8, status) F(u8, flags) F(u64, hlc_told) F(sized, told)
-#define FIELDS_fetch(F) F(u64, id) F(u8, head) F(u32, keyspace) F(short, key)
+#define FIELDS_fetch(F) F(u64, id) F(u8, head) F(u32, keyspace) F(short, key) F(u8, is_gated)
 #define FIELDS_fetched(F) F(u64, id) F(u8, status) F(sized, record)
 #define FIELDS_find(F) F(u64, id) F(request, request) F(u64, try) F(u32, keyspace) F(short, key)
 #define FIELDS_found(F) F(u64, id) F(u8, status) F(u8, state) F(dot, dot) F(sized, record)
 #define FIELDS_scan_local(F) F(u64, id) F(u8, heads) F(u32, partition) F(u32, keyspace) \
     F(u32, size_max) F(short, after) F(short, prefix)
+#define FIELDS_hint(F) F(u64, id) F(u64, target) F(u32, keyspace) F(dot, dot) F(short, key) \
+    F(sized, dots) F(sized, requests) F(sized, record)
+#define FIELDS_hinted(F) F(u64, id) F(u64, target) F(u8, status) F(u8, flags) F(u64, hlc_told) \
+    F(sized, told)
+#define FIELDS_held(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u32, process) F(u32, start)
+#define FIELDS_held_told(F) F(u64, id) F(u8, status) F(u8, is_held) F(u64, hint_count)
+#define FIELDS_prepare(F) F(u64, id) F(u64, epoch) F(u64, parent) F(u64, round) \
+    F(u64, proposer)
+#define FIELDS_promised(F) F(u64, id) F(u8, status) F(u64, epoch) F(u64, round) \
+    F(u64, proposer) F(u64, promised_round) F(u64, promised_proposer) F(u64, accepted_round) \
+    F(u64, accepted_proposer) F(sized, document)
+#define FIELDS_accept(F) F(u64, id) F(u64, epoch) F(u64, parent) F(u64, round) \
+    F(u64, proposer) F(sized, document)
+#define FIELDS_accepted(F) F(u64, id) F(u8, status) F(u64, epoch) F(u64, round) \
+    F(u64, proposer) F(u64, promised_round) F(u64, promised_proposer)
+#define FIELDS_ring(F) F(u64, id) F(sized, document)
+#define FIELDS_ring_taken(F) F(u64, id) F(u8, status) F(short, text)
+#define FIELDS_explain(F) F(u64, id) F(u8, level) F(short, keyspace) F(short, key) \
+    F(sized, receipt)
+#define FIELDS_explained(F) F(u64, id) F(u8, status) F(u32, keyspace) F(u32, partition) \
+    F(u64, token) F(u64, epoch) F(u8, level) F(u8, replica_count) F(u8, need_count) \
+    F(sized, needs) F(sized, replicas) F(short, key) F(short, name) F(short, text)
+#define FIELDS_inspect(F) F(u64, id) F(request, request) F(dot, dot) F(u32, keyspace) \
+    F(short, key)
+#define FIELDS_inspected(F) F(u64, id) F(u8, status) F(u8, has_write) F(u8, state) \
+    F(sized, head)
 
 #define ALL_OPS(OP) \
     OP(hello) OP(welcome) OP(ping) OP(pong) OP(ask) OP(answer) OP(error) OP(put) OP(put_done) \
     OP(get) OP(got) OP(scan) OP(scanned) OP(update) OP(updated) OP(durable) OP(merge) OP(merged) \
-    OP(fetch) OP(fetched) OP(find) OP(found) OP(scan_local)
+    OP(fetch) OP(fetched) OP(find) OP(found) OP(scan_local) OP(hint) OP(hinted) \
+    OP(held) OP(held_told) OP(prepare) OP(promised) OP(accept) OP(accepted) OP(ring) \
+    OP(ring_taken) OP(explain) OP(explained) OP(inspect) OP(inspected)
 // clang-format on

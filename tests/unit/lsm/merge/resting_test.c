@@ -127,7 +127,8 @@ static void field_flush(struct field *field, unsigned first, unsigned end, unsig
 static bool field_begin(struct field *field, struct merge *merge, bool is_idle)
 {
     struct compaction_span spans[MERGE_COUNT];
-    struct compaction_limits ask = {3, RANGE_SIZE, 0, 0, 100, is_idle};
+    struct compaction_limits ask = {
+        .slice_count = 3, .range_size = RANGE_SIZE, .survey_count = 100, .is_idle = is_idle};
     struct compaction_choice chosen;
     size_t span_count = 0;
     for (unsigned i = 0; i < MERGE_COUNT; i++)
@@ -274,7 +275,7 @@ TEST(a_choice_surveys_a_few_ranges_and_the_next_one_goes_on)
 {
     struct field field;
     struct compaction_choice choice;
-    struct compaction_limits ask = {9, 1 << 20, 0, 0, 2, false};
+    struct compaction_limits ask = {.slice_count = 9, .range_size = 1 << 20, .survey_count = 2};
     field_init(&field, 1);
     field_flush(&field, 0, KEY_COUNT, 100, 0);
     field_rest(&field, true);

@@ -155,6 +155,24 @@ TEST(old_deletions_make_a_new_bottom)
     stop();
 }
 
+TEST(a_wish_gives_a_new_bottom_to_every_range_with_a_table_of_before)
+{
+    start(2);
+    FILL(0, 2000);
+    FILL(1, 10, 2000);
+    uint64_t oldest = info_of(0, 0)->number;
+    limits.wish_before = oldest;
+    assert_false(compaction_has_before(version, oldest));
+    assert_false(choose());
+    limits.wish_before = oldest + 1;
+    assert_true(compaction_has_before(version, oldest + 1));
+    assert_choice(0, 1, true);
+    info_of(0, 0)->number = 100; // has merged since
+    assert_false(compaction_has_before(version, oldest + 1));
+    assert_false(choose());
+    stop();
+}
+
 TEST(who_points_into_dead_files_takes_part_in_the_round)
 {
     start(3);

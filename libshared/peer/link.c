@@ -1,4 +1,4 @@
-#include "dkv-router/link.h"
+#include "peer/link.h"
 #include "wire/hello.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ static enum link_change go_down(struct link *link, struct moment now)
     link->pinged_ms = 0; // HELLO at once: it may be back already
     link->asked_ms = 0;
     link->reset_ms = now.mono_ms;
-    link->up = false;
+    link->up = link->is_wall_known = false;
     return LINK_WENT_DOWN;
 }
 
@@ -79,6 +79,16 @@ enum link_change link_on_welcome(struct link *link, const struct link_terms *ter
     return LINK_WENT_UP;
 }
 
+// The PING had our time as its id, and the clock was looked at half-way.
+static void learn_wall(struct link *link, const struct op_pong *pong, struct moment now)
+{
+    uint64_t trip_ms = now.mono_ms - pong->id;
+    if (!pong->wall_ms || trip_ms > WALL_TRIP_MS_MAX)
+        return;
+    link->is_wall_known = true;
+    link->wall_ahead_ms = (int64_t)(pong->wall_ms + trip_ms / 2 - now.wall_ms);
+}
+
 void link_on_pong(struct link *link, const struct op_pong *pong, struct moment now)
 {
     link->actor = pong->actor;
@@ -86,8 +96,7 @@ void link_on_pong(struct link *link, const struct op_pong *pong, struct moment n
     link->data_size = pong->data_size;
     link->unsynced_age_ms = pong->unsynced_age_ms;
     link->disk_full = pong->disk_full;
-    if (pong->wall_ms) // some do not say it
-        link->wall_ahead_ms = (int64_t)(pong->wall_ms - now.wall_ms);
+    learn_wall(link, pong, now);
     metrics_decode(&link->metrics, pong->metrics);
     link->slow = pong->unsynced_age_ms > SLOW_UNSYNCED_MS;
 }
@@ -106,9 +115,9 @@ static void send_hello(const struct link_terms *terms, link_id id, struct outbox
     op_encode_hello(&hello, outbox_add(outbox, id, MESSAGE_HELLO, 0));
 }
 
-static void send_ping(link_id id, struct outbox *outbox)
+static void send_ping(link_id id, struct moment now, struct outbox *outbox)
 {
-    struct op_ping ping = {.id = 0};
+    struct op_ping ping = {.id = now.mono_ms};
     op_encode_ping(&ping, outbox_add(outbox, id, MESSAGE_PING, 0));
 }
 
@@ -146,7 +155,7 @@ enum link_change link_on_tick(struct link *link, const struct link_terms *terms,
         link->pinged_ms = now.mono_ms;
         if (link->asked_ms <= link->heard_ms)
             link->asked_ms = now.mono_ms;
-        send_ping(id, outbox);
+        send_ping(id, now, outbox);
     }
     return LINK_UNCHANGED;
 }

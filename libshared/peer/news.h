@@ -12,7 +12,7 @@
 // answer that was late makes it look so for a moment.
 #pragma once
 
-#include "dkv-router/peers.h"
+#include "peer/peers.h"
 
 struct news_item {
     uint64_t node; // that it is of

@@ -1,4 +1,4 @@
-#include "dkv-router/peers.h"
+#include "peer/peers.h"
 
 #include "base/xalloc.h"
 
@@ -7,13 +7,13 @@
 
 enum {
     STALL_MS = 300,
-    ROUTER_PATIENCE = 5, // nothing waits for other routers: they are pinged less
+    PATIENCE = 5, // every operation waits for stores alone: others are pinged less
 };
 
-void peers_init(struct peers *peers, const struct link_terms *terms,
-                link_id (*link_of)(uint32_t number))
+void peers_init(struct peers *peers, const struct link_terms *terms, enum service own,
+                uint32_t services, link_id (*link_of)(uint32_t number))
 {
-    *peers = (struct peers){.terms = *terms, .link_of = link_of};
+    *peers = (struct peers){.terms = *terms, .own = own, .services = services, .link_of = link_of};
 }
 
 void peers_release(struct peers *peers)
@@ -72,9 +72,11 @@ static void add_node(struct peers *peers, uint32_t index, const struct ring_node
     struct peer *peer = peers->rows[row];
     peer->is_member = true;
     memcpy(peer->name, node->name, sizeof peer->name);
-    add_link(&peer->links[SERVICE_STORE], now);
-    if (node->id != peers->terms.self)
-        add_link(&peer->links[SERVICE_ROUTER], now);
+    for (unsigned i = 0; i < SERVICE_COUNT; i++) {
+        bool is_self = node->id == peers->terms.self && i == peers->own;
+        if ((peers->services & service_bit((enum service)i)) && !is_self)
+            add_link(&peer->links[i], now);
+    }
     peers->row_of[index] = (uint16_t)row;
 }
 
@@ -121,7 +123,7 @@ bool peers_next(const struct peers *peers, uint32_t *number)
 {
     enum service service = *number == UINT32_MAX ? SERVICE_STORE : peers_service(*number);
     uint32_t row = *number == UINT32_MAX ? 0 : *number / SERVICE_COUNT + 1;
-    for (; service <= SERVICE_ROUTER; service++, row = 0) {
+    for (; service < SERVICE_COUNT; service++, row = 0) {
         for (; row < peers->count; row++) {
             *number = row * SERVICE_COUNT + service;
             if (peers_link(peers, *number))
@@ -139,10 +141,30 @@ void peers_begin_tick(struct peers *peers, struct moment now)
     peers->ticked_ms = now.mono_ms;
 }
 
+void peers_judge_clocks(struct peers *peers, uint64_t refuse_ms)
+{
+    struct clock_offset *offsets = xcalloc(peers->count, sizeof *offsets);
+    int64_t *sorted = xcalloc(peers->count, sizeof *sorted);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < peers->count; i++) {
+        const struct link *store = &peers->rows[i]->links[SERVICE_STORE];
+        if (peers->rows[i]->is_member)
+            offsets[count++] = (struct clock_offset){.is_known = store->up && store->is_wall_known,
+                                                     .ahead_ms = store->wall_ahead_ms};
+    }
+    clocks_judge(offsets, count, refuse_ms, sorted);
+    for (uint32_t i = 0, at = 0; i < peers->count; i++) {
+        if (peers->rows[i]->is_member)
+            peers->rows[i]->clock = offsets[at++];
+    }
+    free(offsets);
+    free(sorted);
+}
+
 enum link_change peers_on_tick(struct peers *peers, uint32_t number, struct moment now,
                                struct outbox *outbox)
 {
-    unsigned patience = peers_service(number) == SERVICE_STORE ? 1 : ROUTER_PATIENCE;
+    unsigned patience = peers_service(number) == SERVICE_STORE ? 1 : PATIENCE;
     return link_on_tick(peers_link(peers, number), &peers->terms, patience, peers->link_of(number),
                         now, outbox);
 }

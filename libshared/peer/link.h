@@ -23,6 +23,9 @@
 #include "wire/metrics.h"
 #include "wire/outbox.h"
 
+// A PONG that took longer to come says nothing of the clocks.
+enum { WALL_TRIP_MS_MAX = 500 };
+
 struct link {
     bool exists;
     bool up;
@@ -39,7 +42,8 @@ struct link {
     uint64_t entry_count;
     uint64_t data_size;
     uint32_t unsynced_age_ms;
-    int64_t wall_ahead_ms; // of a store's clock before ours, about
+    bool is_wall_known;
+    int64_t wall_ahead_ms; // of a store's clock before ours, within half of WALL_TRIP_MS_MAX
     bool disk_full;
     struct metrics metrics; // of a store, from its last PONG
     char software[24];

@@ -1,6 +1,7 @@
-#include "dkv-router/news.h"
+#include "peer/news.h"
 
 #include "base/xalloc.h"
+#include "peer/link_text.h"
 
 #include <stdlib.h>
 
@@ -61,16 +62,9 @@ static enum link_change tell_up(struct news_item *item, const struct peers *peer
 static enum link_change tell_down(struct news_item *item, const struct peers *peers,
                                   uint32_t number, enum link_state state, struct buf *line)
 {
-    static const char *const what[] = {
-        [LINK_DOWN] = "does not answer",
-        [LINK_OTHER_CLUSTER] = "belongs to another cluster",
-        [LINK_OTHER_NODE] = "is that of another node",
-        [LINK_OTHER_VERSION] = "speaks another version",
-        [LINK_OTHER_RING] = "has another ring document of this epoch",
-    };
     item->told = (uint8_t)state;
     append_name(peers, number, line);
-    buf_append_text(line, what[state]);
+    buf_append_text(line, link_text(state)->sentence);
     return LINK_WENT_DOWN;
 }
 

@@ -1,5 +1,5 @@
 // Each change of a peer is told once.
-#include "dkv-router/news.h"
+#include "peer/news.h"
 
 #include "fixture/ring.h"
 #include "unit/unit.h"
@@ -36,7 +36,8 @@ static void init(struct bench *bench)
     assert_int_equal(make_cluster(&bench->ring, 3), STATUS_OK);
     bench->snapshot = snapshot_of(&bench->ring);
     struct link_terms terms = {.down_after_ms = DOWN_AFTER_MS, .self = 1};
-    peers_init(&bench->peers, &terms, NULL);
+    peers_init(&bench->peers, &terms, SERVICE_ROUTER,
+               service_bit(SERVICE_STORE) | service_bit(SERVICE_ROUTER), NULL);
     peers_adopt(&bench->peers, &bench->snapshot, at(0));
 }
 

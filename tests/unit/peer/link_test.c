@@ -1,4 +1,4 @@
-#include "dkv-router/peers.h"
+#include "peer/peers.h"
 
 #include "fixture/ring.h"
 #include "unit/unit.h"
@@ -29,7 +29,8 @@ static void init(struct bench *bench)
     assert_int_equal(make_cluster(&bench->ring, 3), STATUS_OK);
     bench->snapshot = snapshot_of(&bench->ring);
     struct link_terms terms = {.ping_interval_ms = 200, .down_after_ms = 1000, .self = 1};
-    peers_init(&bench->peers, &terms, link_of);
+    peers_init(&bench->peers, &terms, SERVICE_ROUTER,
+               service_bit(SERVICE_STORE) | service_bit(SERVICE_ROUTER), link_of);
     peers_adopt(&bench->peers, &bench->snapshot, at(0));
     bench->link = peers_link_of(&bench->peers, 1, SERVICE_STORE);
 }
@@ -192,6 +193,22 @@ TEST(a_store_whose_disk_hangs_is_not_asked)
     assert_false(link_can_ask(bench.link));
     link_on_pong(bench.link, &(struct op_pong){.unsynced_age_ms = 3}, at(2));
     assert_true(link_can_ask(bench.link));
+    release(&bench);
+}
+
+TEST(a_clock_is_believed_if_its_pong_came_soon)
+{
+    struct bench bench;
+    init(&bench);
+    come_up(&bench, 1, 0);
+    struct moment now = {.mono_ms = 20000, .wall_ms = 1000000};
+    link_on_pong(bench.link, &(struct op_pong){.id = 20000 - 501, .wall_ms = 900000}, now);
+    assert_false(bench.link->is_wall_known);
+    link_on_pong(bench.link, &(struct op_pong){.id = 20000 - 100, .wall_ms = 1003600}, now);
+    assert_true(bench.link->is_wall_known);
+    assert_int_equal(bench.link->wall_ahead_ms, 3650); // it was looked at half-way
+    link_on_pong(bench.link, &(struct op_pong){.id = 20000 - 100}, now); // it does not say
+    assert_int_equal(bench.link->wall_ahead_ms, 3650);
     release(&bench);
 }
 

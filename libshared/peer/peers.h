@@ -1,14 +1,16 @@
-// peers.h - the processes of other nodes that a router talks to, and the links to them.
+// peers.h - the processes of the cluster that a daemon talks to, and the links to them.
 //
-// A peer is a node, by its id. It has a row here, and in that a link to each of its services. The
-// number of a link is row and service; it stays the same whatever the ring document says, and so
-// do requests that are under way. A new document adds rows and lets others go. The row of a node
-// that left is given to another one only when all that was asked of it is over.
+// A peer is a node, by its id. It has a row here, and in that a link to each of its services that
+// the daemon talks to; to itself it has none. The number of a link is row and service; it stays the
+// same whatever the ring document says, and so do requests that are under way. A new document adds
+// rows and lets others go. The row of a node that left is given to another one only when all that
+// was asked of it is over.
 //
 // Indexes of nodes end with their document: peers_number() translates those of the newest one.
 #pragma once
 
-#include "dkv-router/link.h"
+#include "peer/clocks.h"
+#include "peer/link.h"
 #include "ring/ring_snapshot.h"
 #include "wire/service.h"
 
@@ -18,7 +20,8 @@ enum {
 };
 
 struct peer {
-    uint64_t node; // its id
+    uint64_t node;             // its id
+    struct clock_offset clock; // of its store
     char name[RING_NAME_SIZE_MAX + 1];
     bool is_member;
     uint64_t joined_ms; // when we first heard of it
@@ -31,13 +34,16 @@ struct peers {
     uint32_t count;
     uint16_t *row_of; // by index in the ring
     struct link_terms terms;
+    enum service own;  // the daemon's
+    uint32_t services; // that it talks to, service_bit()
     uint64_t ticked_ms;
     link_id (*link_of)(uint32_t number); // gives the link_id of link `number`
 };
 
-// `terms` has the intervals and our node id.
-void peers_init(struct peers *peers, const struct link_terms *terms,
-                link_id (*link_of)(uint32_t number));
+// `terms` has the intervals and our node id; `services` are those that a daemon of the service
+// `own` talks to.
+void peers_init(struct peers *peers, const struct link_terms *terms, enum service own,
+                uint32_t services, link_id (*link_of)(uint32_t number));
 void peers_release(struct peers *peers);
 
 // From now on the nodes of this document are peers. Links of those that left go down: the caller
@@ -70,12 +76,15 @@ static inline struct link *peers_link_of(const struct peers *peers, uint32_t ind
     return &peers->rows[peers->row_of[index]]->links[service];
 }
 
-// Finds the number of the next link, first of those to stores, then to routers; begin with
-// UINT32_MAX. False at the end.
+// Finds the number of the next link, service by service, stores first; begin with UINT32_MAX. False
+// at the end.
 bool peers_next(const struct peers *peers, uint32_t *number);
 
 // Call once before the links are ticked: forgives silence while this process stood still.
 void peers_begin_tick(struct peers *peers, struct moment now);
+
+// Judges whose clock is off (peer.clock), by what the links to the stores know.
+void peers_judge_clocks(struct peers *peers, uint64_t refuse_ms);
 // Sends what is due on this link.
 enum link_change peers_on_tick(struct peers *peers, uint32_t number, struct moment now,
                                struct outbox *outbox);

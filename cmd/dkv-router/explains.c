@@ -1,0 +1,235 @@
+#include "dkv-router/explains.h"
+
+#include "dkv-router/answers.h"
+#include "peer/link_text.h"
+#include "wire/replica.h"
+
+// ---- The answer --------------------------------------------------------------------------
+
+static void append_replica(const struct router *router, const struct flight *flight,
+                           unsigned target, struct buf *out)
+{
+    const struct ring_node *node = &flight->ring->ring.nodes[flight->route.nodes[target]];
+    const struct peer *peer = peers_at(&router->peers, flight->links[target]);
+    const struct link_text *state = link_text(link_state(&peer->links[SERVICE_STORE]));
+    const struct reply *reply = flight->replies[target];
+    struct explained_replica replica = {
+        .role = REPLICA_OWNER,
+        .status = flight->explain.statuses[target],
+        .has_write = !!(flight->explain.has_write & target_bit(target)),
+        .node = bytes_of_text(node->name),
+        .dc = bytes_of_text(node->dc),
+        .rack = bytes_of_text(node->rack),
+        .state = bytes_of_text(state->word),
+        .problem = bytes_of_text(state->sentence),
+    };
+    if (reply)
+        replica.head = buf_bytes(&reply->bytes);
+    explained_append(&replica, out);
+}
+
+// What a read of the level that was asked for needs; nothing if it cannot be had.
+static uint8_t append_needs(const struct router *router, const struct flight *flight,
+                            struct buf *out)
+{
+    struct needs needs;
+    if (!needs_of_level(&needs, &flight->ring->ring, &flight->route, flight->level,
+                        router->ring->nodes[router->self].dc))
+        return 0;
+    for (uint8_t i = 0; i < needs.count; i++)
+        explained_append_need((struct explained_need){needs.items[i].of, needs.items[i].count},
+                              out);
+    return needs.count;
+}
+
+static void finish(struct router *router, struct flight *flight, struct outbox *outbox)
+{
+    const struct ring_keyspace *keyspace = flight->route.keyspace;
+    struct op_explained explained = {
+        .id = flight->client_id,
+        .keyspace = keyspace->id,
+        .partition = flight->route.partition,
+        .token = ring_token(keyspace->id, buf_bytes(&flight->key)),
+        .epoch = flight->ring->ring.epoch,
+        .level = flight->level,
+        .replica_count = flight->route.count,
+        .key = buf_bytes(&flight->key),
+        .name = bytes_of_text(keyspace->name),
+    };
+    buf_clear(&router->encoded);
+    buf_clear(&router->text);
+    for (unsigned target = 0; target < flight->route.count; target++)
+        append_replica(router, flight, target, &router->encoded);
+    explained.need_count = append_needs(router, flight, &router->text);
+    explained.replicas = buf_bytes(&router->encoded);
+    explained.needs = buf_bytes(&router->text);
+    answer_explained(router, flight->client, &explained, outbox);
+    flights_remove(&router->flights, flight);
+}
+
+// ---- Replies -----------------------------------------------------------------------------
+
+static void set_status(struct router *router, struct flight *flight, unsigned target,
+                       enum status status, struct outbox *outbox)
+{
+    flight->explain.statuses[target] = (uint8_t)status;
+    flight->explain.asked &= ~target_bit(target);
+    if (!flight->explain.asked)
+        finish(router, flight, outbox);
+}
+
+enum status explains_on_inspected(struct router *router, uint32_t number, struct reader *body,
+                                  struct outbox *outbox)
+{
+    struct op_inspected inspected;
+    if (op_decode_inspected(&inspected, body))
+        return STATUS_INVALID;
+    unsigned target;
+    struct flight *flight =
+        flights_find_of(&router->flights, inspected.id, FLIGHT_EXPLAIN, number, &target);
+    if (!flight || !(flight->explain.asked & target_bit(target))) {
+        router->counts.late++;
+        return STATUS_OK;
+    }
+    enum status status = (enum status)inspected.status;
+    if (!status) {
+        struct reply *reply = flight_reply(&router->flights, flight, target);
+        if (reply_keep_record(reply, buf_bytes(&flight->key), inspected.head))
+            status = STATUS_CORRUPT;
+        if (!flights_hold(&router->flights, flight, inspected.head.size))
+            status = STATUS_BUSY;
+        if (status)
+            buf_clear(&reply->bytes);
+    }
+    if (inspected.has_write)
+        flight->explain.has_write |= target_bit(target);
+    set_status(router, flight, target, status, outbox);
+    return STATUS_OK;
+}
+
+void explains_on_failed(struct router *router, struct flight *flight, unsigned target,
+                        struct outbox *outbox)
+{
+    if (flight->explain.asked & target_bit(target))
+        set_status(router, flight, target, STATUS_UNREACHABLE, outbox);
+}
+
+void explains_on_deadline(struct router *router, struct flight *flight, struct outbox *outbox)
+{
+    for (unsigned target = 0; target < flight->route.count; target++) {
+        if (flight->explain.asked & target_bit(target))
+            flight->explain.statuses[target] = STATUS_TIMEOUT;
+    }
+    finish(router, flight, outbox);
+}
+
+// ---- The question ------------------------------------------------------------------------
+
+static void refuse(struct router *router, const struct arrival *arrival,
+                   const struct op_explain *op, enum status status, const char *why,
+                   struct outbox *outbox)
+{
+    struct op_explained explained = {
+        .id = op->id, .status = (uint8_t)status, .key = op->key, .text = bytes_of_text(why)};
+    answer_explained(router, arrival->link, &explained, outbox);
+}
+
+// Takes key and keyspace from the receipt, unless they are given. NULL if that is well.
+static const char *take_receipt(const struct router *router, struct op_explain *op,
+                                struct receipt *receipt, enum status *status)
+{
+    *receipt = (struct receipt){0};
+    *status = STATUS_INVALID;
+    if (!op->receipt.size)
+        return NULL;
+    switch (receipt_decode(receipt, router->keyring.seals, op->receipt)) {
+    case STATUS_OK:
+        break;
+    case STATUS_NOT_FOUND:
+        if (keyring_is_complete(&router->keyring))
+            return "the receipt was not made by this cluster";
+        *status = STATUS_UNAVAILABLE; // another router may know its seal
+        return "the receipt may be of a router that does not answer";
+    default:
+        return "the receipt is damaged, or was not made by this cluster";
+    }
+    if (op->key.size && !bytes_equal(op->key, receipt->key))
+        return "the receipt is of another key";
+    op->key = receipt->key;
+    const struct ring_keyspace *keyspace =
+        receipt->keyspace ? ring_keyspace(router->ring, receipt->keyspace) : NULL;
+    if (receipt->keyspace && !keyspace)
+        return "the receipt is of a keyspace that there is no more";
+    if (keyspace)
+        op->keyspace = bytes_of_text(keyspace->name);
+    return NULL;
+}
+
+static void ask_owners(struct router *router, struct flight *flight, const struct receipt *receipt,
+                       target_set live, struct moment now, struct outbox *outbox)
+{
+    struct op_inspect inspect = {.id = flight_id(flight),
+                                 .request = receipt->request,
+                                 .dot = receipt->dot,
+                                 .keyspace = flight->route.keyspace->id,
+                                 .key = buf_bytes(&flight->key)};
+    flight->explain = (struct explain){.asked = live};
+    for (unsigned target = 0; target < flight->route.count; target++) {
+        flight->explain.statuses[target] = STATUS_UNREACHABLE;
+        if (live & target_bit(target))
+            op_encode_inspect(&inspect, placing_ask(router, flight, target, MESSAGE_INSPECT,
+                                                    flight_budget_ms(flight, now), outbox));
+    }
+    if (!live)
+        finish(router, flight, outbox);
+}
+
+static void start(struct router *router, const struct arrival *arrival,
+                  const struct message_header *header, const struct op_explain *op,
+                  const struct placing *placing, const struct receipt *receipt, struct moment now,
+                  struct outbox *outbox)
+{
+    uint64_t deadline_ms = placing_deadline(router, header, now);
+    struct flight *flight = NULL;
+    if (answers_will_fit(router, arrival->link, 0))
+        flight = flights_add(&router->flights, FLIGHT_EXPLAIN, arrival->link, op->key.size + 512,
+                             deadline_ms - FLIGHT_LINGER_MS);
+    if (!flight) {
+        router->counts.busy++;
+        refuse(router, arrival, op, STATUS_BUSY, "too many operations in flight", outbox);
+        return;
+    }
+    placing_fill(router, placing, flight, deadline_ms, now);
+    flight_expect(flight, 0);
+    flight->client_id = op->id;
+    flight->level = op->level;
+    buf_set(&flight->key, op->key);
+    ask_owners(router, flight, receipt, placing->live, now, outbox);
+}
+
+enum status explains_on_explain(struct router *router, const struct arrival *arrival,
+                                const struct message_header *header, struct reader *body,
+                                struct moment now, struct outbox *outbox)
+{
+    struct op_explain op;
+    if (op_decode_explain(&op, body))
+        return STATUS_INVALID;
+    struct receipt receipt;
+    enum status status;
+    struct placing placing;
+    struct needs needs;
+    const char *why = take_receipt(router, &op, &receipt, &status);
+    if (!why && !op.key.size)
+        why = "the key is empty";
+    if (!why && op.key.size > RECORD_KEY_SIZE_MAX)
+        why = "the key is longer than 4096 bytes";
+    if (!why && placing_find(router, op.keyspace, op.key, &placing))
+        why = "no such keyspace";
+    if (!why && !placing_needs(router, &placing, &op.level, placing.route.keyspace->r, &needs))
+        why = "R is greater than the number of owners";
+    if (why)
+        refuse(router, arrival, &op, status, why, outbox);
+    else
+        start(router, arrival, header, &op, &placing, &receipt, now, outbox);
+    return STATUS_OK;
+}

@@ -1,0 +1,26 @@
+#include "ring/ring_follow.h"
+
+#include "ring/ring_successor.h"
+
+#include <string.h>
+
+enum status ring_follow(const struct ring_snapshot *current, const struct ring_snapshot *next,
+                        uint64_t self, struct fault *fault)
+{
+    const struct ring *before = &current->ring, *after = &next->ring;
+    enum status status = ring_check_successor(before, after, fault);
+    if (status)
+        return status;
+    int old = ring_find_node(before, self), new = ring_find_node(after, self);
+    if (new < 0)
+        return fault_set(fault, STATUS_INVALID, "this node is not in it");
+    if (old >= 0 && strcmp(before->nodes[old].public_key, after->nodes[new].public_key) != 0)
+        return fault_set(fault, STATUS_INVALID, "node %s has another key in it",
+                         after->nodes[new].name);
+    struct fault reason;
+    if (ring_moves_data(before, after, &reason))
+        return fault_set(fault, STATUS_REFUSED,
+                         "%.200s: data would have to move, which this version cannot do",
+                         reason.text);
+    return STATUS_OK;
+}

@@ -1,0 +1,9 @@
+// ring_follow.h - whether a node may work by another ring document from now on.
+#pragma once
+
+#include "ring/ring_snapshot.h"
+
+// `next` must be one that may follow (ring_successor.h), leave the data where it is, and this node,
+// `self`, who it is. INVALID, or REFUSED if data would move, with the reason.
+enum status ring_follow(const struct ring_snapshot *current, const struct ring_snapshot *next,
+                        uint64_t self, struct fault *fault) MUST_USE;
