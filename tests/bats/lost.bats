@@ -1,0 +1,54 @@
+#!/usr/bin/env bats
+# A copy that is damaged takes writes and answers no reads: the other owners do.
+load cluster
+
+setup() {
+    isolate
+}
+
+teardown() {
+    cluster_down
+}
+
+# FILE OFFSET: one bit the other way.
+flip() {
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+    printf '%b' "\\x$(printf %x $((byte ^ 1)))" |
+        dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+lost_copies() { # NODE
+    dkv status --json | jq -r "select(.node == \"$1\") | .lost_copies"
+}
+
+has_lost_copies() { # NODE
+    (($(lost_copies "$1") > 0))
+}
+
+reads_all() {
+    dkv dump | sort | cmp "$SANDBOX/before" -
+}
+
+@test "a damaged table costs its node some copies until repair, and readers nothing" {
+    cluster_up --nodes 3 --set store/memtable=1MiB --set store/log_segment=1MiB
+    seq 20000 | sed 's/.*/k&\tvalue & value & value &/' | dkv load
+    dkv dump | sort >"$SANDBOX/before"
+    assert_equal "$(lost_copies n1)" 0
+    dkv local down --dir "$CLUSTER"
+    local table
+    for table in "$CLUSTER"/n1/data/store/*.tbl; do
+        flip "$table" $(($(stat -c %s "$table") / 3))
+    done
+    dkv local up --dir "$CLUSTER" >/dev/null
+    eventually reads_all
+    seq 20000 | sed 's/^/k/' | dkv mget >/dev/null
+    reads_all
+    eventually has_lost_copies n1
+    assert_equal "$(lost_copies n2)" 0
+    grep -q 'answer no reads until repair' "$CLUSTER/n1/log/dkv-store.log"
+    dkv put k1 "new" # lost copies take it, too
+    assert_equal "$(dkv get k1)" "new"
+    dkv local kill n2 --dir "$CLUSTER"
+    dkv put k2 "newer"
+}
