@@ -4,6 +4,7 @@
 #include "dkv/arguments.h"
 #include "dkv/bulk/format.h"
 #include "dkv/connect.h"
+#include "dkv/gone.h"
 #include "dkv/level.h"
 #include "ring/ring.h"
 #include "wire/client.h"
@@ -21,7 +22,7 @@ struct put_options {
     const char *request_id;
     const char *ttl;
     const char *if_match;
-    bool if_absent, sibling, strict, print_context, receipt;
+    bool if_absent, sibling, strict, print_context, receipt, wait_gone;
 };
 
 #define PUT_OPTION(...)                                                                            \
@@ -56,7 +57,12 @@ const struct option_spec options_put[] = {
     {0},
 };
 
-const struct option_spec options_del[] = {WRITE_OPTIONS, {0}};
+const struct option_spec options_del[] = {
+    WRITE_OPTIONS,
+    PUT_OPTION(0, "wait-gone", OPTION_FLAG, wait_gone, NULL,
+               "return when it is purged everywhere; for ever without --timeout"),
+    {0},
+};
 
 struct write {
     struct globals *globals;
@@ -64,6 +70,8 @@ struct write {
     struct put_options options;
     struct buf key, value, context;
     struct op_put op;
+    struct buf sealed; // its receipt, if it is to be waited for
+    struct dot dot;
     int exit_status;
 };
 
@@ -72,6 +80,7 @@ static void release(struct write *write)
     buf_release(&write->key);
     buf_release(&write->value);
     buf_release(&write->context);
+    buf_release(&write->sealed);
 }
 
 static void print_token(const char *name, struct bytes binary)
@@ -115,6 +124,8 @@ static void on_done(void *context, const struct op_put_done *done)
         print_token("context", done->context);
     if (write->options.receipt && (!status || status == STATUS_INDETERMINATE))
         print_receipt(write, done->receipt);
+    write->dot = done->dot;
+    buf_set(&write->sealed, done->receipt);
     if (status == STATUS_INDETERMINATE && !write->globals->quiet)
         print_request(&write->op.request);
     write->exit_status =
@@ -192,7 +203,7 @@ static enum status read_arguments(struct write *write, struct operands *operands
         op->flags |= PUT_RETRY; // an id that was chosen may have been used before
     if (options->print_context)
         op->flags |= PUT_WANT_CONTEXT;
-    if (options->receipt)
+    if (options->receipt || options->wait_gone)
         op->flags |= PUT_WANT_RECEIPT;
     op->key = buf_bytes(&write->key);
     op->value = buf_bytes(&write->value);
@@ -220,6 +231,8 @@ static int write_one(struct globals *globals, const struct option_spec *specs, u
     else
         client_put(client, &write.op, argument_deadline_ms(globals), on_done, &write);
     client_drain(client); // and not closed: the process ends (main.c)
+    if (write.options.wait_gone && !status && !write.exit_status)
+        write.exit_status = gone_wait(globals, client, buf_bytes(&write.sealed), write.dot);
     release(&write);
     return write.exit_status;
 }

@@ -1,8 +1,11 @@
 #include "dkv/replicas.h"
 
 #include "base/text.h"
+#include "os/clock.h"
 
 #include <stdio.h>
+
+enum { PAUSE_FIRST_MS = 10, PAUSE_MAX_MS = 250 };
 
 void replicas_release(struct replicas *replicas)
 {
@@ -57,6 +60,31 @@ enum status replicas_ask(struct replicas *replicas, struct client *client,
     client_explain(client, op, deadline_ms, on_explained, replicas);
     client_drain(client);
     return replicas->status;
+}
+
+enum status replicas_wait(struct replicas *replicas, struct client *client,
+                          const struct op_explain *op, const struct replicas_wait *wait,
+                          bool *is_met)
+{
+    bool is_known = false;
+    *is_met = false;
+    for (uint64_t pause_ms = PAUSE_FIRST_MS;;) {
+        uint64_t now_ms = clock_mono_ms();
+        uint64_t ask_ms = now_ms + wait->globals->timeout_ms;
+        enum status status =
+            replicas_ask(replicas, client, op, ask_ms < wait->until_ms ? ask_ms : wait->until_ms);
+        is_known |= !status;
+        if (status && (status != STATUS_TIMEOUT || !is_known))
+            return status;
+        now_ms = clock_mono_ms();
+        *is_met = !status && wait->are_enough(wait->context, replicas);
+        if (*is_met || now_ms >= wait->until_ms)
+            return STATUS_OK;
+        if (pause_ms > wait->until_ms - now_ms)
+            pause_ms = wait->until_ms - now_ms;
+        client_run(client, -1, (int)pause_ms);
+        pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
+    }
 }
 
 uint32_t replicas_having(const struct replicas *replicas)

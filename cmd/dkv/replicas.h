@@ -34,6 +34,18 @@ void replicas_release(struct replicas *replicas);
 enum status replicas_ask(struct replicas *replicas, struct client *client,
                          const struct op_explain *op, uint64_t deadline_ms) MUST_USE;
 
+// Asks again and again until they are enough, or it is `until_ms` (UINT64_MAX: never). OK: *is_met
+// says how it ended, and the last answer is there.
+struct replicas_wait {
+    const struct globals *globals;
+    uint64_t until_ms;
+    bool (*are_enough)(void *context, const struct replicas *replicas);
+    void *context;
+};
+enum status replicas_wait(struct replicas *replicas, struct client *client,
+                          const struct op_explain *op, const struct replicas_wait *wait,
+                          bool *is_met) MUST_USE;
+
 // The set of those that have the write that was asked for.
 uint32_t replicas_having(const struct replicas *replicas);
 

@@ -9,8 +9,6 @@
 
 #include <inttypes.h>
 
-enum { PAUSE_FIRST_MS = 10, PAUSE_MAX_MS = 250 };
-
 struct wait_options {
     uint64_t owners;
     bool all;
@@ -82,34 +80,12 @@ static int end(const struct wait *wait, bool is_met)
     return is_met ? 0 : say_late(wait);
 }
 
-// Asks again and again. OK: *is_met says how it ended.
-static enum status wait_for(struct wait *wait, struct client *client, bool *is_met)
+// More than there are can never have it: the caller says so.
+static bool are_enough(void *context, const struct replicas *replicas)
 {
-    struct replicas *replicas = &wait->replicas;
-    struct op_explain op = {.keyspace = bytes_of_text(wait->globals->keyspace),
-                            .receipt = buf_bytes(&wait->receipt)};
-    bool is_known = false;
-    *is_met = false;
-    for (uint64_t pause_ms = PAUSE_FIRST_MS;;) {
-        uint64_t now_ms = clock_mono_ms();
-        uint64_t ask_ms = now_ms + wait->globals->timeout_ms;
-        enum status status =
-            replicas_ask(replicas, client, &op, ask_ms < wait->until_ms ? ask_ms : wait->until_ms);
-        is_known |= !status;
-        if (status && (status != STATUS_TIMEOUT || !is_known))
-            return status;
-        now_ms = clock_mono_ms();
-        if (!status && wanted(wait) > replicas->count)
-            return STATUS_OK;
-        *is_met =
-            !status && (uint32_t)__builtin_popcount(replicas_having(replicas)) >= wanted(wait);
-        if (*is_met || now_ms >= wait->until_ms)
-            return STATUS_OK;
-        if (pause_ms > wait->until_ms - now_ms)
-            pause_ms = wait->until_ms - now_ms;
-        client_run(client, -1, (int)pause_ms);
-        pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
-    }
+    const struct wait *wait = context;
+    uint32_t having = (uint32_t)__builtin_popcount(replicas_having(replicas));
+    return having >= wanted(wait) || wanted(wait) > replicas->count;
 }
 
 static int run(struct wait *wait)
@@ -120,7 +96,11 @@ static int run(struct wait *wait)
     enum status status = connect_cluster(&client, wait->globals, &fault);
     if (status)
         return report(wait->globals, "wait", status, "%s", fault.text);
-    status = wait_for(wait, client, &is_met);
+    struct op_explain op = {.keyspace = bytes_of_text(wait->globals->keyspace),
+                            .receipt = buf_bytes(&wait->receipt)};
+    status = replicas_wait(&wait->replicas, client, &op,
+                           &(struct replicas_wait){wait->globals, wait->until_ms, are_enough, wait},
+                           &is_met);
     client_close(client);
     if (status)
         return argument_report(wait->globals, "wait", status, buf_bytes(&wait->replicas.text));

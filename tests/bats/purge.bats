@@ -44,3 +44,14 @@ has_keys() { # COUNT
     eventually has_keys 1 # the deletion is purged; the other one is not over
     eventually has_keys 0
 }
+
+@test "del --wait-gone returns when the deletion is purged, and says who keeps it when time is over" {
+    cluster_up --nodes 1 --set request/memory=1s --set purge/age=2s
+    dkv put key value
+    fails_with 12 dkv --timeout 300 del --wait-gone key
+    assert_regex "$stderr" 'key: it is deleted, and not purged .* at: n1 \(keeps it\)'
+    dkv put key value
+    dkv del --wait-gone key
+    eventually has_keys 0
+    fails_with 3 dkv get key
+}
