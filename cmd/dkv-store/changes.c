@@ -88,6 +88,17 @@ static void reply_update(struct store *store, const struct arrival *arrival,
     }
 }
 
+// The condition was not met: it must not be by a copy of the message that comes later. (If there
+// are too many fences the copy may be obeyed.)
+static void refuse_for_good(struct store *store, const struct holding *holding,
+                            const struct op_update *op, struct moment now)
+{
+    struct request_id bound = recall_bind(&op->request, holding->hash);
+    uint64_t nobodys = ~op->try;
+    bool is_fenced = fences_put(&store->fences, &bound, nobodys, now.mono_ms);
+    (void)is_fenced;
+}
+
 enum status changes_update(struct store *store, const struct arrival *arrival,
                            const struct message_header *header, struct reader *body,
                            struct moment now, struct outbox *outbox)
@@ -108,6 +119,8 @@ enum status changes_update(struct store *store, const struct arrival *arrival,
     if (!status)
         status =
             mint(store, holding, &op, came_late(store, header, holding, &op, now), now, change);
+    if (status == STATUS_PRECONDITION)
+        refuse_for_good(store, holding, &op, now);
     reply_update(store, arrival, &op, status, holding, change, outbox);
     return STATUS_OK;
 }

@@ -55,6 +55,27 @@ TEST(the_try_that_asked_last_for_an_unknown_request_is_the_only_one_that_may_min
     bench_release(&bench);
 }
 
+TEST(a_condition_that_was_not_met_is_not_met_by_a_copy_that_comes_later)
+{
+    struct bench bench;
+    bench_init(&bench);
+    struct op_update value = bench_update_of(&bench, 1, "value");
+    struct op_update op = bench_update_of(&bench, 2, "if absent"), delete = value;
+    op.flags |= UPDATE_CONDITIONAL;
+    op.try = 7;
+    assert_int_equal(bench_update(&bench, &value).status, STATUS_OK);
+    assert_int_equal(bench_update(&bench, &op).status, STATUS_PRECONDITION);
+    delete.request = (struct request_id){{3}};
+    delete.flags = UPDATE_DELETE | UPDATE_BLIND;
+    delete.value = (struct bytes){0};
+    assert_int_equal(bench_update(&bench, &delete).status, STATUS_OK);
+    assert_int_equal(bench_update(&bench, &op).status, STATUS_LATE);
+    op.try = 8; // the client asks again
+    assert_int_equal(find(&bench, &op, op.try).status, STATUS_NOT_FOUND);
+    assert_int_equal(bench_update(&bench, &op).status, STATUS_OK);
+    bench_release(&bench);
+}
+
 TEST(an_update_tells_what_it_superseded)
 {
     struct bench bench;
