@@ -32,7 +32,7 @@ LINK    = @mkdir -p $(@D) && $(CC) $(CFLAGS) -pie -Wl,-z,relro,-z,noexecstack,--
 VERSION = 0.1.0
 
 # Sources are found, not listed: a new file needs no edit here.
-PURE     = base causal replica ring consensus lsm wire turn quorum peer client
+PURE     = base causal merkle replica ring consensus lsm wire turn quorum peer client
 WORLD    = os net client/net proc
 PROGRAMS = $(patsubst cmd/%/main.c,%,$(wildcard cmd/*/main.c))
 BRAIN   := $(filter-out %/main.c cmd/dkv/%,$(wildcard cmd/*/*.c))
@@ -48,7 +48,7 @@ object  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 program = $(patsubst %.c,$(BUILD)/%,$(1))
 layer   = $(BUILD)/lib$(1).a
 
-PURE_LIBS  = $(foreach l,client peer quorum turn wire lsm consensus ring replica causal base,$(call layer,$(l)))
+PURE_LIBS  = $(foreach l,client peer quorum turn wire lsm consensus ring replica merkle causal base,$(call layer,$(l)))
 WORLD_LIBS = $(foreach l,proc client/net net os,$(call layer,$(l)))
 PURE_LINK  = -llz4 -lsodium
 WORLD_LINK = -lzmq -pthread
@@ -92,6 +92,7 @@ $(BIN): $(BUILD)/bin/%: $$(call object,$$(wildcard cmd/$$*/*.c cmd/$$*/*/*.c)) $
 # reaches up or out does not link. tests/disk holds files in memory.
 below_base   = base
 below_causal = causal base
+below_merkle = merkle base
 below_replica = replica causal base
 below_ring   = ring base
 below_consensus = consensus base
@@ -100,7 +101,7 @@ below_wire   = wire causal base
 below_turn   = turn wire causal base
 below_quorum = quorum wire ring causal base
 below_peer   = peer wire ring causal base
-below_brain  = brain peer quorum wire lsm consensus ring replica causal base
+below_brain  = brain peer quorum wire lsm consensus ring replica merkle causal base
 below_os     = os base
 below_net    = net os wire causal base
 below_proc   = proc net os peer turn wire ring causal base
