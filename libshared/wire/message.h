@@ -19,6 +19,8 @@
 //     router -> hintd    HELLO PING HINT HINT_UPDATE FETCH FIND ASK
 //     router -> repair   HELLO PING ASK
 //     hintd  -> store    HELLO PING MERGE
+//     repair -> store    HELLO PING OPEN MEET TREE LEAVES TAKE RECONCILE ADOPT DIGEST SCRUB
+//                        ENDINGS CLOSE
 //     repair -> hintd    HELLO PING HELD
 //
 // Limits: 256 operations and 64 KiB a message; one larger operation travels alone.
@@ -71,6 +73,28 @@ enum message_type {
     MESSAGE_HINT_UPDATE = 50, // the replies are UPDATED and DURABLE
     MESSAGE_HELD = 51,
     MESSAGE_HELD_TOLD = 52,
+    MESSAGE_OPEN = 64,
+    MESSAGE_OPENED = 65,
+    MESSAGE_MEET = 66,
+    MESSAGE_MET = 67,
+    MESSAGE_TREE = 68,
+    MESSAGE_HASHES = 69,
+    MESSAGE_LEAVES = 70,
+    MESSAGE_LISTED = 71,
+    MESSAGE_RECONCILE = 72,
+    MESSAGE_RECONCILED = 73,
+    MESSAGE_ADOPT = 74,
+    MESSAGE_ADOPTED = 75,
+    MESSAGE_DIGEST = 76,
+    MESSAGE_DIGESTED = 77,
+    MESSAGE_SCRUB = 78,
+    MESSAGE_SCRUBBED = 79,
+    MESSAGE_ENDINGS = 96,
+    MESSAGE_ENDED = 97,
+    MESSAGE_CLOSE = 98,
+    MESSAGE_CLOSED = 99,
+    MESSAGE_TAKE = 100,
+    MESSAGE_TAKEN = 101,
     MESSAGE_PREPARE = 80,
     MESSAGE_PROMISED = 81,
     MESSAGE_ACCEPT = 82,
@@ -108,7 +132,8 @@ enum status message_header_decode(struct message_header *header, struct bytes me
                                   struct reader *body) MUST_USE;
 
 // ---- operations -------------------------------------------------------------------
-// They stand in one header for each conversation: hello.h, client.h, replica.h. For each there is a
+// They stand in one header for each conversation: hello.h, client.h, replica.h,
+// repair.h. For each there is a
 // struct, op_encode_X (appends to out) and op_decode_X (INVALID if the bytes are not one). `bytes`
 // members are borrowed from the message. Where it is not obvious a comment tells the encoding:
 // short = u16 size, sized = u32 size.

@@ -8,6 +8,7 @@
 #include "wire/client.h"
 #include "wire/hello.h"
 #include "wire/hint.h"
+#include "wire/repair.h"
 #include "wire/ring.h"
 
 enum { ROUNDS = 50 };

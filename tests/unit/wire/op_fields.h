@@ -68,11 +68,41 @@
     F(short, key)
 #define FIELDS_inspected(F) F(u64, id) F(u8, status) F(u8, has_write) F(u8, state) \
     F(sized, head)
+#define FIELDS_open(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u32, number)
+#define FIELDS_opened(F) F(u64, id) F(u8, status) F(sized, opening)
+#define FIELDS_meet(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u8, is_pulling) \
+    F(sized, opening)
+#define FIELDS_met(F) F(u64, id) F(u8, status)
+#define FIELDS_tree(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u8, kind) F(u8, level) \
+    F(sized, nodes)
+#define FIELDS_hashes(F) F(u64, id) F(u8, status) F(u8, leaf_level) F(sized, hashes)
+#define FIELDS_leaves(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u32, size_max) \
+    F(short, after) F(sized, ranges)
+#define FIELDS_listed(F) F(u64, id) F(u8, status) F(u64, actor) F(u8, is_done) F(short, last) \
+    F(sized, items)
+#define FIELDS_reconcile(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u64, actor) \
+    F(short, key) F(sized, record)
+#define FIELDS_reconciled(F) F(u64, id) F(u8, status) F(u8, verdict)
+#define FIELDS_adopt(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u64, actor) F(u32, losses)
+#define FIELDS_adopted(F) F(u64, id) F(u8, status) F(u8, is_lost)
+#define FIELDS_digest(F) F(u64, id) F(u32, keyspace) F(u32, partition)
+#define FIELDS_digested(F) F(u64, id) F(u8, status) F(u32, next) F(sized, items)
+#define FIELDS_scrub(F) F(u64, id) F(u32, partition) F(u8, is_begin)
+#define FIELDS_scrubbed(F) F(u64, id) F(u8, status) F(u64, record_count) F(short, text)
+#define FIELDS_endings(F) F(u64, id) F(u32, keyspace) F(u32, partition)
+#define FIELDS_ended(F) F(u64, id) F(u8, status) F(sized, items)
+#define FIELDS_close(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u32, process) F(u32, start)
+#define FIELDS_closed(F) F(u64, id) F(u8, status)
+#define FIELDS_take(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(short, key)
+#define FIELDS_taken(F) F(u64, id) F(u8, status) F(u64, actor) F(sized, record)
 
 #define ALL_OPS(OP) \
     OP(hello) OP(welcome) OP(ping) OP(pong) OP(ask) OP(answer) OP(error) OP(put) OP(put_done) \
     OP(get) OP(got) OP(scan) OP(scanned) OP(update) OP(updated) OP(durable) OP(merge) OP(merged) \
     OP(fetch) OP(fetched) OP(find) OP(found) OP(scan_local) OP(hint) OP(hinted) \
     OP(held) OP(held_told) OP(prepare) OP(promised) OP(accept) OP(accepted) OP(ring) \
-    OP(ring_taken) OP(explain) OP(explained) OP(inspect) OP(inspected)
+    OP(ring_taken) OP(explain) OP(explained) OP(inspect) OP(inspected) \
+    OP(open) OP(opened) OP(meet) OP(met) OP(tree) OP(hashes) OP(leaves) OP(listed) \
+    OP(reconcile) OP(reconciled) OP(adopt) OP(adopted) OP(digest) OP(digested) OP(scrub) \
+    OP(scrubbed) OP(endings) OP(ended) OP(close) OP(closed) OP(take) OP(taken)
 // clang-format on
