@@ -37,6 +37,7 @@ void ledger_release(struct ledger *ledger)
     for (size_t at = 0; (shard = ledger_next(ledger, &at));)
         release_shard(shard);
     table_release(&ledger->shards);
+    trees_release(&ledger->trees);
     requests_release(&ledger->requests);
     lives_release(&ledger->lives);
     *ledger = (struct ledger){0};
@@ -148,6 +149,7 @@ void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry)
     shard->live_root += leaves->live_root;
     shard->deleted_root += leaves->deleted_root;
     ledger->entries += (uint64_t)(leaves->live_count + leaves->gone_count);
+    trees_apply(&ledger->trees, entry->keyspace, entry->token, leaves);
     for (uint32_t i = 0; i < entry->dot_count; i++)
         seen_add(&shard->seen, entry->dots[i]);
     for (uint32_t i = 0; i < entry->superseded_count; i++)

@@ -21,6 +21,7 @@
 #include "dkv-store/lives.h"
 #include "dkv-store/requests.h"
 #include "dkv-store/stability.h"
+#include "dkv-store/trees.h"
 #include "replica/leaf_delta.h"
 #include "ring/engine_key.h"
 
@@ -52,6 +53,7 @@ struct ledger {
     bool is_old;      // of version 1: counts and roots are not known, see ledger_recount_begin()
     struct requests requests;
     struct lives lives;
+    struct trees trees; // of these shards; not in snapshots
 };
 
 void ledger_init(struct ledger *ledger, uint32_t partition_count, uint64_t request_memory_ms);

@@ -8,6 +8,7 @@
 #include "dkv-store/inspect.h"
 #include "dkv-store/question.h"
 #include "dkv-store/reading.h"
+#include "dkv-store/rounds.h"
 #include "dkv-store/store_metrics.h"
 #include "wire/hello.h"
 #include "wire/replica.h"
@@ -243,6 +244,6 @@ enum status operation_serve(struct store *store, const struct arrival *arrival,
     case MESSAGE_INSPECT:
         return inspect_serve(store, arrival, header, body, now, outbox);
     default:
-        return STATUS_INVALID;
+        return rounds_serve(store, arrival, header, body, now, outbox);
     }
 }

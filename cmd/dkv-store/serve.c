@@ -3,6 +3,7 @@
 #include "dkv-store/loss.h"
 #include "dkv-store/operation.h"
 #include "dkv-store/purging.h"
+#include "dkv-store/rounds.h"
 #include "peer/following.h"
 #include "wire/age.h"
 #include "wire/hello.h"
@@ -103,7 +104,7 @@ void serve_on_message(struct store *store, const struct arrival *arrival, struct
     }
     if (!service_allows(SERVICE_STORE, arrival->role, (enum message_type)header.type)) {
         store->counts.refused++;
-        refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "a store serves routers only");
+        refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "a store serves processes of nodes only");
         return;
     }
     meters_taken(&store->meters, arrival->link, &header);
@@ -132,6 +133,7 @@ void serve_on_turn_end(struct store *store, struct moment now, struct outbox *ou
     struct parked_op *op;
     while ((op = parked_next(&store->parked, lsm_loaded(store->lsm))))
         serve_parked_op(store, op, now, outbox);
+    rounds_on_turn_end(store);
     if (loss_settle(store, now))
         store->counts.stalled++; // the next change, or turn, tries again
     store_note_turn(store, now);

@@ -196,6 +196,12 @@ void store_close(struct store *store)
     holding_release(&store->holding);
     change_release(&store->change);
     scan_local_release(&store->scan);
+    leaves_release(&store->leaves);
+    growth_release(&store->growth);
+    seen_release(&store->round.seen);
+    seen_release(&store->round.horizon);
+    buf_release(&store->round.seen_encoded);
+    buf_release(&store->round.horizon_encoded);
     superseded_list_release(&store->requests);
     clock_release(&store->dots);
     buf_release(&store->frame.note);
@@ -263,8 +269,8 @@ uint64_t store_durable(const struct store *store)
 unsigned store_tick_within_ms(const struct store *store, unsigned most_ms)
 {
     const struct lsm_options *options = &store->options.lsm;
-    uint64_t within_ms = most_ms;
-    if (store->held_until_ms)
+    uint64_t within_ms = growth_can_step(&store->growth, store->lsm) ? 0 : most_ms;
+    if (store->held_until_ms && within_ms)
         within_ms = store->held_until_ms - store->turn_ms;
     bool is_sync_due = options->durability == LSM_DURABILITY_INTERVAL &&
                        lsm_written(store->lsm) != store->tick_mark;

@@ -31,7 +31,9 @@
 
 #include "base/moment.h"
 #include "dkv-store/fences.h"
+#include "dkv-store/growth.h"
 #include "dkv-store/holding.h"
+#include "dkv-store/leaves.h"
 #include "dkv-store/purge.h"
 #include "dkv-store/scan_local.h"
 #include "lsm/lsm.h"
@@ -87,6 +89,7 @@ struct store {
     struct ledger ledger;
     struct fences fences;
     struct meters meters; // bytes that routers have not taken yet
+    struct growth growth; // of hash trees
     struct parked parked;
     struct parked_wait wait; // of the operation that is served
     uint64_t opened_ms;      // monotonic
@@ -113,6 +116,11 @@ struct store {
     struct holding holding;
     struct change change;
     struct scan_local scan;
+    struct leaves leaves;
+    struct {
+        struct seen seen, horizon; // of an opening that came
+        struct buf seen_encoded, horizon_encoded;
+    } round;
     struct superseded_list requests; // of a MERGE
     struct clock dots;               // the same
     struct {
