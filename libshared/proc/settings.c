@@ -92,6 +92,14 @@ struct rule {
         "difference to the clock of another node that is logged")                                  \
     ROW("clock/refuse", "5s", DURATION, clock_refuse_ms, 1, DAY, NULL,                             \
         "how far ahead of the own clock a time of others is followed")                             \
+    ROW("repair/interval", "10m", DURATION, repair_interval_ms, 1 * SECOND, 30 * DAY, NULL,        \
+        "in which each replica is compared with every other one")                                  \
+    ROW("repair/settle", "1s", DURATION, repair_settle_ms, 0, 600 * SECOND, NULL,                  \
+        "pause before it is compared again: writes on their way are no difference")                \
+    ROW("repair/rate", "32MiB", SIZE, repair_rate, 64 * KIB, 1024 * GIB, NULL,                     \
+        "bytes that repair may exchange with other nodes in a second")                             \
+    ROW("repair/scrub", "14d", DURATION, repair_scrub_ms, 60 * SECOND, 3650 * DAY, NULL,           \
+        "in which all data are read again, to find damage")                                        \
     ROW("store/durability", "group", CHOICE, durability, 0, 0, durabilities,                       \
         "group: synced before it is acknowledged; interval; none")                                 \
     ROW("store/durability_interval", "10ms", DURATION, durability_interval_ms, 1, 60 * SECOND,     \

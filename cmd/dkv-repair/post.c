@@ -1,0 +1,186 @@
+#include "dkv-repair/post.h"
+
+#include "dkv-repair/endings.h"
+#include "dkv-repair/questions.h"
+#include "peer/following.h"
+#include "wire/age.h"
+#include "wire/hello.h"
+
+enum { CREDIT_OPS = 64, CREDIT_KIB = 1024 };
+
+// Adopts, and lets go of links to nodes that left.
+static void adopt(struct repair *repair, struct ring_snapshot *ring, struct moment now)
+{
+    uint32_t number;
+    repair_adopt(repair, ring, now);
+    while (peers_next_lost(&repair->peers, now, &number))
+        repair_take_change(repair, number, LINK_WENT_DOWN, now);
+}
+
+static enum status take_reply(struct repair *repair, uint32_t number,
+                              const struct message_header *header, struct reader *body,
+                              struct moment now, struct outbox *outbox)
+{
+    struct op_welcome welcome;
+    struct op_pong pong;
+    struct op_scrubbed scrubbed;
+    struct link *link = peers_link(&repair->peers, number);
+    switch (header->type) {
+    case MESSAGE_WELCOME:
+        if (op_decode_welcome(&welcome, body))
+            return STATUS_INVALID;
+        repair_take_change(repair, number,
+                           link_on_welcome(link, &repair->peers.terms,
+                                           peers_at(&repair->peers, number)->node, header,
+                                           &welcome),
+                           now);
+        return STATUS_OK;
+    case MESSAGE_PONG:
+        if (op_decode_pong(&pong, body))
+            return STATUS_INVALID;
+        link_on_pong(link, &pong, now);
+        return STATUS_OK;
+    case MESSAGE_SCRUBBED:
+        if (op_decode_scrubbed(&scrubbed, body))
+            return STATUS_INVALID;
+        scrub_on_reply(&repair->scrub, &scrubbed, now);
+        return STATUS_OK;
+    case MESSAGE_DIGESTED:
+        return questions_on_digested(repair, body, outbox);
+    default:
+        repair_on_reply(repair, number, header, body, now);
+        return body->bad ? STATUS_INVALID : STATUS_OK;
+    }
+}
+
+static void on_link_message(struct repair *repair, uint32_t number,
+                            const struct message_header *header, struct reader *body,
+                            struct moment now, struct outbox *outbox)
+{
+    struct link *link = peers_link(&repair->peers, number);
+    if (!link)
+        return;
+    repair_take_change(repair, number, link_on_message(link, &repair->peers.terms, header, now),
+                       now);
+    for (unsigned i = 0; i < header->count; i++) {
+        if (take_reply(repair, number, header, body, now, outbox))
+            return;
+    }
+}
+
+static void refuse(struct repair *repair, const struct arrival *arrival, enum status status,
+                   const char *why, struct outbox *outbox)
+{
+    struct op_error error = {.status = (uint8_t)status, .text = bytes_of_text(why)};
+    repair->counts.refused++;
+    op_encode_error(&error, outbox_add(outbox, arrival->link, MESSAGE_ERROR, 0));
+}
+
+static enum status greet(const struct repair *repair, const struct arrival *arrival,
+                         struct reader *body, struct outbox *outbox)
+{
+    struct op_hello hello;
+    if (op_decode_hello(&hello, body))
+        return STATUS_INVALID;
+    struct op_welcome welcome = op_welcome_to(&hello);
+    welcome.cluster = repair->ring->cluster;
+    welcome.node = repair->options.node;
+    welcome.role = (uint8_t)arrival->role;
+    welcome.software = repair->options.software;
+    op_encode_welcome(&welcome, outbox_add(outbox, arrival->link, MESSAGE_WELCOME, 0));
+    return STATUS_OK;
+}
+
+// The router of this node hands us the ring document that counts.
+static enum status follow(struct repair *repair, const struct arrival *arrival, struct reader *body,
+                          struct moment now, struct outbox *outbox)
+{
+    struct ring_snapshot *next;
+    enum status status =
+        following_on_ring(repair->snapshot, repair->options.node, arrival, body, outbox, &next);
+    if (!status && next)
+        adopt(repair, next, now);
+    if (!status)
+        ring_snapshot_drop(next);
+    return status;
+}
+
+static enum status take_request(struct repair *repair, const struct arrival *arrival,
+                                const struct message_header *header, struct reader *body,
+                                struct moment now, struct outbox *outbox)
+{
+    struct op_ping ping;
+    switch (header->type) {
+    case MESSAGE_HELLO:
+        return greet(repair, arrival, body, outbox);
+    case MESSAGE_PING:
+        if (op_decode_ping(&ping, body))
+            return STATUS_INVALID;
+        struct op_pong pong = {.id = ping.id, .wall_ms = now.wall_ms};
+        op_encode_pong(&pong, outbox_add(outbox, arrival->link, MESSAGE_PONG, 0));
+        return STATUS_OK;
+    case MESSAGE_RING:
+        return follow(repair, arrival, body, now, outbox);
+    case MESSAGE_ASK:
+        return questions_on_ask(repair, arrival, body, now, outbox);
+    default:
+        return STATUS_INVALID;
+    }
+}
+
+void post_on_message(struct repair *repair, const struct arrival *arrival, struct bytes message,
+                     struct moment now, struct outbox *outbox)
+{
+    struct message_header header;
+    struct reader body;
+    uint32_t number = repair->options.number_of(arrival->link);
+    bool is_ours = number != UINT32_MAX;
+    if (message_header_decode(&header, message, &body)) {
+        if (!is_ours)
+            refuse(repair, arrival, STATUS_INVALID, "not a message of this version", outbox);
+        return;
+    }
+    if (is_ours) {
+        on_link_message(repair, number, &header, &body, now, outbox);
+        return;
+    }
+    if (!service_allows(SERVICE_REPAIR, arrival->role, (enum message_type)header.type)) {
+        refuse(repair, arrival, STATUS_NOT_AUTHORISED, "repair serves routers only", outbox);
+        return;
+    }
+    for (unsigned i = 0; i < header.count; i++) {
+        if (take_request(repair, arrival, &header, &body, now, outbox)) {
+            refuse(repair, arrival, STATUS_INVALID, "malformed operation", outbox);
+            return;
+        }
+    }
+}
+
+void post_on_lost(struct repair *repair, link_id link, struct moment now)
+{
+    uint32_t number = repair->options.number_of(link);
+    struct link *lost = peers_link(&repair->peers, number);
+    if (lost)
+        repair_take_change(repair, number, link_on_lost(lost, now), now);
+}
+
+void post_on_turn_end(struct repair *repair, struct moment now, struct outbox *outbox)
+{
+    repair_go_on(repair, now, outbox);
+    endings_go_on(repair, now, outbox);
+    outbox->header.epoch = repair->ring->epoch;
+    outbox->header.ring_hash = (uint32_t)repair->snapshot->hash;
+    outbox->header.boot = repair->options.boot;
+    outbox->header.sent_ms = link_clock(repair->options.boot, now.mono_ms);
+    outbox->header.credit_ops = CREDIT_OPS;
+    outbox->header.credit_kib = CREDIT_KIB;
+    for (uint32_t i = 0; i < outbox->count; i++) {
+        struct outbox_message *message = &outbox->messages[i];
+        const struct link *link =
+            peers_link(&repair->peers, repair->options.number_of(message->link));
+        if (!link)
+            continue;
+        message->your_ms = peer_clock_now(&link->clock, now.mono_ms);
+        message->received_kib = (uint32_t)(link->taken_bytes / 1024);
+    }
+}

@@ -1,0 +1,67 @@
+// pulls.h - what this node's store has to pull, from whom, and when it last did.
+//
+// A pull is a shard that we own and another owner of it. Each is due again an interval after
+// it was done; at once when the other node came back; and after a pause that doubles when
+// it failed.
+#pragma once
+
+#include "base/moment.h"
+#include "ring/ring.h"
+
+enum { PULLS_PAUSE_FIRST_MS = 1000, PULLS_LOST_MS = 10 * 1000 };
+
+struct pull {
+    uint32_t keyspace, partition;
+    uint64_t node;            // the other owner
+    uint64_t due_ms;          // monotonic
+    uint64_t agreed_ms;       // when the last round that adopted began; 0: none did
+    uint64_t agreed_sequence; // of that round
+    uint64_t wanted_sequence; // one with a greater one is wanted at once
+    uint64_t missing;         // dots that they knew and we did not, when the last round failed
+    uint64_t keys, bytes;     // that differed, and were exchanged, since the start of this process
+    uint32_t failures;        // since then
+    uint8_t status;           // of the last round
+    bool is_running;
+    bool is_lost; // our copy, as it said last
+};
+
+struct pulls {
+    struct pull *items; // by keyspace, partition, node
+    uint32_t count;
+    uint32_t next;     // where to look on
+    uint64_t idle_ms;  // nothing is due before
+    uint64_t sequence; // counts the beginnings of rounds
+    uint64_t interval_ms;
+};
+
+// What some of them have in common. Zero-filled: nothing, so it is all of them.
+struct scope {
+    uint32_t keyspace; // 0: any
+    bool has_partition;
+    uint32_t partition;
+    uint64_t node; // 0: any
+};
+
+void pulls_init(struct pulls *pulls, uint64_t interval_ms);
+void pulls_release(struct pulls *pulls);
+
+// From now on the owners are those of this ring. No round may run. What is new is due at once.
+void pulls_adopt(struct pulls *pulls, const struct ring *ring, uint32_t self, struct moment now);
+
+bool scope_has(const struct scope *scope, const struct pull *pull);
+
+// Makes those of a scope due at once.
+void pulls_hurry(struct pulls *pulls, const struct scope *scope, struct moment now);
+
+// Finds one that is due and whose node `can` be asked. NULL: none is.
+struct pull *pulls_next_due(struct pulls *pulls, struct moment now,
+                            bool (*can)(void *context, uint64_t node), void *context);
+
+// Our store said whether its copy of the shard is lost. One that has become so needs a new round
+// with every other owner, at once; one that still is when a round has ended, soon.
+void pulls_set_lost(struct pulls *pulls, struct pull *pull, bool is_lost, struct moment now);
+
+// A round of it begins, and ends: OK, our store knows all that theirs knew when it began.
+void pulls_begin(struct pulls *pulls, struct pull *pull);
+void pulls_end(struct pulls *pulls, struct pull *pull, enum status status, uint64_t begin_ms,
+               uint64_t sequence, struct moment now);
