@@ -43,6 +43,17 @@ static uint64_t epoch_of(const struct router *router, uint32_t index)
     return store->up && (!epoch || store->epoch < epoch) ? store->epoch : epoch;
 }
 
+// Of the services that this router talks to besides, each as a field.
+static void add_services(const struct router *router, uint32_t index, struct buf *text)
+{
+    for (unsigned service = SERVICE_HINTD; service < SERVICE_COUNT; service++) {
+        const struct link *link = peers_link_of(&router->peers, index, (enum service)service);
+        if (link->exists)
+            buf_printf(text, "\"%s\":\"%s\",", service_text((enum service)service),
+                       link->up ? "up" : "down");
+    }
+}
+
 // Names in a ring document have no characters that JSON would escape.
 static void add_node(const struct router *router, uint32_t index, struct buf *text)
 {
@@ -59,6 +70,7 @@ static void add_node(const struct router *router, uint32_t index, struct buf *te
                (unsigned long long)epoch_of(router, index));
     buf_printf(text, "\"lost_copies\":%llu,",
                (unsigned long long)store->metrics.values[METRIC_LOST_COPIES]);
+    add_services(router, index, text);
     buf_printf(text,
                "\"keys\":%llu,\"bytes\":%llu,\"unsynced_ms\":%u,\"disk_full\":%s,\"damage\":%llu,"
                "\"debt_permille\":%llu,\"write_amplification\":%llu.%02llu,\"version\":\"%s\"}\n",

@@ -196,6 +196,7 @@ static void open_router(struct program *program)
         .down_after_ms = settings->ping_down_after_ms,
         .clock_refuse_ms = settings->clock_refuse_ms,
         .timeout_ms = TIMEOUT_MS,
+        .services = service_bit(SERVICE_REPAIR),
         .software = bytes_of_text(DKV_VERSION),
         .seals = &program->seals,
         .votes = buf_bytes(&votes),

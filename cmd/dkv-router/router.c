@@ -26,7 +26,8 @@ enum status router_init(struct router *router, const struct router_options *opti
                                .down_after_ms = options->down_after_ms,
                                .self = options->node};
     peers_init(&router->peers, &terms, SERVICE_ROUTER,
-               service_bit(SERVICE_STORE) | service_bit(SERVICE_ROUTER), options->link_of);
+               service_bit(SERVICE_STORE) | service_bit(SERVICE_ROUTER) | options->services,
+               options->link_of);
     flights_init(&router->flights, now.mono_ms);
     meters_init(&router->meters, options->boot);
     keyring_init(&router->keyring, options->seals, &router->peers);

@@ -33,6 +33,7 @@ struct router_options {
     uint64_t down_after_ms;
     uint64_t clock_refuse_ms; // a clock that is further off orders no writes
     uint64_t timeout_ms;      // of an operation whose client named no budget
+    uint32_t services;        // service_bit(): to which it passes questions on, besides its own
     struct bytes software;
     struct bytes votes;  // durable ones of former lives (epochs.h); borrowed by router_init()
     struct seals *seals; // with an own key; borrowed. Keys of other routers are added to it

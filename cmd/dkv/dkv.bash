@@ -71,7 +71,7 @@ _dkv() {
             local:2)
                 candidates=$(dkv --quiet local status 2>/dev/null | cut -f 1 | sort -u)
                 ;;
-            local:3) candidates='store router' ;;
+            local:3) candidates='store router repair' ;;
             resolve:2) candidates=$(compgen -c -- "$word") ;;
             esac
         fi

@@ -66,12 +66,16 @@ json_t *node_status_find(const struct node_status *status, const char *name)
     return NULL;
 }
 
+const char *const node_status_processes[] = {"router", "store", "hintd", "repair", NULL};
+
 bool node_status_is_serving(const struct node_status *status)
 {
-    for (unsigned i = 0; i < status->count; i++)
-        if (!node_status_is_up(status->nodes[i], "router") ||
-            !node_status_is_up(status->nodes[i], "store"))
-            return false;
+    for (unsigned i = 0; i < status->count; i++) {
+        json_t *node = status->nodes[i];
+        for (const char *const *name = node_status_processes; *name; name++)
+            if (json_object_get(node, *name) && !node_status_is_up(node, *name))
+                return false;
+    }
     return status->count > 0;
 }
 

@@ -23,10 +23,12 @@ static void add_cell(struct columns *columns, json_t *node, const char *name)
 
 static void add_processes(struct columns *columns, json_t *node)
 {
-    bool has_router = node_status_is_up(node, "router"),
-         has_store = node_status_is_up(node, "store");
-    columns_add(columns, "%s%s%s", has_router ? "router" : "", has_router && has_store ? "," : "",
-                has_store ? "store" : "");
+    struct buf text = {0};
+    for (const char *const *name = node_status_processes; *name; name++)
+        if (node_status_is_up(node, *name))
+            buf_printf(&text, "%s%s", text.size ? "," : "", *name);
+    columns_add(columns, "%s", buf_text(&text));
+    buf_release(&text);
 }
 
 static void print_columns(const struct node_status *status)

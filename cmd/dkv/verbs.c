@@ -30,6 +30,9 @@ static const struct {
     {"resolve", options_resolve},
     {"conflicts", options_conflicts},
     {"compact", options_compact},
+    {"repair", options_repair},
+    {"digest", options_digest},
+    {"scrub", options_scrub},
 };
 
 const struct verb verbs[] = {
@@ -77,6 +80,14 @@ const struct verb verbs[] = {
      verb_keyspace},
     {"compact", "Cluster", "compact [--wait]", "Let every store merge what it has",
      "What was deleted or overwritten takes no room afterwards.\n", verb_compact},
+    {"repair", "Cluster", "repair [run] [OPTION]... [KEYSPACE | PARTITION | KEY] | status",
+     "Compare replicas, and make them equal, now",
+     "  run      what is named, or everything; 'run' may be left out\n"
+     "  status   when replicas last agreed\n",
+     verb_repair},
+    {"digest", "Cluster", "digest [OPTION]...", "A hash of each replica", NULL, verb_digest},
+    {"scrub", "Cluster", "scrub [OPTION]...", "Read all data again, to find damage", NULL,
+     verb_scrub},
     {"bench", "Cluster", "bench [OPTION]...", "Measure throughput and latency", NULL, verb_bench},
     {"init", "Nodes", "init DIR --node NAME --address HOST [OPTION]...",
      "Lay out the directory of a new node", NULL, verb_init},
@@ -89,7 +100,7 @@ const struct verb verbs[] = {
      "  up                        makes and starts it; prints 'export DKV_CLUSTER=...'\n"
      "  down                      stops it; its data stay, unless --wipe\n"
      "  status                    its processes\n"
-     "  start NODE [PROCESS]      (PROCESS: store or router, both if not given)\n"
+     "  start NODE [PROCESS]      (PROCESS: store, router or repair; all if not given)\n"
      "  stop NODE [PROCESS]       SIGTERM, and waits\n"
      "  kill NODE [PROCESS]       SIGKILL\n"
      "  pause, resume NODE [PROCESS]  SIGSTOP, SIGCONT\n",

@@ -317,7 +317,7 @@ static int signal_node(const struct globals *globals, const struct local *local,
         status = failed ? failed : status;
     }
     if (!is_known)
-        return usage_error("local", "%s: not a process of a node: store, router", process);
+        return usage_error("local", "%s: not a process of a node: store, router, repair", process);
     return done ? 0 : report(globals, "local", status, "%s", fault.text);
 }
 
