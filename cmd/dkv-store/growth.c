@@ -78,21 +78,58 @@ static struct trees_partition *begin(struct ledger *ledger, uint32_t number)
     return trees;
 }
 
-// What was read must be what the log says.
-static enum status check_roots(const struct ledger *ledger, const struct trees_partition *trees,
-                               uint32_t number, struct fault *fault)
+static bool is_lost(const struct ledger *ledger, uint32_t partition)
 {
+    const struct ledger_shard *shard;
+    for (size_t at = 0; (shard = ledger_next(ledger, &at));) {
+        if (shard->partition == partition && shard->live_count + shard->gone_count &&
+            !shard->is_lost)
+            return false;
+    }
+    return true;
+}
+
+static bool differs(const struct trees_shard *shard, const struct ledger_shard *known)
+{
+    return tree_sum(&shard->of[TREES_VALUES], 0, 0) != known->live_root ||
+           tree_sum(&shard->of[TREES_DELETIONS], 0, 0) != known->deleted_root;
+}
+
+bool growth_difference(const struct growth *growth, const struct ledger *ledger,
+                       struct ledger_entry *entry)
+{
+    uint32_t number = growth->waiting[0];
+    const struct trees_partition *trees = trees_find(&ledger->trees, number);
     for (uint32_t i = 0; i < trees->shard_count; i++) {
         const struct trees_shard *shard = &trees->shards[i];
         const struct ledger_shard *known = ledger_find(ledger, shard->keyspace, number);
-        if (!known || tree_sum(&shard->of[TREES_VALUES], 0, 0) != known->live_root ||
-            tree_sum(&shard->of[TREES_DELETIONS], 0, 0) != known->deleted_root)
-            return fault_set(fault, STATUS_CORRUPT,
-                             "keyspace %u, partition %u: the records that are there are not those "
-                             "that were written",
-                             shard->keyspace, number);
+        if (!known || !differs(shard, known))
+            continue;
+        // A token that no growth has come to, so that only the ledger learns.
+        *entry = (struct ledger_entry){.keyspace = shard->keyspace, .token = trees->next_token};
+        entry->leaves.live_count = shard->live_count - (int64_t)known->live_count;
+        entry->leaves.gone_count = shard->gone_count - (int64_t)known->gone_count;
+        entry->leaves.live_root = tree_sum(&shard->of[TREES_VALUES], 0, 0) - known->live_root;
+        entry->leaves.deleted_root =
+            tree_sum(&shard->of[TREES_DELETIONS], 0, 0) - known->deleted_root;
+        return true;
     }
-    return STATUS_OK;
+    return false;
+}
+
+// What was read must be what the log says; CHECK_FAILED: of what is lost it is not.
+static enum status check_roots(const struct growth *growth, const struct ledger *ledger,
+                               uint32_t number, struct fault *fault)
+{
+    struct ledger_entry entry;
+    if (!growth_difference(growth, ledger, &entry))
+        return STATUS_OK;
+    if (is_lost(ledger, number))
+        return STATUS_CHECK_FAILED;
+    return fault_set(fault, STATUS_CORRUPT,
+                     "keyspace %u, partition %u: the records that are there are not those that "
+                     "were written",
+                     entry.keyspace, number);
 }
 
 // Adds the records of the token at hand: no other has it.
@@ -178,6 +215,19 @@ static enum status read_on(struct growth *growth, const struct ledger *ledger,
     return status;
 }
 
+// Goes on behind the leaf that cannot be read. False: that was the last one.
+static bool pass_over(const struct ledger *ledger, uint32_t partition,
+                      struct trees_partition *trees)
+{
+    unsigned bits = (unsigned)__builtin_ctz(ledger->partition_count);
+    unsigned shift = 64 - bits - TREE_LEVEL_MAX;
+    uint64_t next = ((trees->next_token >> shift) + 1) << shift;
+    if (!next || ring_partition_of(ledger->partition_count, next) != partition)
+        return false;
+    trees->next_token = next;
+    return true;
+}
+
 static void end(struct growth *growth)
 {
     growth->count--;
@@ -208,11 +258,22 @@ enum status growth_step(struct growth *growth, struct ledger *ledger, struct lsm
     enum status status = read_on(growth, ledger, trees, lsm, fault);
     if (!status || status == STATUS_BUSY || status == STATUS_EXHAUSTED)
         return STATUS_OK;
+    if (status == STATUS_CORRUPT && is_lost(ledger, partition))
+        status = pass_over(ledger, partition, trees) ? STATUS_OK : STATUS_END;
+    if (!status)
+        return STATUS_OK;
     if (status == STATUS_END)
-        status = check_roots(ledger, trees, partition, fault);
+        status = check_roots(growth, ledger, partition, fault);
+    if (status == STATUS_CHECK_FAILED)
+        return status;
     if (status)
         return fail(growth, ledger, status, fault);
-    trees->is_whole = true;
-    end(growth);
+    growth_end(growth, ledger);
     return STATUS_OK;
+}
+
+void growth_end(struct growth *growth, struct ledger *ledger)
+{
+    trees_find(&ledger->trees, growth->waiting[0])->is_whole = true;
+    end(growth);
 }

@@ -29,7 +29,8 @@ struct growth_pending { // a record of the token at hand
     struct leaf_delta delta;
 };
 
-// Zero-filled is empty.
+// Zero-filled is empty. What is lost and damaged is passed over, a leaf at a time: the trees are
+// those of what can be read, and growth_difference() tells how the ledger has to change.
 struct growth {
     uint32_t *waiting; // owned: partitions, the first is being read
     uint32_t count, capacity;
@@ -62,6 +63,14 @@ static inline uint32_t growth_partition(const struct growth *growth)
     return growth->waiting[0];
 }
 
-// Reads the next piece. CORRUPT, IO: of this partition it is over.
+// Reads the next piece. CORRUPT, IO: of this partition it is over. CHECK_FAILED: it was read, and
+// is not what the ledger says, in shards that are lost: tell the ledger (growth_difference()),
+// until there is no difference, then end it.
 enum status growth_step(struct growth *growth, struct ledger *ledger, struct lsm *lsm,
                         struct fault *fault) MUST_USE;
+
+// By how much a shard of that partition has less, or more, than the ledger says, as an entry of a
+// write. False: there is none such.
+bool growth_difference(const struct growth *growth, const struct ledger *ledger,
+                       struct ledger_entry *entry);
+void growth_end(struct growth *growth, struct ledger *ledger);

@@ -84,7 +84,7 @@ static enum status read_range(struct leaves *leaves, const struct op_leaves *op,
 }
 
 enum status leaves_page(struct leaves *leaves, const struct op_leaves *op, struct lsm *lsm,
-                        struct parked_wait *wait, struct fault *fault)
+                        struct parked_wait *wait, bool is_lost, struct fault *fault)
 {
     struct reader ranges = reader_of(op->ranges);
     struct token_range range;
@@ -97,6 +97,8 @@ enum status leaves_page(struct leaves *leaves, const struct op_leaves *op, struc
         if (range.first < least || range.last < range.first)
             return STATUS_INVALID;
         status = read_range(leaves, op, range, lsm, wait, fault);
+        if (status == STATUS_CORRUPT && is_lost)
+            status = STATUS_END;
         least = range.last;
     }
     leaves->is_done = status == STATUS_END;

@@ -23,5 +23,6 @@ void leaves_release(struct leaves *leaves);
 //   BUSY: it has to be begun again when `wait` is over
 //   INVALID: its ranges are none
 //   CORRUPT, IO
+// Of a copy that is lost the rest of a range that cannot be read is passed over.
 enum status leaves_page(struct leaves *leaves, const struct op_leaves *op, struct lsm *lsm,
-                        struct parked_wait *wait, struct fault *fault) MUST_USE;
+                        struct parked_wait *wait, bool is_lost, struct fault *fault) MUST_USE;

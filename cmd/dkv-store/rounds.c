@@ -4,6 +4,8 @@
 #include "dkv-store/access.h"
 #include "dkv-store/convergence.h"
 #include "dkv-store/epoch.h"
+#include "dkv-store/frame.h"
+#include "dkv-store/ledger_format.h"
 #include "dkv-store/reading.h"
 #include "wire/repair.h"
 
@@ -184,7 +186,8 @@ static enum status serve_leaves(struct store *store, const struct arrival *arriv
     store->wait.key = hash_mix(op.id, arrival->link); // it waits for no other operation
     enum status status = check_shard(store, header, op.keyspace, op.partition);
     if (!status)
-        status = leaves_page(leaves, &op, store->lsm, &store->wait, &fault);
+        status = leaves_page(leaves, &op, store->lsm, &store->wait,
+                             access_is_lost(store, op.keyspace, op.partition), &fault);
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     reading_note(store, status, op.partition, &fault);
@@ -378,14 +381,30 @@ static enum status serve_scrub(struct store *store, const struct arrival *arriva
     return STATUS_OK;
 }
 
-void rounds_on_turn_end(struct store *store)
+// The ledger learns what a lost shard has, since it counted what cannot be read, too.
+static void correct(struct store *store, struct moment now)
+{
+    struct ledger_entry entry;
+    while (growth_difference(&store->growth, &store->ledger, &entry)) {
+        frame_begin(store);
+        ledger_format_note(&entry, &store->frame.note);
+        if (frame_write(store, now))
+            return; // it is tried again
+    }
+    growth_end(&store->growth, &store->ledger);
+}
+
+void rounds_on_turn_end(struct store *store, struct moment now)
 {
     struct fault fault = {0};
     if (!growth_can_step(&store->growth, store->lsm))
         return;
     uint32_t partition = growth_partition(&store->growth);
     enum status status = growth_step(&store->growth, &store->ledger, store->lsm, &fault);
-    reading_note(store, status, partition, &fault);
+    if (status == STATUS_CHECK_FAILED)
+        correct(store, now);
+    else
+        reading_note(store, status, partition, &fault);
 }
 
 enum status rounds_serve(struct store *store, const struct arrival *arrival,

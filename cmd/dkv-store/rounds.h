@@ -12,4 +12,4 @@ enum status rounds_serve(struct store *store, const struct arrival *arrival,
                          struct moment now, struct outbox *outbox) MUST_USE;
 
 // Reads on for trees that are wanted, a little in each turn.
-void rounds_on_turn_end(struct store *store);
+void rounds_on_turn_end(struct store *store, struct moment now);

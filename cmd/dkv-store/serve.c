@@ -133,7 +133,7 @@ void serve_on_turn_end(struct store *store, struct moment now, struct outbox *ou
     struct parked_op *op;
     while ((op = parked_next(&store->parked, lsm_loaded(store->lsm))))
         serve_parked_op(store, op, now, outbox);
-    rounds_on_turn_end(store);
+    rounds_on_turn_end(store, now);
     if (loss_settle(store, now))
         store->counts.stalled++; // the next change, or turn, tries again
     store_note_turn(store, now);

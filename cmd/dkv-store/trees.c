@@ -78,6 +78,7 @@ struct trees_shard *trees_add(struct trees_partition *partition, uint32_t keyspa
     partition->shard_count = count;
     shard = &partition->shards[count - 1];
     shard->keyspace = keyspace;
+    shard->live_count = shard->gone_count = 0;
     for (unsigned kind = 0; kind < TREES_KINDS; kind++)
         tree_init(&shard->of[kind], levels[kind]);
     return shard;
@@ -90,6 +91,8 @@ void trees_count(const struct trees *trees, struct trees_partition *partition, u
     static const unsigned fewest[TREES_KINDS] = {TREE_LEVEL_MIN, TREE_LEVEL_MIN};
     struct trees_shard *shard = trees_add(partition, keyspace, fewest);
     uint64_t place = token << __builtin_ctz(trees->partition_count);
+    shard->live_count += delta->live_count;
+    shard->gone_count += delta->gone_count;
     tree_add(&shard->of[TREES_VALUES], place, delta->live_root);
     tree_add(&shard->of[TREES_DELETIONS], place, delta->deleted_root);
 }

@@ -18,6 +18,7 @@ enum { TREES_VALUES, TREES_DELETIONS, TREES_KINDS }; // as enum tree_kind of the
 
 struct trees_shard {
     uint32_t keyspace;
+    int64_t live_count, gone_count; // as the ledger counts
     struct tree of[TREES_KINDS];
 };
 

@@ -368,3 +368,23 @@ TEST(a_scrub_reads_everything_again)
     assert_int_equal(second.record_count, first.record_count + 1);
     bench_release(&bench);
 }
+
+TEST(of_a_lost_copy_the_ledger_learns_what_can_be_read)
+{
+    struct bench bench;
+    begin(&bench);
+    uint32_t partition = partition_of(&bench);
+    put(&bench, false);
+    struct ledger_shard *shard =
+        ledger_shard(&bench.store.ledger, RING_DEFAULT_KEYSPACE, partition);
+    shard->live_root += 77; // of a record that cannot be read
+    shard->live_count++;
+    shard->is_lost = true;
+    grow(&bench, partition);
+    assert_int_equal(shard->live_count, 1);
+    assert_is_root(&bench, partition);
+    bench_sync_log(&bench);
+    put(&bench, true);
+    assert_is_root(&bench, partition);
+    bench_release(&bench);
+}
