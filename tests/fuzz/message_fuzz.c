@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "wire/hello.h"
 #include "wire/hint.h"
+#include "wire/repair.h"
 #include "wire/replica.h"
 #include "wire/ring.h"
 
@@ -58,6 +59,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     T(FIND, find)                                                                                  \
     T(FOUND, found)                                                                                \
     T(SCAN_LOCAL, scan_local)                                                                      \
+    T(OPEN, open)                                                                                  \
+    T(OPENED, opened)                                                                              \
+    T(MEET, meet)                                                                                  \
+    T(MET, met)                                                                                    \
+    T(TREE, tree)                                                                                  \
+    T(HASHES, hashes)                                                                              \
+    T(LEAVES, leaves)                                                                              \
+    T(LISTED, listed)                                                                              \
+    T(TAKE, take)                                                                                  \
+    T(TAKEN, taken)                                                                                \
+    T(RECONCILE, reconcile)                                                                        \
+    T(RECONCILED, reconciled)                                                                      \
+    T(ADOPT, adopt)                                                                                \
+    T(ADOPTED, adopted)                                                                            \
+    T(DIGEST, digest)                                                                              \
+    T(DIGESTED, digested)                                                                          \
+    T(SCRUB, scrub)                                                                                \
+    T(SCRUBBED, scrubbed)                                                                          \
+    T(ENDINGS, endings)                                                                            \
+    T(ENDED, ended)                                                                                \
+    T(CLOSE, close)                                                                                \
+    T(CLOSED, closed)                                                                              \
     T(HINT, hint)                                                                                  \
     T(HINTED, hinted)                                                                              \
     T(HINT_UPDATE, hint_update)                                                                    \
