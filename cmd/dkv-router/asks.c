@@ -124,6 +124,7 @@ static void add_router(const struct router *router, struct buf *text)
          counts->repairs_refused},
         {"router_repairs_too_large", "records that no store takes before siblings are resolved",
          counts->repairs_too_large},
+        {"router_hints", "hints that fallbacks were asked to keep", counts->hints},
         {"router_hedges", "reads that asked one more owner", counts->hedges},
         {"router_held", "monotonic reads that were repaired before the answer", counts->held},
         {"router_late", "answers to operations that were over",

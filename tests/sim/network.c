@@ -24,12 +24,20 @@ link_id network_link_to(const struct network *network, uint32_t router, uint32_t
            (port < NETWORK_ROUTER ? SERVICE_STORE : SERVICE_ROUTER);
 }
 
+// NETWORK_PORTS_MAX: there is no such service here.
+static uint32_t port_at(uint32_t node, uint32_t service)
+{
+    return service == SERVICE_STORE    ? node
+           : service == SERVICE_ROUTER ? NETWORK_ROUTER + node
+                                       : NETWORK_PORTS_MAX;
+}
+
 // What a router's own link goes to; NETWORK_PORTS_MAX: a node that nobody runs.
 static uint32_t port_of(const struct network *network, uint32_t router, uint32_t number)
 {
     for (uint32_t node = 0; node < NETWORK_NODES_MAX; node++) {
         if (network->rows[router][node] == number / SERVICE_COUNT)
-            return number % SERVICE_COUNT == SERVICE_STORE ? node : NETWORK_ROUTER + node;
+            return port_at(node, number % SERVICE_COUNT);
     }
     return NETWORK_PORTS_MAX;
 }
