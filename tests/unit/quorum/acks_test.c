@@ -87,12 +87,12 @@ static void check(struct trial *trial)
 
 TEST(of_three_owners_and_three_fallbacks_every_state_counts_as_in_the_best_matching)
 {
-    for (unsigned state = 0; state < 1 << 12; state++) {
+    for (unsigned bits = 0; bits < 1 << 12; bits++) {
         target_set hints[3];
         for (unsigned i = 0; i < 3; i++)
-            hints[i] = (state >> 3 * (i + 1) & 7) << 3;
+            hints[i] = (bits >> 3 * (i + 1) & 7) << 3;
         for (uint8_t w = 1; w <= 3; w++) {
-            struct trial trial = {.acks = {.n = 3, .own = state & 7, .hints = hints},
+            struct trial trial = {.acks = {.n = 3, .own = bits & 7, .hints = hints},
                                   .needs = needs_of(3, w)};
             check(&trial);
         }
