@@ -176,12 +176,15 @@ static struct acks acks_of(const struct put *put)
     return (struct acks){put->n, put->acked, hints ? hints->kept : NULL};
 }
 
-// Enough owners have told, or all have that can; a fallback tells for one owner. Also W: an owner
-// that acknowledges the second record alone cannot tell any more.
+// Enough owners have told, or all have that can; a fallback tells for one that cannot. Also W: an
+// owner that acknowledges the second record alone cannot tell any more.
 static bool has_heard(const struct put *put)
 {
     const struct hints *hints = hints_of(put);
-    struct acks told = {put->n, put->told, hints ? hints->told : NULL};
+    target_set for_others[RING_OWNERS_MAX];
+    for (unsigned i = 0; hints && i < put->n; i++)
+        for_others[i] = put->merging & target_bit(i) ? 0 : hints->told[i];
+    struct acks told = {put->n, put->told, hints ? for_others : NULL};
     bool is_enough = acks_meet(&told, &put->r) && acks_meet(&told, &put->w);
     bool is_hopeless = !(put->merging & ~put->told) && !(hints && hints_lack_told(hints, put->n));
     return is_enough || (!put->strict && is_hopeless);

@@ -37,10 +37,11 @@
 //
 // Hints (hints.h). For an owner that cannot be reached, refuses the record or is late with its
 // acknowledgement a fallback keeps a hint, before the answer or after it. Unless the put is strict
-// a hint counts for its owner (acks.h) and tells for it what the fallback held. A fallback may even
-// coordinate, where no owner can: then it keeps a hint for every owner. A retry asks fallbacks,
-// too, as the first try may have. The caller says who they are when it sends an event that may need
-// them: put.hints is NULL until then.
+// a hint counts for its owner (acks.h). What the fallback held is told for an owner that cannot be
+// reached, not for one that is late and may tell more. A fallback may even coordinate, where no
+// owner can: then it keeps a hint for every owner. A retry asks fallbacks, too, as the first try
+// may have. The caller says who they are when it sends an event that may need them: put.hints is
+// NULL until then.
 //
 // Owners are numbered 0 .. n-1 in order of preference: an owner is a target (ring_route.h) below
 // n, and fallbacks are targets from n on. Sets of targets are bit masks.

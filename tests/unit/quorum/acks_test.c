@@ -16,13 +16,13 @@ static bool are_written(uint8_t w, const char *own, const char *a, const char *b
 
 TEST(an_owner_that_acknowledged_and_has_a_hint_is_one)
 {
-    assert_false(are_written(2, "1", "", "3", "")); // schedule E1: B, and a hint for B on D
+    assert_false(are_written(2, "1", "", "3", "")); // B, and a hint for B on D
     assert_true(are_written(2, "1", "3", "", ""));
 }
 
 TEST(three_hints_on_one_fallback_are_one)
 {
-    assert_false(are_written(2, "", "3", "3", "3")); // schedule E1b
+    assert_false(are_written(2, "", "3", "3", "3"));
     assert_true(are_written(1, "", "3", "3", "3"));
     assert_true(are_written(2, "", "3", "3 4", "3"));
     assert_false(are_written(3, "", "3", "3 4", "3"));

@@ -37,7 +37,7 @@ TEST(one_fallback_counts_once_however_many_hints_it_keeps)
     play("start w=3 live=0 fallbacks=3 -> answer unavailable end");
     play("start live=0 fallbacks=3     -> update 0",
          "updated 0                    -> hint 1@3 2@3",
-         "hinted 1@3 ok, hinted 2@3 ok ->", // schedule E1b
+         "hinted 1@3 ok, hinted 2@3 ok ->",
          "tally                        -> tally 1 hints 1",
          "durable 0 ok                 -> answer ok end");
 }
@@ -47,7 +47,7 @@ TEST(an_owner_and_a_hint_for_it_are_one)
     play("start live=0,1 fallbacks=3    -> update 0",
          "updated 0                     -> merge 1 hint 2@3",
          "late                          -> hint 0@3 1@3",
-         "merged 1 ok, hinted 1@3 ok    ->", // schedule E1
+         "merged 1 ok, hinted 1@3 ok    ->",
          "tally                         -> tally 1 hints 0",
          "hinted 2@3 ok                 -> answer ok");
 }
@@ -179,6 +179,22 @@ TEST(a_fallback_tells_for_the_owner_of_its_hint)
          "updated 0                           -> hint 1@3 2@4",
          "hinted 2@4 ok met                   ->", // owners alone
          "durable 0 ok                        -> answer ok");
+}
+
+TEST(an_owner_that_is_late_tells_by_itself_until_it_cannot_be_reached)
+{
+    play("start validate                     -> update 0",
+         "fallbacks fallbacks=3,4, updated 0 -> merge 1 2",
+         "durable 0 ok                       ->",
+         "late                               -> hint 1@3 2@4",
+         "hinted 1@3 ok, hinted 2@4 ok       ->", // W is met
+         "failed 1                           -> answer ok");
+    play("start validate                     -> update 0",
+         "fallbacks fallbacks=3,4, updated 0 -> merge 1 2",
+         "durable 0 ok                       ->",
+         "late                               -> hint 1@3 2@4",
+         "hinted 1@3 ok                      ->",
+         "merged 2 ok met                    -> again 0");
 }
 
 TEST(one_fallback_tells_for_one_owner)
