@@ -2,6 +2,19 @@
 
 #include "base/xalloc.h"
 
+#include <string.h>
+
+// The fallbacks in the datacenter of an owner.
+static target_set find_near(const struct flight *flight, unsigned owner)
+{
+    const struct ring_node *nodes = flight->ring->ring.nodes;
+    const char *dc = nodes[flight->route.nodes[owner]].dc;
+    target_set near = 0;
+    for (unsigned i = flight->route.owner_count; i < flight->route.count; i++)
+        near |= strcmp(nodes[flight->route.nodes[i]].dc, dc) ? 0 : target_bit(i);
+    return near;
+}
+
 void puts_know_fallbacks(struct router *router, struct flight *flight)
 {
     if (flight->hints)
@@ -14,6 +27,8 @@ void puts_know_fallbacks(struct router *router, struct flight *flight)
     flight->hints = xcalloc(1, sizeof *flight->hints);
     flight->hints->all = targets_below(flight->route.count) & ~targets_below(n);
     flight->hints->holders = live;
+    for (unsigned i = 0; i < n; i++)
+        flight->hints->near[i] = find_near(flight, i);
     flight->put.hints = flight->hints;
 }
 

@@ -13,10 +13,13 @@ static target_set used(const struct hints *hints, uint8_t n)
     return set;
 }
 
-static void want(struct hints *hints, unsigned owner, unsigned holder)
+// One of these holders: the first that is near, or else the first.
+static void want_of(struct hints *hints, unsigned owner, target_set holders)
 {
-    hints->wanted[owner] |= target_bit(holder);
-    hints->asked[owner] |= target_bit(holder);
+    target_set near = holders & hints->near[owner];
+    target_set chosen = target_bit(target_first(near ? near : holders));
+    hints->wanted[owner] |= chosen;
+    hints->asked[owner] |= chosen;
 }
 
 static bool would_meet(const struct hints *hints, uint8_t n, target_set own, const struct needs *w)
@@ -48,14 +51,14 @@ bool hints_plan(struct hints *hints, uint8_t n, target_set missing, target_set o
         target_set unused = hints->holders & ~used(hints, n);
         if (hold(hints, owner))
             continue;
-        want(hints, owner, target_first(unused ? unused : hints->holders));
+        want_of(hints, owner, unused ? unused : hints->holders);
         is_any = true;
     }
     while (w && missing && !would_meet(hints, n, own, w)) {
         target_set unused = hints->holders & ~used(hints, n);
         if (!unused)
             break;
-        want(hints, poorest(hints, missing), target_first(unused));
+        want_of(hints, poorest(hints, missing), unused);
         is_any = true;
     }
     return is_any;

@@ -4,8 +4,9 @@
 //                                           └── refused, or out of reach: the next fallback
 //
 // A fallback is a target behind the owners (ring_route.h); a holder is one that can be asked. Each
-// owner that lacks the record gets a hint, at a fallback of its own as long as there are enough:
-// beyond that a hint still brings the record to its owner, but counts no more (acks.h).
+// owner that lacks the record gets a hint, at a fallback of its own as long as there are enough, in
+// its datacenter if there is one: beyond that a hint still brings the record to its owner, but
+// counts no more (acks.h).
 //
 // Most puts need no fallback, and have no such struct.
 #pragma once
@@ -15,6 +16,7 @@
 struct hints {
     target_set all;                     // fallbacks
     target_set holders;                 // of which these can be asked, and have refused nothing
+    target_set near[RING_OWNERS_MAX];   // by owner: fallbacks in its datacenter
     target_set late;                    // owners that take too long: they get a hint, too
     target_set wanted[RING_OWNERS_MAX]; // by owner
     target_set asked[RING_OWNERS_MAX];  // that and `wanted`: the reply is to come

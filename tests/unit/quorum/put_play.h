@@ -16,7 +16,8 @@
 //     awaits TARGET: yes or no
 //     tally: how many nodes have it, and how many of them as a hint
 //
-// Of `fallbacks=3,4` those are there that holders= says, or all.
+// Of `fallbacks=3,4` those are there that holders= says, or all; those that near= says are in the
+// datacenter of owner 2, and of no other.
 // A conflict is `met` (others) or `superseded`, or `lost`: the owner tells nothing.
 #pragma once
 
@@ -37,6 +38,8 @@ static struct hints *fallbacks(struct play *play)
     const char *all = play_take(play, "fallbacks="), *some = play_take(play, "holders=");
     hints = (struct hints){.all = targets(all ? all : "")};
     hints.holders = some ? targets(some) : hints.all;
+    const char *near = play_take(play, "near=");
+    hints.near[2] = targets(near ? near : "");
     return all ? &hints : NULL;
 }
 

@@ -32,6 +32,14 @@ TEST(each_owner_has_a_fallback_of_its_own)
          "durable 0 ok                           -> answer ok");
 }
 
+TEST(a_fallback_in_the_datacenter_of_the_owner_comes_first)
+{
+    play("start live=0 fallbacks=3,4,5 near=4    -> update 0", "updated 0 -> hint 1@3 2@4");
+    play("start live=0,1 fallbacks=3,4,5 near=4  -> update 0",
+         "updated 0                              -> merge 1 hint 2@4",
+         "hinted 2@4 disk-full                   -> hint 2@3");
+}
+
 TEST(one_fallback_counts_once_however_many_hints_it_keeps)
 {
     play("start w=3 live=0 fallbacks=3 -> answer unavailable end");
