@@ -70,7 +70,7 @@ static bool can_meet(const struct put *put, target_set own)
     if (needs_met(&put->w, own) || !hints_of(put))
         return needs_met(&put->w, own);
     for (unsigned i = 0; i < put->n; i++)
-        some[i] = put->hints->kept[i] | put->hints->holders;
+        some[i] = put->unkept & target_bit(i) ? 0 : put->hints->kept[i] | put->hints->holders;
     struct acks acks = {.n = put->n, .own = own, .hints = some};
     return acks_meet(&acks, &put->w);
 }
@@ -87,7 +87,7 @@ static target_set find_coordinators(const struct put *put, target_set among)
     target_set owners = put->live & among;
     bool is_mute = put->refusal == STATUS_BUSY || put->refusal == STATUS_DISK_FULL ||
                    !is_answer((enum status)put->refusal);
-    return owners || !is_mute ? owners : holders(put) & among;
+    return owners || !is_mute || put->conditional ? owners : holders(put) & among;
 }
 
 // A retry is minted by one that has answered it: the fence is there.
@@ -122,6 +122,7 @@ static void init(struct put *put, const struct put_start *start)
     put->coordinator = -1;
     put->validate = start->validate;
     put->strict = start->strict;
+    put->conditional = start->conditional;
     put->maybe_before = start->retry;
     put->live = start->live;
     put->hints = start->hints;
@@ -166,8 +167,8 @@ static bool plan_hints(struct put *put)
 {
     target_set own = put->acked | prompt(put);
     bool is_wanted = !put->answered && !put->strict;
-    return put->hints &&
-           hints_plan(put->hints, put->n, all(put) & ~own, own, is_wanted ? &put->w : NULL);
+    target_set missing = all(put) & ~own & ~put->unkept;
+    return put->hints && hints_plan(put->hints, put->n, missing, own, is_wanted ? &put->w : NULL);
 }
 
 static struct acks acks_of(const struct put *put)
@@ -214,7 +215,7 @@ static struct put_step start_again(struct put *put)
     put->again = true;
     put->phase = PUT_UPDATING;
     put->attempt = 0;
-    put->acked = put->merging = put->early = 0;
+    put->acked = put->merging = put->early = put->unkept = 0;
     if (put->hints)
         hints_reset(put->hints, put->n);
     step.update = put->coordinator;
@@ -398,6 +399,14 @@ struct put_step put_on_durable(struct put *put, unsigned owner, enum status stat
     return take_ack(put, owner, status);
 }
 
+// A hint for it counts as little: its target would not keep that either.
+static void leave_unkept(struct put *put, unsigned owner)
+{
+    put->unkept |= target_bit(owner);
+    if (put->hints)
+        put->hints->wanted[owner] = put->hints->asked[owner] = put->hints->kept[owner] = 0;
+}
+
 struct put_step put_on_merged(struct put *put, unsigned owner, enum status status,
                               enum put_conflict conflict)
 {
@@ -406,6 +415,8 @@ struct put_step put_on_merged(struct put *put, unsigned owner, enum status statu
     // An owner without room has told, too, and one that did not keep what was purged.
     if (status == STATUS_OK || status == STATUS_NOT_KEPT || conflict != PUT_ALONE)
         hear(put, owner, conflict);
+    if (status == STATUS_NOT_KEPT)
+        leave_unkept(put, owner);
     return take_ack(put, owner, status);
 }
 

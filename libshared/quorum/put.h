@@ -72,6 +72,7 @@ struct put_start {
     bool validate;         // a blind write
     bool strict;           // only owners count, and fewer than R that can tell are too few; else
                            // as many tell as can be reached
+    bool conditional;      // only owners coordinate: a fallback cannot judge what is there
     struct hints *hints;   // NULL: not needed yet
 };
 
@@ -79,7 +80,7 @@ struct put {
     uint8_t n;
     uint8_t phase;      // enum put_phase
     int8_t coordinator; // -1 = none yet
-    bool validate, strict;
+    bool validate, strict, conditional;
     bool was_found;    // the record is an earlier try's
     bool met_others;   // somebody told something
     bool again;        // the second dot
@@ -97,6 +98,7 @@ struct put {
     target_set acked;    // durable with the owner
     target_set early;    // DURABLE overtook UPDATED
     target_set told;     // told what they held, the coordinator by its record
+    target_set unkept;   // answered NOT_KEPT: they will never have it, by no hint either
     struct hints *hints; // the caller's; NULL: no fallback was needed
     struct needs w, r;
 };

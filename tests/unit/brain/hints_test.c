@@ -232,6 +232,11 @@ TEST(where_no_owner_answers_a_fallback_mints_for_all_of_them)
     assert_int_equal(op_decode_hint_update(&update, &body), STATUS_OK);
     assert_int_equal(update.update.flags & UPDATE_AGAIN, UPDATE_AGAIN);
     assert_true(update.update.hlc_floor == 100);
+    // On top of what was told, and of its own first record, which it may have lost.
+    struct reader context = reader_of(update.update.context);
+    assert_int_equal(clock_decode(&clock, &context), STATUS_OK);
+    assert_true(clock_covers(&clock, (struct dot){7, 3}) &&
+                clock_covers(&clock, (struct dot){9, 1}));
     id = update.update.id;
     updated(&five, hintd_of(&five, 0), id, (struct dot){9, 2}, "value", false);
     assert_true(said_hint(&five, 1, &hint));

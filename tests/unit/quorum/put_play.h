@@ -1,7 +1,7 @@
 // put_play.h - plays of a put: what is fed to it, and what it does about it.
 //
 //     start [retry] [validate] [strict] [restored]    find 0 1 2    again 0 (the second dot)
-//           [unable=OWNERS]
+//           [unable=OWNERS] [conditional]
 //     found TARGET STATUS [CONFLICT]                   update 0      merge 0 1 2
 //     waited                                           wait          answer STATUS
 //     updated TARGET [CONFLICT]                        end
@@ -55,6 +55,7 @@ static struct put_step start(struct play *play)
                               .retry = play_has(play, "retry"),
                               .validate = play_has(play, "validate"),
                               .strict = play_has(play, "strict"),
+                              .conditional = play_has(play, "conditional"),
                               .hints = fallbacks(play)};
     return play_has(play, "restored") ? put_start_merging(&put, &start) : put_start(&put, &start);
 }

@@ -80,6 +80,26 @@ TEST(an_owner_that_fails_later_gets_one_too)
          "merged 1 ok                           -> answer ok");
 }
 
+TEST(an_owner_that_will_never_keep_it_gets_none)
+{
+    play("start w=3                             -> update 0",
+         "fallbacks fallbacks=3,4, updated 0    -> merge 1 2",
+         "durable 0 ok, merged 1 ok             ->",
+         "merged 2 not-kept                     -> answer indeterminate end");
+    play("start                                 -> update 0",
+         "fallbacks fallbacks=3,4, updated 0    -> merge 1 2",
+         "late                                  -> hint 0@3 1@4 2@3",
+         "hinted 2@3 ok                         ->",
+         "merged 2 not-kept                     ->", // the hint counts no more
+         "durable 0 ok                          ->",
+         "hinted 1@4 ok                         -> answer ok");
+    play("start live=1,2 w=2 fallbacks=3,4      -> update 1",
+         "updated 1                             -> merge 2 hint 0@3",
+         "merged 2 not-kept                     ->",
+         "durable 1 ok                          ->",
+         "hinted 0@3 ok                         -> answer ok end");
+}
+
 TEST(an_owner_that_is_late_gets_one_and_still_counts_by_itself)
 {
     play("start                              -> update 0",
@@ -135,6 +155,15 @@ TEST(where_no_owner_can_be_reached_a_fallback_mints_and_others_keep_one_each)
          "hinted 0@4 ok                   -> answer ok end");
     play("start live= fallbacks=3        -> answer unavailable end");
     play("start strict live= fallbacks=3,4 -> answer unavailable end");
+}
+
+TEST(a_fallback_does_not_judge_a_condition)
+{
+    play("start conditional live= fallbacks=3,4  -> answer unavailable end");
+    play("start conditional live=0 fallbacks=3,4 -> update 0",
+         "updated 0                              -> hint 1@3 2@4", // but keeps what was minted
+         "hinted 2@4 ok                          ->",
+         "durable 0 ok                           -> answer ok");
 }
 
 TEST(a_durable_of_a_fallback_that_overtakes_counts)
