@@ -168,6 +168,7 @@ static struct put_step start_put(struct router *router, struct flight *flight,
         .validate = !is_record && !flight->has_context &&
                     !(flight->flags & (PUT_KEEP_SIBLINGS | PUT_CONDITIONAL)),
         .strict = flight->flags & PUT_STRICT,
+        .conditional = flight->flags & PUT_CONDITIONAL,
         .hints = flight->hints,
     };
     if (is_record)

@@ -221,14 +221,10 @@ static void make_record(uint8_t byte, struct bytes key, struct buf *out)
     record_release(&record);
 }
 
-static void encode_reply(const struct asked *asked, uint8_t status, uint8_t details,
-                         struct bytes record, enum message_type *type, struct buf *message)
+// Of a MERGE or a HINT.
+static void encode_told(const struct asked *asked, uint8_t status, uint8_t details,
+                        enum message_type *type, struct buf *message)
 {
-    struct op_updated updated = {.id = asked->id,
-                                 .status = status,
-                                 .dot = {1 + (details >> 4), 1 + (details & 3)},
-                                 .record = record};
-    struct op_durable done = {.id = asked->id, .status = status};
     struct buf told = {0};
     struct clock clock = {0};
     clock_add(&clock, (struct interval){details, 1, 1});
@@ -242,6 +238,23 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
                                .status = status,
                                .hlc_told = details,
                                .told = merged.told};
+    *type = asked->type == MESSAGE_MERGE ? MESSAGE_MERGED : MESSAGE_HINTED;
+    if (*type == MESSAGE_MERGED)
+        op_encode_merged(&merged, message);
+    else
+        op_encode_hinted(&hinted, message);
+    clock_release(&clock);
+    buf_release(&told);
+}
+
+static void encode_reply(const struct asked *asked, uint8_t status, uint8_t details,
+                         struct bytes record, enum message_type *type, struct buf *message)
+{
+    struct op_updated updated = {.id = asked->id,
+                                 .status = status,
+                                 .dot = {1 + (details >> 4), 1 + (details & 3)},
+                                 .record = record};
+    struct op_durable done = {.id = asked->id, .status = status};
     struct op_found found = {.id = asked->id,
                              .status = status,
                              .state = FIND_LIVE,
@@ -261,12 +274,8 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
             op_encode_durable(&done, message);
         break;
     case MESSAGE_MERGE:
-        *type = MESSAGE_MERGED;
-        op_encode_merged(&merged, message);
-        break;
     case MESSAGE_HINT:
-        *type = MESSAGE_HINTED;
-        op_encode_hinted(&hinted, message);
+        encode_told(asked, status, details, type, message);
         break;
     case MESSAGE_SCAN_LOCAL:
         *type = MESSAGE_SCANNED_LOCAL;
@@ -284,8 +293,6 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
         *type = MESSAGE_FETCHED;
         op_encode_fetched(&fetched, message);
     }
-    clock_release(&clock);
-    buf_release(&told);
 }
 
 static void reply(struct bench *bench, struct reader *input)

@@ -251,6 +251,15 @@ TEST(where_no_owner_answers_a_fallback_mints_for_all_of_them)
     release(&five.bench);
 }
 
+TEST(a_fallback_is_not_asked_to_judge_a_condition)
+{
+    struct five five;
+    start_five(&five);
+    put(&five.bench, PUT_CONDITIONAL);
+    assert_true(put_done(&five.bench, STATUS_UNAVAILABLE));
+    release(&five.bench);
+}
+
 TEST(a_put_that_too_few_nodes_can_take_is_refused_and_says_who_did_not_answer)
 {
     struct five five;
