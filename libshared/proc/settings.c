@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define KIB    (1024ull)
@@ -30,6 +32,7 @@ enum kind {
     KIND_DURATION,
     KIND_SIZE,
     KIND_POWER, // a size that is a power of two
+    KIND_SPACE, // a size, or a part of the file system that the data lie on
 };
 
 struct choice {
@@ -92,6 +95,14 @@ struct rule {
         "difference to the clock of another node that is logged")                                  \
     ROW("clock/refuse", "5s", DURATION, clock_refuse_ms, 1, DAY, NULL,                             \
         "how far ahead of the own clock a time of others is followed")                             \
+    ROW("hints/retry", "1s", DURATION, hints_retry_ms, 10, DAY, NULL,                              \
+        "a node that refused hints, or did not answer, is left alone for so long")                 \
+    ROW("hints/rate", "32MiB", SIZE, hints_rate, 1 * KIB, 1024 * GIB, NULL,                        \
+        "bytes of hints that one node is sent in a second")                                        \
+    ROW("hints/size_max", "10%", SPACE, hints_size_max, 0, UINT64_MAX, NULL,                       \
+        "most bytes of hints, a size or a part of the file system of the data")                    \
+    ROW("hints/expire", "3d", DURATION, hints_expire_ms, 1 * SECOND, 3650 * DAY, NULL,             \
+        "hints are taken for a node that has been down for so long at most")                       \
     ROW("store/durability", "group", CHOICE, durability, 0, 0, durabilities,                       \
         "group: synced before it is acknowledged; interval; none")                                 \
     ROW("store/durability_interval", "10ms", DURATION, durability_interval_ms, 1, 60 * SECOND,     \
@@ -144,6 +155,23 @@ static uint64_t memory_of_machine(void)
     return pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size : 0;
 }
 
+// 0 if that cannot be told.
+static uint64_t space_of(const char *dir)
+{
+    struct statvfs space;
+    char data[sizeof((struct settings){0}.dir) + 8];
+    snprintf(data, sizeof data, "%s/data", dir);
+    if (statvfs(data, &space) && statvfs(dir, &space))
+        return 0;
+    return (uint64_t)space.f_blocks * space.f_frsize;
+}
+
+static uint64_t whole_of(const struct settings *settings, enum kind kind)
+{
+    uint64_t space = kind == KIND_SPACE ? space_of(settings->dir) : 0;
+    return space ? space : memory_of_machine();
+}
+
 static enum status set_text(const struct rule *rule, struct bytes value, char *member,
                             struct fault *fault)
 {
@@ -184,7 +212,7 @@ static void format_number(enum kind kind, uint64_t number, struct buf *out)
 {
     if (kind == KIND_DURATION)
         text_format_duration(number, out);
-    else if (kind == KIND_SIZE || kind == KIND_POWER)
+    else if (kind == KIND_SIZE || kind == KIND_POWER || kind == KIND_SPACE)
         text_format_size(number, out);
     else
         buf_printf(out, "%llu", (unsigned long long)number);
@@ -204,8 +232,8 @@ static enum status refuse_range(const struct rule *rule, struct fault *fault)
     return status;
 }
 
-static enum status parse_number(const struct rule *rule, struct bytes value, uint64_t *number,
-                                struct fault *fault)
+static enum status parse_number(const struct settings *settings, const struct rule *rule,
+                                struct bytes value, uint64_t *number, struct fault *fault)
 {
     uint8_t id[8];
     enum status status = STATUS_OK;
@@ -221,7 +249,7 @@ static enum status parse_number(const struct rule *rule, struct bytes value, uin
         status = text_parse_duration(value, number, fault);
         break;
     default:
-        status = text_parse_size(value, memory_of_machine(), number, fault);
+        status = text_parse_size(value, whole_of(settings, rule->kind), number, fault);
         break;
     }
     if (!status && (*number < rule->min || *number > rule->max))
@@ -245,7 +273,7 @@ static enum status set_value(struct settings *settings, const struct rule *rule,
     case KIND_FLAG:
         return set_flag(value, member, fault);
     default:
-        status = parse_number(rule, value, &number, fault);
+        status = parse_number(settings, rule, value, &number, fault);
         if (!status && rule->kind == KIND_PORT)
             *(uint16_t *)member = (uint16_t)number;
         else if (!status)
@@ -268,7 +296,7 @@ enum status settings_check(const char *key, const char *value, struct fault *fau
     int i = find_setting(key);
     if (i < 0)
         return fault_set(fault, STATUS_INVALID, "%.64s is not a known key", key);
-    struct settings scratch;
+    struct settings scratch = {.dir = "/"};
     struct fault reason;
     if (set_value(&scratch, &rules[i], bytes_of_text(value), &reason))
         return fault_set(fault, STATUS_INVALID, "%s: %.200s", key, reason.text);

@@ -69,7 +69,19 @@
     M(LOSSES, COUNTER, "store_losses", "times that something was found to be missing here")        \
     M(ZOMBIES, COUNTER, "store_zombies", "purged writes that came back and were left out")         \
     M(STRIPPED, COUNTER, "store_stripped", "records that lost deletions or parts of their clocks") \
-    M(RETURNED, COUNTER, "store_returned", "deleted values that a lost copy had: in the trash")
+    M(RETURNED, COUNTER, "store_returned", "deleted values that a lost copy had: in the trash") \
+    M(HINTS, GAUGE, "hintd_hints", "hints that wait for their targets")                            \
+    M(HINT_BYTES, GAUGE, "hintd_bytes", "bytes of them")                                           \
+    M(HINT_OLDEST_MS, GAUGE, "hintd_oldest_ms", "for how long some target has had hints")          \
+    M(HINT_DEBTS, GAUGE, "hintd_debts", "parts of targets that are left to repair")                \
+    M(HINTS_TAKEN, COUNTER, "hintd_taken", "hints asked for")                                      \
+    M(HINTS_MINTED, COUNTER, "hintd_minted", "writes coordinated here: no owner was reached")      \
+    M(HINTS_FULL, COUNTER, "hintd_full", "hints not kept: no room, or the target silent too long") \
+    M(HINTS_SENT, COUNTER, "hintd_sent", "hints sent to their targets")                            \
+    M(HINTS_DELIVERED, COUNTER, "hintd_delivered", "hints that their targets have")                \
+    M(HINTS_REFUSED, COUNTER, "hintd_refused", "of those sent, not taken; they are sent again")    \
+    M(HINTS_REROUTED, COUNTER, "hintd_rerouted", "hints given to others: the ring had changed")    \
+    M(HINTD_DAMAGED, COUNTER, "hintd_damaged", "reads and merges of hints that failed")
 // clang-format on
 
 #define METRIC_MEMBER(member, kind, name, meaning) METRIC_##member,
