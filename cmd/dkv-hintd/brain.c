@@ -1,40 +1,40 @@
 // The hintd as a brain: nothing but names.
 #include "dkv-hintd/brain.h"
 
-#include "dkv-hintd/serve.h"
+#include "dkv-hintd/reception.h"
 
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
                        struct moment now, struct outbox *outbox)
 {
-    serve_on_message(self, arrival, message, now, outbox);
+    reception_on_message(self, arrival, message, now, outbox);
 }
 
 static void on_lost(void *self, link_id link, struct moment now, struct outbox *outbox)
 {
     (void)outbox;
-    serve_on_lost(self, link, now);
+    reception_on_lost(self, link, now);
 }
 
 static void on_unsent(void *self, link_id link, struct bytes message, enum status why,
                       struct moment now, struct outbox *outbox)
 {
     (void)why, (void)outbox;
-    serve_on_unsent(self, link, message, now);
+    reception_on_unsent(self, link, message, now);
 }
 
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
-    serve_on_tick(self, now, outbox);
+    reception_on_tick(self, now, outbox);
 }
 
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
-    serve_on_turn_end(self, now, outbox);
+    reception_on_turn_end(self, now, outbox);
 }
 
 static unsigned tick_within_ms(void *self)
 {
-    return serve_tick_within_ms(self);
+    return reception_tick_within_ms(self);
 }
 
 static void *next_job(void *self, unsigned worker)

@@ -1,6 +1,6 @@
 // hintd.h - the brain of dkv-hintd: one node's hints for the owners that could not be reached.
 //
-// Serves routers (serve.h): HINT keeps a record for an owner, HINT_UPDATE gives a write its dot
+// Serves routers (reception.h): HINT keeps a record for an owner, HINT_UPDATE gives a write its dot
 // when no owner can be reached, FETCH and FIND read what is kept. It has links to the stores of all
 // nodes, by their background doors, and delivers (deliveries.h): a hint goes to its owner by MERGE,
 // and leaves when the owner has it durably.
@@ -102,7 +102,7 @@ enum status hintd_open(struct hintd *hintd, const struct hintd_options *options,
                        struct moment now, struct fault *fault) MUST_USE;
 void hintd_close(struct hintd *hintd);
 
-// Works by this document from now on. Adds links and ends none: that is serve_adopt()'s.
+// Works by this document from now on. Adds links and ends none: that is reception_adopt()'s.
 void hintd_adopt(struct hintd *hintd, struct ring_snapshot *ring, struct moment now);
 
 void hintd_on_tick(struct hintd *hintd, struct moment now);

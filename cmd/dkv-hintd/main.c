@@ -1,7 +1,7 @@
 // dkv-hintd keeps hints for owners that could not be reached; see dkv-hintd(8).
 
 #include "dkv-hintd/brain.h"
-#include "dkv-hintd/serve.h"
+#include "dkv-hintd/reception.h"
 #include "os/clock.h"
 #include "os/descriptors.h"
 #include "os/entropy.h"
@@ -60,7 +60,7 @@ static void report_space(struct program *program)
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
-    serve_on_tick(&program->hintd, now, outbox);
+    reception_on_tick(&program->hintd, now, outbox);
     ways_on_tick(&program->ways, now, outbox);
     news_log(&program->news, &program->hintd.peers, program->node.settings.clock_warn_ms, now);
     report_damage(program, now);
@@ -70,13 +70,13 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
 static void on_moved(void *context, uint32_t number, struct moment now, struct outbox *outbox)
 {
     (void)outbox;
-    serve_on_lost(&((struct program *)context)->hintd, net_link(number), now);
+    reception_on_lost(&((struct program *)context)->hintd, net_link(number), now);
 }
 
 // A new ring document was read.
 static void adopt(struct program *program, struct moment now, struct outbox *outbox)
 {
-    serve_adopt(&program->hintd, program->node.ring, now);
+    reception_adopt(&program->hintd, program->node.ring, now);
     program->ways.again_ms = 0;
     ways_connect(&program->ways, now, outbox);
 }
@@ -86,7 +86,7 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
     struct program *program = self;
     if (program->hintd.snapshot != program->node.ring)
         adopt(program, now, outbox);
-    serve_on_turn_end(&program->hintd, now, outbox);
+    reception_on_turn_end(&program->hintd, now, outbox);
 }
 
 static void on_reload(void *self)

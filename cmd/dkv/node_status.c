@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+const char *const node_status_processes[] = {"router", "store", "hintd", NULL};
+
 static int compare_names(const void *left, const void *right)
 {
     json_t *const *a = left, *const *b = right;
@@ -68,10 +70,12 @@ json_t *node_status_find(const struct node_status *status, const char *name)
 
 bool node_status_is_serving(const struct node_status *status)
 {
-    for (unsigned i = 0; i < status->count; i++)
-        if (!node_status_is_up(status->nodes[i], "router") ||
-            !node_status_is_up(status->nodes[i], "store"))
-            return false;
+    for (unsigned i = 0; i < status->count; i++) {
+        for (const char *const *name = node_status_processes; *name; name++) {
+            if (!node_status_is_up(status->nodes[i], *name))
+                return false;
+        }
+    }
     return status->count > 0;
 }
 

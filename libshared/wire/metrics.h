@@ -1,8 +1,9 @@
-// metrics.h - the numbers of a store, for the people who look after it.
+// metrics.h - the numbers of a store or of a hintd, for the people who look after it.
 //
 // One table has the name, the kind and the meaning of each number. PONG carries the numbers
 // in the order of the table, so a new one goes at the end: a reader that knows fewer of them passes
-// over the rest, and one that knows more takes those that did not come as 0.
+// over the rest, and one that knows more takes those that did not come as 0. A process leaves those
+// of others 0.
 #pragma once
 
 #include "base/buf.h"
@@ -102,6 +103,12 @@ extern const struct metric metrics_table[METRIC_COUNT];
 
 void metrics_encode(const struct metrics *metrics, struct buf *out); // appends, a u64 each
 void metrics_decode(struct metrics *metrics, struct bytes bytes);    // whatever the bytes
+
+// Whether a number is one that a hintd has, and no store.
+static inline bool metrics_is_of_hintd(unsigned member)
+{
+    return member >= METRIC_HINTS && member <= METRIC_HINTD_DAMAGED;
+}
 
 // Returns how many reads and merges damage made fail, together.
 uint64_t metrics_damage(const struct metrics *metrics);

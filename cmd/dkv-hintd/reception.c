@@ -1,7 +1,7 @@
-#include "dkv-hintd/serve.h"
+#include "dkv-hintd/reception.h"
 
 #include "dkv-hintd/deliveries.h"
-#include "dkv-hintd/operation.h"
+#include "dkv-hintd/order.h"
 #include "wire/age.h"
 #include "wire/hello.h"
 
@@ -33,7 +33,7 @@ static void serve_parked_op(struct hintd *hintd, struct parked_op *op, struct mo
         hintd->counts.expired++;
     } else {
         struct reader body = reader_of(buf_bytes(&op->body));
-        status = operation_serve(hintd, &op->arrival, &op->header, &body, now, outbox);
+        status = order_serve(hintd, &op->arrival, &op->header, &body, now, outbox);
     }
     if (status == STATUS_BUSY)
         parked_put_off(&hintd->parked, op, &hintd->wait);
@@ -63,7 +63,7 @@ static enum status serve_next(struct hintd *hintd, const struct arrival *arrival
 {
     struct reader begin = *body;
     hintd->wait = (struct parked_wait){0};
-    enum status status = operation_serve(hintd, arrival, header, body, now, outbox);
+    enum status status = order_serve(hintd, arrival, header, body, now, outbox);
     if (status != STATUS_BUSY)
         return status;
     size_t size = reader_left(&begin) - reader_left(body);
@@ -143,8 +143,8 @@ static void on_answer(struct hintd *hintd, uint32_t number, const struct message
     }
 }
 
-void serve_on_message(struct hintd *hintd, const struct arrival *arrival, struct bytes message,
-                      struct moment now, struct outbox *outbox)
+void reception_on_message(struct hintd *hintd, const struct arrival *arrival, struct bytes message,
+                          struct moment now, struct outbox *outbox)
 {
     struct message_header header;
     struct reader body;
@@ -160,7 +160,7 @@ void serve_on_message(struct hintd *hintd, const struct arrival *arrival, struct
         on_answer(hintd, number, &header, &body, now);
 }
 
-void serve_on_lost(struct hintd *hintd, link_id link, struct moment now)
+void reception_on_lost(struct hintd *hintd, link_id link, struct moment now)
 {
     uint32_t number = hintd->options.number_of(link);
     struct link *lost = peers_link(&hintd->peers, number);
@@ -168,15 +168,15 @@ void serve_on_lost(struct hintd *hintd, link_id link, struct moment now)
         take_change(hintd, number, link_on_lost(lost, now));
 }
 
-void serve_on_unsent(struct hintd *hintd, link_id link, struct bytes message, struct moment now)
+void reception_on_unsent(struct hintd *hintd, link_id link, struct bytes message, struct moment now)
 {
     if (hintd->options.number_of(link) == UINT32_MAX)
         meters_unsent(&hintd->meters, link, message.size - MESSAGE_HEADER_SIZE);
     else
-        serve_on_lost(hintd, link, now);
+        reception_on_lost(hintd, link, now);
 }
 
-void serve_adopt(struct hintd *hintd, struct ring_snapshot *ring, struct moment now)
+void reception_adopt(struct hintd *hintd, struct ring_snapshot *ring, struct moment now)
 {
     uint32_t number;
     hintd_adopt(hintd, ring, now);
@@ -186,7 +186,7 @@ void serve_adopt(struct hintd *hintd, struct ring_snapshot *ring, struct moment 
 
 // ---- turns -------------------------------------------------------------------------------
 
-void serve_on_tick(struct hintd *hintd, struct moment now, struct outbox *outbox)
+void reception_on_tick(struct hintd *hintd, struct moment now, struct outbox *outbox)
 {
     hintd_on_tick(hintd, now);
     hintd->peers.terms.is_idle = !hintd->tally.bytes;
@@ -196,7 +196,7 @@ void serve_on_tick(struct hintd *hintd, struct moment now, struct outbox *outbox
     deliveries_on_tick(hintd, now);
 }
 
-void serve_on_turn_end(struct hintd *hintd, struct moment now, struct outbox *outbox)
+void reception_on_turn_end(struct hintd *hintd, struct moment now, struct outbox *outbox)
 {
     struct parked_op *op;
     while ((op = parked_next(&hintd->parked, lsm_loaded(hintd->lsm))))
@@ -219,7 +219,7 @@ void serve_on_turn_end(struct hintd *hintd, struct moment now, struct outbox *ou
     }
 }
 
-unsigned serve_tick_within_ms(const struct hintd *hintd)
+unsigned reception_tick_within_ms(const struct hintd *hintd)
 {
     return hintd->is_hurried ? HURRIED_MS : (unsigned)(hintd->options.ping_interval_ms / 2 + 1);
 }

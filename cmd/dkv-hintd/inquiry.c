@@ -1,4 +1,4 @@
-#include "dkv-hintd/asks.h"
+#include "dkv-hintd/inquiry.h"
 
 #include "base/text.h"
 #include "dkv-hintd/deliveries.h"
@@ -45,8 +45,8 @@ static void fill(const struct hintd *hintd, struct moment now, struct metrics *m
     values[METRIC_HINTD_DAMAGED] = counts->damaged_reads + counts->damaged_merges;
 }
 
-enum status asks_on_ping(struct hintd *hintd, const struct arrival *arrival, struct reader *body,
-                         struct moment now, struct outbox *outbox)
+enum status inquiry_on_ping(struct hintd *hintd, const struct arrival *arrival, struct reader *body,
+                            struct moment now, struct outbox *outbox)
 {
     struct op_ping ping;
     if (op_decode_ping(&ping, body))
@@ -208,8 +208,8 @@ static enum status flush(struct hintd *hintd, struct bytes name, struct moment n
     return STATUS_OK;
 }
 
-enum status asks_on_ask(struct hintd *hintd, const struct arrival *arrival, struct reader *body,
-                        struct moment now, struct outbox *outbox)
+enum status inquiry_on_ask(struct hintd *hintd, const struct arrival *arrival, struct reader *body,
+                           struct moment now, struct outbox *outbox)
 {
     struct op_ask ask;
     if (op_decode_ask(&ask, body))

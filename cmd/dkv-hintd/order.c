@@ -1,6 +1,6 @@
-#include "dkv-hintd/operation.h"
+#include "dkv-hintd/order.h"
 
-#include "dkv-hintd/asks.h"
+#include "dkv-hintd/inquiry.h"
 #include "dkv-hintd/taking.h"
 #include "wire/age.h"
 #include "wire/hello.h"
@@ -217,17 +217,17 @@ static enum status serve_held(const struct hintd *hintd, const struct arrival *a
     return STATUS_OK;
 }
 
-enum status operation_serve(struct hintd *hintd, const struct arrival *arrival,
-                            const struct message_header *header, struct reader *body,
-                            struct moment now, struct outbox *outbox)
+enum status order_serve(struct hintd *hintd, const struct arrival *arrival,
+                        const struct message_header *header, struct reader *body, struct moment now,
+                        struct outbox *outbox)
 {
     switch (header->type) {
     case MESSAGE_HELLO:
         return serve_hello(hintd, arrival, body, outbox);
     case MESSAGE_PING:
-        return asks_on_ping(hintd, arrival, body, now, outbox);
+        return inquiry_on_ping(hintd, arrival, body, now, outbox);
     case MESSAGE_ASK:
-        return asks_on_ask(hintd, arrival, body, now, outbox);
+        return inquiry_on_ask(hintd, arrival, body, now, outbox);
     case MESSAGE_HINT:
         return serve_hint(hintd, arrival, header, body, now, outbox);
     case MESSAGE_HINT_UPDATE:

@@ -1,0 +1,498 @@
+// What a hintd takes in, and what it says of it.
+#include "unit/brain/hintd_bench.h"
+
+TEST(hinted_waits_for_the_log)
+{
+    struct bench bench;
+    struct record record = bench_record(7, 1, "value");
+    bench_init(&bench);
+    assert_int_equal(bench_hint(&bench, 1, &record), STATUS_OK);
+    assert_true(bench_find(&bench, ROUTER, MESSAGE_HINTED)->gate > lsm_durable(bench.hintd.lsm));
+    bench_sync_log(&bench);
+    assert_true(bench_find(&bench, ROUTER, MESSAGE_HINTED)->gate <= lsm_durable(bench.hintd.lsm));
+    record_release(&record);
+    bench_release(&bench);
+}
+
+TEST(a_hint_that_is_there_already_waits_for_the_log_too)
+{
+    struct bench bench;
+    struct record record = bench_record(7, 1, "value");
+    bench_init(&bench);
+    bench_hint(&bench, 1, &record);
+    uint64_t written = lsm_written(bench.hintd.lsm);
+    assert_int_equal(bench_hint(&bench, 1, &record), STATUS_OK);
+    assert_int_equal(lsm_written(bench.hintd.lsm), written);
+    assert_true(bench_find(&bench, ROUTER, MESSAGE_HINTED)->gate > lsm_durable(bench.hintd.lsm));
+    assert_int_equal(bench_waiting(&bench, 1), 1);
+    record_release(&record);
+    bench_release(&bench);
+}
+
+TEST(what_was_hinted_is_there_after_a_loss_of_power)
+{
+    struct bench bench;
+    struct record record = bench_record(7, 1, "value"), found = {0};
+    bench_init(&bench);
+    bench_hint(&bench, 1, &record);
+    bench_sync_log(&bench);
+    bench_lose_power(&bench);
+    assert_int_equal(bench_waiting(&bench, 1), 1);
+    assert_int_equal(bench_fetch(&bench, &found).status, STATUS_OK);
+    assert_true(record_same_versions(&found, &record));
+    bench_check_tally(&bench);
+    record_release(&record);
+    record_release(&found);
+    bench_release(&bench);
+}
+
+TEST(a_second_hint_is_joined_into_the_first_and_lists_what_it_no_longer_shows)
+{
+    struct bench bench;
+    struct record first = bench_record(7, 1, "old"), second = {0};
+    bench_init(&bench);
+    bench_hint(&bench, 1, &first);
+    record_copy(&second, &first);
+    bench_write(&second, 8, 5, &first.clock, "new");
+    assert_int_equal(bench_hint(&bench, 1, &second), STATUS_OK);
+    assert_int_equal(bench_waiting(&bench, 1), 1);
+    bench_welcome(&bench, 1);
+    struct op_merge merge = bench_merge(&bench, 1);
+    struct clock dots = {0};
+    struct reader reader = reader_of(merge.dots);
+    assert_int_equal(clock_decode(&dots, &reader), STATUS_OK);
+    assert_true(clock_covers(&dots, (struct dot){7, 1}));
+    assert_false(clock_covers(&dots, (struct dot){8, 5}));
+    struct record sent = {0};
+    assert_int_equal(record_decode(&sent, merge.key, merge.record), STATUS_OK);
+    assert_true(record_same_versions(&sent, &second));
+    bench_check_tally(&bench);
+    clock_release(&dots);
+    record_release(&sent);
+    record_release(&first);
+    record_release(&second);
+    bench_release(&bench);
+}
+
+TEST(the_request_of_a_write_that_a_joined_hint_superseded_goes_to_the_target)
+{
+    struct bench bench;
+    struct record first = bench_record(7, 1, "old"), second = {0};
+    bench_init(&bench);
+    bench_hint(&bench, 1, &first);
+    record_copy(&second, &first);
+    bench_write(&second, 8, 5, &first.clock, "new");
+    bench_hint(&bench, 1, &second);
+    bench_welcome(&bench, 1);
+    struct reader list = reader_of(bench_merge(&bench, 1).requests);
+    struct superseded one;
+    assert_true(superseded_next(&list, &one));
+    assert_true(dot_equal(one.dot, (struct dot){7, 1}));
+    assert_int_equal(one.request.bytes[0], 1);
+    assert_false(superseded_next(&list, &one));
+    record_release(&first);
+    record_release(&second);
+    bench_release(&bench);
+}
+
+TEST(dots_that_come_with_a_hint_go_on_with_it)
+{
+    struct bench bench;
+    struct record record = bench_record(7, 3, "value");
+    struct clock listed = {0}, dots = {0};
+    struct buf encoded = {0};
+    bench_init(&bench);
+    clock_add(&listed, (struct interval){9, 4, 4});
+    clock_encode(&listed, &encoded);
+    bench_hint_of(&bench, (struct op_hint){.target = 1, .dots = buf_bytes(&encoded)}, &record);
+    bench_welcome(&bench, 1);
+    struct reader reader = reader_of(bench_merge(&bench, 1).dots);
+    assert_int_equal(clock_decode(&dots, &reader), STATUS_OK);
+    assert_true(clock_equal(&dots, &listed));
+    clock_release(&listed);
+    clock_release(&dots);
+    buf_release(&encoded);
+    record_release(&record);
+    bench_release(&bench);
+}
+
+TEST(hints_for_different_owners_stay_apart_and_a_fetch_joins_them)
+{
+    struct bench bench;
+    struct record one = bench_record(7, 1, "one"), two = bench_record(8, 1, "two"), both = {0};
+    bench_init(&bench);
+    bench_hint(&bench, 1, &one);
+    bench_hint(&bench, 2, &two);
+    assert_int_equal(bench_waiting(&bench, 1), 1);
+    assert_int_equal(bench_waiting(&bench, 2), 1);
+    assert_int_equal(bench_fetch(&bench, &both).status, STATUS_OK);
+    assert_int_equal(both.count, 2);
+    bench_choose_key(&bench);
+    assert_int_equal(bench_fetch(&bench, &both).status, STATUS_NOT_FOUND);
+    bench_check_tally(&bench);
+    record_release(&one);
+    record_release(&two);
+    record_release(&both);
+    bench_release(&bench);
+}
+
+TEST(a_hint_tells_what_the_write_that_it_is_for_has_not_seen)
+{
+    struct bench bench;
+    struct record one = bench_record(7, 1, "one"), two = bench_record(8, 2, "two");
+    struct op_hint op = {.target = 1, .dot = {8, 2}};
+    struct clock told = {0};
+    bench_init(&bench);
+    assert_int_equal(bench_hint_of(&bench, op, &two).told.size, 0);
+    bench_choose_key(&bench);
+    bench_hint(&bench, 1, &one);
+    struct op_hinted hinted = bench_hint_of(&bench, op, &two);
+    struct reader reader = reader_of(hinted.told);
+    assert_int_equal(hinted.status, STATUS_OK);
+    assert_int_equal(hinted.hlc_told, 1);
+    assert_int_equal(clock_decode(&told, &reader), STATUS_OK);
+    assert_true(clock_equal(&told, &one.clock));
+    bench_choose_key(&bench);
+    bench_hint(&bench, 2, &one); // held for another owner: that is not for this one to tell
+    assert_int_equal(bench_hint_of(&bench, op, &two).told.size, 0);
+    clock_release(&told);
+    record_release(&one);
+    record_release(&two);
+    bench_release(&bench);
+}
+
+TEST(a_hint_for_no_node_of_the_ring_is_refused)
+{
+    struct bench bench;
+    struct record record = bench_record(7, 1, "value");
+    bench_init(&bench);
+    assert_int_equal(bench_hint(&bench, 99, &record), STATUS_INVALID);
+    bench.snapshot.hash++; // so the router has another ring, where it may be
+    bench_release(&bench);
+    record_release(&record);
+}
+
+TEST(a_hint_of_a_request_whose_time_is_over_is_not_taken)
+{
+    struct bench bench;
+    struct buf body = {0}, encoded = {0};
+    struct record record = bench_record(7, 1, "value");
+    bench_init(&bench);
+    record_encode(&record, bytes_of_text(bench.key), &encoded);
+    struct op_hint op = {.target = 1,
+                         .keyspace = RING_DEFAULT_KEYSPACE,
+                         .key = bytes_of_text(bench.key),
+                         .record = buf_bytes(&encoded)};
+    op_encode_hint(&op, &body);
+    bench.age_ms = 1001;
+    bench.now.mono_ms += 2000;
+    bench_tell(&bench, MESSAGE_HINT, &body);
+    assert_null(bench_find(&bench, ROUTER, MESSAGE_HINTED));
+    assert_int_equal(bench_waiting(&bench, 1), 0);
+    buf_release(&encoded);
+    record_release(&record);
+    bench_release(&bench);
+}
+
+// ---- bounds ------------------------------------------------------------------------------
+
+TEST(beyond_the_limit_a_hint_is_refused_and_a_debt_is_left)
+{
+    struct bench bench;
+    bench_init(&bench);
+    bench.hintd.options.size_max = 100;
+    assert_int_equal(bench_hint_new(&bench, 1, 1), STATUS_OK);
+    assert_int_equal(bench_hint_new(&bench, 1, 2), STATUS_DISK_FULL);
+    assert_int_equal(bench.hintd.tally.debt_count, 1);
+    assert_int_equal(bench.hintd.tally.debts[0].target, 1);
+    assert_int_equal(bench.hintd.tally.debts[0].since_ms, bench.now.wall_ms);
+    bench_pass(&bench, 100, 0);
+    bench_sync_log(&bench);
+    bench_lose_power(&bench);
+    assert_int_equal(bench.hintd.tally.debt_count, 1);
+    bench_release(&bench);
+}
+
+TEST(a_debt_goes_when_repair_has_done_it_but_not_if_it_grew_since)
+{
+    struct bench bench;
+    struct buf body = {0}, lines = {0};
+    struct op_answer answer;
+    bench_init(&bench);
+    bench.hintd.options.size_max = 0;
+    bench_hint_new(&bench, 1, 1);
+    struct tally_debt debt = bench.hintd.tally.debts[0];
+    tally_owe(&bench.hintd.tally, debt.target, debt.partition, bench.now.wall_ms);
+    for (unsigned i = 0; i < 2; i++) {
+        buf_clear(&lines);
+        buf_printf(&lines, "%016llx %u %llu\n", (unsigned long long)debt.target, debt.partition,
+                   (unsigned long long)debt.mark + i);
+        op_encode_ask(
+            &(struct op_ask){.topic = bytes_of_text("settle"), .argument = buf_bytes(&lines)},
+            &body);
+        bench_tell(&bench, MESSAGE_ASK, &body);
+        struct reader reader = bench_said(&bench, ROUTER, MESSAGE_ANSWER);
+        assert_int_equal(op_decode_answer(&answer, &reader), STATUS_OK);
+        assert_int_equal(answer.status, STATUS_OK);
+        assert_int_equal(bench.hintd.tally.debt_count, 1 - i);
+    }
+    bench_sync_log(&bench);
+    bench_lose_power(&bench);
+    assert_int_equal(bench.hintd.tally.debt_count, 0);
+    buf_release(&lines);
+    bench_release(&bench);
+}
+
+TEST(a_target_that_was_silent_for_long_gets_no_more_hints_and_keeps_those_it_has)
+{
+    struct bench bench;
+    bench_init(&bench);
+    bench_hint_new(&bench, 1, 1);
+    bench_pass(&bench, bench.options.expire_ms, 0);
+    assert_int_equal(bench_hint_new(&bench, 1, 2), STATUS_OK);
+    bench_pass(&bench, 1, 0);
+    assert_int_equal(bench_hint_new(&bench, 1, 3), STATUS_DISK_FULL);
+    assert_int_equal(bench_hint_new(&bench, 2, 4), STATUS_OK);
+    assert_int_equal(bench_waiting(&bench, 1), 2);
+    bench_welcome(&bench, 1);
+    assert_int_equal(bench_hint_new(&bench, 1, 5), STATUS_OK);
+    bench_release(&bench);
+}
+
+// ---- writes that no owner could coordinate -------------------------------------------------
+
+static struct op_update update_of(const struct bench *bench, uint8_t request, const char *value)
+{
+    struct op_update update = {.id = 1,
+                               .flags = UPDATE_BLIND,
+                               .young_ms = 300,
+                               .keyspace = RING_DEFAULT_KEYSPACE,
+                               .key = bytes_of_text(bench->key),
+                               .value = bytes_of_text(value)};
+    memset(update.request.bytes, request, sizeof update.request.bytes);
+    return update;
+}
+
+static struct op_updated hint_update(struct bench *bench, const struct op_update *update,
+                                     const uint64_t *targets, unsigned count)
+{
+    struct buf body = {0}, list = {0};
+    struct op_updated updated;
+    for (unsigned i = 0; i < count; i++)
+        buf_append_u64(&list, targets[i]);
+    struct op_hint_update op = {.update = *update, .targets = buf_bytes(&list)};
+    op_encode_hint_update(&op, &body);
+    bench_tell(bench, MESSAGE_HINT_UPDATE, &body);
+    struct reader reader = bench_said(bench, ROUTER, MESSAGE_UPDATED);
+    assert_int_equal(op_decode_updated(&updated, &reader), STATUS_OK);
+    buf_release(&list);
+    return updated;
+}
+
+static const uint64_t all[] = {1, 2, 3};
+
+TEST(a_write_without_owners_gets_a_dot_of_the_hintd_and_a_hint_for_each)
+{
+    struct bench bench;
+    bench_init(&bench);
+    struct op_update update = update_of(&bench, 1, "value");
+    struct op_updated updated = hint_update(&bench, &update, all, 3);
+    assert_int_equal(updated.status, STATUS_OK);
+    assert_int_equal(actor_parse(updated.dot.actor).kind, ACTOR_HINTD);
+    assert_int_equal(updated.dot.counter, 1);
+    assert_int_equal(bench_find(&bench, ROUTER, MESSAGE_UPDATED)->gate, 0);
+    assert_true(bench_find(&bench, ROUTER, MESSAGE_DURABLE)->gate > lsm_durable(bench.hintd.lsm));
+    for (uint64_t node = 1; node <= 3; node++)
+        assert_int_equal(bench_waiting(&bench, node), 1);
+    bench_check_tally(&bench);
+    bench_release(&bench);
+}
+
+TEST(a_dot_of_a_hintd_stands_alone_in_its_interval)
+{
+    struct bench bench;
+    struct record record = {0};
+    bench_init(&bench);
+    struct op_update update = update_of(&bench, 1, "one");
+    hint_update(&bench, &update, all, 3);
+    char first[sizeof bench.key];
+    memcpy(first, bench.key, sizeof first);
+    // Another key of the same shard takes dot 2.
+    uint64_t *counter =
+        hintd_counter(&bench.hintd, RING_DEFAULT_KEYSPACE, bench.hintd.keeping.partition);
+    assert_int_equal((*counter)++, 1);
+    update = update_of(&bench, 2, "two");
+    struct op_updated updated = hint_update(&bench, &update, all, 3);
+    assert_int_equal(updated.dot.counter, 3);
+    assert_int_equal(record_decode(&record, update.key, updated.record), STATUS_OK);
+    assert_int_equal(record.count, 1);
+    assert_false(clock_covers(&record.clock, (struct dot){updated.dot.actor, 2}));
+    assert_true(clock_covers(&record.clock, (struct dot){updated.dot.actor, 1}));
+    record_release(&record);
+    bench_release(&bench);
+}
+
+TEST(a_blind_write_without_owners_supersedes_what_is_kept_for_any_of_them)
+{
+    struct bench bench;
+    struct record old = bench_record(7, 1, "old"), record = {0};
+    bench_init(&bench);
+    bench_hint(&bench, 2, &old);
+    struct op_update update = update_of(&bench, 9, "new");
+    assert_int_equal(hint_update(&bench, &update, all, 3).status, STATUS_OK);
+    bench_fetch(&bench, &record);
+    assert_int_equal(record.count, 1);
+    bench_welcome(&bench, 2);
+    struct clock dots = {0};
+    struct reader reader = reader_of(bench_merge(&bench, 2).dots);
+    assert_int_equal(clock_decode(&dots, &reader), STATUS_OK);
+    assert_true(clock_covers(&dots, (struct dot){7, 1}));
+    bench_check_tally(&bench);
+    clock_release(&dots);
+    record_release(&old);
+    record_release(&record);
+    bench_release(&bench);
+}
+
+TEST(a_repeated_write_without_owners_gets_the_same_dot)
+{
+    struct bench bench;
+    bench_init(&bench);
+    struct op_update update = update_of(&bench, 1, "value");
+    struct dot dot = hint_update(&bench, &update, all, 2).dot;
+    struct op_updated again = hint_update(&bench, &update, all, 3);
+    assert_int_equal(again.status, STATUS_OK);
+    assert_true(dot_equal(again.dot, dot));
+    assert_int_equal(bench_waiting(&bench, 3), 1);
+    bench_check_tally(&bench);
+    bench_release(&bench);
+}
+
+TEST(a_write_that_waited_too_long_gets_no_dot)
+{
+    struct bench bench;
+    bench_init(&bench);
+    struct op_update update = update_of(&bench, 1, "value");
+    bench.age_ms = 301;
+    assert_int_equal(hint_update(&bench, &update, all, 3).status, STATUS_LATE);
+    assert_int_equal(bench_waiting(&bench, 1), 0);
+    bench_release(&bench);
+}
+
+TEST(two_hints_for_one_target_of_a_write_are_refused)
+{
+    static const uint64_t twice[] = {1, 2, 1};
+    struct bench bench;
+    bench_init(&bench);
+    struct op_update update = update_of(&bench, 1, "value");
+    assert_int_equal(hint_update(&bench, &update, twice, 3).status, STATUS_INVALID);
+    assert_int_equal(hint_update(&bench, &update, NULL, 0).status, STATUS_INVALID);
+    bench_release(&bench);
+}
+
+TEST(every_life_mints_with_an_actor_above_those_before)
+{
+    struct bench bench;
+    bench_init(&bench);
+    struct op_update update = update_of(&bench, 1, "value");
+    uint64_t first = hint_update(&bench, &update, all, 3).dot.actor;
+    bench.now.wall_ms -= 3600 * 1000; // and the clock was set back
+    bench_lose_power(&bench);
+    bench_choose_key(&bench);
+    update = update_of(&bench, 2, "value");
+    uint64_t second = hint_update(&bench, &update, all, 3).dot.actor;
+    assert_int_equal(actor_process(first), actor_process(second));
+    assert_true(actor_parse(second).start > actor_parse(first).start);
+    bench_release(&bench);
+}
+
+// ---- FIND, HELD ----------------------------------------------------------------------------
+
+static struct op_found find(struct bench *bench, uint8_t request, uint64_t try)
+{
+    struct buf body = {0};
+    struct op_found found;
+    struct op_find op = {
+        .try = try, .keyspace = RING_DEFAULT_KEYSPACE, .key = bytes_of_text(bench->key)};
+    memset(op.request.bytes, request, sizeof op.request.bytes);
+    op_encode_find(&op, &body);
+    bench_tell(bench, MESSAGE_FIND, &body);
+    struct reader reader = bench_said(bench, ROUTER, MESSAGE_FOUND);
+    assert_int_equal(op_decode_found(&found, &reader), STATUS_OK);
+    return found;
+}
+
+TEST(a_request_is_found_in_a_hint_live_and_superseded)
+{
+    struct bench bench;
+    struct record first = bench_record(7, 1, "old"), second = {0};
+    bench_init(&bench);
+    bench_hint(&bench, 1, &first);
+    assert_int_equal(find(&bench, 1, 5).state, FIND_LIVE);
+    record_copy(&second, &first);
+    bench_write(&second, 8, 5, &first.clock, "new");
+    bench_hint(&bench, 1, &second);
+    assert_int_equal(find(&bench, 1, 5).state, FIND_SUPERSEDED);
+    assert_int_equal(find(&bench, 5, 5).state, FIND_LIVE);
+    bench_sync_log(&bench);
+    bench_lose_power(&bench);
+    assert_int_equal(find(&bench, 1, 5).state, FIND_SUPERSEDED);
+    record_release(&first);
+    record_release(&second);
+    bench_release(&bench);
+}
+
+TEST(a_request_that_is_not_found_is_fenced)
+{
+    struct bench bench;
+    bench_init(&bench);
+    assert_int_equal(find(&bench, 1, 5).status, STATUS_NOT_FOUND);
+    struct op_update update = update_of(&bench, 1, "value");
+    update.try = 4;
+    assert_int_equal(hint_update(&bench, &update, all, 3).status, STATUS_LATE);
+    update.try = 5;
+    assert_int_equal(hint_update(&bench, &update, all, 3).status, STATUS_OK);
+    bench_release(&bench);
+}
+
+static struct op_held_told held(struct bench *bench, uint64_t actor, uint32_t start)
+{
+    struct buf body = {0};
+    struct op_held_told told;
+    uint64_t token = ring_token(RING_DEFAULT_KEYSPACE, bytes_of_text(bench->key));
+    struct op_held op = {.keyspace = RING_DEFAULT_KEYSPACE,
+                         .partition = ring_partition(&bench->ring, token),
+                         .process = actor_process(actor),
+                         .start = start};
+    op_encode_held(&op, &body);
+    bench_tell(bench, MESSAGE_HELD, &body);
+    struct reader reader = bench_said(bench, ROUTER, MESSAGE_HELD_TOLD);
+    assert_int_equal(op_decode_held_told(&told, &reader), STATUS_OK);
+    return told;
+}
+
+TEST(held_knows_dots_that_a_hint_shows_or_lists_and_no_others)
+{
+    struct bench bench;
+    uint64_t old = actor_make((struct actor){.node = 1, .start = 10});
+    uint64_t new = actor_make((struct actor){.node = 2, .start = 20});
+    struct record first = bench_record(old, 1, "old"), second = {0};
+    bench_init(&bench);
+    bench_hint(&bench, 1, &first);
+    record_copy(&second, &first);
+    bench_write(&second, new, 5, &first.clock, "new");
+    bench_hint(&bench, 1, &second);
+    assert_true(held(&bench, old, 10).is_held); // listed
+    assert_true(held(&bench, new, 20).is_held); // shown
+    assert_false(held(&bench, old, 9).is_held);
+    assert_false(held(&bench, new, 19).is_held);
+    assert_int_equal(held(&bench, new, 20).hint_count, 1);
+    bench_welcome(&bench, 1);
+    bench_merged(&bench, 1, bench_merge(&bench, 1).id, STATUS_OK);
+    assert_false(held(&bench, old, 10).is_held);
+    assert_false(held(&bench, new, 20).is_held);
+    assert_int_equal(held(&bench, new, 20).hint_count, 0);
+    record_release(&first);
+    record_release(&second);
+    bench_release(&bench);
+}
