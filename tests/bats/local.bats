@@ -25,16 +25,16 @@ is_down() {
 
 @test "status has a line for each node and exits 0 when all are up" {
     fails_with 0 dkv status
-    assert_equal "$(cut -f 1,2,3,4,5 <<<"$output")" "n1	up	dc1	r1	router,store
-n2	up	dc1	r2	router,store
-n3	up	dc1	r3	router,store"
+    assert_equal "$(cut -f 1,2,3,4,5 <<<"$output")" "n1	up	dc1	r1	router,store,hintd
+n2	up	dc1	r2	router,store,hintd
+n3	up	dc1	r3	router,store,hintd"
     run bash -c 'dkv status --json | jq -r .v'
     assert_output $'1\n1\n1'
 }
 
 @test "local status has a line for each process" {
     fails_with 0 node status
-    assert_equal "${#lines[@]}" 6
+    assert_equal "${#lines[@]}" 9
     refute_line --regexp 'stopped'
 }
 
