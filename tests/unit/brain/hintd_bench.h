@@ -8,9 +8,9 @@
 #include "disk/memory_vfs.h"
 #include "dkv-hintd/deliveries.h"
 #include "dkv-hintd/reception.h"
-#include "dkv-hintd/tally_format.h"
 #include "fixture/links.h"
 #include "fixture/ring.h"
+#include "fixture/tally.h"
 #include "wire/age.h"
 #include "wire/client.h"
 #include "wire/hello.h"
@@ -336,26 +336,8 @@ static inline uint64_t bench_waiting(const struct bench *bench, uint64_t node)
 static inline void bench_check_tally(struct bench *bench)
 {
     struct tally counted;
-    struct hint hint = {0};
-    struct bytes key, value;
-    struct lsm_scan *scan = lsm_scan_open(bench->hintd.lsm, (struct bytes){0}, (struct bytes){0});
-    tally_init(&counted, 0);
-    counted.partition_count = bench->ring.partition_count;
-    while (!lsm_scan_next(scan, &key, &value, NULL)) {
-        struct tally_entry entry = {.count = 1, .bytes = (int64_t)(key.size + value.size)};
-        struct engine_key parts;
-        uint64_t *actors;
-        assert_true(hint_key_decode(&entry.target, &parts, key));
-        assert_int_equal(hint_decode(&hint, parts.key, value), STATUS_OK);
-        entry.came_count = hint_actors(&hint.dots, &hint.record, &actors);
-        entry.came = actors;
-        entry.keyspace = parts.keyspace;
-        entry.token = parts.token;
-        tally_apply(&counted, &entry);
-        free(actors);
-    }
-    lsm_scan_close(scan);
+    assert_int_equal(tally_recount(&counted, bench->hintd.lsm, bench->ring.partition_count),
+                     STATUS_OK);
     assert_true(tally_equal(&counted, &bench->hintd.tally));
     tally_release(&counted);
-    hint_release(&hint);
 }
