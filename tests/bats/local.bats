@@ -152,7 +152,7 @@ n3	up	dc1	r3	router,store,hintd"
     node start n1 router
     eventually dkv status
     fails_with 2 node kill n9
-    fails_with 2 node kill n1 hintd
+    fails_with 2 node kill n1 hint
 }
 
 @test "a pid file with the number of another process does no harm" {
