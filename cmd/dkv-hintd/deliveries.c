@@ -136,6 +136,7 @@ enum status deliveries_on_merged(struct hintd *hintd, uint32_t number, struct re
 void deliveries_on_up(struct hintd *hintd, uint32_t number)
 {
     struct delivery *delivery = hintd_delivery(hintd, peers_at(&hintd->peers, number)->node);
+    delivery_stop(delivery); // a look at them is over
     delivery->retry_ms = 0;
     delivery->refused = STATUS_OK;
 }

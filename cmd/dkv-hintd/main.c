@@ -73,10 +73,10 @@ static void on_moved(void *context, uint32_t number, struct moment now, struct o
     reception_on_lost(&((struct program *)context)->hintd, net_link(number), now);
 }
 
-// A new ring document was read.
-static void adopt(struct program *program, struct moment now, struct outbox *outbox)
+// The router of this node gave us another ring document.
+static void take_ring(struct program *program, struct moment now, struct outbox *outbox)
 {
-    reception_adopt(&program->hintd, program->node.ring, now);
+    node_take_ring(&program->node, program->hintd.snapshot);
     program->ways.again_ms = 0;
     ways_connect(&program->ways, now, outbox);
 }
@@ -85,7 +85,7 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
     if (program->hintd.snapshot != program->node.ring)
-        adopt(program, now, outbox);
+        take_ring(program, now, outbox);
     reception_on_turn_end(&program->hintd, now, outbox);
 }
 

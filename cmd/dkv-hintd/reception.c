@@ -2,6 +2,7 @@
 
 #include "dkv-hintd/deliveries.h"
 #include "dkv-hintd/order.h"
+#include "peer/following.h"
 #include "wire/age.h"
 #include "wire/hello.h"
 
@@ -56,12 +57,28 @@ static void park(struct hintd *hintd, const struct arrival *arrival,
     parked_add(&hintd->parked, &op, body);
 }
 
+// A ring document of our router.
+static enum status follow(struct hintd *hintd, const struct arrival *arrival, struct reader *body,
+                          struct moment now, struct outbox *outbox)
+{
+    struct ring_snapshot *next;
+    enum status status =
+        following_on_ring(hintd->snapshot, hintd->options.node, arrival, body, outbox, &next);
+    if (!status && next)
+        reception_adopt(hintd, next, now);
+    if (!status)
+        ring_snapshot_drop(next);
+    return status;
+}
+
 // The next operation of a message. INVALID: it is none.
 static enum status serve_next(struct hintd *hintd, const struct arrival *arrival,
                               const struct message_header *header, struct reader *body,
                               struct moment now, struct outbox *outbox)
 {
     struct reader begin = *body;
+    if (header->type == MESSAGE_RING)
+        return follow(hintd, arrival, body, now, outbox);
     hintd->wait = (struct parked_wait){0};
     enum status status = order_serve(hintd, arrival, header, body, now, outbox);
     if (status != STATUS_BUSY)

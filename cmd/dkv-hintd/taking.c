@@ -9,14 +9,18 @@
 
 enum { START_MS = 5000 }; // after the start silence means nothing yet
 
+bool taking_is_same_ring(const struct hintd *hintd, const struct message_header *header)
+{
+    return header->epoch == hintd->ring->epoch &&
+           header->ring_hash == (uint32_t)hintd->snapshot->hash;
+}
+
 enum status taking_check(const struct hintd *hintd, const struct message_header *header,
                          uint64_t target)
 {
     if (ring_find_node(hintd->ring, target) >= 0)
         return STATUS_OK;
-    bool is_same =
-        header->epoch == hintd->ring->epoch && header->ring_hash == (uint32_t)hintd->snapshot->hash;
-    return is_same ? STATUS_INVALID : STATUS_STALE;
+    return taking_is_same_ring(hintd, header) ? STATUS_INVALID : STATUS_STALE;
 }
 
 enum status taking_check_all(const struct hintd *hintd, const struct message_header *header,
@@ -267,6 +271,7 @@ static enum status mint(struct hintd *hintd, const struct message_header *header
         .is_blind = op->flags & UPDATE_BLIND,
         .is_again = op->flags & UPDATE_AGAIN,
         .is_fresh = op->flags & UPDATE_FRESH,
+        .is_conditional = op->flags & UPDATE_CONDITIONAL,
         .is_late = came_late(hintd, header, op, now),
         .hlc_floor = op->hlc_floor,
         .ttl_ms = op->ttl_ms,

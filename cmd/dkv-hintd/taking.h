@@ -8,6 +8,9 @@
 #include "dkv-hintd/hintd.h"
 #include "wire/hint.h"
 
+// Whether the sender has the ring document that we have.
+bool taking_is_same_ring(const struct hintd *hintd, const struct message_header *header);
+
 // Whether the target is a node of the ring. INVALID, or STALE if the sender has another ring.
 enum status taking_check(const struct hintd *hintd, const struct message_header *header,
                          uint64_t target) MUST_USE;

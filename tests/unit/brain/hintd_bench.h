@@ -15,6 +15,7 @@
 #include "wire/client.h"
 #include "wire/hello.h"
 #include "wire/hint.h"
+#include "wire/ring.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,9 +30,10 @@ struct bench {
     struct hintd hintd;
     struct outbox outbox;
     struct moment now;
-    uint64_t age_ms; // of what it is told
-    uint64_t boot;   // of the stores
-    char key[16];    // one that nodes 1 to 3 own
+    uint64_t age_ms;     // of what it is told
+    uint64_t boot;       // of the stores
+    uint32_t other_ring; // what the hash of its ring differs by, of who tells it
+    char key[16];        // one that nodes 1 to 3 own
     unsigned key_number;
 };
 
@@ -144,7 +146,7 @@ static inline void bench_tell_from(struct bench *bench, link_id link, enum messa
         .body_size = (uint32_t)body->size,
         .epoch = bench->ring.epoch,
         .boot = bench->boot,
-        .ring_hash = (uint32_t)bench->snapshot.hash,
+        .ring_hash = (uint32_t)bench->snapshot.hash + bench->other_ring,
         .your_ms = link_clock(bench->options.boot, bench->now.mono_ms - bench->age_ms),
         .budget_ms = 1000};
     message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
