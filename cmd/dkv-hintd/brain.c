@@ -57,7 +57,7 @@ static enum status on_job_done(void *self, unsigned worker, void *job, struct mo
 static uint64_t durable(void *self)
 {
     const struct hintd *hintd = self;
-    return lsm_durable(hintd->lsm);
+    return brake_durable(&hintd->brake, lsm_durable(hintd->lsm));
 }
 
 static bool is_drained(void *self)

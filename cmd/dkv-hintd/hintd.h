@@ -22,6 +22,7 @@
 #include "replica/fences.h"
 #include "ring/ring_snapshot.h"
 #include "turn/brain.h"
+#include "turn/brake.h"
 #include "wire/meter.h"
 
 struct hintd_options {
@@ -79,6 +80,8 @@ struct hintd {
     uint64_t op_id; // of the last MERGE
     uint64_t hlc_last;
     uint64_t started_ms;
+    uint64_t turn_ms; // when the last turn was
+    struct brake brake;
     bool has_unwritten_debts; // the log does not have them all yet
     uint64_t debts_due_ms;    // when they may be written
     bool is_hurried;          // more can be delivered in the next turn

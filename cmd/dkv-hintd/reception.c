@@ -213,12 +213,20 @@ void reception_on_tick(struct hintd *hintd, struct moment now, struct outbox *ou
     deliveries_on_tick(hintd, now);
 }
 
+static uint64_t delay_us(void *context)
+{
+    return lsm_delay_us(((struct hintd *)context)->lsm);
+}
+
 void reception_on_turn_end(struct hintd *hintd, struct moment now, struct outbox *outbox)
 {
     struct parked_op *op;
     while ((op = parked_next(&hintd->parked, lsm_loaded(hintd->lsm))))
         serve_parked_op(hintd, op, now, outbox);
     deliveries_run(hintd, now, outbox);
+    hintd->turn_ms = now.mono_ms;
+    brake_on_turn_end(&hintd->brake, now.mono_ms, lsm_written(hintd->lsm), lsm_durable(hintd->lsm),
+                      delay_us, hintd);
     outbox->header.epoch = hintd->ring->epoch;
     outbox->header.ring_hash = (uint32_t)hintd->snapshot->hash;
     outbox->header.boot = hintd->options.boot;
@@ -238,5 +246,6 @@ void reception_on_turn_end(struct hintd *hintd, struct moment now, struct outbox
 
 unsigned reception_tick_within_ms(const struct hintd *hintd)
 {
-    return hintd->is_hurried ? HURRIED_MS : (unsigned)(hintd->options.ping_interval_ms / 2 + 1);
+    uint64_t most_ms = hintd->is_hurried ? HURRIED_MS : hintd->options.ping_interval_ms / 2 + 1;
+    return (unsigned)brake_within_ms(&hintd->brake, hintd->turn_ms, most_ms);
 }
