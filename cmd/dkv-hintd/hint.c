@@ -100,23 +100,44 @@ void hint_encode(const struct hint *hint, struct bytes record, struct buf *out)
 
 // ---- joining -----------------------------------------------------------------------------
 
+static uint64_t dot_count(const struct clock *dots)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < dots->count; i++)
+        count += dots->intervals[i].high - dots->intervals[i].low + 1;
+    return count;
+}
+
 // Lists a dot unless the record shows it. False: there is no room.
 static bool list_dot(struct hint *hint, const struct record *record, struct dot dot)
 {
     if (record_find_dot(record, dot) || clock_covers(&hint->dots, dot))
         return true;
-    if (hint->dots.count >= HINT_DOTS_MAX)
+    if (dot_count(&hint->dots) >= HINT_DOTS_MAX)
         return false;
     clock_add(&hint->dots, (struct interval){dot.actor, dot.counter, dot.counter});
     return true;
 }
 
+static bool has_all(const struct clock *dots, struct interval interval)
+{
+    uint32_t at = clock_position(dots, (struct dot){interval.actor, interval.low});
+    return at < dots->count && dots->intervals[at].actor == interval.actor &&
+           dots->intervals[at].low <= interval.low && dots->intervals[at].high >= interval.high;
+}
+
 static bool list_clock(struct hint *hint, const struct clock *listed)
 {
-    uint32_t i = 0;
-    for (; i < listed->count && hint->dots.count < HINT_DOTS_MAX; i++)
-        clock_add(&hint->dots, listed->intervals[i]);
-    return i == listed->count;
+    for (uint32_t i = 0; i < listed->count; i++) {
+        struct interval interval = listed->intervals[i];
+        uint64_t count = dot_count(&hint->dots);
+        if (has_all(&hint->dots, interval))
+            continue;
+        if (count >= HINT_DOTS_MAX || interval.high - interval.low >= HINT_DOTS_MAX - count)
+            return false; // as if all of them were new
+        clock_add(&hint->dots, interval);
+    }
+    return true;
 }
 
 // The oldest go: they are the first to be forgotten elsewhere, too.

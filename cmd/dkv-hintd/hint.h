@@ -15,7 +15,7 @@
 #include "ring/engine_key.h"
 
 enum {
-    HINT_DOTS_MAX = 1024,    // intervals of the dots that are listed
+    HINT_DOTS_MAX = 4096,    // that are listed; a store takes more at once (JOIN_DOTS_MAX)
     HINT_REQUESTS_MAX = 256, // the newest ones
     HINT_KEY_PREFIX_SIZE = 8,
 };

@@ -296,6 +296,34 @@ TEST(a_target_that_was_silent_for_long_gets_no_more_hints_and_keeps_those_it_has
     bench_release(&bench);
 }
 
+TEST(more_dots_than_a_hint_may_list_leave_a_debt_and_the_hint_is_kept)
+{
+    struct bench bench;
+    struct record record = bench_record(7, 3, "value");
+    struct clock listed = {0};
+    struct buf encoded = {0};
+    bench_init(&bench);
+    clock_add(&listed, (struct interval){9, 1, HINT_DOTS_MAX});
+    clock_encode(&listed, &encoded);
+    struct op_hint op = {.target = 1, .dots = buf_bytes(&encoded)};
+    assert_int_equal(bench_hint_of(&bench, op, &record).status, STATUS_OK);
+    assert_int_equal(bench.hintd.tally.debt_count, 0);
+    buf_clear(&encoded);
+    clock_add(&listed, (struct interval){9, 1, HINT_DOTS_MAX + 1});
+    clock_encode(&listed, &encoded);
+    op.dots = buf_bytes(&encoded);
+    assert_int_equal(bench_hint_of(&bench, op, &record).status, STATUS_OK);
+    assert_int_equal(bench.hintd.tally.debt_count, 1);
+    bench_welcome(&bench, 1);
+    struct reader reader = reader_of(bench_merge(&bench, 1).dots);
+    assert_int_equal(clock_decode(&listed, &reader), STATUS_OK);
+    assert_int_equal(clock_high(&listed, 9), HINT_DOTS_MAX);
+    clock_release(&listed);
+    buf_release(&encoded);
+    record_release(&record);
+    bench_release(&bench);
+}
+
 // ---- HELD ----------------------------------------------------------------------------------
 
 static struct op_held_told held(struct bench *bench, uint64_t actor, uint32_t start)
