@@ -3,6 +3,7 @@
 #include "base/endian.h"
 #include "base/text.h"
 #include "base/zpl.h"
+#include "os/file.h"
 #include "os/owner.h"
 #include "proc/log.h"
 #include "wire/role.h"
@@ -11,8 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define KIB    (1024ull)
@@ -155,20 +154,9 @@ static uint64_t memory_of_machine(void)
     return pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size : 0;
 }
 
-// 0 if that cannot be told.
-static uint64_t space_of(const char *dir)
-{
-    struct statvfs space;
-    char data[sizeof((struct settings){0}.dir) + 8];
-    snprintf(data, sizeof data, "%s/data", dir);
-    if (statvfs(data, &space) && statvfs(dir, &space))
-        return 0;
-    return (uint64_t)space.f_blocks * space.f_frsize;
-}
-
 static uint64_t whole_of(const struct settings *settings, enum kind kind)
 {
-    uint64_t space = kind == KIND_SPACE ? space_of(settings->dir) : 0;
+    uint64_t space = kind == KIND_SPACE ? file_space(settings->dir, "data") : 0;
     return space ? space : memory_of_machine();
 }
 
