@@ -12,6 +12,11 @@ static const struct link *store_of(const struct router *router, uint32_t index)
     return peers_link_of(&router->peers, index, SERVICE_STORE);
 }
 
+static const struct link *hintd_of(const struct router *router, uint32_t index)
+{
+    return peers_link_of(&router->peers, index, SERVICE_HINTD);
+}
+
 static bool is_router_up(const struct router *router, uint32_t index)
 {
     return index == router->self || peers_link_of(&router->peers, index, SERVICE_ROUTER)->up;
@@ -64,9 +69,10 @@ static void add_node(const struct router *router, uint32_t index, struct buf *te
     unsigned long long amplification = write_amplification(&store->metrics);
     buf_printf(text,
                "{\"v\":1,\"node\":\"%s\",\"state\":\"%s\",\"dc\":\"%s\",\"rack\":\"%s\","
-               "\"router\":\"%s\",\"store\":\"%s\",\"epoch\":\"%llu\",",
+               "\"router\":\"%s\",\"store\":\"%s\",\"hintd\":\"%s\",\"epoch\":\"%llu\",",
                node->name, state_of(router, index), node->dc, node->rack,
                is_router_up(router, index) ? "up" : "down", store->up ? "up" : "down",
+               hintd_of(router, index)->up ? "up" : "down",
                (unsigned long long)epoch_of(router, index));
     buf_printf(text, "\"lost_copies\":%llu,",
                (unsigned long long)store->metrics.values[METRIC_LOST_COPIES]);
@@ -95,20 +101,23 @@ static void add_value(const struct router *router, uint32_t index, const char *n
                router->ring->nodes[index].name, (unsigned long long)value);
 }
 
-static void add_stores(const struct router *router, struct buf *text)
+// What the processes of this service told with their last PONG. Each has its part of the table.
+static void add_service(const struct router *router, enum service service, struct buf *text)
 {
-    add_head(text, "store_up", false, "whether the store answers");
+    const char *up = service == SERVICE_HINTD ? "hintd_up" : "store_up";
+    add_head(text, up, false, "whether it answers");
     for (uint32_t i = 0; i < router->ring->node_count; i++)
-        add_value(router, i, "store_up", false, store_of(router, i)->up, text);
+        add_value(router, i, up, false, peers_link_of(&router->peers, i, service)->up, text);
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
         const struct metric *metric = &metrics_table[m];
-        if (!metric->name)
+        if (!metric->name || metrics_is_of_hintd(m) != (service == SERVICE_HINTD))
             continue;
         add_head(text, metric->name, metric->is_counter, metric->meaning);
         for (uint32_t i = 0; i < router->ring->node_count; i++) {
-            if (store_of(router, i)->up)
-                add_value(router, i, metric->name, metric->is_counter,
-                          store_of(router, i)->metrics.values[m], text);
+            const struct link *link = peers_link_of(&router->peers, i, service);
+            if (link->up)
+                add_value(router, i, metric->name, metric->is_counter, link->metrics.values[m],
+                          text);
         }
     }
 }
@@ -136,6 +145,7 @@ static void add_router(const struct router *router, struct buf *text)
          counts->repairs_refused},
         {"router_repairs_too_large", "records that no store takes before siblings are resolved",
          counts->repairs_too_large},
+        {"router_hints", "hints that fallbacks were asked to keep", counts->hints},
         {"router_hedges", "reads that asked one more owner", counts->hedges},
         {"router_held", "monotonic reads that were repaired before the answer", counts->held},
         {"router_late", "answers to operations that were over",
@@ -190,7 +200,8 @@ enum status asks_on_ask(struct router *router, const struct arrival *arrival,
             add_node(router, i, &router->text);
         answer.text = buf_bytes(&router->text);
     } else if (bytes_equal(ask.topic, bytes_of_text("metrics"))) {
-        add_stores(router, &router->text);
+        add_service(router, SERVICE_STORE, &router->text);
+        add_service(router, SERVICE_HINTD, &router->text);
         add_router(router, &router->text);
         answer.text = buf_bytes(&router->text);
     } else if (bytes_equal(ask.topic, bytes_of_text("seals"))) {

@@ -16,9 +16,9 @@ enum {
     REPLIES_AHEAD = 6, // replies between asking for the memory of a flight and its turn
 };
 
-// Every operation that waits for the store at the end of this link must go on without it.
-static void fail_store(struct router *router, uint32_t number, struct moment now,
-                       struct outbox *outbox)
+// Every operation that waits for the store or hintd at the end of this link must go on without it.
+static void fail_target(struct router *router, uint32_t number, struct moment now,
+                        struct outbox *outbox)
 {
     for (uint32_t slot = 0; slot < router->flights.slot_count; slot++) {
         struct flight *flight = router->flights.slots[slot];
@@ -45,8 +45,8 @@ static void take_change(struct router *router, uint32_t number, enum link_change
         keyring_on_up(&router->keyring, number, now, outbox);
     else if (is_router && change == LINK_WENT_DOWN)
         keyring_on_down(&router->keyring, number);
-    if (service == SERVICE_STORE && change == LINK_WENT_DOWN)
-        fail_store(router, number, now, outbox);
+    else if (change == LINK_WENT_DOWN)
+        fail_target(router, number, now, outbox);
     if (change == LINK_WENT_DOWN)
         relays_on_failed(router, number, outbox);
     if (is_router)
@@ -110,6 +110,8 @@ static enum status take_answer(struct router *router, uint32_t number,
         return puts_on_durable(router, number, body, now, outbox);
     case MESSAGE_MERGED:
         return puts_on_merged(router, number, body, now, outbox);
+    case MESSAGE_HINTED:
+        return puts_on_hinted(router, number, body, now, outbox);
     case MESSAGE_FOUND:
         return puts_on_found(router, number, body, now, outbox);
     case MESSAGE_FETCHED:

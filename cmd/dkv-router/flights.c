@@ -23,7 +23,8 @@ void flights_init(struct flights *flights, uint64_t now_ms)
 
 static void release_buffers(struct flight *flight, size_t kept_max)
 {
-    struct buf *buffers[] = {&flight->key, &flight->value, &flight->after, &flight->seen};
+    struct buf *buffers[] = {&flight->key, &flight->value, &flight->after, &flight->seen,
+                             &flight->minted};
     for (unsigned i = 0; i < sizeof buffers / sizeof *buffers; i++) {
         if (buffers[i]->capacity > kept_max)
             buf_release(buffers[i]);
@@ -62,6 +63,7 @@ void flights_release(struct flights *flights)
         give_replies(flights, flights->slots[i]);
         release_buffers(flights->slots[i], 0);
         ring_snapshot_drop(flights->slots[i]->ring);
+        free(flights->slots[i]->hints);
         clock_release(&flights->slots[i]->context);
         clock_release(&flights->slots[i]->covers);
         free(flights->slots[i]);
@@ -166,6 +168,7 @@ struct flight *flights_add(struct flights *flights, enum flight_kind kind, link_
     flight->hlc_floor = flight->hlc = 0;
     flight->dot = (struct dot){0};
     flight->flags = 0;
+    flight->minted_size = 0;
     clock_clear(&flight->context);
     clock_clear(&flight->covers);
     flight->wake_ms = not_in_the_past(flights, wake_ms);
@@ -185,6 +188,8 @@ void flights_remove(struct flights *flights, struct flight *flight)
     flight->kind = FLIGHT_FREE;
     ring_snapshot_drop(flight->ring);
     flight->ring = NULL;
+    free(flight->hints);
+    flight->hints = NULL;
     give_replies(flights, flight);
     release_buffers(flight, BUFFER_KEPT_MAX);
     flights->free_slots[flights->free_count++] = flight->slot;

@@ -57,7 +57,8 @@ struct flight {
     uint8_t kind; // enum flight_kind
     uint32_t life;
     uint32_t slot;
-    uint16_t links[RING_TARGETS_MAX]; // by target: the number of the link to its store
+    uint16_t links[RING_TARGETS_MAX]; // by target: the number of the link to an owner's store or a
+                                      // fallback's hintd
     struct ring_snapshot *ring;       // that it was planned by, held
     struct ring_route route;          // in it
     uint32_t next, previous;          // in the wheel, FLIGHT_NONE = end
@@ -94,7 +95,13 @@ struct flight {
     struct dot dot;
     uint64_t hlc; // the largest that `covers` stands for
     struct buf value;
-    bool was_stale; // a store meant other owners
+    struct buf minted;  // for hints: the record that its coordinator made, or the head of that;
+                        // behind it the requests that the write superseded
+    size_t minted_size; // of the record; 0: none is there to send
+    bool minted_is_head;
+    uint64_t merged_ms;  // when that was sent to the owners
+    struct hints *hints; // of its put; NULL: no fallback was needed
+    bool was_stale;      // a store meant other owners
     // A get or scan: what each target replied; NULL: nothing yet.
     struct reply *replies[RING_TARGETS_MAX];
     // A scan.

@@ -118,7 +118,7 @@ static struct bytes encode_context(struct router *router, const struct flight *f
 static void answer_whole(struct router *router, const struct flight *flight, struct whole whole,
                          target_set behind, struct moment now, struct outbox *outbox)
 {
-    uint8_t replied = target_count(flight->get.replied);
+    uint8_t replied = get_count(&flight->get);
     if (record_is_empty(whole.record)) {
         answer(router, flight, STATUS_NOT_FOUND, replied, (struct bytes){0}, outbox);
         return;
@@ -151,17 +151,6 @@ static struct bytes explain_failure(struct router *router, const struct flight *
     return buf_bytes(&router->text);
 }
 
-// A p99 that follows the samples: up by much when one is above, down by little when below.
-static void observe(struct router *router, uint64_t elapsed_ms)
-{
-    uint64_t elapsed_us = elapsed_ms * 1000;
-    uint64_t step = router->get_p99_us / 64 + 1;
-    if (elapsed_us > router->get_p99_us)
-        router->get_p99_us += step * 99 / 10;
-    else if (router->get_p99_us > step / 10 + 1)
-        router->get_p99_us -= step / 10 + 1;
-}
-
 static void take_step(struct router *router, struct flight *flight, struct get_step step,
                       struct moment now, struct outbox *outbox)
 {
@@ -184,14 +173,14 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
         encode_whole(router, flight, &whole);
         repair(router, flight, step.repair, true, whole.encoded, now, outbox);
     } else if (step.answer && step.status == STATUS_OK) {
-        observe(router, now.mono_ms - flight->started_ms);
+        router_observe(&router->get_p99_us, now.mono_ms - flight->started_ms);
         answer_whole(router, flight, whole, step.repair, now, outbox);
     } else if (step.answer) {
         enum status status = placing_failure(flight, step.status);
         router->counts.unavailable += status == STATUS_UNAVAILABLE;
         router->counts.timeouts += status == STATUS_TIMEOUT;
-        answer(router, flight, status, target_count(flight->get.replied),
-               explain_failure(router, flight), outbox);
+        answer(router, flight, status, get_count(&flight->get), explain_failure(router, flight),
+               outbox);
     }
     if (step.ended)
         flights_remove(&router->flights, flight);
@@ -202,6 +191,13 @@ static void refuse(struct router *router, const struct arrival *arrival, const s
 {
     struct op_got got = {.id = get->id, .status = (uint8_t)status, .text = bytes_of_text(why)};
     answer_got(router, arrival->link, &got, outbox);
+}
+
+// Fallbacks that may be asked.
+static target_set find_holders(const struct router *router, struct flight *flight)
+{
+    bool is_of_owners = flight->flags & (GET_STRICT | GET_LOCAL);
+    return is_of_owners ? 0 : placing_add_fallbacks(router, flight);
 }
 
 static uint64_t hedge_ms(const struct router *router)
@@ -237,8 +233,9 @@ static void start(struct router *router, const struct arrival *arrival,
     buf_set(&flight->key, get->key);
     uint8_t order[RING_OWNERS_MAX];
     placing_order(router, placing, order);
+    target_set holders = needs_met(r, placing->live) ? 0 : find_holders(router, flight);
     struct get_step step =
-        get_start(&flight->get, placing->route.owner_count, r, placing->live, order);
+        get_start(&flight->get, placing->route.owner_count, r, placing->live, holders, order);
     flight->get.monotonic = get->flags & GET_MONOTONIC;
     take_step(router, flight, step, now, outbox);
 }
@@ -384,7 +381,8 @@ void gets_repeat_repairs(struct router *router, struct moment now, struct outbox
 void gets_on_failed(struct router *router, struct flight *flight, unsigned target,
                     struct moment now, struct outbox *outbox)
 {
-    take_step(router, flight, get_on_failed(&flight->get, target), now, outbox);
+    target_set holders = find_holders(router, flight);
+    take_step(router, flight, get_on_failed(&flight->get, target, holders), now, outbox);
 }
 
 void gets_on_wake(struct router *router, struct flight *flight, struct moment now,
@@ -398,6 +396,6 @@ void gets_on_wake(struct router *router, struct flight *flight, struct moment no
     flights_wake_at(&router->flights, flight, end_ms);
     struct get_step step = get_on_hedge(&flight->get);
     router->counts.hedges += step.fetch != 0;
-    observe(router, now.mono_ms - flight->started_ms);
+    router_observe(&router->get_p99_us, now.mono_ms - flight->started_ms);
     take_step(router, flight, step, now, outbox);
 }

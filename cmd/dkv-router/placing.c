@@ -2,7 +2,10 @@
 
 #include "peer/link_text.h"
 
-enum { TIMEOUT_MS_MAX = 5 * 60 * 1000 }; // shorter than stores remember request ids
+enum {
+    TIMEOUT_MS_MAX = 5 * 60 * 1000, // shorter than stores remember request ids
+    FALLBACKS_SPARE = 2,            // besides two for each owner: some will be down, too
+};
 
 static void find_live(const struct router *router, struct placing *placing)
 {
@@ -94,20 +97,63 @@ void placing_fill(const struct router *router, const struct placing *placing, st
     flight->deadline_ms = deadline_ms;
 }
 
+// The number of the link to a node of the flight's ring, which may have left; UINT16_MAX: it did.
+static uint16_t number_of(const struct router *router, const struct flight *flight, uint16_t node,
+                          enum service service)
+{
+    int index = node;
+    if (flight->ring != router->snapshot)
+        index = ring_find_node(router->ring, flight->ring->ring.nodes[node].id);
+    return index < 0 ? UINT16_MAX
+                     : (uint16_t)peers_number(&router->peers, (uint32_t)index, service);
+}
+
+target_set placing_add_fallbacks(const struct router *router, struct flight *flight)
+{
+    struct ring_route *route = &flight->route;
+    if (route->count == route->owner_count) {
+        ring_route_add_fallbacks(route, &flight->ring->ring,
+                                 2u * route->owner_count + FALLBACKS_SPARE);
+        for (unsigned i = route->owner_count; i < route->count; i++)
+            flight->links[i] = number_of(router, flight, route->nodes[i], SERVICE_HINTD);
+    }
+    target_set live = 0;
+    for (unsigned i = route->owner_count; i < route->count; i++) {
+        const struct link *hintd = peers_link(&router->peers, flight->links[i]);
+        if (hintd && link_can_ask(hintd))
+            live |= target_bit(i);
+    }
+    return live;
+}
+
 enum status placing_failure(const struct flight *flight, enum status status)
 {
     return status == STATUS_UNAVAILABLE && flight->was_stale ? STATUS_STALE : status;
 }
 
+// " n2 (does not answer)" of the service of a target.
+static void explain_target(struct router *router, const struct flight *flight, unsigned target)
+{
+    const struct link *link = peers_link(&router->peers, flight->links[target]);
+    const char *name = flight->ring->ring.nodes[flight->route.nodes[target]].name;
+    const char *state = link ? link_text(link_state(link))->sentence : "left the ring";
+    buf_printf(&router->text, *state ? " %s (%s)" : " %s", name, state);
+}
+
 struct bytes placing_explain(struct router *router, const struct flight *flight, char what)
 {
+    bool is_strict = flight->kind == FLIGHT_PUT && flight->put.strict;
     struct buf *text = &router->text;
     buf_clear(text);
     buf_printf(text, "%c=%s of", what, level_text(flight->level, flight->route.owner_count));
     for (unsigned i = 0; i < flight->route.owner_count; i++) {
-        const struct peer *peer = peers_at(&router->peers, flight->links[i]);
-        const char *state = link_text(link_state(&peer->links[SERVICE_STORE]))->sentence;
-        buf_printf(text, *state ? "%s %s (%s)" : "%s %s", i ? "," : "", peer->name, state);
+        if (i)
+            buf_append_u8(text, ',');
+        explain_target(router, flight, i);
+    }
+    for (unsigned i = flight->route.owner_count; i < flight->route.count && !is_strict; i++) {
+        buf_printf(text, "%s", i == flight->route.owner_count ? "; or hints with" : ",");
+        explain_target(router, flight, i);
     }
     return buf_bytes(text);
 }

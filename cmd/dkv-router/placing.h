@@ -39,11 +39,16 @@ void placing_narrow(const struct router *router, struct placing *placing);
 void placing_fill(const struct router *router, const struct placing *placing, struct flight *flight,
                   uint64_t deadline_ms, struct moment now);
 
+// Puts the fallbacks behind the owners of the flight, unless they are there, and tells those whose
+// hintd can be asked now. Not of one that was narrowed.
+target_set placing_add_fallbacks(const struct router *router, struct flight *flight);
+
 // With what a read ends that cannot be done: STALE instead of UNAVAILABLE if a store meant other
 // owners, since the ring may be agreed on in a moment.
 enum status placing_failure(const struct flight *flight, enum status status);
 
-// "W=2 of n1, n2 (does not answer), n3" into router->text, for the client.
+// "W=2 of n1, n2 (does not answer), n3" into router->text, for the client. Fallbacks that could
+// have counted follow.
 struct bytes placing_explain(struct router *router, const struct flight *flight, char what);
 
 // Until when an operation may last, by the client's budget.
@@ -53,6 +58,7 @@ uint64_t placing_deadline(const struct router *router, const struct message_head
 // By which ring an operation was planned.
 struct ring_stamp placing_stamp(const struct flight *flight);
 
-// Where to append a request to the store of a target; budget_ms 0: it is welcome at any time.
+// Where to append a request to the store of an owner or the hintd of a fallback; budget_ms 0: it is
+// welcome at any time.
 struct buf *placing_ask(const struct router *router, const struct flight *flight, unsigned target,
                         enum message_type type, uint32_t budget_ms, struct outbox *outbox);

@@ -86,17 +86,27 @@ static bool decode_updated(struct router *router, const struct flight *flight,
     return true;
 }
 
+// A refusal may send it to a fallback.
+static struct put_step take_refusal(struct router *router, struct flight *flight, unsigned target,
+                                    const struct op_updated *updated)
+{
+    puts_know_fallbacks(router, flight);
+    return put_on_refused(&flight->put, target,
+                          (updated->id & FLIGHT_ATTEMPT) >> FLIGHT_ATTEMPT_SHIFT,
+                          (enum status)updated->status);
+}
+
 static struct put_step take_updated(struct router *router, struct flight *flight, unsigned target,
                                     const struct op_updated *updated, struct minted *minted)
 {
     if (updated->status)
-        return put_on_refused(&flight->put, target,
-                              (updated->id & FLIGHT_ATTEMPT) >> FLIGHT_ATTEMPT_SHIFT,
-                              (enum status)updated->status);
+        return take_refusal(router, flight, target, updated);
     raise(&flight->hlc, updated->hlc);
     if (!decode_updated(router, flight, updated, minted))
         return put_on_failed(&flight->put, target); // it exists
     enum put_conflict conflict = learn(flight, updated->dot, &router->record);
+    puts_keep_minted(router, flight, &(struct minted){updated->record, updated->requests},
+                     updated->is_head);
     return put_on_updated(&flight->put, target, updated->is_lost ? PUT_LOST : conflict);
 }
 
@@ -130,9 +140,29 @@ enum status puts_on_durable(struct router *router, uint32_t number, struct reade
     struct flight *flight = find(router, durable.id, number, &target, now);
     if (!flight)
         return STATUS_OK;
+    if (durable.status)
+        puts_know_fallbacks(router, flight);
     struct put_step step = put_on_durable(&flight->put, target, (enum status)durable.status);
     puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
     return STATUS_OK;
+}
+
+// What somebody held that the write has not seen.
+static bool take_told(struct router *router, struct flight *flight, struct bytes told,
+                      uint64_t hlc_told)
+{
+    if (!put_is_validating(&flight->put) || !told.size)
+        return true;
+    raise(&flight->hlc_floor, hlc_told + 1);
+    return join_clock(router, told, &flight->context);
+}
+
+static enum put_conflict conflict_of(uint8_t flags, struct bytes told)
+{
+    return flags & MERGED_LOST         ? PUT_LOST
+           : flags & MERGED_SUPERSEDED ? PUT_SUPERSEDED
+           : told.size                 ? PUT_MET_OTHERS
+                                       : PUT_ALONE;
 }
 
 enum status puts_on_merged(struct router *router, uint32_t number, struct reader *body,
@@ -151,16 +181,32 @@ enum status puts_on_merged(struct router *router, uint32_t number, struct reader
     struct flight *flight = find(router, merged.id, number, &target, now);
     if (!flight)
         return STATUS_OK;
-    if (put_is_validating(&flight->put) && merged.told.size) {
-        if (!join_clock(router, merged.told, &flight->context))
-            return STATUS_INVALID;
-        raise(&flight->hlc_floor, merged.hlc_told + 1);
-    }
+    if (!take_told(router, flight, merged.told, merged.hlc_told))
+        return STATUS_INVALID;
+    if (merged.status)
+        puts_know_fallbacks(router, flight);
     struct put_step step = put_on_merged(&flight->put, target, (enum status)merged.status,
-                                         merged.flags & MERGED_LOST         ? PUT_LOST
-                                         : merged.flags & MERGED_SUPERSEDED ? PUT_SUPERSEDED
-                                         : merged.told.size                 ? PUT_MET_OTHERS
-                                                                            : PUT_ALONE);
+                                         conflict_of(merged.flags, merged.told));
+    puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
+    return STATUS_OK;
+}
+
+enum status puts_on_hinted(struct router *router, uint32_t number, struct reader *body,
+                           struct moment now, struct outbox *outbox)
+{
+    struct op_hinted hinted;
+    if (op_decode_hinted(&hinted, body))
+        return STATUS_INVALID;
+    unsigned holder;
+    struct flight *flight = find(router, hinted.id, number, &holder, now);
+    int owner = flight ? puts_find_owner(flight, hinted.target) : -1;
+    if (owner < 0)
+        return STATUS_OK;
+    if (!flight->put.strict && !take_told(router, flight, hinted.told, hinted.hlc_told))
+        return STATUS_INVALID;
+    struct put_step step =
+        put_on_hinted(&flight->put, (unsigned)owner, holder, (enum status)hinted.status,
+                      conflict_of(hinted.flags, hinted.told));
     puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
     return STATUS_OK;
 }
@@ -183,6 +229,8 @@ enum status puts_on_found(struct router *router, uint32_t number, struct reader 
     if (!found.status) {
         conflict = learn(flight, found.dot, record);
         raise(&flight->hlc, record_hlc_max(record));
+        puts_keep_minted(router, flight, &(struct minted){.record = found.record}, false);
+        puts_know_fallbacks(router, flight);
     }
     if (found.state == FIND_BEATEN)
         conflict = PUT_MET_OTHERS;
@@ -195,8 +243,33 @@ void puts_on_failed(struct router *router, struct flight *flight, unsigned targe
                     struct moment now, struct outbox *outbox)
 {
     flight->put.is_over = now.mono_ms >= flight->mint_until_ms;
+    puts_know_fallbacks(router, flight);
     struct put_step step = put_on_failed(&flight->put, target);
     puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
+}
+
+// What the time means for the put, and when to look again.
+static struct put_step take_time(struct router *router, struct flight *flight, struct moment now,
+                                 uint64_t end_ms)
+{
+    uint64_t next_ms = end_ms;
+    uint64_t late_after_ms = puts_late_after_ms(router, flight->deadline_ms - flight->started_ms);
+    struct put_step step = {.update = -1};
+    if (flight->put.phase == PUT_WAITING && now.mono_ms < flight->wait_until_ms) {
+        next_ms = flight->wait_until_ms;
+    } else if (flight->put.phase == PUT_WAITING) {
+        step = put_on_waited(&flight->put);
+        next_ms = now.mono_ms + late_after_ms;
+    } else if (flight->put.phase != PUT_MERGING) {
+        next_ms = now.mono_ms + late_after_ms;
+    } else if (now.mono_ms < flight->merged_ms + late_after_ms) {
+        next_ms = flight->merged_ms + late_after_ms;
+    } else {
+        puts_know_fallbacks(router, flight);
+        step = put_on_late(&flight->put);
+    }
+    flights_wake_at(&router->flights, flight, next_ms < end_ms ? next_ms : end_ms);
+    return step;
 }
 
 void puts_on_wake(struct router *router, struct flight *flight, struct moment now,
@@ -204,9 +277,7 @@ void puts_on_wake(struct router *router, struct flight *flight, struct moment no
 {
     uint64_t end_ms = flight->deadline_ms - FLIGHT_LINGER_MS;
     flight->put.is_over = now.mono_ms >= flight->mint_until_ms;
-    if (now.mono_ms < end_ms)
-        flights_wake_at(&router->flights, flight, end_ms);
-    struct put_step step =
-        now.mono_ms < end_ms ? put_on_waited(&flight->put) : put_on_deadline(&flight->put);
+    struct put_step step = now.mono_ms < end_ms ? take_time(router, flight, now, end_ms)
+                                                : put_on_deadline(&flight->put);
     puts_take_step(router, flight, step, (struct minted){0}, now, outbox);
 }

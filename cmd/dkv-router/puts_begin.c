@@ -91,8 +91,9 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
                                  uint64_t deadline_ms, struct moment now)
 {
     size_t size = put->key.size + put->value.size + 512;
-    struct flight *flight = flights_add(&router->flights, FLIGHT_PUT, arrival->link, size,
-                                        deadline_ms - FLIGHT_LINGER_MS);
+    uint64_t late_after_ms = puts_late_after_ms(router, deadline_ms - now.mono_ms);
+    struct flight *flight =
+        flights_add(&router->flights, FLIGHT_PUT, arrival->link, size, now.mono_ms + late_after_ms);
     if (!flight)
         return NULL;
     placing_fill(router, placing, flight, deadline_ms, now);
@@ -152,6 +153,11 @@ static struct put_step start_put(struct router *router, struct flight *flight,
     struct needs r;
     if (!placing_needs(router, placing, &level, level, &r))
         r = needs_of(placing->route.owner_count, placing->route.owner_count);
+    bool is_all_live = placing->live == targets_below(placing->route.owner_count);
+    bool may_be_hinted = (flight->flags & PUT_RETRY) && !(flight->flags & PUT_STRICT);
+    flight->put.phase = PUT_UPDATING; // nothing was minted yet
+    if (!is_all_live || may_be_hinted)
+        puts_know_fallbacks(router, flight);
     struct put_start start = {
         .n = placing->route.owner_count,
         .w = w,
@@ -162,7 +168,12 @@ static struct put_step start_put(struct router *router, struct flight *flight,
         .validate = !is_record && !flight->has_context &&
                     !(flight->flags & (PUT_KEEP_SIBLINGS | PUT_CONDITIONAL)),
         .strict = flight->flags & PUT_STRICT,
+        .conditional = flight->flags & PUT_CONDITIONAL,
+        .hints = flight->hints,
     };
+    if (is_record)
+        puts_keep_minted(router, flight, &(struct minted){.record = buf_bytes(&flight->value)},
+                         false);
     return is_record ? put_start_merging(&flight->put, &start) : put_start(&flight->put, &start);
 }
 

@@ -36,7 +36,8 @@ static struct bytes encode_receipt(struct router *router, const struct flight *f
                               .request = flight->request,
                               .dot = done->dot,
                               .epoch = done->epoch,
-                              .acked = done->acked};
+                              .acked = done->acked,
+                              .hinted = done->hinted};
     buf_clear(&router->receipt);
     receipt_encode(&receipt, router->keyring.seals, &router->receipt);
     return buf_bytes(&router->receipt);
@@ -45,6 +46,7 @@ static struct bytes encode_receipt(struct router *router, const struct flight *f
 static void answer(struct router *router, const struct flight *flight, enum status status,
                    struct bytes text, struct outbox *outbox)
 {
+    struct put_tally tally = put_tally(&flight->put);
     if (status == STATUS_UNAVAILABLE)
         router->counts.unavailable++;
     if (status == STATUS_INDETERMINATE)
@@ -52,7 +54,8 @@ static void answer(struct router *router, const struct flight *flight, enum stat
     struct op_put_done done = {
         .id = flight->client_id,
         .status = (uint8_t)status,
-        .acked = target_count(flight->put.acked & targets_below(flight->route.owner_count)),
+        .acked = tally.acked,
+        .hinted = tally.hinted,
         .is_void = !flight->put.sent,
         .keyspace = flight->route.keyspace->id,
         .epoch = flight->ring->ring.epoch,
@@ -96,8 +99,11 @@ static void send_update(struct router *router, struct flight *flight, unsigned t
         clock_encode(&flight->context, &router->encoded);
         update.context = buf_bytes(&router->encoded);
     }
-    op_encode_update(&update, placing_ask(router, flight, target, MESSAGE_UPDATE,
-                                          flight_budget_ms(flight, now), outbox));
+    if (target >= flight->route.owner_count)
+        puts_send_hint_update(router, flight, target, &update, now, outbox);
+    else
+        op_encode_update(&update, placing_ask(router, flight, target, MESSAGE_UPDATE,
+                                              flight_budget_ms(flight, now), outbox));
 }
 
 static void send_find(struct router *router, struct flight *flight, unsigned target,
@@ -145,6 +151,18 @@ static struct bytes explain(struct router *router, const struct flight *flight, 
     }
 }
 
+// Sends UPDATE, and looks after a while whether owners are late.
+static void take_update(struct router *router, struct flight *flight, unsigned target,
+                        struct moment now, struct outbox *outbox)
+{
+    uint64_t lasts_ms = flight->deadline_ms - flight->started_ms;
+    uint64_t late_ms = now.mono_ms + puts_late_after_ms(router, lasts_ms);
+    router->counts.again += flight->put.again && !flight->put.attempt;
+    if (flight->put.again && late_ms < flight->wake_ms)
+        flights_wake_at(&router->flights, flight, late_ms);
+    send_update(router, flight, target, now, outbox);
+}
+
 void puts_take_step(struct router *router, struct flight *flight, struct put_step step,
                     struct minted minted, struct moment now, struct outbox *outbox)
 {
@@ -155,16 +173,20 @@ void puts_take_step(struct router *router, struct flight *flight, struct put_ste
         if (step.merge & bit)
             send_merge(router, flight, target, &minted, outbox);
     }
-    if (step.update >= 0) {
-        router->counts.again += flight->put.again && !flight->put.attempt;
-        send_update(router, flight, (unsigned)step.update, now, outbox);
-    }
+    if (step.merge)
+        flight->merged_ms = now.mono_ms;
+    if (step.hint)
+        puts_send_hints(router, flight, now, outbox);
+    if (step.update >= 0)
+        take_update(router, flight, (unsigned)step.update, now, outbox);
     if (step.wait && flight->wait_until_ms <= now.mono_ms) {
         puts_take_step(router, flight, put_on_waited(&flight->put), minted, now, outbox);
         return;
     }
     if (step.wait && flight->wait_until_ms < flight->wake_ms)
         flights_wake_at(&router->flights, flight, flight->wait_until_ms);
+    if (step.answer && !step.status)
+        router_observe(&router->put_p99_us, now.mono_ms - flight->started_ms);
     if (step.answer)
         answer(router, flight, step.status,
                step.status ? explain(router, flight, step.status) : (struct bytes){0}, outbox);

@@ -3,17 +3,11 @@
 // For the files of puts.h alone.
 #pragma once
 
-#include "dkv-router/placing.h"
+#include "dkv-router/puts_hint.h"
 
 // Limits of a record that the settings have.
 #define RECORD_LIMITS                                                                              \
     "larger than limits/record_max, or than a quarter of store/memtable or store/log_segment"
-
-// What the other owners get.
-struct minted {
-    struct bytes record;
-    struct bytes requests; // that the write superseded
-};
 
 // Does what a step asks for. MERGE carries `minted`.
 void puts_take_step(struct router *router, struct flight *flight, struct put_step step,

@@ -2,7 +2,7 @@
 
 #include "wire/hello.h"
 
-enum { GET_P99_FIRST_US = 20000 };
+enum { P99_FIRST_US = 20000 };
 
 void router_adopt(struct router *router, struct ring_snapshot *ring, struct moment now)
 {
@@ -18,7 +18,8 @@ void router_adopt(struct router *router, struct ring_snapshot *ring, struct mome
 enum status router_init(struct router *router, const struct router_options *options,
                         struct moment now, struct fault *fault)
 {
-    *router = (struct router){.options = *options, .get_p99_us = GET_P99_FIRST_US};
+    *router = (struct router){
+        .options = *options, .get_p99_us = P99_FIRST_US, .put_p99_us = P99_FIRST_US};
     router->options.ring = NULL; // there will be others
     if (ring_find_node(&options->ring->ring, options->node) < 0)
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
@@ -26,7 +27,8 @@ enum status router_init(struct router *router, const struct router_options *opti
                                .down_after_ms = options->down_after_ms,
                                .self = options->node};
     peers_init(&router->peers, &terms, SERVICE_ROUTER,
-               service_bit(SERVICE_STORE) | service_bit(SERVICE_ROUTER) | options->services,
+               service_bit(SERVICE_STORE) | service_bit(SERVICE_ROUTER) |
+                   service_bit(SERVICE_HINTD) | options->services,
                options->link_of);
     flights_init(&router->flights, now.mono_ms);
     meters_init(&router->meters, options->boot);
@@ -69,6 +71,17 @@ bool router_is_ready(const struct router *router, struct moment now)
             return false;
     }
     return keyring_is_complete(&router->keyring);
+}
+
+// Up by much when a sample is above, down by little when it is below.
+void router_observe(uint64_t *p99_us, uint64_t elapsed_ms)
+{
+    uint64_t elapsed_us = elapsed_ms * 1000;
+    uint64_t step = *p99_us / 64 + 1;
+    if (elapsed_us > *p99_us)
+        *p99_us += step * 99 / 10;
+    else if (*p99_us > step / 10 + 1)
+        *p99_us -= step / 10 + 1;
 }
 
 unsigned router_tick_within_ms(const struct router *router)

@@ -51,8 +51,9 @@ struct router_counts { // since the start
     uint64_t repairs_refused;
     uint64_t repairs_too_large; // records that no store takes: resolve their siblings
     uint64_t hedges;
-    uint64_t held; // monotonic reads that had to be repaired before they were answered
-    uint64_t late; // replies to operations that were over
+    uint64_t hints; // that fallbacks were asked to keep
+    uint64_t held;  // monotonic reads that had to be repaired before they were answered
+    uint64_t late;  // replies to operations that were over
     uint64_t refused;
     uint64_t unread; // messages of clients that do not read their answers
 };
@@ -84,6 +85,7 @@ struct router {
     uint64_t started_ms;
     uint64_t busy_ms;    // when there was an operation last
     uint64_t get_p99_us; // estimate that decides when to hedge
+    uint64_t put_p99_us; // and when an owner is late
     struct router_counts counts;
     // Scratch, kept between operations.
     struct record record, joined;
@@ -102,5 +104,8 @@ void router_adopt(struct router *router, struct ring_snapshot *ring, struct mome
 // True once every store and every other router was heard, or had time enough for it: a request
 // that comes before that would find nobody there.
 bool router_is_ready(const struct router *router, struct moment now);
+// Lets an estimate of the p99 follow the samples.
+void router_observe(uint64_t *p99_us, uint64_t elapsed_ms);
+
 // How long the next tick may wait: flights have hedges and deadlines, links only pings.
 unsigned router_tick_within_ms(const struct router *router);

@@ -8,8 +8,8 @@
 
 #include "base/fault.h"
 #include "dkv-store/ledger.h"
-#include "dkv-store/parked.h"
 #include "lsm/lsm.h"
+#include "turn/parked.h"
 
 enum growth_state {
     GROWTH_UNKNOWN, // nobody has asked

@@ -6,9 +6,9 @@
 #pragma once
 
 #include "dkv-store/ledger.h"
-#include "dkv-store/parked.h"
 #include "lsm/lsm.h"
 #include "replica/change.h"
+#include "turn/parked.h"
 
 struct holding {
     struct bytes key; // borrowed

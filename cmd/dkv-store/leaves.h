@@ -3,8 +3,8 @@
 
 #include "base/fault.h"
 #include "causal/record.h"
-#include "dkv-store/parked.h"
 #include "lsm/lsm.h"
+#include "turn/parked.h"
 #include "wire/repair.h"
 
 // The page that is made; kept for its memory.

@@ -19,10 +19,10 @@
 #include "base/table.h"
 #include "causal/seen.h"
 #include "dkv-store/lives.h"
-#include "dkv-store/requests.h"
 #include "dkv-store/stability.h"
 #include "dkv-store/trees.h"
 #include "replica/leaf_delta.h"
+#include "replica/requests.h"
 #include "ring/engine_key.h"
 
 struct ledger_shard {

@@ -270,23 +270,24 @@ int main(int argc, char **argv)
     static struct program program; // a worker may still use it when main() returns
     static struct posix_vfs vfs;   // the same
     char local[NODE_PATH_SIZE], remote[NODE_PATH_SIZE];
-    char background[NODE_PATH_SIZE], background_local[NODE_PATH_SIZE];
+    char local_bg[NODE_PATH_SIZE], remote_bg[NODE_PATH_SIZE];
     if (argc > 1 && is_offline(argv[1]))
         return run_offline(argc, argv);
     arguments_parse(&program.node.settings, "dkv-store", summary, argc, argv);
     node_open(&program.node);
     posix_vfs_init(&vfs);
     open_store(&program, &vfs);
+    const struct ring_node *self = node_self(&program.node);
     const struct net_listener listeners[] = {
-        {.endpoint = node_door(node_self(&program.node), DOOR_STORE, remote),
+        {.endpoint = node_door(self, DOOR_STORE, remote),
          .message_size_max = MESSAGE_SIZE_MAX,
          .role_least = door_facts(DOOR_STORE)->role_least},
-        {.endpoint = node_socket(&program.node, DOOR_STORE, local),
-         .message_size_max = MESSAGE_SIZE_MAX},
-        {.endpoint = node_door(node_self(&program.node), DOOR_STORE_BACKGROUND, background),
+        {.endpoint = node_door(self, DOOR_STORE_BACKGROUND, remote_bg),
          .message_size_max = MESSAGE_SIZE_MAX,
          .role_least = door_facts(DOOR_STORE_BACKGROUND)->role_least},
-        {.endpoint = node_socket(&program.node, DOOR_STORE_BACKGROUND, background_local),
+        {.endpoint = node_socket(&program.node, DOOR_STORE_BACKGROUND, local_bg),
+         .message_size_max = MESSAGE_SIZE_MAX},
+        {.endpoint = node_socket(&program.node, DOOR_STORE, local),
          .message_size_max = MESSAGE_SIZE_MAX},
     };
     const struct daemon_options options = {.name = "dkv-store",

@@ -1,8 +1,8 @@
 // scan_local.h - one page of the records of a partition, in the order of their tokens.
 #pragma once
 
-#include "dkv-store/parked.h"
 #include "lsm/lsm.h"
+#include "turn/parked.h"
 #include "wire/message.h"
 #include "wire/replica.h"
 

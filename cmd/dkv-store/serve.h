@@ -1,7 +1,7 @@
 // serve.h - messages to a store, and the end of a turn.
 //
 // Each operation of a message is served at once (operation.h), unless it would have to wait for
-// the disk: then it is parked (parked.h), and the end of some turn serves it.
+// the disk: then it is parked (turn/parked.h), and the end of some turn serves it.
 #pragma once
 
 #include "dkv-store/store.h"

@@ -4,7 +4,7 @@
 // store minted, FETCH and SCAN_LOCAL read, FIND looks for a repeated request. Every one of
 // them looks at the record that is there, so that repeated and reordered messages do no harm. A
 // late UPDATE would: it supersedes the record that is there when it is read. So it says for how
-// long it may be obeyed (wire/age.h), and FIND fences those of earlier tries (fences.h).
+// long it may be obeyed (wire/age.h), and FIND fences those of earlier tries (replica/fences.h).
 //
 // Durability: UPDATED leaves at once and promises nothing. DURABLE and MERGED carry a gate,
 // the log position of everything they depend on, and leave when the log is synced up to it.
@@ -19,8 +19,8 @@
 // While flushes and merges fall behind, the engine says how long writers should wait. They do
 // when their acknowledgements come later, so those are held back: store_durable().
 //
-// A read that would have to wait for the disk parks its operation (parked.h), and all others go
-// on. A scan begins its page again when it comes back.
+// A read that would have to wait for the disk parks its operation (turn/parked.h), and all others
+// go on. A scan begins its page again when it comes back.
 //
 // A store checks itself that it owns the keys it is asked for, and that the sender means the same
 // owners (STALE if not).
@@ -30,13 +30,13 @@
 #pragma once
 
 #include "base/moment.h"
-#include "dkv-store/fences.h"
 #include "dkv-store/growth.h"
 #include "dkv-store/holding.h"
 #include "dkv-store/leaves.h"
 #include "dkv-store/purge.h"
 #include "dkv-store/scan_local.h"
 #include "lsm/lsm.h"
+#include "replica/fences.h"
 #include "replica/reconcile.h"
 #include "ring/ring_snapshot.h"
 #include "turn/brain.h"

@@ -15,6 +15,10 @@ enum status ask(const struct globals *globals, const char *topic, struct buf *an
 enum status ask_about(const struct globals *globals, const char *topic, struct bytes argument,
                       struct buf *answer, struct fault *fault) MUST_USE;
 
+// The same with an argument.
+enum status ask_about(const struct globals *globals, const char *topic, struct bytes argument,
+                      struct buf *answer, struct fault *fault) MUST_USE;
+
 // Says why there is no answer, and returns the exit status.
 int ask_report(const struct globals *globals, const char *verb, enum status status,
                const struct fault *fault);

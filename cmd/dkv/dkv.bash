@@ -67,11 +67,15 @@ _dkv() {
             ring:1) candidates='init show export' ;;
             keyspace:1) candidates='list create set drop' ;;
             keyspace:2) candidates=$(dkv --quiet --timeout 500 keyspace list 2>/dev/null | cut -f 1) ;;
+            hints:1) candidates='list wait flush' ;;
+            hints:2)
+                candidates=$(dkv --quiet --timeout 500 status 2>/dev/null | cut -f 1)
+                ;;
             local:1) candidates='up down status start stop kill pause resume' ;;
             local:2)
                 candidates=$(dkv --quiet local status 2>/dev/null | cut -f 1 | sort -u)
                 ;;
-            local:3) candidates='store router repair' ;;
+            local:3) candidates='store hintd router repair' ;;
             resolve:2) candidates=$(compgen -c -- "$word") ;;
             esac
         fi

@@ -52,6 +52,7 @@ int verb_explain(struct globals *globals, int argc, char **argv);
 int verb_where(struct globals *globals, int argc, char **argv);
 int verb_metrics(struct globals *globals, int argc, char **argv);
 int verb_compact(struct globals *globals, int argc, char **argv);
+int verb_hints(struct globals *globals, int argc, char **argv);
 int verb_status(struct globals *globals, int argc, char **argv);
 int verb_ring(struct globals *globals, int argc, char **argv);
 int verb_keyspace(struct globals *globals, int argc, char **argv);

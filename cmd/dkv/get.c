@@ -36,7 +36,7 @@ const struct option_spec options_get[] = {
     GET_OPTION('n', "newline", OPTION_FLAG, newline, NULL, "add a newline"),
     GET_OPTION('R', "read-quorum", OPTION_TEXT, level, "LEVEL",
                "replicas to ask: a number, one, quorum, all, ..."),
-    GET_OPTION(0, "strict", OPTION_FLAG, strict, NULL, "no effect: reads ask only owners"),
+    GET_OPTION(0, "strict", OPTION_FLAG, strict, NULL, "only owners of the key count toward R"),
     GET_OPTION(0, "monotonic", OPTION_FLAG, monotonic, NULL,
                "print nothing that a later read may miss"),
     GET_OPTION(0, "context-to", OPTION_TEXT, context_to, "FILE", "write the context to FILE"),

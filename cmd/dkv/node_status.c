@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+const char *const node_status_processes[] = {"router", "store", "hintd", "repair", NULL};
+
 static int compare_names(const void *left, const void *right)
 {
     json_t *const *a = left, *const *b = right;
@@ -65,8 +67,6 @@ json_t *node_status_find(const struct node_status *status, const char *name)
     }
     return NULL;
 }
-
-const char *const node_status_processes[] = {"router", "store", "hintd", "repair", NULL};
 
 bool node_status_is_serving(const struct node_status *status)
 {

@@ -1,7 +1,8 @@
 // node_status.h - how the nodes of a cluster are, as one router sees them.
 //
 // Each node is a JSON object with "node", "state" (up, down, slow, full, damaged), "dc", "rack",
-// "router", "store" and "repair" (up, down), "epoch", "keys", "bytes", "unsynced_ms", "disk_full",
+// "router", "store", "hintd" and "repair" (up, down), "epoch", "keys", "bytes", "unsynced_ms",
+// "disk_full",
 // "damage", "debt_permille", "write_amplification", "version"; those that the router does not
 // know are left out.
 #pragma once
@@ -23,7 +24,10 @@ enum status node_status_ask(const struct globals *globals, struct node_status *s
                             struct fault *fault) MUST_USE;
 void node_status_release(struct node_status *status);
 
-// True if the object says "up" for "state" or one of the processes.
+// The processes of a node, as its object names them; ends with NULL.
+extern const char *const node_status_processes[];
+
+// True if the object says "up" for "state", or for a process.
 bool node_status_is_up(json_t *node, const char *name);
 
 // The node with this name; NULL if there is none.

@@ -98,5 +98,5 @@ extern const struct option_spec options_resolve[], options_conflicts[], options_
     options_explain[];
 extern const struct option_spec options_where[], options_status[], options_metrics[],
     options_ring[], options_keyspace[], options_init[], options_local[], options_config[],
-    options_keygen[], options_authorize[], options_compact[], options_repair[], options_digest[],
-    options_scrub[];
+    options_keygen[], options_authorize[], options_compact[], options_hints[], options_repair[],
+    options_digest[], options_scrub[];

@@ -43,7 +43,7 @@ struct put_options {
         PUT_OPTION('W', "write-quorum", OPTION_TEXT, level, "LEVEL",                               \
                    "durable copies to wait for: a number, one, quorum, all, ..."),                 \
         PUT_OPTION(0, "strict", OPTION_FLAG, strict, NULL,                                         \
-                   "without a context: fail rather than ask fewer than R owners"),                 \
+                   "only owners of the key count toward W and R"),                                 \
         PUT_OPTION(0, "request-id", OPTION_TEXT, request_id, "HEX",                                \
                    "32 hex digits; a repeated id is applied once"),                                \
         PUT_OPTION(0, "print-context", OPTION_FLAG, print_context, NULL,                           \

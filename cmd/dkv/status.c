@@ -1,4 +1,5 @@
 #include "dkv/ask.h"
+#include "dkv/hint_lines.h"
 #include "dkv/node_status.h"
 
 #include "dkv/arguments.h"
@@ -23,17 +24,17 @@ static void add_cell(struct columns *columns, json_t *node, const char *name)
 
 static void add_processes(struct columns *columns, json_t *node)
 {
-    struct buf text = {0};
-    for (const char *const *name = node_status_processes; *name; name++)
+    struct buf names = {0};
+    for (const char *const *name = node_status_processes; *name; name++) {
         if (node_status_is_up(node, *name))
-            buf_printf(&text, "%s%s", text.size ? "," : "", *name);
-    columns_add(columns, "%s", buf_text(&text));
-    buf_release(&text);
+            buf_printf(&names, "%s%s", names.size ? "," : "", *name);
+    }
+    columns_add(columns, "%s", buf_text(&names));
+    buf_release(&names);
 }
 
 static void print_columns(const struct node_status *status)
 {
-    // Nothing writes hints yet: the column keeps the place of their number.
     static const char *const names[] = {
         "node",    "state",  "dc",          "rack",          "processes",
         "epoch",   "keys",   "bytes",       "hints",         "unsynced_ms",
@@ -50,6 +51,26 @@ static void print_columns(const struct node_status *status)
         columns_end_row(&columns);
     }
     columns_print(&columns);
+}
+
+// The hints that wait for each node, wherever they are. Without an answer the numbers are left out.
+static void add_hints(const struct globals *globals, struct node_status *status)
+{
+    struct ring ring = {0};
+    struct hint_lines lines = {0};
+    struct globals silent = *globals;
+    silent.quiet = true;
+    if (ask_ring(&silent, "status", NULL, &ring, NULL))
+        return;
+    if (!hint_lines_ask(&silent, &ring, &lines, NULL)) {
+        for (unsigned i = 0; i < status->count; i++) {
+            const char *name = json_string_value(json_object_get(status->nodes[i], "node"));
+            uint64_t sum = hint_lines_sum(&lines, name ? name : "");
+            json_object_set_new(status->nodes[i], "hints", json_integer((json_int_t)sum));
+        }
+    }
+    hint_lines_release(&lines);
+    ring_release(&ring);
 }
 
 static void print_json(const struct node_status *status)
@@ -73,6 +94,7 @@ int verb_status(struct globals *globals, int argc, char **argv)
     enum status failed = node_status_ask(globals, &status, &fault);
     if (failed)
         return ask_report(globals, "status", failed, &fault);
+    add_hints(globals, &status);
     if (globals->json)
         print_json(&status);
     else

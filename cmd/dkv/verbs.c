@@ -33,6 +33,7 @@ static const struct {
     {"repair", options_repair},
     {"digest", options_digest},
     {"scrub", options_scrub},
+    {"hints", options_hints},
 };
 
 const struct verb verbs[] = {
@@ -63,6 +64,13 @@ const struct verb verbs[] = {
      "Exit status 12 if a node or process is not up and well.\n", verb_status},
     {"metrics", "Cluster", "metrics [OPTION]...",
      "What stores and the router count, for Prometheus", NULL, verb_metrics},
+    {"hints", "Cluster", "hints [list] | wait [--for NODE] | flush NODE",
+     "Writes that wait for nodes that were down",
+     "  list              what is kept for each node, since when, and why it waits\n"
+     "  wait [--for NODE] returns when all that waits now was delivered\n"
+     "  flush NODE        tries to deliver to it now\n"
+     "Exit status 9 if a node that keeps hints does not answer, 12 if the time is over.\n",
+     verb_hints},
     {"where", "Cluster", "where [OPTION]... KEY", "Which nodes own a key", NULL, verb_where},
     {"ring", "Cluster", "ring init NODEFILE... | show | export", "The placement of all keys",
      "  init NODEFILE... --into DIR...  makes the first ring of these nodes and puts it\n"
@@ -100,7 +108,7 @@ const struct verb verbs[] = {
      "  up                        makes and starts it; prints 'export DKV_CLUSTER=...'\n"
      "  down                      stops it; its data stay, unless --wipe\n"
      "  status                    its processes\n"
-     "  start NODE [PROCESS]      (PROCESS: store, router or repair; all if not given)\n"
+     "  start NODE [PROCESS]      (PROCESS: store, hintd, router, repair; all if not given)\n"
      "  stop NODE [PROCESS]       SIGTERM, and waits\n"
      "  kill NODE [PROCESS]       SIGKILL\n"
      "  pause, resume NODE [PROCESS]  SIGSTOP, SIGCONT\n",

@@ -1,4 +1,4 @@
-// actor.h - a minter of dots: one life of one store, or of a hintd, which does not exist yet.
+// actor.h - a minter of dots: one life of one store, or of one hintd.
 //
 //     node number 16 bits · kind 1 · start 31 · random 16, from the highest bit on
 //

@@ -45,7 +45,7 @@ struct receipt {
     struct dot dot; // counter 0 = not known
     uint64_t epoch;
     uint8_t acked;  // durable on this many nodes when it was written
-    uint8_t hinted; // of which as hints; at most acked. 0: there are none yet
+    uint8_t hinted; // of which as hints; at most acked
     bool is_sealed; // set by decode: a router of the cluster says all this
 };
 

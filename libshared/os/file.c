@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 // A path that leads nowhere is a mistake of who gave it.
@@ -219,4 +220,14 @@ enum status file_join(char path[FILE_PATH_SIZE], const char *dir, const char *na
     if (length < 0 || length >= FILE_PATH_SIZE)
         return fault_set(fault, STATUS_INVALID, "%s/%s: the path is too long", dir, name);
     return STATUS_OK;
+}
+
+uint64_t file_space(const char *dir, const char *name)
+{
+    struct statvfs space;
+    char path[FILE_PATH_SIZE];
+    bool is_known = !file_join(path, dir, name, NULL) && !statvfs(path, &space);
+    if (!is_known && statvfs(dir, &space))
+        return 0;
+    return (uint64_t)space.f_blocks * space.f_frsize;
 }

@@ -32,6 +32,10 @@ bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 bool file_is_dir_of(const char *path, const char *const *names, unsigned count); // and nothing else
 
+// The bytes of the file system that NAME in a directory lies on, or the directory if there is no
+// such name; 0 if that cannot be told.
+uint64_t file_space(const char *dir, const char *name);
+
 // Removes a directory and all below it, without following links or leaving the file system.
 enum status file_remove_tree(const char *path, struct fault *fault) MUST_USE;
 

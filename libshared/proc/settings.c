@@ -3,13 +3,12 @@
 #include "base/endian.h"
 #include "base/text.h"
 #include "base/zpl.h"
-#include "os/owner.h"
+#include "os/file.h"
 #include "proc/log.h"
+#include "proc/settings_file.h"
 #include "wire/role.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -18,8 +17,6 @@
 #define GIB    (1024 * MIB)
 #define SECOND (1000ull)
 #define DAY    (24 * 3600 * SECOND)
-
-enum { SETTINGS_FILE_SIZE_MAX = 64 * 1024 };
 
 enum kind {
     KIND_TEXT,
@@ -30,6 +27,7 @@ enum kind {
     KIND_DURATION,
     KIND_SIZE,
     KIND_POWER, // a size that is a power of two
+    KIND_SPACE, // a size, or a part of the file system that the data lie on
 };
 
 struct choice {
@@ -92,6 +90,14 @@ struct rule {
         "difference to the clock of another node that is logged")                                  \
     ROW("clock/refuse", "5s", DURATION, clock_refuse_ms, 1, DAY, NULL,                             \
         "how far ahead of the own clock a time of others is followed")                             \
+    ROW("hints/retry", "1s", DURATION, hints_retry_ms, 10, DAY, NULL,                              \
+        "a node that refused hints, or did not answer, is left alone for so long")                 \
+    ROW("hints/rate", "32MiB", SIZE, hints_rate, 1 * KIB, 1024 * GIB, NULL,                        \
+        "bytes of hints that one node is sent in a second")                                        \
+    ROW("hints/size_max", "10%", SPACE, hints_size_max, 0, UINT64_MAX, NULL,                       \
+        "most bytes of hints, a size or a part of the file system of the data")                    \
+    ROW("hints/expire", "3d", DURATION, hints_expire_ms, 1 * SECOND, 3650 * DAY, NULL,             \
+        "hints are taken for a node that has been down for so long at most")                       \
     ROW("repair/interval", "10m", DURATION, repair_interval_ms, 1 * SECOND, 30 * DAY, NULL,        \
         "in which each replica is compared with every other one")                                  \
     ROW("repair/settle", "1s", DURATION, repair_settle_ms, 0, 600 * SECOND, NULL,                  \
@@ -152,6 +158,12 @@ static uint64_t memory_of_machine(void)
     return pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size : 0;
 }
 
+static uint64_t whole_of(const struct settings *settings, enum kind kind)
+{
+    uint64_t space = kind == KIND_SPACE ? file_space(settings->dir, "data") : 0;
+    return space ? space : memory_of_machine();
+}
+
 static enum status set_text(const struct rule *rule, struct bytes value, char *member,
                             struct fault *fault)
 {
@@ -192,7 +204,7 @@ static void format_number(enum kind kind, uint64_t number, struct buf *out)
 {
     if (kind == KIND_DURATION)
         text_format_duration(number, out);
-    else if (kind == KIND_SIZE || kind == KIND_POWER)
+    else if (kind == KIND_SIZE || kind == KIND_POWER || kind == KIND_SPACE)
         text_format_size(number, out);
     else
         buf_printf(out, "%llu", (unsigned long long)number);
@@ -212,8 +224,8 @@ static enum status refuse_range(const struct rule *rule, struct fault *fault)
     return status;
 }
 
-static enum status parse_number(const struct rule *rule, struct bytes value, uint64_t *number,
-                                struct fault *fault)
+static enum status parse_number(const struct settings *settings, const struct rule *rule,
+                                struct bytes value, uint64_t *number, struct fault *fault)
 {
     uint8_t id[8];
     enum status status = STATUS_OK;
@@ -229,7 +241,7 @@ static enum status parse_number(const struct rule *rule, struct bytes value, uin
         status = text_parse_duration(value, number, fault);
         break;
     default:
-        status = text_parse_size(value, memory_of_machine(), number, fault);
+        status = text_parse_size(value, whole_of(settings, rule->kind), number, fault);
         break;
     }
     if (!status && (*number < rule->min || *number > rule->max))
@@ -253,7 +265,7 @@ static enum status set_value(struct settings *settings, const struct rule *rule,
     case KIND_FLAG:
         return set_flag(value, member, fault);
     default:
-        status = parse_number(rule, value, &number, fault);
+        status = parse_number(settings, rule, value, &number, fault);
         if (!status && rule->kind == KIND_PORT)
             *(uint16_t *)member = (uint16_t)number;
         else if (!status)
@@ -276,35 +288,11 @@ enum status settings_check(const char *key, const char *value, struct fault *fau
     int i = find_setting(key);
     if (i < 0)
         return fault_set(fault, STATUS_INVALID, "%.64s is not a known key", key);
-    struct settings scratch;
+    struct settings scratch = {.dir = "/"};
     struct fault reason;
     if (set_value(&scratch, &rules[i], bytes_of_text(value), &reason))
         return fault_set(fault, STATUS_INVALID, "%s: %.200s", key, reason.text);
     return STATUS_OK;
-}
-
-static enum status refuse_file(const char *path, struct fault *fault)
-{
-    if (errno == ENOENT)
-        return fault_set(fault, STATUS_NOT_FOUND, "%s: %s ('dkv init' writes it)", path,
-                         strerror(errno));
-    return owner_fault(path, fault);
-}
-
-static enum status read_text(const char *path, struct buf *text, struct fault *fault)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return refuse_file(path, fault);
-    ssize_t got = read(fd, buf_grow(text, SETTINGS_FILE_SIZE_MAX), SETTINGS_FILE_SIZE_MAX);
-    enum status status = STATUS_OK;
-    if (got < 0)
-        status = fault_set(fault, STATUS_IO, "%s: %s", path, strerror(errno));
-    if (got == SETTINGS_FILE_SIZE_MAX)
-        status = fault_set(fault, STATUS_INVALID, "%s: too long", path);
-    close(fd);
-    text->size = got < 0 ? 0 : (size_t)got;
-    return status;
 }
 
 static enum status set_entry(struct settings *settings, const struct zpl_entry *entry,
@@ -388,7 +376,7 @@ enum status settings_load(struct settings *settings, const char *path, struct fa
     struct settings loaded = {0};
     enum status status = set_dir(&loaded, path, fault);
     if (!status)
-        status = read_text(path, &text, fault);
+        status = settings_file_read(path, &text, fault);
     if (!status)
         status = parse(&loaded, path, buf_bytes(&text), fault);
     if (!status)

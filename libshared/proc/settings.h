@@ -32,7 +32,9 @@ struct settings {
     uint64_t value_size_max, record_size_max;        // limits/...
     uint64_t request_memory_ms;                      // request/memory
     uint64_t purge_age_ms, close_after_ms, trash_ms; // purge/...
-    uint64_t repair_interval_ms, repair_settle_ms;   // repair/...
+    uint64_t hints_retry_ms, hints_rate;             // hints/...
+    uint64_t hints_size_max, hints_expire_ms;
+    uint64_t repair_interval_ms, repair_settle_ms; // repair/...
     uint64_t repair_rate, repair_scrub_ms;
     int durability;                                       // store/durability: enum lsm_durability
     uint64_t durability_interval_ms;                      // store/durability_interval
@@ -59,7 +61,7 @@ const struct setting *settings_table(uint32_t *count);
 enum status settings_check(const char *key, const char *value, struct fault *fault) MUST_USE;
 
 // Reads and checks a file. INVALID with "FILE:LINE: ..." in the fault; NOT_FOUND, IO. A
-// percentage is one of the memory of the machine.
+// percentage is one of the memory of the machine, or of the file system.
 enum status settings_load(struct settings *settings, const char *path,
                           struct fault *fault) MUST_USE;
 

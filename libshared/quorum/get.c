@@ -8,20 +8,52 @@ static struct get_step answer(struct get *get, enum status status)
     return (struct get_step){.answer = true, .status = status, .ended = true};
 }
 
+// What of these replies is of owners and what of fallbacks, each for any owner that is gone.
+static struct acks acks_of(const struct get *get, target_set replies,
+                           target_set hints[RING_OWNERS_MAX])
+{
+    target_set owners = targets_below(get->n);
+    for (unsigned i = 0; i < get->n; i++)
+        hints[i] = get->live & target_bit(i) ? 0 : replies & ~owners;
+    return (struct acks){get->n, replies & owners, hints};
+}
+
+// Whether these replies meet R.
+static bool is_met(const struct get *get, target_set replies)
+{
+    target_set hints[RING_OWNERS_MAX];
+    if (needs_met(&get->r, replies) || !(replies >> get->n))
+        return needs_met(&get->r, replies);
+    struct acks acks = acks_of(get, replies, hints);
+    return acks_meet(&acks, &get->r);
+}
+
+uint8_t get_count(const struct get *get)
+{
+    target_set hints[RING_OWNERS_MAX];
+    if (!(get->replied >> get->n))
+        return target_count(get->replied);
+    struct acks acks = acks_of(get, get->replied, hints);
+    return acks_count(&acks);
+}
+
 struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, target_set live,
-                          const uint8_t *order)
+                          target_set holders, const uint8_t *order)
 {
     assert(n <= RING_OWNERS_MAX);
     *get = (struct get){.n = n, .r = *r, .phase = GET_ASKING, .live = live};
     if (!needs_met(r, live))
+        get->holders = holders;
+    if (!is_met(get, live | get->holders))
         return answer(get, STATUS_UNAVAILABLE);
-    struct get_step step = {0};
+    struct get_step step = {.fetch = get->holders};
+    get->asked = get->holders;
     for (unsigned i = 0; i < n; i++) {
         target_set owner = target_bit(order[i]);
         if (!(live & owner) || !needs_help_of(r, get->asked, order[i]))
             continue;
-        if (!step.fetch)
-            step.fetch = owner;
+        if (!(step.fetch & targets_below(n)))
+            step.fetch |= owner;
         else
             step.head |= owner;
         get->asked |= owner;
@@ -34,7 +66,7 @@ static struct get_step check(struct get *get)
 {
     if (get->phase == GET_FETCHING)
         return (struct get_step){.compare = !get->fetching};
-    if (!needs_met(&get->r, get->replied))
+    if (!is_met(get, get->replied) || (get->asked >> get->n && !get->is_hedged))
         return (struct get_step){0};
     if (get->full)
         return (struct get_step){.compare = true};
@@ -73,13 +105,13 @@ static bool is_held_by(const struct get *get, target_set owners)
 static struct get_step answer_and_repair(struct get *get, target_set behind)
 {
     struct get_step step = answer(get, STATUS_OK);
-    step.repair = behind & get->replied;
+    step.repair = behind & get->replied & all_of(get);
     return step;
 }
 
 static struct get_step start_holding(struct get *get, target_set behind)
 {
-    get->holding = get->replied & ~behind;
+    get->holding = get->replied & ~behind & all_of(get);
     if (is_held_by(get, get->holding))
         return answer_and_repair(get, behind);
     get->phase = GET_HOLDING;
@@ -117,24 +149,10 @@ struct get_step get_on_compared(struct get *get, struct get_comparison compariso
     return step;
 }
 
-struct get_step get_on_failed(struct get *get, unsigned owner)
+// One more owner of each need that missed one, for the full record: so no second question is
+// needed. If there are none, the fallbacks.
+static struct get_step ask_others(struct get *get, target_set holders)
 {
-    get->live &= ~target_bit(owner);
-    if (get->phase == GET_HOLDING)
-        return get_on_held(get, owner, false);
-    if (get->phase == GET_ENDED || !((get->asked | get->fetching) & target_bit(owner)))
-        return (struct get_step){0};
-    get->asked &= ~target_bit(owner);
-    bool was_fetching = get->fetching & target_bit(owner);
-    get->fetching &= ~target_bit(owner);
-    if (was_fetching) { // what its head named cannot be had from it any more
-        get->replied &= ~target_bit(owner);
-        get->phase = GET_ASKING; // R have to reply again, and to be compared
-    }
-    if (needs_met(&get->r, get->replied | get->asked))
-        return check(get);
-    // One more owner of each need that missed this one, for the full record: so no second
-    // question is needed.
     struct get_step step = {0};
     for (unsigned i = 0; i < get->n; i++) {
         if ((get->live & target_bit(i)) && needs_help_of(&get->r, get->replied | get->asked, i)) {
@@ -142,13 +160,40 @@ struct get_step get_on_failed(struct get *get, unsigned owner)
             step.fetch |= target_bit(i);
         }
     }
-    return needs_met(&get->r, get->replied | get->asked) ? step : answer(get, STATUS_UNAVAILABLE);
+    if (!is_met(get, get->replied | get->asked) && !get->holders) {
+        get->holders = holders;
+        get->asked |= holders;
+        step.fetch |= holders;
+    }
+    return is_met(get, get->replied | get->asked) ? step : answer(get, STATUS_UNAVAILABLE);
+}
+
+struct get_step get_on_failed(struct get *get, unsigned target, target_set holders)
+{
+    get->live &= ~target_bit(target);
+    if (get->phase == GET_HOLDING)
+        return get_on_held(get, target, false);
+    if (get->phase == GET_ENDED || !((get->asked | get->fetching) & target_bit(target)))
+        return (struct get_step){0};
+    get->asked &= ~target_bit(target);
+    bool was_fetching = get->fetching & target_bit(target);
+    get->fetching &= ~target_bit(target);
+    if (was_fetching) { // what its head named cannot be had from it any more
+        get->replied &= ~target_bit(target);
+        get->phase = GET_ASKING; // R have to reply again, and to be compared
+    }
+    if (is_met(get, get->replied | get->asked))
+        return check(get);
+    return ask_others(get, holders);
 }
 
 struct get_step get_on_hedge(struct get *get)
 {
     if (get->phase != GET_ASKING)
         return (struct get_step){0};
+    get->is_hedged = true;
+    if (get->asked >> get->n && is_met(get, get->replied))
+        return check(get);
     for (unsigned i = 0; i < get->n; i++) {
         if ((get->live & target_bit(i)) && !((get->replied | get->asked) & target_bit(i))) {
             get->asked |= target_bit(i);

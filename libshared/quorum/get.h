@@ -13,13 +13,18 @@
 // HOLDING: a monotonic read is answered when so many owners hold the answer that whoever reads
 // later asks one of them: N-R+1. Those that replied with less, and those that were not asked, get
 // it before the answer, not behind it; who acknowledges holds it. Owners are numbered in order of
-// preference: targets (ring_route.h) below n. Sets are bit masks.
+// preference: targets (ring_route.h) below n, fallbacks are those behind them. Sets are bit masks.
+//
+// Where fewer than R owners can be asked, the fallbacks that keep hints for them are, all that
+// there are (unless the caller knows none). Each stands for one owner that cannot be reached,
+// whether it keeps something or not; what it keeps is joined. All of them are waited for, until the
+// hedge: any one of them may have what the others have not.
 //
 // Answers: OK (R owners replied), UNAVAILABLE (too few can be reached, known before
 // asking or when one fails; or too few can hold the answer), TIMEOUT.
 #pragma once
 
-#include "quorum/needs.h"
+#include "quorum/acks.h"
 #include "ring/ring.h"
 
 enum get_phase {
@@ -32,8 +37,10 @@ enum get_phase {
 struct get {
     uint8_t n;
     struct needs r;
-    uint8_t phase; // enum get_phase
-    target_set live;
+    uint8_t phase;       // enum get_phase
+    target_set live;     // owners
+    target_set holders;  // fallbacks that can be asked; none: they are not needed, or not wanted
+    bool is_hedged;      // R replies are enough now
     target_set asked;    // reply outstanding
     target_set fetching; // full record outstanding
     target_set replied;  // with a head or a record
@@ -54,9 +61,12 @@ struct get_step {
     bool ended;
 };
 
-// `order` lists the owners from the nearest to the farthest, n of them.
+// `order` lists the owners from the nearest to the farthest, n of them; `holders` can be asked
+// besides.
 struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, target_set live,
-                          const uint8_t *order);
+                          target_set holders, const uint8_t *order);
+// How many replies count.
+uint8_t get_count(const struct get *get);
 // A reply (also "nothing known") with the full record, or with a head.
 struct get_step get_on_reply(struct get *get, unsigned owner, bool full);
 // How the replies compare with the join of the full records.
@@ -67,7 +77,8 @@ struct get_comparison {
 struct get_step get_on_compared(struct get *get, struct get_comparison comparison);
 // While HOLDING: an owner acknowledged the answer, or refused it.
 struct get_step get_on_held(struct get *get, unsigned owner, bool is_held);
-struct get_step get_on_failed(struct get *get, unsigned owner);
+// `holders` can be asked besides, if fewer than R owners are left.
+struct get_step get_on_failed(struct get *get, unsigned target, target_set holders);
 // It takes longer than usual: one more owner is asked for the full record.
 struct get_step get_on_hedge(struct get *get);
 struct get_step get_on_deadline(struct get *get);

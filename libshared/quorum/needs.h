@@ -5,9 +5,8 @@
 // each-quorum is one for each datacenter. Code that counts replies asks needs_met() and
 // needs_hopeless(), and knows none of these words.
 //
-// Two things do not exist yet, and will come in here: while a shard moves there is one need more,
-// over its new owners (needs_add); and the reply of a fallback, which keeps a hint, counts for the
-// owner that the hint is for: it is mapped to that target before it is counted.
+// What a fallback replies counts for an owner: acks.h. While a shard moves there will be one need
+// more, over its new owners (needs_add).
 #pragma once
 
 #include "ring/ring_route.h"

@@ -35,9 +35,16 @@
 // record were made at the same time as this one, and stay. So the W that acknowledge must have
 // told, too: a write with W = all meets every write with W = 1.
 //
+// Hints (hints.h). For an owner that cannot be reached, refuses the record or is late with its
+// acknowledgement a fallback keeps a hint, before the answer or after it. Unless the put is strict
+// a hint counts for its owner (acks.h). What the fallback held is told for an owner that cannot be
+// reached, not for one that is late and may tell more. A fallback may even coordinate, where no
+// owner can: then it keeps a hint for every owner. A retry asks fallbacks, too, as the first try
+// may have. The caller says who they are when it sends an event that may need them: put.hints is
+// NULL until then.
+//
 // Owners are numbered 0 .. n-1 in order of preference: an owner is a target (ring_route.h) below
-// n. Sets of owners are bit masks. The caller maps an acknowledgement that stands for an owner,
-// as of a fallback, to that owner.
+// n, and fallbacks are targets from n on. Sets of targets are bit masks.
 // Each event returns a step: what to send now and whether to answer. The caller sends,
 // and reports failures to send as events (put_on_failed).
 //
@@ -45,7 +52,7 @@
 // INDETERMINATE when it may have been.
 #pragma once
 
-#include "quorum/needs.h"
+#include "quorum/hints.h"
 
 enum put_phase {
     PUT_FINDING,
@@ -63,14 +70,17 @@ struct put_start {
     target_set unable;     // of which may not coordinate
     bool retry;            // FINDING first
     bool validate;         // a blind write
-    bool strict;           // fewer than R that can tell are too few; else as many as can be reached
+    bool strict;           // only owners count, and fewer than R that can tell are too few; else
+                           // as many tell as can be reached
+    bool conditional;      // only owners coordinate: a fallback cannot judge what is there
+    struct hints *hints;   // NULL: not needed yet
 };
 
 struct put {
     uint8_t n;
     uint8_t phase;      // enum put_phase
     int8_t coordinator; // -1 = none yet
-    bool validate, strict;
+    bool validate, strict, conditional;
     bool was_found;    // the record is an earlier try's
     bool met_others;   // somebody told something
     bool again;        // the second dot
@@ -78,16 +88,18 @@ struct put {
     bool sent;         // an UPDATE or MERGE may have left: never again "not written"
     bool maybe_before; // a retry: the same holds, whatever the owners say
     bool answered;
-    uint8_t attempt;    // UPDATEs that were sent to the coordinator before the last one
-    uint8_t refusal;    // enum status of the last owner that refused, OK = none
-    target_set live;    // still worth asking
-    target_set refused; // refused to coordinate
-    target_set asked;   // FIND outstanding
-    target_set fenced;  // replied to FIND: nothing known of this request
-    target_set merging; // MERGE or DURABLE outstanding
-    target_set acked;   // durable
-    target_set early;   // DURABLE overtook UPDATED
-    target_set told;    // told what they held, the coordinator by its record
+    uint8_t attempt;     // UPDATEs that were sent to the coordinator before the last one
+    uint8_t refusal;     // enum status of the last owner that refused, OK = none
+    target_set live;     // owners that are still worth asking
+    target_set refused;  // refused to coordinate
+    target_set asked;    // FIND outstanding
+    target_set fenced;   // replied to FIND: nothing known of this request
+    target_set merging;  // MERGE or DURABLE outstanding
+    target_set acked;    // durable with the owner
+    target_set early;    // DURABLE overtook UPDATED
+    target_set told;     // told what they held, the coordinator by its record
+    target_set unkept;   // answered NOT_KEPT: they will never have it, by no hint either
+    struct hints *hints; // the caller's; NULL: no fallback was needed
     struct needs w, r;
 };
 
@@ -103,6 +115,7 @@ struct put_step {
     target_set find;  // send FIND to these
     int8_t update;    // send UPDATE to this one; -1 = none (AGAIN if put->again)
     target_set merge; // send MERGE of the record to these
+    bool hint;        // send HINT of the record as hints_take() says
     bool wait;        // put_on_waited() when the try before can mint no more
     bool answer;      // answer the client with `status`
     enum status status;
@@ -142,7 +155,18 @@ struct put_step put_on_durable(struct put *put, unsigned owner, enum status stat
 // MERGED with its status.
 struct put_step put_on_merged(struct put *put, unsigned owner, enum status status,
                               enum put_conflict conflict);
-// The owner cannot be reached any more (link lost, could not be sent).
-struct put_step put_on_failed(struct put *put, unsigned owner);
+// HINTED by a fallback, for an owner.
+struct put_step put_on_hinted(struct put *put, unsigned owner, unsigned holder, enum status status,
+                              enum put_conflict conflict);
+// The owners that have not acknowledged take long: fallbacks keep hints for them.
+struct put_step put_on_late(struct put *put);
+// The target cannot be reached any more (link lost, could not be sent).
+struct put_step put_on_failed(struct put *put, unsigned target);
 // The deadline: answers if it has not.
 struct put_step put_on_deadline(struct put *put);
+
+// On how many nodes it is durable as far as known, and on how many of them as a hint.
+struct put_tally {
+    uint8_t acked, hinted;
+};
+struct put_tally put_tally(const struct put *put);

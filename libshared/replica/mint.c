@@ -156,7 +156,8 @@ static void add_write(const struct replica *replica, const struct mint *mint, st
     copy_held(replica, mint->is_blind, &change->result);
     if (mint->context.size)
         apply_context(replica, mint, change);
-    record_update(&change->result, &write, !record_is_empty(replica->held));
+    bool has_all = !record_is_empty(replica->held) && !replica->is_partial;
+    record_update(&change->result, &write, has_all);
 }
 
 static enum status check_limits(const struct replica *replica, const struct change *change)

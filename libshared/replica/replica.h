@@ -26,6 +26,8 @@ struct replica {
 
     const struct record *held; // empty: nothing is known of the key
     struct bytes encoded;      // the same, as it is stored
+    bool is_partial; // `held` may lack writes to the key that this actor gave dots to: a new dot
+                     // stands alone in its interval
 
     uint64_t actor;             // this life of the process
     uint64_t counter;           // of the last dot that it gave out in the key's shard

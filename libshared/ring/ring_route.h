@@ -1,10 +1,9 @@
 // ring_route.h - the nodes that an operation on a key can ask: its targets, by one look-up.
 //
 // The targets of an operation are the owners of its shard in order of preference. Behind them
-// ring_route_add_fallbacks() puts nodes that can keep a hint for an owner; no operation asks for
-// them yet. A target is a position in this list and nothing else: not a node's index, which ends
-// with the ring document, and not a link. An owner is a target below owner_count. Sets of targets
-// are bit sets.
+// ring_route_add_fallbacks() puts nodes that can keep a hint for an owner. A target is a position
+// in this list and nothing else: not a node's index, which ends with the ring document, and not a
+// link. An owner is a target below owner_count. Sets of targets are bit sets.
 #pragma once
 
 #include "ring/ring.h"

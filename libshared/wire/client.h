@@ -18,7 +18,8 @@ struct op_answer {
 
 enum put_flags {
     PUT_DELETE = 1,        // the write is a tombstone
-    PUT_STRICT = 2,        // fail rather than validate a blind write with fewer than R owners
+    PUT_STRICT = 2,        // only owners count; and fail rather than validate a blind write with
+                           // fewer than R of them
     PUT_KEEP_SIBLINGS = 4, // supersede nothing but what the context covers
     PUT_RETRY = 8,         // this request id may have been sent before: look for it first
     PUT_WANT_CONTEXT = 16, // send the new context back
@@ -58,7 +59,7 @@ struct op_put_done {
     uint64_t id;
     uint8_t status;
     uint8_t acked;   // nodes on which it is durable as far as known
-    uint8_t hinted;  // of which as hints; 0: there are none yet
+    uint8_t hinted;  // of which as hints
     uint8_t is_void; // this try wrote nothing and never will, whatever others did
     uint32_t keyspace;
     uint64_t epoch;
@@ -69,7 +70,7 @@ struct op_put_done {
 };
 
 enum get_flags {
-    GET_STRICT = 1, // changes nothing: only owners are asked
+    GET_STRICT = 1, // only owners are asked
     GET_LOCAL = 2,  // the contacted node's own replica, nobody else's
     GET_WANT_CONTEXT = 4,
     GET_MONOTONIC = 8, // answer when so many owners hold the answer that no later read misses it
@@ -86,7 +87,7 @@ struct op_get {
 struct op_got {
     uint64_t id;
     uint8_t status;  // OK also if the record holds tombstones only; NOT_FOUND = nothing known
-    uint8_t replied; // owners whose reply is in it
+    uint8_t replied; // owners whose reply is in it, and fallbacks that stand for one
     uint32_t keyspace;
     struct bytes record;  // sized, encoded record
     struct bytes text;    // short

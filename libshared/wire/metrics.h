@@ -1,8 +1,9 @@
-// metrics.h - the numbers of a store, for the people who look after it.
+// metrics.h - the numbers of a store or of a hintd, for the people who look after it.
 //
 // One table has the name, the kind and the meaning of each number. PONG carries the numbers
 // in the order of the table, so a new one goes at the end: a reader that knows fewer of them passes
-// over the rest, and one that knows more takes those that did not come as 0.
+// over the rest, and one that knows more takes those that did not come as 0. A process leaves those
+// of others 0.
 #pragma once
 
 #include "base/buf.h"
@@ -69,7 +70,19 @@
     M(LOSSES, COUNTER, "store_losses", "times that something was found to be missing here")        \
     M(ZOMBIES, COUNTER, "store_zombies", "purged writes that came back and were left out")         \
     M(STRIPPED, COUNTER, "store_stripped", "records that lost deletions or parts of their clocks") \
-    M(RETURNED, COUNTER, "store_returned", "deleted values that a lost copy had: in the trash")
+    M(RETURNED, COUNTER, "store_returned", "deleted values that a lost copy had: in the trash") \
+    M(HINTS, GAUGE, "hintd_hints", "hints that wait for their targets")                            \
+    M(HINT_BYTES, GAUGE, "hintd_bytes", "bytes of them")                                           \
+    M(HINT_OLDEST_MS, GAUGE, "hintd_oldest_ms", "for how long some target has had hints")          \
+    M(HINT_DEBTS, GAUGE, "hintd_debts", "parts of targets that are left to repair")                \
+    M(HINTS_TAKEN, COUNTER, "hintd_taken", "hints asked for")                                      \
+    M(HINTS_MINTED, COUNTER, "hintd_minted", "writes coordinated here: no owner was reached")      \
+    M(HINTS_FULL, COUNTER, "hintd_full", "hints not kept: no room, or the target silent too long") \
+    M(HINTS_SENT, COUNTER, "hintd_sent", "hints sent to their targets")                            \
+    M(HINTS_DELIVERED, COUNTER, "hintd_delivered", "hints that their targets have")                \
+    M(HINTS_REFUSED, COUNTER, "hintd_refused", "of those sent, not taken; they are sent again")    \
+    M(HINTS_REROUTED, COUNTER, "hintd_rerouted", "hints given to others: the ring had changed")    \
+    M(HINTD_DAMAGED, COUNTER, "hintd_damaged", "reads and merges of hints that failed")
 // clang-format on
 
 #define METRIC_MEMBER(member, kind, name, meaning) METRIC_##member,
@@ -90,6 +103,12 @@ extern const struct metric metrics_table[METRIC_COUNT];
 
 void metrics_encode(const struct metrics *metrics, struct buf *out); // appends, a u64 each
 void metrics_decode(struct metrics *metrics, struct bytes bytes);    // whatever the bytes
+
+// Whether a number is one that a hintd has, and no store.
+static inline bool metrics_is_of_hintd(unsigned member)
+{
+    return member >= METRIC_HINTS && member <= METRIC_HINTD_DAMAGED;
+}
 
 // Returns how many reads and merges damage made fail, together.
 uint64_t metrics_damage(const struct metrics *metrics);

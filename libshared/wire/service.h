@@ -10,8 +10,8 @@
 enum service {
     SERVICE_STORE,
     SERVICE_ROUTER,
-    SERVICE_HINTD, // there are no programs for these two yet, but doors
-    SERVICE_REPAIR,
+    SERVICE_HINTD,
+    SERVICE_REPAIR, // there is no program for it yet, but a door
     SERVICE_COUNT,
 };
 
@@ -26,9 +26,9 @@ enum door {
     DOOR_CLIENT, // of the router: clients
     DOOR_PEER,   // of the router: other routers
     DOOR_STORE,
-    DOOR_STORE_BACKGROUND, // what must not stand before requests; from here on nobody listens yet
+    DOOR_STORE_BACKGROUND, // what must not stand before requests
     DOOR_HINTD,
-    DOOR_REPAIR,
+    DOOR_REPAIR, // nobody listens there yet
     DOOR_COUNT,
 };
 

@@ -58,7 +58,7 @@ Try 'dkv status --help'."
 
 @test "verbs that are not built do not appear and exit 2" {
     run dkv --help
-    refute_output --regexp 'snapshot|hints|watch|doctor'
+    refute_output --regexp 'snapshot|watch|doctor'
     fails_with 2 dkv doctor
     fails_with 2 dkv ring plan
 }

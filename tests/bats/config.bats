@@ -17,7 +17,7 @@ teardown() {
 # Both daemons refuse, at their start and when they are asked, and say so: refuses REGEX...
 refuses() {
     local daemon option pattern
-    for daemon in dkv-store dkv-router; do
+    for daemon in dkv-store dkv-hintd dkv-router; do
         for option in '' --check-config; do
             fails_with 2 timeout 10 "$daemon" --config d1/dkv.conf ${option:+"$option"}
             for pattern in "$@"; do
@@ -108,7 +108,7 @@ refuses() {
     good=$(cat "$conf")
     hang_up() { kill -HUP "$(pid_of n1 "${daemon#dkv-}")"; }
     logged() { grep -qE -- "$1" "$CLUSTER/n1/log/$daemon.log"; }
-    for daemon in dkv-store dkv-router; do
+    for daemon in dkv-store dkv-hintd dkv-router; do
         echo "$good" >"$conf"
         hang_up
         eventually logged 'dkv.conf: nothing changed'

@@ -25,16 +25,16 @@ is_down() {
 
 @test "status has a line for each node and exits 0 when all are up" {
     fails_with 0 dkv status
-    assert_equal "$(cut -f 1,2,3,4,5 <<<"$output")" "n1	up	dc1	r1	router,store,repair
-n2	up	dc1	r2	router,store,repair
-n3	up	dc1	r3	router,store,repair"
+    assert_equal "$(cut -f 1,2,3,4,5 <<<"$output")" "n1	up	dc1	r1	router,store,hintd,repair
+n2	up	dc1	r2	router,store,hintd,repair
+n3	up	dc1	r3	router,store,hintd,repair"
     run bash -c 'dkv status --json | jq -r .v'
     assert_output $'1\n1\n1'
 }
 
 @test "local status has a line for each process" {
     fails_with 0 node status
-    assert_equal "${#lines[@]}" 9
+    assert_equal "${#lines[@]}" 12
     refute_line --regexp 'stopped'
 }
 
@@ -152,7 +152,7 @@ n3	up	dc1	r3	router,store,repair"
     node start n1 router
     eventually dkv status
     fails_with 2 node kill n9
-    fails_with 2 node kill n1 hintd
+    fails_with 2 node kill n1 hint
 }
 
 @test "a pid file with the number of another process does no harm" {

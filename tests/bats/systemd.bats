@@ -34,7 +34,7 @@ collect_journals() {
     local machine
     for machine in "${!INIT[@]}"; do
         echo "--- $machine"
-        on "$machine" journalctl --no-pager -o cat -u dkv-store -u dkv-router | tail -n 50 || :
+        on "$machine" journalctl --no-pager -o cat -u dkv-store -u dkv-hintd -u dkv-router | tail -n 50 || :
     done
 }
 
@@ -201,7 +201,7 @@ is_well() {
 
     # What was installed lasts: it survives kill -9 of a whole node, and a boot would start it.
     assert_equal "$(on n2 dkv get greeting)" hello
-    on n1 systemctl kill --kill-who=main -s KILL dkv-store dkv-router
+    on n1 systemctl kill --kill-who=main -s KILL dkv-store dkv-hintd dkv-router
     eventually is_well n1
     assert_equal "$(on n1 dkv get greeting)" hello
     on n1 systemctl is-enabled dkv.target
@@ -227,7 +227,7 @@ is_well() {
     install_on n1
     on n1 ip address add 10.0.0.1/32 dev lo
     fails_with 1 on n1 systemctl enable --now dkv.target
-    on n1 systemctl is-failed dkv-store dkv-router
+    on n1 systemctl is-failed dkv-store dkv-hintd dkv-router
     run on n1 systemctl status dkv-store
     assert_output --regexp 'Status:.*dkv init'
     on n1 dkv init /etc/dkv --node n1 --address 10.0.0.1
@@ -244,7 +244,7 @@ is_well() {
     eventually is_well n1
 }
 
-@test "one service of a machine dies alone, both stop together, and an address that comes late is waited for" {
+@test "one service of a machine dies alone, all stop together, and an address that comes late is waited for" {
     boot n1
     install_on n1
     on n1 ip address add 10.0.0.1/32 dev lo
@@ -262,7 +262,7 @@ is_well() {
     assert_equal "$(pid_of router)" "$router"
     on n1 systemctl is-active dkv.target
     on n1 systemctl stop dkv.target
-    run on n1 systemctl is-active dkv-store dkv-router dkv-up
+    run on n1 systemctl is-active dkv-store dkv-hintd dkv-router dkv-up
     refute_output --regexp '^(active|failed)'
     on n1 ip address del 10.0.0.1/32 dev lo
     fails_with 1 on n1 systemctl start dkv.target
@@ -287,7 +287,7 @@ is_well() {
 
 @test "the units are hardened" {
     local unit
-    for unit in store router; do
+    for unit in store hintd router; do
         systemd-analyze security --offline=true --threshold=15 \
             "$BATS_TEST_DIRNAME/../../systemd/dkv-$unit.service"
     done

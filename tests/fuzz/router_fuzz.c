@@ -12,16 +12,17 @@
 #include "fixture/ring.h"
 #include "fuzz/must.h"
 #include "wire/hello.h"
-#include "wire/replica.h"
+#include "wire/hint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { NODES = 3, ASKED_MAX = 64, REQUESTS_MAX = 64, STRANGER = CLIENT + 1 };
+enum { NODES = 5, ASKED_MAX = 64, REQUESTS_MAX = 64, STRANGER = CLIENT + 1 };
 
-struct asked {       // by the router, of a store
-    uint32_t number; // of the link
+struct asked { // by the router, of a store or a hintd
+    link_id link;
     uint8_t type;
     uint64_t id;
+    uint64_t target; // of a hint
 };
 
 struct bench {
@@ -46,11 +47,19 @@ static void take_answer(struct bench *bench, uint64_t id)
     bench->waiting[id] = false;
 }
 
-// Of the first operation, behind its size.
-static uint64_t first_id(struct reader *body)
+// The first operation: its id stands behind its size, and behind that the target of a hint.
+static struct asked first_of(const struct outbox_message *message, struct reader *body)
 {
+    struct asked asked = {.link = message->link, .type = message->type};
     reader_u32(body);
-    return reader_u64(body);
+    asked.id = reader_u64(body);
+    asked.target = message->type == MESSAGE_HINT ? reader_u64(body) : 0;
+    return asked;
+}
+
+static bool is_asked(link_id link)
+{
+    return link < NODES || (link >= HINTD && link < HINTD + NODES);
 }
 
 static void read_message(struct bench *bench, const struct outbox_message *message)
@@ -77,9 +86,8 @@ static void read_message(struct bench *bench, const struct outbox_message *messa
             take_answer(bench, explained.id);
         } else {
             must(message->link != CLIENT, "a message that a client cannot use");
-            if (i == 0 && message->link < NODES)
-                bench->asked[bench->asked_count++ % ASKED_MAX] =
-                    (struct asked){(uint32_t)message->link, message->type, first_id(&body)};
+            if (i == 0 && is_asked(message->link))
+                bench->asked[bench->asked_count++ % ASKED_MAX] = first_of(message, &body);
         }
     }
 }
@@ -213,14 +221,10 @@ static void make_record(uint8_t byte, struct bytes key, struct buf *out)
     record_release(&record);
 }
 
-static void encode_reply(const struct asked *asked, uint8_t status, uint8_t details,
-                         struct bytes record, enum message_type *type, struct buf *message)
+// Of a MERGE or a HINT.
+static void encode_told(const struct asked *asked, uint8_t status, uint8_t details,
+                        enum message_type *type, struct buf *message)
 {
-    struct op_updated updated = {.id = asked->id,
-                                 .status = status,
-                                 .dot = {1 + (details >> 4), 1 + (details & 3)},
-                                 .record = record};
-    struct op_durable done = {.id = asked->id, .status = status};
     struct buf told = {0};
     struct clock clock = {0};
     clock_add(&clock, (struct interval){details, 1, 1});
@@ -229,6 +233,28 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
                                .status = status,
                                .hlc_told = details,
                                .told = details & 32 ? buf_bytes(&told) : (struct bytes){0}};
+    struct op_hinted hinted = {.id = asked->id,
+                               .target = asked->target,
+                               .status = status,
+                               .hlc_told = details,
+                               .told = merged.told};
+    *type = asked->type == MESSAGE_MERGE ? MESSAGE_MERGED : MESSAGE_HINTED;
+    if (*type == MESSAGE_MERGED)
+        op_encode_merged(&merged, message);
+    else
+        op_encode_hinted(&hinted, message);
+    clock_release(&clock);
+    buf_release(&told);
+}
+
+static void encode_reply(const struct asked *asked, uint8_t status, uint8_t details,
+                         struct bytes record, enum message_type *type, struct buf *message)
+{
+    struct op_updated updated = {.id = asked->id,
+                                 .status = status,
+                                 .dot = {1 + (details >> 4), 1 + (details & 3)},
+                                 .record = record};
+    struct op_durable done = {.id = asked->id, .status = status};
     struct op_found found = {.id = asked->id,
                              .status = status,
                              .state = FIND_LIVE,
@@ -240,6 +266,7 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
         .id = asked->id, .status = status, .has_write = details & 1, .head = record};
     switch (asked->type) {
     case MESSAGE_UPDATE:
+    case MESSAGE_HINT_UPDATE:
         *type = details & 64 ? MESSAGE_DURABLE : MESSAGE_UPDATED;
         if (*type == MESSAGE_UPDATED)
             op_encode_updated(&updated, message);
@@ -247,8 +274,8 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
             op_encode_durable(&done, message);
         break;
     case MESSAGE_MERGE:
-        *type = MESSAGE_MERGED;
-        op_encode_merged(&merged, message);
+    case MESSAGE_HINT:
+        encode_told(asked, status, details, type, message);
         break;
     case MESSAGE_SCAN_LOCAL:
         *type = MESSAGE_SCANNED_LOCAL;
@@ -266,8 +293,6 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
         *type = MESSAGE_FETCHED;
         op_encode_fetched(&fetched, message);
     }
-    clock_release(&clock);
-    buf_release(&told);
 }
 
 static void reply(struct bench *bench, struct reader *input)
@@ -285,12 +310,12 @@ static void reply(struct bench *bench, struct reader *input)
     buf_grow(&message, MESSAGE_HEADER_SIZE);
     make_record(details, key_of(how >> 3), &record);
     encode_reply(asked, statuses[how % 8], details, buf_bytes(&record), &type, &message);
-    tell(bench, asked->number, ROLE_PEER, type, 0, asked->number + 1, &message);
+    tell(bench, asked->link, ROLE_PEER, type, 0, asked->link + 1, &message);
     buf_release(&message);
     buf_release(&record);
 }
 
-static void welcome(struct bench *bench, uint32_t link, uint64_t boot)
+static void welcome(struct bench *bench, link_id link, uint64_t boot)
 {
     struct buf message = {0};
     struct op_welcome welcome = {.version = MESSAGE_VERSION,
@@ -321,7 +346,7 @@ static void tell_anything(struct bench *bench, struct reader *input)
     uint8_t type = reader_u8(input), from = reader_u8(input);
     buf_grow(&message, MESSAGE_HEADER_SIZE);
     buf_append(&message, reader_short(input));
-    link_id link = from % 4 < NODES ? from % 4 : STRANGER;
+    link_id link = from % 8 < NODES ? from % 8 + (from & 32 ? HINTD : 0u) : STRANGER;
     tell(bench, link, from & 64 ? ROLE_PEER : ROLE_READER, (enum message_type)type, 0, 1, &message);
     buf_release(&message);
 }
@@ -345,9 +370,9 @@ static void adopt(struct bench *bench)
     read_outbox(bench);
 }
 
-static uint32_t pick_link(uint8_t byte)
+static link_id pick_link(uint8_t byte)
 {
-    return byte % NODES + (byte & 64 ? OTHER : 0u);
+    return byte % NODES + (byte & 64 ? OTHER : byte & 32 ? HINTD : 0u);
 }
 
 static void happen(struct bench *bench, struct reader *input)
@@ -406,8 +431,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fault fault;
     must(!seals_add_own(&bench->seals, secrets[0]), "no key");
     must(!router_init(&bench->router, &options, bench->now, &fault), "no router");
-    for (uint32_t i = 0; i < NODES; i++)
+    for (uint32_t i = 0; i < NODES; i++) {
         welcome(bench, i, i + 1);
+        welcome(bench, HINTD + i, HINTD + i + 1);
+    }
     struct reader input = reader_of(bytes_of(data, size));
     while (reader_left(&input) && !input.bad)
         happen(bench, &input);

@@ -290,6 +290,7 @@ static struct client_request choose(struct client *client)
     if (dice < 35) {
         request.kind = ACT_GET;
         request.flags = world_chance(world, 200) ? GET_MONOTONIC : 0;
+        request.flags |= world_chance(world, 300) ? GET_STRICT : 0;
     } else if (dice < 40) {
         request.kind = ACT_SCAN;
         request.flags = world_chance(world, 300) ? SCAN_HEADS : 0;

@@ -4,8 +4,6 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "wire/client.h"
-#include "wire/message.h"
-#include "wire/replica.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +42,7 @@ void history_add_key(struct history *history, const struct ring *ring,
     key->n = ring_owners(ring, key->partition, keyspace, key->owners);
     key->who = level_owners_of(ring, key->owners, key->n);
     key->read_level = keyspace->r;
+    key->has_fallbacks = ring->node_count > key->n;
 }
 
 struct bytes history_key_bytes(const struct history *history, uint32_t key)
@@ -122,9 +121,18 @@ void history_on_disk_lost(struct history *history, uint32_t node, uint64_t since
 {
     for (uint32_t i = 0; i < history->act_count; i++) {
         struct act *act = history->acts[i];
-        if (!act->end_us || act->end_us >= since_us)
+        // (A hint may have come to the disk long after the answer.)
+        if (!act->end_us || act->end_us >= since_us || history_may_be_hinted(history, act))
             act->lost |= owner_set_of(&history->keys[act->key], node);
     }
+}
+
+bool history_may_be_hinted(const struct history *history, const struct act *act)
+{
+    bool is_strict = act->kind == ACT_SCAN  ? true
+                     : act->kind == ACT_GET ? act->flags & GET_STRICT
+                                            : act->flags & PUT_STRICT;
+    return history->keys[act->key].has_fallbacks && !is_strict;
 }
 
 int history_find_mint(const struct history_key *key, struct dot dot)

@@ -15,7 +15,8 @@
 // On top of that, of the operations and their answers:
 //   - a value that is read was written by an operation on that key, byte for byte;
 //   - one answered "not written" was never minted;
-//   - a blind put that was answered OK covers every put that was answered OK before it began, if
+//   - where there are no fallbacks, or both are strict,
+//     a blind put that was answered OK covers every put that was answered OK before it began, if
 //     whoever it has heard and the W of that one intersect: whatever routers they went through;
 //   - an UPDATE is obeyed only while it is young, by the world's time; of the tries of a request
 //     none mints after a later one has; and none at all once its router was told of an earlier
@@ -23,8 +24,9 @@
 //   - a store knows the requests that it minted or merged in its life;
 //   - the context of a put covers what was given, what the put superseded, the put, and nothing
 //     else that was ever written;
-//   - a value that a monotonic get returned is covered by every later get of its level;
-//   - a get whose R meets the W of a put that was answered before it began covers that put;
+//   - a value that a monotonic get returned is covered by every later get of its level, and a get
+//     whose R meets the W of a put that was answered before it began covers that put; under the
+//     same condition: else hints may have it;
 //   - in the end every put that was answered OK is covered.
 // A disk that is wiped, or set back, takes what it held: of such a put the owner counts no more.
 #pragma once
@@ -90,6 +92,7 @@ struct history_key {
     char name[32];
     uint32_t partition;
     uint8_t read_level; // R of the keyspace
+    bool has_fallbacks; // there are nodes that do not own it
     uint16_t owners[RING_OWNERS_MAX];
     uint32_t n;
     struct level_owners who;

@@ -51,6 +51,8 @@ void history_check_validated(struct history *history, const struct act *act)
 {
     const struct history_key *key = &history->keys[act->key];
     int index = history_find_mint(key, act->dot);
+    if (history_may_be_hinted(history, act))
+        return;
     // What was superseded before the answer has nothing to cover any more.
     if (index < 0 || key->mints[index].superseder_count)
         return;
@@ -58,7 +60,7 @@ void history_check_validated(struct history *history, const struct act *act)
         const struct act *before = history->acts[i];
         if (before->key == act->key && before->kind <= ACT_DELETE && before->status == STATUS_OK &&
             before->end_us && before->end_us < act->begin_us && must_have_met(key, act, before) &&
-            history_find_mint(key, before->dot) >= 0 &&
+            !history_may_be_hinted(history, before) && history_find_mint(key, before->dot) >= 0 &&
             !wins_over(history, key, (uint32_t)index, (uint32_t)history_find_mint(key, before->dot),
                        before->end_us))
             world_fail(history->world,
@@ -223,7 +225,8 @@ void history_check_read(struct history *history, struct act *read, uint32_t inde
 {
     const struct history_key *key = &history->keys[index];
     history_check_record(history, index, record, "read of");
-    check_monotonic(history, read, index, record);
+    if (!history_may_be_hinted(history, read))
+        check_monotonic(history, read, index, record);
     for (uint32_t i = 0;
          read->kind == ACT_GET && (read->flags & GET_MONOTONIC) && i < record->count; i++) {
         struct dot dot = record->siblings[i].dot;
@@ -232,7 +235,8 @@ void history_check_read(struct history *history, struct act *read, uint32_t inde
     for (uint32_t i = 0; i < history->act_count && !history->world->failed; i++) {
         const struct act *act = history->acts[i];
         if (act->key != index || act->kind > ACT_DELETE || act->status != STATUS_OK ||
-            !act->end_us || act->end_us >= read->begin_us ||
+            !act->end_us || act->end_us >= read->begin_us || history_may_be_hinted(history, act) ||
+            history_may_be_hinted(history, read) ||
             !levels_meet(&key->who, act->level, read->level, act->lost))
             continue;
         if (!history_is_covered(history, act, &record->clock))

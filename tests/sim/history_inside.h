@@ -7,6 +7,9 @@
 
 int history_find_mint(const struct history_key *key, struct dot dot); // index, -1 if none
 
+// Whether fallbacks may have counted.
+bool history_may_be_hinted(const struct history *history, const struct act *act);
+
 // Did a write that the clock covers supersede this one?
 bool history_is_superseded(const struct history_key *key, const struct clock *clock,
                            const struct mint *mint);

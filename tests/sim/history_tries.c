@@ -1,5 +1,5 @@
 #include "sim/history_inside.h"
-#include "wire/replica.h"
+#include "wire/hint.h"
 
 static struct act_try *find_try(struct act *act, uint64_t name)
 {
@@ -41,6 +41,7 @@ void history_on_sent(struct history *history, struct bytes message)
     struct reader body;
     struct op_put put;
     struct op_update update;
+    struct op_hint_update hint;
     if (message_header_decode(&header, message, &body))
         return;
     for (unsigned i = 0; i < header.count; i++) {
@@ -48,6 +49,8 @@ void history_on_sent(struct history *history, struct bytes message)
             note_put(history, &put);
         else if (header.type == MESSAGE_UPDATE && !op_decode_update(&update, &body))
             note_update(history, &update);
+        else if (header.type == MESSAGE_HINT_UPDATE && !op_decode_hint_update(&hint, &body))
+            note_update(history, &hint.update);
     }
 }
 

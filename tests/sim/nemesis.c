@@ -9,6 +9,7 @@ enum { FOR_EVER_US = 60 * WORLD_S };
 enum fault_kind {
     FAULT_KILL_STORE,
     FAULT_KILL_ROUTER,
+    FAULT_KILL_HINTD,
     FAULT_POWER_LOSS,
     FAULT_BLACKOUT,
     FAULT_PAUSE,
@@ -99,7 +100,7 @@ static void lose_link(struct nemesis *nemesis, struct node *node)
     uint32_t other = (uint32_t)world_below(nemesis->world, nemesis->node_count);
     if (world_chance(nemesis->world, 700))
         process_lose_link(&node->router_process,
-                          network_link_to(nemesis->network, node->index, other));
+                          network_link_to(nemesis->network, NETWORK_ROUTER + node->index, other));
     else if (nemesis->client_count)
         client_lose_link(&nemesis->clients[world_below(nemesis->world, nemesis->client_count)]);
 }
@@ -120,10 +121,11 @@ static void fill_disks(struct nemesis *nemesis, struct node *node, uint64_t dura
 static void pause_process(struct nemesis *nemesis, struct node *node, uint64_t duration_us)
 {
     world_sometimes(nemesis->world, SOMETIMES_PAUSED, true);
-    bool is_store = world_chance(nemesis->world, 500);
+    struct process *processes[] = {&node->store_process, &node->router_process,
+                                   &node->hintd_process};
     if (world_chance(nemesis->world, 200)) // longer than anybody waits
         duration_us *= 5;
-    process_pause(is_store ? &node->store_process : &node->router_process, duration_us);
+    process_pause(processes[world_below(nemesis->world, 3)], duration_us);
 }
 
 static void kill_process(struct nemesis *nemesis, struct node *node, enum fault_kind kind)
@@ -132,6 +134,8 @@ static void kill_process(struct nemesis *nemesis, struct node *node, enum fault_
         node_kill_store(node);
     else if (kind == FAULT_KILL_ROUTER)
         node_kill_router(node);
+    else if (kind == FAULT_KILL_HINTD)
+        node_kill_hintd(node);
     else
         node_lose_power(node, choose_policy(nemesis));
     uint64_t down_ms = world_chance(nemesis->world, 500) ? world_between(nemesis->world, 1, 50)
@@ -245,6 +249,7 @@ static void strike(struct nemesis *nemesis, enum fault_kind kind, struct node *n
     switch (kind) {
     case FAULT_KILL_STORE:
     case FAULT_KILL_ROUTER:
+    case FAULT_KILL_HINTD:
     case FAULT_POWER_LOSS:
         kill_process(nemesis, node, kind);
         break;
@@ -342,6 +347,7 @@ void nemesis_stop(struct nemesis *nemesis)
         node->log_us = 2 * WORLD_MS;
         memory_vfs_fail(&node->disk, 0, 0, STATUS_OK, false);
         node->store_process.paused_until_us = node->router_process.paused_until_us = 0;
+        node->hintd_process.paused_until_us = 0;
         if (node->is_damaged)
             node_wipe(node);
         node_restart_after(node, 1);

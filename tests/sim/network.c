@@ -12,24 +12,34 @@ uint32_t network_number(link_id link)
     return link & way_back ? UINT32_MAX : (uint32_t)link;
 }
 
-void network_set_row(struct network *network, uint32_t router, uint32_t node, uint32_t row)
+void network_set_row(struct network *network, uint32_t from, uint32_t node, uint32_t row)
 {
-    network->rows[router][node] = row;
+    network->rows[from][node] = row;
 }
 
-link_id network_link_to(const struct network *network, uint32_t router, uint32_t port)
+link_id network_link_to(const struct network *network, uint32_t from, uint32_t port)
 {
-    uint32_t node = network_place(port);
-    return network->rows[router][node] * SERVICE_COUNT +
-           (port < NETWORK_ROUTER ? SERVICE_STORE : SERVICE_ROUTER);
+    enum service service = port < NETWORK_ROUTER  ? SERVICE_STORE
+                           : port < NETWORK_HINTD ? SERVICE_ROUTER
+                                                  : SERVICE_HINTD;
+    return network->rows[from][network_place(port)] * SERVICE_COUNT + service;
 }
 
-// What a router's own link goes to; NETWORK_PORTS_MAX: a node that nobody runs.
-static uint32_t port_of(const struct network *network, uint32_t router, uint32_t number)
+// NETWORK_PORTS_MAX: there is no such service here.
+static uint32_t port_at(uint32_t node, uint32_t service)
+{
+    return service == SERVICE_STORE    ? node
+           : service == SERVICE_ROUTER ? NETWORK_ROUTER + node
+           : service == SERVICE_HINTD  ? NETWORK_HINTD + node
+                                       : NETWORK_PORTS_MAX;
+}
+
+// What an own link goes to; NETWORK_PORTS_MAX: a node that nobody runs.
+static uint32_t port_of(const struct network *network, uint32_t from, uint32_t number)
 {
     for (uint32_t node = 0; node < NETWORK_NODES_MAX; node++) {
-        if (network->rows[router][node] == number / SERVICE_COUNT)
-            return number % SERVICE_COUNT == SERVICE_STORE ? node : NETWORK_ROUTER + node;
+        if (network->rows[from][node] == number / SERVICE_COUNT)
+            return port_at(node, number % SERVICE_COUNT);
     }
     return NETWORK_PORTS_MAX;
 }
@@ -47,7 +57,9 @@ void network_stop(struct network *network, uint32_t port)
 
 static bool is_write(const struct buf *message)
 {
-    return message->data[3] == MESSAGE_PUT || message->data[3] == MESSAGE_UPDATE;
+    uint8_t type = message->data[3];
+    return type == MESSAGE_PUT || type == MESSAGE_UPDATE || type == MESSAGE_HINT ||
+           type == MESSAGE_HINT_UPDATE;
 }
 
 // A letter: `a` is the port, `b` the link by which the receiver knows the sender. The life
@@ -143,11 +155,11 @@ void network_send_take(struct network *network, uint32_t from, link_id link, str
     if (link & way_back) { // an answer: it comes on the asker's own link
         uint32_t life = (uint32_t)(link >> 32) & 0xffffff;
         bool is_to_client = to >= NETWORK_CLIENT;
-        link_id own = is_to_client ? from : network_link_to(network, network_place(to), from);
+        link_id own = is_to_client ? from : network_link_to(network, to, from);
         send(network, from, to, life, true, own, bytes);
         return;
     }
-    to = port_of(network, network_place(from), to);
+    to = port_of(network, from, to);
     if (to == NETWORK_PORTS_MAX) { // a node that nobody runs
         buf_release(bytes);
         return;

@@ -33,7 +33,9 @@ void node_init(struct node *node, const struct node_settings *settings, struct n
                           .mono_base_ms = world_between(world, 1000, 100000),
                           .log_us = world_between(world, 100, 5000)};
     memory_vfs_init(&node->disk);
+    memory_vfs_init(&node->hint_disk);
     node_init_store(node);
+    node_init_hintd(node);
     node_init_router(node);
 }
 
@@ -45,6 +47,8 @@ static void restart(void *self, struct event *event)
         return;
     if (!node->store_process.up)
         node_start_store(node);
+    if (!node->hintd_process.up)
+        node_start_hintd(node);
     if (!node->router_process.up)
         node_start_router(node);
 }
@@ -65,7 +69,9 @@ void node_lose_power(struct node *node, enum memory_vfs_policy policy)
         world_sometimes(world, SOMETIMES_UNSYNCED_LOST, lsm_durable(lsm) < lsm_written(lsm));
         node_end_store(node);
     }
+    node_end_hintd(node);
     memory_vfs_crash(&node->disk, policy, &world->random);
+    memory_vfs_crash(&node->hint_disk, policy, &world->random);
 }
 
 void node_release(struct node *node)
@@ -73,11 +79,13 @@ void node_release(struct node *node)
     for (uint32_t i = 0; i < NODE_PUTS_MAX; i++)
         clock_release(&node->puts[i].given);
     node_release_store(node);
+    node_release_hintd(node);
     node_release_router(node);
     seals_release(&node->seals);
     ring_snapshot_drop(node->ring);
     buf_release(&node->votes);
     memory_vfs_release(&node->disk);
+    memory_vfs_release(&node->hint_disk);
     if (node->saved_us)
         memory_vfs_release(&node->saved);
 }

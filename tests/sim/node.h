@@ -1,11 +1,13 @@
-// node.h - one simulated machine: a disk, a clock, a store and a router.
+// node.h - one simulated machine: its disks, its clock, a store, a hintd and a router.
 //
 // The brains are the real ones. Each process runs the table of functions that its brain exports,
 // with a few of them replaced, to watch the messages that come and go: every dot that a store
-// gives goes into the history, and a router that answers OK is asked where the copies are.
+// or a hintd gives goes into the history, and a router that answers OK is asked where the copies
+// are. Hints lie on a disk of their own, which loses power but is neither wiped nor set back.
 #pragma once
 
 #include "disk/memory_vfs.h"
+#include "dkv-hintd/hintd.h"
 #include "dkv-router/router.h"
 #include "dkv-store/store.h"
 #include "sim/history.h"
@@ -41,7 +43,7 @@ struct node {
     struct ring_snapshot *ring;     // data/ring/adopted, held
     struct buf votes;               // data/ring/votes
     uint64_t kept[NODE_EPOCHS_MAX]; // by epoch: the hash of the document that was ever there
-    struct memory_vfs disk;
+    struct memory_vfs disk, hint_disk;
     struct memory_vfs saved; // a copy of it
     uint64_t saved_us;       // when that was made, 0 = there is none
     bool is_damaged;         // until it is wiped
@@ -53,8 +55,9 @@ struct node {
     struct seals seals;   // keys/seals
     bool is_staying_down; // until the nemesis lets it come back
     struct store store;
+    struct hintd hintd;
     struct router router;
-    struct process store_process, router_process;
+    struct process store_process, hintd_process, router_process;
     struct node_put puts[NODE_PUTS_MAX]; // the last ones that the router was asked for
     uint32_t put_count;
     // By operation: when this life of the store minted or merged it, plus 1; 0 = never.
@@ -68,10 +71,12 @@ void node_release(struct node *node);
 
 // The store opens its disk; if that fails for a reason that passes, it tries again later.
 void node_start_store(struct node *node);
+void node_start_hintd(struct node *node);
 void node_start_router(struct node *node);
 
-// The process is gone. A power loss takes both processes and all that the disk had not synced.
+// The process is gone. A power loss takes all processes and all that the disks had not synced.
 void node_kill_store(struct node *node);
+void node_kill_hintd(struct node *node);
 void node_kill_router(struct node *node);
 void node_lose_power(struct node *node, enum memory_vfs_policy policy);
 void node_restart_after(struct node *node, uint64_t delay_us); // the processes that are down then
@@ -90,6 +95,13 @@ bool node_read(struct node *node, uint32_t keyspace, struct bytes name, struct r
 // The same for a key of the history, whether or not it is durable. False, too, if the store is
 // down.
 bool node_peek(struct node *node, uint32_t key, struct record *record, struct buf *bytes);
+
+// Reads the record of the hint that the node keeps of a key for another one. False if its hintd is
+// down. An empty record: there is none.
+bool node_peek_hint(struct node *node, uint32_t key, uint32_t target, struct record *record,
+                    struct buf *bytes);
+// Whether it keeps any.
+bool node_has_hints(const struct node *node);
 
 // Reads the record that a power loss would leave of a key now. False if damage hides it.
 bool node_peek_durable(struct node *node, uint32_t key, struct record *record, struct buf *bytes);

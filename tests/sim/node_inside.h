@@ -1,4 +1,5 @@
-// node_inside.h - the two sides of a node. For node.c, node_store.c and node_router.c alone.
+// node_inside.h - the sides of a node. For node.c, node_store.c, node_hintd.c and node_router.c
+// alone.
 #pragma once
 
 #include "sim/node.h"
@@ -7,7 +8,10 @@
 struct process node_process(struct node *node, uint32_t port, uint64_t tick_us);
 
 void node_init_store(struct node *node);
+void node_init_hintd(struct node *node);
 void node_init_router(struct node *node);
 void node_end_store(struct node *node); // its process, and its jobs in part
+void node_end_hintd(struct node *node);
 void node_release_store(struct node *node);
+void node_release_hintd(struct node *node);
 void node_release_router(struct node *node);

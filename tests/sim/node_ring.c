@@ -71,16 +71,15 @@ struct ring_snapshot *node_ring_next(struct world *world, const struct ring_snap
     return ring_snapshot_new_take(&ring, &text);
 }
 
-void node_ring_number(struct node *node)
+void node_ring_number(struct node *node, const struct process *process, const struct peers *peers)
 {
     const struct ring *first = &node->settings->ring->ring;
-    const struct peers *peers = &node->router.peers;
     for (uint32_t i = 0; i < NETWORK_NODES_MAX; i++)
-        network_set_row(node->settings->network, node->index, i, UINT32_MAX);
+        network_set_row(node->settings->network, process->port, i, UINT32_MAX);
     for (uint32_t i = 0; i < first->node_count; i++) {
         for (uint32_t row = 0; row < peers->count; row++) {
             if (peers->rows[row]->node == first->nodes[i].id)
-                network_set_row(node->settings->network, node->index, i, row);
+                network_set_row(node->settings->network, process->port, i, row);
         }
     }
 }
@@ -153,7 +152,7 @@ void node_ring_on_kept(struct node *node, struct outbox *outbox)
     world_sometimes(world, SOMETIMES_RING_IN_FLIGHT, flight_count);
     if (node->router.flights.count != flight_count || up_count(node) != links_up)
         world_fail(world, "n%u: a new ring document ended what was in flight", node->index);
-    node_ring_number(node);
+    node_ring_number(node, &node->router_process, &node->router.peers);
 }
 
 void node_ring_look(struct node *node)

@@ -10,8 +10,8 @@
 // nobody, joins or leaves. Held by the caller.
 struct ring_snapshot *node_ring_next(struct world *world, const struct ring_snapshot *before);
 
-// Tells the network how the node's router numbers its links.
-void node_ring_number(struct node *node);
+// Tells the network how a process of the node numbers its links.
+void node_ring_number(struct node *node, const struct process *process, const struct peers *peers);
 
 // The router of the node proposes it, if it may follow.
 void node_ring_hand(struct node *node, struct ring_snapshot *ring);

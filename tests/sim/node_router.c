@@ -125,7 +125,7 @@ void node_start_router(struct node *node)
     make_seals(node);
     if (router_init(&node->router, &options, node_now(node), &fault))
         world_fail(settings->world, "a router does not start: %s", fault.text);
-    node_ring_number(node);
+    node_ring_number(node, &node->router_process, &node->router.peers);
     process_start(&node->router_process);
 }
 
@@ -140,6 +140,7 @@ void node_kill_router(struct node *node)
     world_sometimes(world, SOMETIMES_HEDGE, counts->hedges);
     world_sometimes(world, SOMETIMES_HELD_FIRST, counts->held);
     world_sometimes(world, SOMETIMES_LATE, counts->late);
+    world_sometimes(world, SOMETIMES_HINT, counts->hints);
     process_end(&node->router_process, NULL);
     router_release(&node->router);
 }

@@ -323,8 +323,9 @@ static void tell_links(struct node *node)
     const struct ring *ring = &node->settings->ring->ring;
     for (uint32_t i = 0; i < ring->node_count; i++) {
         if (world_chance(node_world(node), 600))
-            process_lose_link(&node->nodes[i].router_process,
-                              network_link_to(node->settings->network, i, node->index));
+            process_lose_link(
+                &node->nodes[i].router_process,
+                network_link_to(node->settings->network, NETWORK_ROUTER + i, node->index));
     }
 }
 

@@ -140,8 +140,8 @@ static enum status send(void *self, link_id link, struct buf *bytes)
 {
     struct process *process = self;
     struct world *world = process->network->world;
-    bool is_router = process->port >= NETWORK_ROUTER;
-    if (!is_router || !world_chance(world, process->network->faults.unsent)) {
+    bool has_links = process->port >= NETWORK_ROUTER;
+    if (!has_links || !world_chance(world, process->network->faults.unsent)) {
         network_send_take(process->network, process->port, link, bytes);
         return STATUS_OK;
     }

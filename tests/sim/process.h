@@ -1,8 +1,8 @@
 // process.h - the shell around a brain in the simulator: proc/daemon.h without the world.
 //
 // It runs the turns of the daemon (turn/turn.h), a moment after something arrived or became due.
-// Jobs run on a worker that takes its time. A message of a router may fail to leave. A process
-// may stand still (SIGSTOP) or end at any moment.
+// Jobs run on a worker that takes its time. A message of a router or a hintd may fail to leave. A
+// process may stand still (SIGSTOP) or end at any moment.
 #pragma once
 
 #include "sim/network.h"

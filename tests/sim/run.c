@@ -38,19 +38,22 @@ bool stage_is_link_up(const struct stage *run, uint32_t router, uint32_t store)
 static bool is_node_idle(const struct node *node)
 {
     return node->store_process.up && process_is_idle(&node->store_process) &&
-           node->router_process.up && process_is_idle(&node->router_process) &&
-           !node->router.flights.count && !node->store.parked.count;
+           node->hintd_process.up && process_is_idle(&node->hintd_process) &&
+           !node->hintd.parked.count && !node_has_hints(node) && node->router_process.up &&
+           process_is_idle(&node->router_process) && !node->router.flights.count &&
+           !node->store.parked.count;
 }
 
 static bool has_newest_ring(const struct stage *run, const struct node *node)
 {
     uint64_t epoch = node_ring_newest(run->nodes, run->node_count)->ring.epoch;
-    return node->router.ring->epoch == epoch && node->store.ring->epoch == epoch;
+    return node->router.ring->epoch == epoch && node->store.ring->epoch == epoch &&
+           node->hintd.ring->epoch == epoch;
 }
 
 // Every router sees every store, all work by one ring document, and nothing from the time of the
-// faults is still under way: no write in the network, no job that a worker began when its disk was
-// slow.
+// faults is still under way: no write in the network, no hint, no job that a worker began when its
+// disk was slow.
 static bool is_whole(const struct stage *run)
 {
     if (run->network.writes_on_way)

@@ -10,6 +10,12 @@
     POINT(READ_REPAIR, "a get repaired an owner")                                                  \
     POINT(AGAIN, "a blind put met what it had not seen, and got a second dot")                     \
     POINT(TOO_OLD, "a store did not obey an old update, or one of a try that was fenced")          \
+    POINT(HINT, "a router asked a fallback to keep a hint")                                        \
+    POINT(HINT_COUNTS, "a put was answered OK with a hint")                                        \
+    POINT(HINT_MINTED, "a fallback coordinated, as no owner could")                                \
+    POINT(HINT_AGAIN, "a fallback gave a second dot")                                              \
+    POINT(HINT_DELIVERED, "a hint was delivered")                                                  \
+    POINT(HINTD_KILL, "a hintd was killed")                                                        \
     POINT(HEDGE, "a get asked one owner more because it took long")                                \
     POINT(STAND_IN, "an owner that is not the first coordinated")                                  \
     POINT(INDETERMINATE, "a put was answered indeterminate")                                       \

@@ -222,7 +222,49 @@ static bool look(struct node *owner, const struct act *act, struct record *recor
                : node_peek_durable(owner, act->key, record, bytes);
 }
 
-// A put that is answered OK is durable with W owners.
+// The nodes that keep a hint of this put for an owner, or may.
+static uint32_t find_keepers(const struct node *node, const struct act *told, uint32_t owner)
+{
+    struct history *history = node->settings->history;
+    struct record record = {0};
+    struct buf bytes = {0};
+    uint32_t keepers = 0;
+    for (uint32_t i = 0; i < node->settings->ring->ring.node_count; i++) {
+        if (!node_peek_hint(&node->nodes[i], told->key, owner, &record, &bytes) ||
+            history_is_covered(history, told, &record.clock))
+            keepers |= 1u << i;
+    }
+    record_release(&record);
+    buf_release(&bytes);
+    return keepers;
+}
+
+// Who can have a put: owners by themselves, others by hints.
+struct copies {
+    const struct history_key *key;
+    uint8_t level;
+    uint32_t dc;
+    uint32_t own;
+    uint32_t keepers[RING_OWNERS_MAX];
+};
+
+// Whether the level is met by `have` and owners from `at` on, each with a node of its own.
+static bool may_meet(const struct copies *copies, uint32_t at, uint32_t have, uint32_t used)
+{
+    if (at == copies->key->n)
+        return level_is_met(&copies->key->who, copies->level, copies->dc, have);
+    uint32_t bit = 1u << at;
+    if (copies->own & bit)
+        return may_meet(copies, at + 1, have | bit, used | 1u << copies->key->owners[at]);
+    for (uint32_t node = 0; node < NETWORK_NODES_MAX; node++) {
+        if ((copies->keepers[at] & ~used & 1u << node) &&
+            may_meet(copies, at + 1, have | bit, used | 1u << node))
+            return true;
+    }
+    return may_meet(copies, at + 1, have, used);
+}
+
+// A put that is answered OK is durable with W owners; unless it is strict a hint is as good.
 static void check_copies(const struct node *node, const struct node_put *put, struct dot dot)
 {
     struct history *history = node->settings->history;
@@ -231,17 +273,22 @@ static void check_copies(const struct node *node, const struct node_put *put, st
     told.dot = dot;
     struct record record = {0};
     struct buf bytes = {0};
-    uint32_t have = put->act->lost;
+    struct copies copies = {.key = key,
+                            .level = put->level,
+                            .dc = level_dc(&node->settings->ring->ring, node->index),
+                            .own = put->act->lost};
     for (uint32_t i = 0; i < key->n; i++) {
         if (!look(&node->nodes[key->owners[i]], put->act, &record, &bytes) ||
             history_is_covered(history, &told, &record.clock))
-            have |= 1u << i;
+            copies.own |= 1u << i;
+        else if (!(put->act->flags & PUT_STRICT))
+            copies.keepers[i] = find_keepers(node, &told, key->owners[i]);
     }
-    if (!level_is_met(&key->who, put->level, level_dc(&node->settings->ring->ring, node->index),
-                      have))
-        world_fail(node->settings->world, "%s: put %u is answered OK with W=%s, %u can have it",
+    if (!may_meet(&copies, 0, 0, 0))
+        world_fail(node->settings->world,
+                   "%s: put %u is answered OK with W=%s, %u owners can have it, beside hints",
                    key->name, put->act->number, ring_level_text(put->level),
-                   (unsigned)__builtin_popcount(have));
+                   (unsigned)__builtin_popcount(copies.own));
     record_release(&record);
     buf_release(&bytes);
 }
@@ -264,6 +311,9 @@ void witness_put_done(const struct node *node, link_id link, const struct op_put
     const struct node_put *put = find_put(node, link, done->id);
     if (!put || done->status)
         return;
+    world_sometimes(node->settings->world, SOMETIMES_HINT_COUNTS, done->hinted);
+    if (done->hinted && (put->act->flags & PUT_STRICT))
+        world_fail(node->settings->world, "strict put %u counts a hint", put->act->number);
     check_copies(node, put, done->dot);
     if (done->context.size)
         check_returned(node, put, done->context);

@@ -48,7 +48,7 @@ const struct option_spec options_load[] = {
     {LOAD_OPTION('W', "write-quorum", OPTION_TEXT, level, "LEVEL",
                  "durable copies to wait for: a number, one, quorum, all, ...")},
     {LOAD_OPTION(0, "strict", OPTION_FLAG, strict, NULL,
-                 "fail rather than ask fewer than R owners")},
+                 "only owners of the key count toward W and R")},
     {0},
 };
 

@@ -35,7 +35,7 @@ const struct option_spec options_mget[] = {
     MGET_OPTION(0, "null", OPTION_FLAG, null, NULL, "keys end with NUL and have no escapes"),
     MGET_OPTION('R', "read-quorum", OPTION_TEXT, level, "LEVEL",
                 "replicas to ask: a number, one, quorum, all, ..."),
-    MGET_OPTION(0, "strict", OPTION_FLAG, strict, NULL, "no effect: reads ask only owners"),
+    MGET_OPTION(0, "strict", OPTION_FLAG, strict, NULL, "only owners of the key count toward R"),
     MGET_OPTION(0, "local", OPTION_FLAG, local, NULL, "ask the contacted node's replica alone"),
     {0},
 };

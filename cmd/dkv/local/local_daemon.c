@@ -13,7 +13,7 @@
 
 enum { LOG_LINES_SHOWN = 8, PROC_FILE_SIZE_MAX = 16 * 1024 };
 
-const char *const local_daemon_names[] = {"store", "router", "repair", NULL};
+const char *const local_daemon_names[] = {"store", "hintd", "router", "repair", NULL};
 
 const char *local_state_text(enum local_state state)
 {

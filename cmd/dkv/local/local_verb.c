@@ -290,6 +290,16 @@ static enum status act(const struct globals *globals, const char *word, const st
                                     daemon->name);
 }
 
+static int refuse_process(const char *process)
+{
+    struct buf names = {0};
+    for (const char *const *name = local_daemon_names; *name; name++)
+        buf_printf(&names, "%s%s", names.size ? ", " : "", *name);
+    int status = usage_error("local", "%s: not a process of a node: %s", process, buf_text(&names));
+    buf_release(&names);
+    return status;
+}
+
 static int signal_node(const struct globals *globals, const struct local *local, const char *word,
                        const char *node, const char *process)
 {
@@ -317,7 +327,7 @@ static int signal_node(const struct globals *globals, const struct local *local,
         status = failed ? failed : status;
     }
     if (!is_known)
-        return usage_error("local", "%s: not a process of a node: store, router, repair", process);
+        return refuse_process(process);
     return done ? 0 : report(globals, "local", status, "%s", fault.text);
 }
 

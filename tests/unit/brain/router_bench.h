@@ -1,4 +1,4 @@
-// router_bench.h - a router of a cluster of three, whose stores and other routers are the test.
+// router_bench.h - a router of a cluster, whose stores, hintds and other routers are the test.
 //
 // Includes of a test: this file alone. Links are those of fixture/links.h.
 #pragma once
@@ -12,7 +12,6 @@
 
 enum { NODES = 3, BOOT = 5 };
 
-// A router of a cluster of three whose stores are this test.
 struct bench {
     struct ring ring;
     struct ring_snapshot snapshot;
@@ -57,11 +56,12 @@ static inline void welcome(struct bench *bench, link_id link)
     tell(bench, link, MESSAGE_WELCOME, &body);
 }
 
-static inline void init(struct bench *bench, unsigned up)
+// Of a cluster of so many, the stores of the first `up` of which answer.
+static inline void init_of(struct bench *bench, unsigned nodes, unsigned up)
 {
     struct fault fault;
     memset(bench, 0, sizeof *bench);
-    assert_int_equal(make_cluster(&bench->ring, NODES), STATUS_OK);
+    assert_int_equal(make_cluster(&bench->ring, nodes), STATUS_OK);
     bench->now = (struct moment){1000, 1700000000000};
     uint8_t secret[SEAL_SECRET_SIZE] = {1};
     assert_int_equal(seals_add_own(&bench->seals, secret), STATUS_OK);
@@ -82,6 +82,11 @@ static inline void init(struct bench *bench, unsigned up)
     assert_int_equal(router_init(&bench->router, &options, bench->now, &fault), STATUS_OK);
     for (uint32_t i = 0; i < up; i++)
         welcome(bench, i);
+}
+
+static inline void init(struct bench *bench, unsigned up)
+{
+    init_of(bench, NODES, up);
 }
 
 static inline void release(struct bench *bench)
@@ -111,7 +116,7 @@ static inline bool said(const struct bench *bench, link_id link, enum message_ty
 static inline int asked(const struct bench *bench, enum message_type type, uint64_t *id)
 {
     struct reader body;
-    for (int store = 0; store < NODES; store++) {
+    for (int store = 0; store < (int)bench->ring.node_count; store++) {
         if (said(bench, (link_id)store, type, &body)) {
             reader_u32(&body); // its size
             *id = reader_u64(&body);

@@ -4,19 +4,32 @@
 //     record OWNER                          head 1 2
 //     head OWNER                            compare
 //     compared [ahead 0 1] [behind 2]       answer STATUS
-//     failed OWNER                          repair 2
+//     failed TARGET [holders=3,4]           repair 2
 //     hedge                                 hold 1 2        (repair, and acknowledge)
 //     deadline                              end
 //     held OWNER
 //     refused OWNER
+//     count: how many replies count
 //
 // `start monotonic` begins a read that no later one may fall behind. `order` lists the owners from
-// the nearest to the farthest.
+// the nearest to the farthest, `holders` the fallbacks (from n on).
 #include "quorum/get.h"
 
 #include "unit/quorum/play.h"
 
 static struct get get;
+
+static target_set holders(struct play *play)
+{
+    const char *text = play_take(play, "holders=");
+    return targets(text ? text : "");
+}
+
+static struct get_step failed(struct play *play)
+{
+    uint8_t target = play_owner(play);
+    return get_on_failed(&get, target, holders(play));
+}
 
 static struct get_step start(struct play *play)
 {
@@ -28,7 +41,7 @@ static struct get_step start(struct play *play)
     for (uint8_t i = 0; i < n; i++)
         order[i] = text ? (uint8_t)(text[(size_t)2 * i] - '0') : i;
     bool monotonic = play_has(play, "monotonic");
-    struct get_step step = get_start(&get, n, &r, live, order);
+    struct get_step step = get_start(&get, n, &r, live, holders(play), order);
     get.monotonic = monotonic;
     return step;
 }
@@ -67,9 +80,11 @@ static void feed(struct play *play)
     else if (play_is(play, "compared"))
         say(play, get_on_compared(&get, comparison(play)));
     else if (play_is(play, "failed"))
-        say(play, get_on_failed(&get, play_owner(play)));
+        say(play, failed(play));
     else if (play_is(play, "hedge"))
         say(play, get_on_hedge(&get));
+    else if (play_is(play, "count"))
+        play_say_set(play, "count", target_bit(get_count(&get)));
     else if (play_is(play, "deadline"))
         say(play, get_on_deadline(&get));
     else if (play_is(play, "held"))
@@ -392,4 +407,59 @@ TEST(who_holds_is_counted_in_each_datacenter)
          "record 0, head 2                    -> compare",
          "compared                            -> hold 1 3",
          "held 3                              -> answer ok end"); // both of one are enough
+}
+
+// ---- fallbacks -------------------------------------------------------------------------
+
+TEST(fallbacks_are_asked_where_fewer_than_r_owners_can_be)
+{
+    play("start live=0,1 holders=3,4 -> fetch 0 head 1");
+    play("start live=2 holders=3,4   -> fetch 2 3 4",
+         "record 2, record 3         ->", // 4 may have what they have not
+         "record 4                   -> compare",
+         "compared                   -> answer ok end",
+         "count                      -> count 3");
+    play("start live= holders=3,4    -> fetch 3 4",
+         "record 4, record 3         -> compare",
+         "compared behind 3          -> answer ok end"); // nobody repairs a hint
+    play("start live= holders=3      -> answer unavailable end");
+}
+
+TEST(a_fallback_stands_for_one_owner_that_is_gone)
+{
+    play("start r=3 live=0,1 holders=3,4 -> fetch 0 3 4 head 1",
+         "record 3, record 4, record 0   ->",
+         "head 1                         -> compare",
+         "count                          -> count 3");
+    play("start r=3 live=0 holders=3     -> answer unavailable end");
+    // Of the owner that is gone, which is in the other datacenter.
+    play("start n=4 r=1of0,1+1of2,3 live=0,1,2 holders=4       -> fetch 0 head 2",
+         "record 0                                             ->",
+         "failed 2                                             -> answer unavailable end");
+    play("start n=4 r=1of0,1+1of2,3 live=0,1 holders=4         -> fetch 0 4",
+         "record 4                                             ->",
+         "record 0                                             -> compare");
+}
+
+TEST(fallbacks_are_asked_when_owners_fail)
+{
+    play("start                  -> fetch 0 head 1",
+         "failed 1               -> fetch 2",
+         "failed 2 holders=3,4   -> fetch 3 4",
+         "record 0, failed 3     ->",
+         "record 4               -> compare");
+    play("start                  -> fetch 0 head 1",
+         "failed 1               -> fetch 2",
+         "failed 2 holders=3     -> fetch 3",
+         "failed 3               -> answer unavailable end");
+}
+
+TEST(after_the_hedge_r_replies_are_enough)
+{
+    play("start live=2 holders=3,4 -> fetch 2 3 4",
+         "record 2, record 3       ->",
+         "hedge                    -> compare");
+    play("start live=2 holders=3,4 -> fetch 2 3 4",
+         "record 2, hedge          ->",
+         "record 4                 -> compare");
 }

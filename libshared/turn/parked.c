@@ -1,4 +1,4 @@
-#include "dkv-store/parked.h"
+#include "turn/parked.h"
 
 #include <assert.h>
 

@@ -1,12 +1,12 @@
 // fences.h - which try of a request may still mint here.
 //
-// A store that was asked for a request that it does not know (FIND) obeys from then on only
+// A process that was asked for a request that it does not know (FIND) obeys from then on only
 // UPDATEs of the try that asked last: an UPDATE of an earlier try, which may still be under
 // way, would supersede what was written since.
 //
 // A fence is needed for as long as such an UPDATE can be begun and obeyed, which the largest
 // budget and age that routers grant bound (FENCES_LIFE_MS). It needs no log: an UPDATE that was
-// sent to an earlier life of the store is too old for this one (wire/age.h).
+// sent to an earlier life of the process is too old for this one (wire/age.h).
 #pragma once
 
 #include "base/table.h"

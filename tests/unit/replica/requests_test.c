@@ -1,4 +1,4 @@
-#include "dkv-store/requests.h"
+#include "replica/requests.h"
 
 #include "base/endian.h"
 #include "unit/unit.h"

@@ -1,4 +1,4 @@
-#include "dkv-store/fences.h"
+#include "replica/fences.h"
 
 #include "unit/unit.h"
 

@@ -1,4 +1,4 @@
-// requests.h - the request ids that a store applied lately, and the dots they became.
+// requests.h - the request ids that a process applied lately, and the dots they became.
 //
 // A client that does not know how its write ended sends it again with the same id. Every
 // owner remembers the ids of writes that it minted or joined, so that the second try finds the
