@@ -15,7 +15,7 @@
 #include "proc/ways.h"
 
 enum {
-    TICK_MS = 100,
+    TICK_MS = 1000, // at most: the brain says when it wants one
     REPORT_MS = 1000,
     CACHE_SIZE = 16 << 20, // hints are read once
 };

@@ -246,6 +246,6 @@ void reception_on_turn_end(struct hintd *hintd, struct moment now, struct outbox
 
 unsigned reception_tick_within_ms(const struct hintd *hintd)
 {
-    uint64_t most_ms = hintd->is_hurried ? HURRIED_MS : hintd->options.ping_interval_ms / 2 + 1;
+    uint64_t most_ms = hintd->is_hurried ? HURRIED_MS : peers_tick_within_ms(&hintd->peers);
     return (unsigned)brake_within_ms(&hintd->brake, hintd->turn_ms, most_ms);
 }

@@ -11,7 +11,7 @@
 #include "proc/node.h"
 #include "proc/ways.h"
 
-enum { TICK_MS = 100, PEER_SIZE_MAX = 1024 * 1024 };
+enum { TICK_MS = 1000, PEER_SIZE_MAX = 1024 * 1024 };
 
 // The brain, and what this program has beside it.
 struct program {

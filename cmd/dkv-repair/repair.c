@@ -404,5 +404,5 @@ void repair_on_tick(struct repair *repair, struct moment now, struct outbox *out
 unsigned repair_tick_within_ms(const struct repair *repair)
 {
     bool is_busy = repair->runs.count || repair->scrub.left;
-    return is_busy ? TICK_BUSY_MS : (unsigned)(repair->options.ping_interval_ms / 2 + 1);
+    return is_busy ? TICK_BUSY_MS : peers_tick_within_ms(&repair->peers);
 }

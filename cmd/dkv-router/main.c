@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum {
-    TICK_MS = 100,
+    TICK_MS = 1000, // at most: the brain says when it wants one
     TIMEOUT_MS = 5000,
     // The largest value or record of dkv.conf(5) and its envelope. One beyond the limits of this
     // node is refused with a reason, not with silence.

@@ -86,8 +86,7 @@ void router_observe(uint64_t *p99_us, uint64_t elapsed_ms)
 
 unsigned router_tick_within_ms(const struct router *router)
 {
-    return router->flights.count || router->keyring.held_count ||
-                   router->epochs.proposal.state != PROPOSAL_NONE
-               ? FLIGHTS_TICK_MS
-               : (unsigned)(router->options.ping_interval_ms / 2 + 1);
+    bool is_waiting = router->flights.count || router->keyring.held_count ||
+                      router->epochs.proposal.state != PROPOSAL_NONE;
+    return is_waiting ? FLIGHTS_TICK_MS : peers_tick_within_ms(&router->peers);
 }

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 enum {
-    STALL_MS = 300,
-    PATIENCE = 5, // every operation waits for stores alone: others are pinged less
+    STALL_MS = 100, // beyond twice what a tick may wait
+    IDLE_PINGS = 2, // intervals between ticks, while nobody wants anything and nobody is missed
+    PATIENCE = 5,   // every operation waits for stores alone: others are pinged less
 };
 
 void peers_init(struct peers *peers, const struct link_terms *terms, enum service own,
@@ -135,10 +136,23 @@ bool peers_next(const struct peers *peers, uint32_t *number)
 
 void peers_begin_tick(struct peers *peers, struct moment now)
 {
-    bool has_stalled = peers->ticked_ms && now.mono_ms > peers->ticked_ms + STALL_MS;
-    for (uint32_t number = UINT32_MAX; has_stalled && peers_next(peers, &number);)
-        peers_link(peers, number)->heard_ms = now.mono_ms;
+    uint64_t patience_ms = 2 * peers_tick_within_ms(peers) + STALL_MS;
+    bool has_stalled = peers->ticked_ms && now.mono_ms > peers->ticked_ms + patience_ms;
+    peers->is_whole = true;
+    for (uint32_t number = UINT32_MAX; peers_next(peers, &number);) {
+        struct link *link = peers_link(peers, number);
+        if (has_stalled)
+            link->heard_ms = now.mono_ms;
+        peers->is_whole &= link->up;
+    }
     peers->ticked_ms = now.mono_ms;
+}
+
+unsigned peers_tick_within_ms(const struct peers *peers)
+{
+    uint64_t interval_ms = peers->terms.ping_interval_ms;
+    bool is_quiet = peers->terms.is_idle && peers->is_whole;
+    return (unsigned)(is_quiet ? IDLE_PINGS * interval_ms : interval_ms / 2 + 1);
 }
 
 void peers_judge_clocks(struct peers *peers, uint64_t refuse_ms)

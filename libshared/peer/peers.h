@@ -37,6 +37,7 @@ struct peers {
     enum service own;  // the daemon's
     uint32_t services; // that it talks to, service_bit()
     uint64_t ticked_ms;
+    bool is_whole;                       // every link was up then
     link_id (*link_of)(uint32_t number); // gives the link_id of link `number`
 };
 
@@ -82,6 +83,9 @@ bool peers_next(const struct peers *peers, uint32_t *number);
 
 // Call once before the links are ticked: forgives silence while this process stood still.
 void peers_begin_tick(struct peers *peers, struct moment now);
+
+// How long the next tick may wait, as far as the links are concerned.
+unsigned peers_tick_within_ms(const struct peers *peers);
 
 // Judges whose clock is off (peer.clock), by what the links to the stores know.
 void peers_judge_clocks(struct peers *peers, uint64_t refuse_ms);
