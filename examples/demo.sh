@@ -1,5 +1,6 @@
 #!/bin/bash
-# demo.sh - what `make demo` shows: a cluster of three, a real file, a killed node.
+# demo.sh - what `make demo` shows: a cluster of three, a real file, a killed node that catches up
+# by itself, a delete that is final.
 #
 # The file is the list of all Unicode characters: 35,000 lines, the code point as key. The
 # cluster is the default one of `dkv local` and keeps running.
@@ -40,6 +41,11 @@ say 'Reading every record back, byte for byte'
 cut -f 1 "$scratch/pairs" | dkv mget | sort | cmp - "$scratch/pairs"
 echo "$(wc -l <"$scratch/pairs") records, all as they were written"
 
+say 'Meanwhile others write on: 1000 new records, and 500 are deleted'
+seq 1000 | sed 's/.*/new&\tvalue &/' >"$scratch/new"
+dkv load "$scratch/new"
+tail -n 500 "$scratch/pairs" | cut -f 1 | dkv load --delete
+
 say 'dkv local start n2 - and it is back'
 dkv local start n2
 for _ in {1..100}; do
@@ -47,6 +53,22 @@ for _ in {1..100}; do
     sleep 0.1
 done
 dkv status
+
+say 'dkv repair --wait - it has what it missed (it would have got it without being asked)'
+dkv repair --wait
+digests() { dkv digest | cut -f "$1" | sort -u | wc -l; }
+[[ $(digests 2) == "$(digests 2,3)" ]]
+echo "the three replicas of all $(digests 2) partitions have equal digests"
+
+say 'dkv del --wait-gone - a delete is final (in a small cluster whose settings make it soon)'
+(
+    eval "$(dkv local up --dir "$scratch/soon" --set request/memory=1s --set purge/age=1s \
+        --set repair/interval=1s --set repair/settle=100ms)"
+    dkv put greeting hello
+    dkv del --wait-gone greeting
+    dkv explain greeting
+    dkv local down --dir "$scratch/soon" --wipe --yes
+)
 
 say 'Now you'
 cat <<END
