@@ -205,6 +205,7 @@ bench-deps:
 
 bench: all
 	@tests/bench/cluster
+	@tests/bench/converge
 
 # ROCKSDB may name another build of it, such as '-L/opt/rocksdb/lib -Wl,-rpath,/opt/rocksdb/lib -lrocksdb'.
 ROCKSDB ?= -lrocksdb
