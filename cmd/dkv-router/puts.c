@@ -28,27 +28,40 @@ static void add_dot(struct clock *clock, struct dot dot)
     clock_add(clock, (struct interval){dot.actor, dot.counter, dot.counter});
 }
 
+// A conditional write without a context supersedes deletions as a blind one does: its coordinator
+// alone judges it, so nobody validates it.
+static bool is_unvalidated(const struct flight *flight)
+{
+    return (flight->flags & PUT_CONDITIONAL) && !(flight->flags & PUT_KEEP_SIBLINGS) &&
+           !flight->has_context;
+}
+
+// Whether it matters what a record holds beside the write.
+static bool looks_into(const struct flight *flight)
+{
+    return put_is_validating(&flight->put) || is_unvalidated(flight);
+}
+
 // Keeps what AGAIN would need and what the client's next context covers: what it gave, or else what
 // the write superseded, and the write; not what its record holds besides: the client never saw
-// that. `record` has, or had, the write as `dot`; it is looked into if the write is being
-// validated.
+// that. `record` has, or had, the write as `dot`; it is not looked into unless that matters.
 static enum put_conflict learn(struct flight *flight, struct dot dot, const struct record *record)
 {
     enum put_conflict conflict = PUT_ALONE;
+    bool is_there = looks_into(flight) && record_find_dot(record, dot);
     bool is_second = flight->put.again && !dot_equal(flight->dot, dot);
     if (is_second) // else the first one had been superseded, and there was nothing to do
         clock_join(&flight->covers, &flight->context);
     flight->dot = dot;
     if (put_is_validating(&flight->put)) {
-        bool is_there = record_find_dot(record, dot);
         conflict = !is_there ? PUT_SUPERSEDED : record->count > 1 ? PUT_MET_OTHERS : PUT_ALONE;
         clock_copy(&flight->context, &record->clock);
         raise(&flight->hlc_floor, record_hlc_max(record) + 1);
-        if (conflict == PUT_ALONE)
-            clock_copy(&flight->covers, &record->clock);
-    } else if (dot.counter) {
-        add_dot(&flight->covers, dot);
     }
+    if (is_there && record->count == 1)
+        clock_copy(&flight->covers, &record->clock);
+    else if (dot.counter)
+        add_dot(&flight->covers, dot);
     return conflict;
 }
 
@@ -72,7 +85,7 @@ static bool decode_updated(struct router *router, const struct flight *flight,
     struct record *record = &router->record;
     struct bytes key = buf_bytes(&flight->key);
     *minted = (struct minted){updated->record, updated->requests};
-    if (!updated->is_head && !put_is_validating(&flight->put))
+    if (!updated->is_head && !looks_into(flight))
         return true;
     if (record_decode(record, key, updated->record) || record->head != !!updated->is_head)
         return false;

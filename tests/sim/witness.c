@@ -294,13 +294,16 @@ static void check_copies(const struct node *node, const struct node_put *put, st
 }
 
 static void check_returned(const struct node *node, const struct node_put *put,
-                           struct bytes encoded)
+                           const struct op_put_done *done)
 {
     struct history *history = node->settings->history;
     const struct history_key *key = &history->keys[put->act->key];
     struct context returned = {0};
-    if (decode_context(node, key, encoded, &returned))
+    if (decode_context(node, key, done->context, &returned))
         world_fail(node->settings->world, "%s: a put returns a context that is none", key->name);
+    else if (!clock_covers(&returned.clock, done->dot))
+        world_fail(node->settings->world, "%s: the context of put %u does not cover it", key->name,
+                   put->act->number);
     else
         history_check_context(history, put->act, &put->given, &returned.clock);
     context_release(&returned);
@@ -316,7 +319,7 @@ void witness_put_done(const struct node *node, link_id link, const struct op_put
         world_fail(node->settings->world, "strict put %u counts a hint", put->act->number);
     check_copies(node, put, done->dot);
     if (done->context.size)
-        check_returned(node, put, done->context);
+        check_returned(node, put, done);
 }
 
 // What a router is told of earlier tries. (What a store says first in a new life is not heard: its

@@ -157,6 +157,37 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
     release(&bench);
 }
 
+// What the context of a put covers that was written at once: the store superseded 4@2.
+static bool covers_superseded(uint8_t flags)
+{
+    struct bench bench;
+    struct context context = {0};
+    uint64_t id = 0;
+    init(&bench, 3);
+    put(&bench, flags | PUT_WANT_CONTEXT);
+    uint32_t first = (uint32_t)asked(&bench, MESSAGE_UPDATE, &id);
+    updated(&bench, first, id, (struct dot){9, 1}, (struct dot){4, 2});
+    durable(&bench, first, id);
+    merged(&bench, (first + 1) % NODES, &(struct op_merged){.id = id});
+    struct op_put_done done = put_answer(&bench);
+    assert_int_equal(done.status, STATUS_OK);
+    assert_int_equal(context_decode(&context, &bench.seals, 1, bytes_of_text("key"), done.context),
+                     STATUS_OK);
+    assert_true(clock_covers(&context.clock, (struct dot){9, 1}));
+    bool does = clock_covers(&context.clock, (struct dot){4, 2});
+    context_release(&context);
+    release(&bench);
+    return does;
+}
+
+TEST(the_context_of_a_put_if_absent_covers_the_deletion_that_it_superseded)
+{
+    assert_true(covers_superseded(0));
+    assert_true(covers_superseded(PUT_CONDITIONAL));
+    assert_false(covers_superseded(PUT_KEEP_SIBLINGS));
+    assert_false(covers_superseded(PUT_CONDITIONAL | PUT_KEEP_SIBLINGS));
+}
+
 TEST(a_dot_of_who_does_not_coordinate_is_not_that_of_the_write)
 {
     struct bench bench;
