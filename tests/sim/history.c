@@ -206,6 +206,7 @@ static struct mint *add_mint(struct history *history, uint32_t index, const stru
     *mint = (struct mint){.dot = sibling->dot,
                           .act = act->number,
                           .hlc = sibling->hlc,
+                          .minted_us = history->world->now_us,
                           .is_tombstone = sibling->flags & SIBLING_TOMBSTONE};
     world_note(history->world, "%s: operation %u becomes %llx@%llu", key->name, act->number,
                (unsigned long long)mint->dot.actor, (unsigned long long)mint->dot.counter);

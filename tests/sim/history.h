@@ -28,6 +28,8 @@
 //     whose R meets the W of a put that was answered before it began covers that put; under the
 //     same condition: else hints may have it;
 //   - in the end every put that was answered OK is covered.
+// The last three not of what a deletion superseded that is purge/age old: owners that have all
+// known that for so long forget both. But then none of it is there either.
 // A disk that is wiped, or set back, takes what it held: of such a put the owner counts no more.
 #pragma once
 
@@ -79,6 +81,7 @@ struct mint {
     struct dot dot;
     uint32_t act;
     uint64_t hlc;
+    uint64_t minted_us;
     bool is_tombstone;
     struct clock made;     // of the record that it was made in
     uint32_t *superseders; // indexes of mints that have this one in D
@@ -107,7 +110,8 @@ struct history {
     struct act **acts;
     uint32_t act_count, act_capacity;
     uint64_t salt;
-    uint32_t mark;
+    uint64_t purge_age_ms;
+    uint32_t mark; // of the last walk through what superseded what
 };
 
 void history_init(struct history *history, struct world *world);
@@ -155,6 +159,11 @@ void history_check_read(struct history *history, struct act *act, uint32_t key,
 // What all owners hold when everything is over.
 void history_check_last(struct history *history, uint32_t key, const struct record *record);
 
-// True if a dot of the act is covered.
+// True if a dot of the act is covered; the one that it was told to have become, if it was.
 bool history_is_covered(const struct history *history, const struct act *act,
                         const struct clock *clock);
+// The same, or what superseded it is known: a stripped record has not all of the clock that it had.
+// Or it was purged, and `record` shows nothing that went with it. NULL: nobody asks.
+bool history_accounts_for(struct history *history, const struct history_key *key,
+                          const struct act *act, const struct clock *clock,
+                          const struct record *record);

@@ -1,36 +1,14 @@
 #include "sim/history_inside.h"
 
-#include "base/xalloc.h"
 #include "wire/client.h"
-
-#include <stdlib.h>
-
-// Whether the clock covers the write, by any of its tries, or what superseded it.
-static bool accounts_for(struct history *history, const struct history_key *key,
-                         const struct clock *clock, uint32_t number)
-{
-    struct act *act = history_act(history, number);
-    bool does = false;
-    if (act->mark == history->mark)
-        return false; // it was looked at
-    act->mark = history->mark;
-    for (uint32_t i = 0; !does && i < key->mint_count; i++) {
-        const struct mint *mint = &key->mints[i];
-        if (mint->act != number)
-            continue;
-        does = clock_covers(clock, mint->dot);
-        for (uint32_t j = 0; !does && j < mint->superseder_count; j++)
-            does = accounts_for(history, key, clock, key->mints[mint->superseders[j]].act);
-    }
-    return does;
-}
 
 // In lww keyspaces it, or one that was written at the same time, has to be greater.
 static bool wins_over(struct history *history, const struct history_key *key, uint32_t mint,
                       uint32_t before, uint64_t before_end_us)
 {
-    history->mark++;
-    bool wins = accounts_for(history, key, &key->mints[mint].made, key->mints[before].act);
+    struct act act = *history_act(history, key->mints[before].act);
+    act.dot = (struct dot){0}; // any of its tries will do
+    bool wins = history_accounts_for(history, key, &act, &key->mints[mint].made, NULL);
     for (uint32_t i = 0; key->is_lww && !wins && i < key->mint_count; i++)
         wins = history_act(history, key->mints[i].act)->begin_us > before_end_us &&
                key->mints[i].hlc > key->mints[before].hlc;
@@ -105,34 +83,6 @@ static bool is_beaten(const struct history_key *key, const struct mint *mint,
     return false;
 }
 
-// Whether a mint of the act superseded this one, or something that did; who superseded one try of
-// a request superseded every try of it. `visited`: the mints that were looked at.
-static bool leads_to(const struct history_key *key, const struct mint *from, const struct act *act,
-                     bool *visited)
-{
-    bool does = false;
-    for (uint32_t twin = 0; !does && twin < key->mint_count; twin++) {
-        const struct mint *mint = &key->mints[twin];
-        if (mint->act != from->act || visited[twin])
-            continue;
-        visited[twin] = true;
-        for (uint32_t i = 0; !does && i < mint->superseder_count; i++) {
-            const struct mint *superseder = &key->mints[mint->superseders[i]];
-            does = superseder->act == act->names || leads_to(key, superseder, act, visited);
-        }
-    }
-    return does;
-}
-
-static bool was_superseded_by(const struct history_key *key, const struct mint *mint,
-                              const struct act *act)
-{
-    bool *visited = xcalloc(key->mint_count, sizeof *visited);
-    bool was = leads_to(key, mint, act, visited);
-    free(visited);
-    return was;
-}
-
 void history_check_context(struct history *history, const struct act *act,
                            const struct clock *given, const struct clock *returned)
 {
@@ -144,7 +94,7 @@ void history_check_context(struct history *history, const struct act *act,
         const struct mint *mint = &key->mints[i];
         // (What lost by its hlc has no history in lww keyspaces.)
         if (clock_covers(returned, mint->dot) && !clock_covers(given, mint->dot) &&
-            mint->act != act->names && !was_superseded_by(key, mint, act) && !key->is_lww)
+            mint->act != act->names && !history_leads_to(key, mint, act) && !key->is_lww)
             world_fail(history->world,
                        "%s: the context of put %u covers operation %u, which it never met",
                        key->name, act->number, mint->act);
@@ -190,17 +140,20 @@ void history_check_record(struct history *history, uint32_t index, const struct 
     }
 }
 
-bool history_is_covered(const struct history *history, const struct act *act,
-                        const struct clock *clock)
+// Of each of these dots that it does not cover.
+static bool accounts_for_all(struct history *history, const struct history_key *key,
+                             const struct clock *dots, const struct record *record)
 {
-    const struct history_key *key = &history->keys[act->key];
-    if (act->dot.counter)
-        return clock_covers(clock, act->dot);
-    for (uint32_t i = 0; i < key->mint_count; i++) {
-        if (key->mints[i].act == act->names && clock_covers(clock, key->mints[i].dot))
-            return true;
+    bool does = true;
+    for (uint32_t i = 0; does && i < key->mint_count; i++) {
+        struct dot dot = key->mints[i].dot;
+        if (clock_covers(dots, dot) && !clock_covers(&record->clock, dot)) {
+            struct act act = *history_act(history, key->mints[i].act);
+            act.dot = dot;
+            does = history_accounts_for(history, key, &act, &record->clock, record);
+        }
     }
-    return false;
+    return does;
 }
 
 // What a monotonic get returned, every get of the same level that begins later covers.
@@ -214,7 +167,8 @@ static void check_monotonic(struct history *history, const struct act *read, uin
             act->end_us >= read->begin_us || act->level != read->level || act->lost ||
             act->level == RING_LEVEL_LOCAL_QUORUM)
             continue;
-        if (!clock_includes(&record->clock, &act->returned))
+        if (!clock_includes(&record->clock, &act->returned) &&
+            !accounts_for_all(history, &history->keys[index], &act->returned, record))
             world_fail(history->world, "%s: a read with R=%s misses what monotonic get %u returned",
                        history->keys[index].name, ring_level_text(read->level), act->number);
     }
@@ -239,7 +193,7 @@ void history_check_read(struct history *history, struct act *read, uint32_t inde
             history_may_be_hinted(history, read) ||
             !levels_meet(&key->who, act->level, read->level, act->lost))
             continue;
-        if (!history_is_covered(history, act, &record->clock))
+        if (!history_accounts_for(history, key, act, &record->clock, record))
             world_fail(history->world,
                        "%s: a read with R=%s that began after put %u with W=%s was answered "
                        "does not know it",
@@ -260,7 +214,8 @@ void history_check_last(struct history *history, uint32_t index, const struct re
         bool is_covered = history_is_covered(history, act, &record->clock);
         if (!act->end_us)
             world_fail(world, "%s: operation %u was never answered", key->name, act->number);
-        else if (act->status == STATUS_OK && !is_covered &&
+        else if (act->status == STATUS_OK &&
+                 !history_accounts_for(history, key, act, &record->clock, record) &&
                  levels_meet(&key->who, act->level, RING_LEVEL_ALL, act->lost))
             world_fail(world, "%s: operation %u was answered OK and is lost", key->name,
                        act->number);

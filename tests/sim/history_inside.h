@@ -1,5 +1,6 @@
 // history_inside.h - what the files of the history have in common: history.c notes what happened,
-// history_tries.c when each try of a put may mint, history_check.c holds what is seen against it.
+// history_tries.c when each try of a put may mint, history_check.c holds what is seen against it,
+// history_gone.c says what need not be seen any more.
 #pragma once
 
 #include "sim/history.h"
@@ -13,6 +14,11 @@ bool history_may_be_hinted(const struct history *history, const struct act *act)
 // Did a write that the clock covers supersede this one?
 bool history_is_superseded(const struct history_key *key, const struct clock *clock,
                            const struct mint *mint);
+
+// Did a mint of the act supersede this one, or something that did? Who superseded one try of a
+// request superseded every try of it.
+bool history_leads_to(const struct history_key *key, const struct mint *mint,
+                      const struct act *act);
 
 // A blind put was answered OK.
 void history_check_validated(struct history *history, const struct act *act);

@@ -119,6 +119,7 @@ static void make_nodes(struct stage *run)
                                  : 600 * 1000,
         .down_after_ms = world_chance(world, 500) ? world_between(world, 100, 400) : 1000,
     };
+    run->history.purge_age_ms = run->settings.request_memory_ms;
     for (uint32_t i = 0; i < run->node_count; i++) {
         node_init(&run->nodes[i], &run->settings, run->nodes, i);
         node_restart_after(&run->nodes[i], world_below(world, 200 * WORLD_MS));

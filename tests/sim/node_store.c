@@ -299,6 +299,7 @@ static void collect_sometimes(struct node *node)
     world_sometimes(world, SOMETIMES_MERGE, stats.merge_count);
     world_sometimes(world, SOMETIMES_ROTATION,
                     segment_of(lsm_written(store->lsm)) > node->first_segment);
+    world_sometimes(world, SOMETIMES_STRIPPED, store->counts.stripped);
     world_sometimes(world, SOMETIMES_LWW_DROPPED, store->counts.lww_dropped);
     world_sometimes(world, SOMETIMES_EXPIRED, store->counts.expired);
     world_sometimes(world, SOMETIMES_TOO_OLD, store->counts.late);

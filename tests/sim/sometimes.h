@@ -61,6 +61,7 @@
     POINT(FLUSH, "a memtable was flushed")                                                         \
     POINT(MERGE, "runs were merged")                                                               \
     POINT(ROTATION, "the log went to another segment")                                             \
+    POINT(STRIPPED, "a record lost a deletion, or dots of its clock")                              \
     POINT(LWW_DROPPED, "a value lost to a greater hlc")                                            \
     POINT(LWW_SKEWED, "an lww write had to run ahead of its clock")                                \
     POINT(PAGES, "a scan took more than one page")                                                 \

@@ -279,7 +279,7 @@ static void check_copies(const struct node *node, const struct node_put *put, st
                             .own = put->act->lost};
     for (uint32_t i = 0; i < key->n; i++) {
         if (!look(&node->nodes[key->owners[i]], put->act, &record, &bytes) ||
-            history_is_covered(history, &told, &record.clock))
+            history_accounts_for(history, key, &told, &record.clock, &record))
             copies.own |= 1u << i;
         else if (!(put->act->flags & PUT_STRICT))
             copies.keepers[i] = find_keepers(node, &told, key->owners[i]);
