@@ -34,7 +34,7 @@ struct node_put {
     struct clock given; // its context
 };
 
-enum { NODE_PUTS_MAX = 64, NODE_ACTS_MAX = 1024, NODE_EPOCHS_MAX = 32 };
+enum { NODE_PUTS_MAX = 64, NODE_ACTS_MAX = 1024, NODE_EPOCHS_MAX = 32, NODE_LIVES_MAX = 256 };
 
 struct node {
     const struct node_settings *settings;
@@ -62,7 +62,9 @@ struct node {
     uint32_t put_count;
     // By operation: when this life of the store minted or merged it, plus 1; 0 = never.
     uint64_t knows_ms[NODE_ACTS_MAX];
-    uint64_t first_segment; // of the log, at the start of the store
+    uint64_t first_segment;         // of the log, at the start of the store
+    uint16_t lives[NODE_LIVES_MAX]; // what was drawn for the last ones of the store
+    uint32_t life_count;
 };
 
 void node_init(struct node *node, const struct node_settings *settings, struct node *nodes,
