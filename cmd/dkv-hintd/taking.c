@@ -226,6 +226,18 @@ static enum status keep(struct hintd *hintd, const struct op_hint *op, struct mo
     return status;
 }
 
+static const struct dot *find_superseded(const void *context, const struct request_id *bound)
+{
+    const struct keeping *keeping = context;
+    const struct superseded_list *list = &keeping->hint.requests;
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct request_id one = recall_bind(&list->items[i].request, keeping->hash);
+        if (request_id_equal(&one, bound))
+            return &list->items[i].dot;
+    }
+    return NULL;
+}
+
 enum status taking_hint(struct hintd *hintd, const struct op_hint *op, struct moment now,
                         bool *has_change)
 {
@@ -238,6 +250,8 @@ enum status taking_hint(struct hintd *hintd, const struct op_hint *op, struct mo
         return status;
     struct replica replica = taking_replica(hintd, &hintd->keeping.hint.record, now);
     replica.encoded = hintd->keeping.hint.encoded;
+    // What was superseded in the hint for another node was not in this one.
+    replica.recall = (struct recall){&hintd->keeping, find_superseded};
     decode_superseded(op->requests, &hintd->requests);
     struct join join = {.record = op->record,
                         .dot = op->dot,

@@ -95,6 +95,31 @@ TEST(the_request_of_a_write_that_a_joined_hint_superseded_goes_to_the_target)
     bench_release(&bench);
 }
 
+// Nobody superseded the second write in the hint for node 2, where a greater one is.
+TEST(what_was_superseded_in_a_hint_for_one_owner_was_not_in_that_for_another)
+{
+    struct bench bench;
+    struct record second = bench_record(7, 2, "second"), third = {0}, apart = {0}, sent = {0};
+    bench_init(&bench);
+    record_copy(&third, &second);
+    bench_write(&third, 8, 3, &second.clock, "third");
+    bench_hint(&bench, 1, &second);
+    bench_hint(&bench, 1, &third);
+    bench_write(&apart, 9, 4, NULL, "apart");
+    bench_hint(&bench, 2, &apart);
+    bench_hint(&bench, 2, &second);
+    bench_welcome(&bench, 2);
+    struct op_merge merge = bench_merge(&bench, 2);
+    assert_int_equal(record_decode(&sent, merge.key, merge.record), STATUS_OK);
+    assert_non_null(record_find_dot(&sent, (struct dot){7, 2}));
+    assert_non_null(record_find_dot(&sent, (struct dot){9, 4}));
+    record_release(&second);
+    record_release(&third);
+    record_release(&apart);
+    record_release(&sent);
+    bench_release(&bench);
+}
+
 TEST(dots_that_come_with_a_hint_go_on_with_it)
 {
     struct bench bench;
