@@ -129,10 +129,10 @@ void history_on_disk_lost(struct history *history, uint32_t node, uint64_t since
 
 bool history_may_be_hinted(const struct history *history, const struct act *act)
 {
-    bool is_strict = act->kind == ACT_SCAN  ? true
-                     : act->kind == ACT_GET ? act->flags & GET_STRICT
-                                            : act->flags & PUT_STRICT;
-    return history->keys[act->key].has_fallbacks && !is_strict;
+    bool has_fallbacks = history->keys[act->key].has_fallbacks;
+    return act->kind <= ACT_DELETE ? act->is_hinted
+           : act->kind == ACT_GET  ? has_fallbacks && !(act->flags & GET_STRICT)
+                                   : false;
 }
 
 int history_find_mint(const struct history_key *key, struct dot dot)

@@ -59,11 +59,12 @@ struct act {
     uint32_t key;
     enum act_kind kind;
     bool is_retried;
-    bool is_blind; // its first mint superseded what was there
-    uint8_t flags; // of the message
-    uint8_t asked; // the level in the message
-    uint8_t level; // W or R, which is the keyspace's where none was asked for
-    uint32_t lost; // owners that have lost what they had of it
+    bool is_blind;  // its first mint superseded what was there
+    bool is_hinted; // a fallback kept it before it was answered
+    uint8_t flags;  // of the message
+    uint8_t asked;  // the level in the message
+    uint8_t level;  // W or R, which is the keyspace's where none was asked for
+    uint32_t lost;  // owners that have lost what they had of it
     uint32_t value_size;
     uint64_t begin_us;
     uint64_t end_us; // 0 = still waiting

@@ -3,6 +3,7 @@
 #include "sim/making.h"
 #include "sim/node_ring.h"
 #include "sim/scenarios.h"
+#include "wire/client.h"
 
 enum { PASSES_MAX = 6 };
 
@@ -140,6 +141,7 @@ void stage_read_all(struct stage *run)
     for (uint32_t key = 0; key < run->history.key_count && !run->world.failed; key++) {
         struct client_request request = {
             .kind = ACT_GET, .key = key, .level = RING_LEVEL_ALL, .timeout_us = READ_US};
+        request.flags = GET_STRICT; // owners, and not who stands for one
         run->examiner->router = (uint32_t)world_below(&run->world, run->node_count);
         if (!stage_perform(run, &request))
             world_fail(&run->world, "faults are over, but %s cannot be read: %s",
@@ -203,6 +205,8 @@ void stage_verdict(struct stage *run)
 static void run_scenario(struct stage *run)
 {
     scenarios_run(run);
+    if (!run->world.failed)
+        stage_wait_until_whole(run); // a hint may have been as good as its owner
     if (!run->world.failed)
         stage_converge(run);
     if (!run->world.failed)

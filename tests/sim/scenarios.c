@@ -16,7 +16,8 @@ static struct act *put(struct stage *run, uint32_t router, uint32_t key, uint8_t
 
 // Everybody must now see this value, and beside it none but late ones: those of operations
 // whose end nobody knows, and what another try of a superseded one left where nobody was reached:
-// that goes when it is met (`has_twin`).
+// that goes when it is met (`has_twin`). Where a fallback stood in for an owner, two writes that
+// were made one after the other may not have met.
 static bool is_alone(struct stage *run, const struct record *record, const struct act *act,
                      bool *has_twin)
 {
@@ -29,7 +30,7 @@ static bool is_alone(struct stage *run, const struct record *record, const struc
             is_there = true;
         else if (other && other->mint_count > 1)
             *has_twin = true;
-        else if (!other || other->status == STATUS_OK)
+        else if (!other || (other->status == STATUS_OK && !other->is_hinted && !act->is_hinted))
             return false;
     }
     return is_there;
@@ -41,6 +42,7 @@ static bool sees_one(struct stage *run, uint32_t key, const struct act *act, boo
     struct client_request request = {
         .kind = ACT_GET, .key = key, .level = RING_LEVEL_ALL, .timeout_us = READ_US};
     struct record record = {0};
+    request.flags = GET_STRICT; // the next best node does not say what an owner has
     *has_twin = false;
     bool is_one = stage_perform(run, &request) &&
                   !record_decode(&record, history_key_bytes(&run->history, key),
@@ -53,6 +55,8 @@ static bool sees_one(struct stage *run, uint32_t key, const struct act *act, boo
 static void expect_one(struct stage *run, uint32_t key, const struct act *act, const char *when)
 {
     bool has_twin;
+    if (act->is_hinted)
+        stage_wait_until_whole(run); // then owners have it
     bool is_one = sees_one(run, key, act, &has_twin);
     if (is_one && has_twin) { // all owners have met it now
         stage_wait_ms(run, 1000);

@@ -315,6 +315,7 @@ void witness_put_done(const struct node *node, link_id link, const struct op_put
     if (!put || done->status)
         return;
     world_sometimes(node->settings->world, SOMETIMES_HINT_COUNTS, done->hinted);
+    history_act(node->settings->history, put->act->number)->is_hinted |= done->hinted > 0;
     if (done->hinted && (put->act->flags & PUT_STRICT))
         world_fail(node->settings->world, "strict put %u counts a hint", put->act->number);
     check_copies(node, put, done->dot);
