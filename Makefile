@@ -18,6 +18,8 @@ BUILD   ?= build
 CC      ?= gcc
 CFLAGS  ?= -O2 -g
 SEEDS   ?= 20000
+# In make test: three minutes of them.
+TEST_SEEDS ?= 12000
 SECONDS ?= 60
 ROUNDS  ?= 300
 JOBS    ?= $(shell nproc)
@@ -185,7 +187,7 @@ test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) programs
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan CFLAGS='$(SANITIZE)' programs
 	@PATH="$(abspath $(BUILD))/bin:$$PATH" tests/run $(run_lint) \
-		$(call run_programs,$(BUILD),$(SEEDS)) $(run_mutants) $(run_bats) \
+		$(call run_programs,$(BUILD),$(TEST_SEEDS)) $(run_mutants) $(run_bats) \
 		$(call run_programs,$(BUILD)/asan,$(FEWER_SEEDS))
 
 asan: SANITIZE_WITH = $(SANITIZE)
