@@ -13,6 +13,7 @@ static const struct topic {
 } topics[] = {
     {"store/compact", SERVICE_STORE, ROLE_CLIENT},
     {"store/compacting", SERVICE_STORE, ROLE_READER},
+    {"store/accept-loss", SERVICE_STORE, ROLE_ADMIN},
     {"hintd/list", SERVICE_HINTD, ROLE_READER},
     {"hintd/flush", SERVICE_HINTD, ROLE_CLIENT},
     {"repair/status", SERVICE_REPAIR, ROLE_READER},
@@ -20,7 +21,6 @@ static const struct topic {
     {"repair/run", SERVICE_REPAIR, ROLE_CLIENT},
     {"repair/dry-run", SERVICE_REPAIR, ROLE_CLIENT},
     {"repair/scrub", SERVICE_REPAIR, ROLE_CLIENT},
-    {"repair/accept-loss", SERVICE_REPAIR, ROLE_ADMIN},
 };
 
 static const struct topic *find_topic(struct bytes text)

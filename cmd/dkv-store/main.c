@@ -32,7 +32,7 @@ struct program {
     struct store store; // first: the brain's `self` is the address of both
     struct node node;
     char dir[NODE_PATH_SIZE]; // of the database
-    struct report damage, forged, losses, lost_again;
+    struct report damage, forged, losses, accepted, lost_again;
     bool is_disk_full; // as the log knows it
 };
 
@@ -73,6 +73,13 @@ static void report_losses(struct program *program, struct moment now)
                  "%s: lost what it had known: %u copies answer no reads until repair has brought "
                  "back what other owners have",
                  store->loss.fault.text, ledger_lost_count(&store->ledger));
+    if (report_is_due(&program->accepted, store->counts.accepted, now))
+        log_line(
+            LOG_LEVEL_ERROR,
+            "%s: its loss was accepted (dkv repair --accept-loss): so far %llu copies count as "
+            "whole without repair, and %u are lost still",
+            store->options.lsm.dir, (unsigned long long)store->counts.accepted,
+            ledger_lost_count(&store->ledger));
     if (report_is_due(&program->lost_again, store->counts.lost_again, now))
         log_line(LOG_LEVEL_ERROR,
                  "%s: took back writes that it had known and lost without notice (%llu so far): "

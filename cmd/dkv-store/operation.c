@@ -240,7 +240,7 @@ enum status operation_serve(struct store *store, const struct arrival *arrival,
     case MESSAGE_SCAN_LOCAL:
         return serve_scan(store, arrival, header, body, outbox);
     case MESSAGE_ASK:
-        return question_serve(store, arrival, body, outbox);
+        return question_serve(store, arrival, body, now, outbox);
     case MESSAGE_INSPECT:
         return inspect_serve(store, arrival, header, body, now, outbox);
     default:

@@ -64,6 +64,7 @@ struct store_counts { // since the start
     uint64_t lww_dropped; // values lost to a greater hlc
     uint64_t lost_again;  // dots that this store had known and lost: taken back
     uint64_t losses;      // markers
+    uint64_t accepted;    // lost copies that count as whole because somebody said so
     uint64_t zombies;     // purged values and deletions that came back and were left out
     uint64_t stripped;    // records that lost deletions, or dots of their clocks
     uint64_t returned;    // values that a lost copy had, and every owner had purged

@@ -10,9 +10,9 @@
 #include <string.h>
 
 struct repair_options {
-    bool wait, dry_run;
+    bool wait, dry_run, accept_loss, yes;
     uint64_t age_max_s;
-    const char *key_file;
+    const char *key_file, *node;
 };
 
 const struct option_spec options_repair[] = {
@@ -29,6 +29,19 @@ const struct option_spec options_repair[] = {
      .argument = "FILE",
      .offset = offsetof(struct repair_options, key_file),
      .help = "the bytes of FILE are the key"},
+    {.name = "accept-loss",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct repair_options, accept_loss),
+     .help = "let the lost copies of a node count as whole: what they lack is gone"},
+    {.name = "node",
+     .kind = OPTION_TEXT,
+     .argument = "NODE",
+     .offset = offsetof(struct repair_options, node),
+     .help = "of this node, with --accept-loss"},
+    {.name = "yes",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct repair_options, yes),
+     .help = "do not ask, with --accept-loss"},
     {.name = "max-age",
      .kind = OPTION_NUMBER,
      .argument = "S",
@@ -99,6 +112,9 @@ static int run(const struct globals *globals, const struct repair_options *optio
                         globals->keyspace);
     else if (is_status)
         failed = repair_status(globals, &ring, options->age_max_s);
+    else if (options->accept_loss)
+        failed = repair_accept_loss(globals, &ring, &scope, options->node ? options->node : "",
+                                    options->yes);
     else if (options->dry_run)
         failed = repair_dry_run(globals, &ring, &scope);
     else
@@ -119,8 +135,12 @@ int verb_repair(struct globals *globals, int argc, char **argv)
     if (operands.count - skipped > (is_status || options.key_file ? 0 : 1))
         return usage_error("repair", is_status ? "status: takes no arguments"
                                                : "one KEYSPACE, PARTITION or KEY at most");
-    if (is_status && (options.wait || options.dry_run || options.key_file))
+    if (is_status && (options.wait || options.dry_run || options.key_file || options.accept_loss))
         return usage_error("repair", "status: only --max-age goes with it");
+    if (options.accept_loss && (options.wait || options.dry_run))
+        return usage_error("repair", "--accept-loss compares nothing: no --wait, no --dry-run");
+    if (!options.accept_loss && (options.node || options.yes))
+        return usage_error("repair", "--node and --yes go with --accept-loss");
     struct buf key = {0};
     struct fault fault;
     enum status status = STATUS_OK;

@@ -20,4 +20,7 @@ int repair_run(const struct globals *globals, const struct ring *ring,
                const struct repair_scope *scope, bool wait);
 int repair_dry_run(const struct globals *globals, const struct ring *ring,
                    const struct repair_scope *scope);
+// The copies of one node; "": that of the router that is asked.
+int repair_accept_loss(const struct globals *globals, const struct ring *ring,
+                       const struct repair_scope *scope, const char *node, bool is_sure);
 int repair_status(const struct globals *globals, const struct ring *ring, uint64_t age_max_s);

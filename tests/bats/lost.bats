@@ -26,6 +26,10 @@ has_lost_copies() { # NODE
     (($(lost_copies "$1") > 0))
 }
 
+has_no_lost_copies() {
+    [[ $(lost_copies "$1") == 0 ]]
+}
+
 reads_all() {
     dkv dump | sort | cmp "$SANDBOX/before" -
 }
@@ -51,4 +55,35 @@ reads_all() {
     assert_equal "$(dkv get k1)" "new"
     dkv local kill n2 --dir "$CLUSTER"
     dkv put k2 "newer"
+}
+
+@test "a loss is accepted when the owners that could help are gone" {
+    cluster_up --nodes 3 --set store/memtable=1MiB --set store/log_segment=1MiB
+    seq 20000 | sed 's/.*/k&\tvalue & value & value &/' | dkv load
+    node stop n1 repair
+    node stop n1 store
+    local table
+    for table in "$CLUSTER"/n1/data/store/*.tbl; do
+        flip "$table" $(($(stat -c %s "$table") / 3))
+    done
+    node kill n2
+    node kill n3
+    node start n1 store
+    export DKV_CLUSTER=ipc://$CLUSTER/n1/run/router.sock
+    dkv dump --local >"$SANDBOX/lost" 2>&1 || : # finds the damage
+    eventually has_lost_copies n1
+    fails_with 2 dkv repair --accept-loss </dev/null
+    fails_with 2 dkv repair --yes
+    local count
+    count=$(lost_copies n1)
+    run dkv repair --accept-loss --yes
+    assert_success
+    assert_output "$count copies"
+    eventually has_no_lost_copies n1
+    grep -q 'its loss was accepted' "$CLUSTER/n1/log/dkv-store.log"
+    run dkv repair --accept-loss --yes --json --node n1 default
+    assert_output '{"v":1,"accepted":0}'
+    dkv local kill n1 --dir "$CLUSTER"
+    dkv local start n1 --dir "$CLUSTER"
+    eventually has_no_lost_copies n1
 }

@@ -159,7 +159,7 @@ TEST(a_question_needs_the_role_that_its_topic_has)
 {
     struct bench bench;
     init_hintds(&bench);
-    ask(&bench, "repair/accept-loss", "n1"); // admin
+    ask(&bench, "store/accept-loss", "n1"); // admin
     assert_int_equal(answer_status(&bench), STATUS_NOT_AUTHORISED);
     ask(&bench, "hintd/settle", "n1"); // known to hintds, and not relayed
     assert_int_equal(answer_status(&bench), STATUS_INVALID);
