@@ -6,6 +6,8 @@
 #include "wire/client.h"
 #include "wire/hello.h"
 
+enum { DEBTS_TOLD_MAX = 1024 };
+
 // ---- PONG --------------------------------------------------------------------------------
 
 static uint64_t oldest_ms(const struct hintd *hintd, struct moment now)
@@ -129,7 +131,35 @@ static void list(const struct hintd *hintd, struct moment now, struct buf *out)
     }
 }
 
-// ---- settle ------------------------------------------------------------------------------
+// ---- debts, settle -----------------------------------------------------------------------
+
+static bool read_node(struct bytes text, uint64_t *node)
+{
+    uint8_t id[8];
+    if (text_parse_hex(text, id, sizeof id, NULL))
+        return false;
+    *node = 0;
+    for (unsigned i = 0; i < sizeof id; i++)
+        *node = *node << 8 | id[i];
+    return true;
+}
+
+// More than an answer may have are told when some of these are settled.
+static enum status tell_debts(const struct tally *tally, struct bytes argument, struct buf *out)
+{
+    uint64_t target;
+    uint32_t told = 0;
+    if (!read_node(argument, &target))
+        return STATUS_INVALID;
+    for (uint32_t i = 0; i < tally->debt_count && told < DEBTS_TOLD_MAX; i++) {
+        const struct tally_debt *debt = &tally->debts[i];
+        if (debt->target != target)
+            continue;
+        told++;
+        buf_printf(out, "%u %llu\n", debt->partition, (unsigned long long)debt->mark);
+    }
+    return STATUS_OK;
+}
 
 static bool next_word(struct bytes *rest, char end, struct bytes *word)
 {
@@ -147,17 +177,13 @@ static bool next_word(struct bytes *rest, char end, struct bytes *word)
 static bool read_line(struct bytes line, struct tally_debt *debt)
 {
     struct bytes target, partition, mark;
-    uint8_t id[8];
     uint64_t number;
     if (!next_word(&line, ' ', &target) || !next_word(&line, ' ', &partition) ||
-        !next_word(&line, ' ', &mark) || text_parse_hex(target, id, sizeof id, NULL) ||
+        !next_word(&line, ' ', &mark) || !read_node(target, &debt->target) ||
         text_parse_number(partition, &number, NULL) || number > UINT32_MAX ||
         text_parse_number(mark, &debt->mark, NULL))
         return false;
     debt->partition = (uint32_t)number;
-    debt->target = 0;
-    for (unsigned i = 0; i < sizeof id; i++)
-        debt->target = debt->target << 8 | id[i];
     return true;
 }
 
@@ -223,6 +249,8 @@ enum status inquiry_on_ask(struct hintd *hintd, const struct arrival *arrival, s
         answer.status = (uint8_t)flush(hintd, ask.argument, now, outbox);
         if (answer.status)
             buf_append_text(&hintd->text, "no such node");
+    } else if (bytes_equal(ask.topic, bytes_of_text("debts"))) {
+        answer.status = (uint8_t)tell_debts(&hintd->tally, ask.argument, &hintd->text);
     } else if (bytes_equal(ask.topic, bytes_of_text("settle"))) {
         answer.status = (uint8_t)settle_all(hintd, ask.argument);
         gate = lsm_written(hintd->lsm);

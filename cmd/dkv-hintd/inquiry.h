@@ -2,6 +2,7 @@
 //
 //     "list"            a JSON object a line for each target with hints or debts
 //     "flush" NAME      delivers to that node now, whatever it said before
+//     "debts" NODE-ID   what is owed to that node: lines "PARTITION MARK", the id as hex
 //     "settle" LINES    repair has done what was owed: "NODE-ID-HEX PARTITION MARK" each
 //
 // PONG carries the sums (wire/metrics.h).

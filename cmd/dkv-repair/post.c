@@ -1,6 +1,7 @@
 #include "dkv-repair/post.h"
 
 #include "dkv-repair/endings.h"
+#include "dkv-repair/owed.h"
 #include "dkv-repair/questions.h"
 #include "peer/following.h"
 #include "wire/age.h"
@@ -47,6 +48,8 @@ static enum status take_reply(struct repair *repair, uint32_t number,
         return STATUS_OK;
     case MESSAGE_DIGESTED:
         return questions_on_digested(repair, body, outbox);
+    case MESSAGE_ANSWER:
+        return owed_on_answer(repair, number, body, now);
     default:
         repair_on_reply(repair, number, header, body, now);
         return body->bad ? STATUS_INVALID : STATUS_OK;
@@ -168,6 +171,7 @@ void post_on_turn_end(struct repair *repair, struct moment now, struct outbox *o
 {
     repair_go_on(repair, now, outbox);
     endings_go_on(repair, now, outbox);
+    owed_go_on(repair, now, outbox);
     outbox->header.epoch = repair->ring->epoch;
     outbox->header.ring_hash = (uint32_t)repair->snapshot->hash;
     outbox->header.boot = repair->options.boot;

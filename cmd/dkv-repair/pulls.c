@@ -66,6 +66,9 @@ void pulls_adopt(struct pulls *pulls, const struct ring *ring, uint32_t self, st
     pulls->count = count;
     pulls->next = 0;
     pulls->idle_ms = 0;
+    pulls->first_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        pulls->first_count += items[i].is_first;
 }
 
 bool scope_has(const struct scope *scope, const struct pull *pull)
@@ -88,9 +91,20 @@ void pulls_hurry(struct pulls *pulls, const struct scope *scope, struct moment n
     pulls->idle_ms = 0;
 }
 
+void pulls_put_first(struct pulls *pulls, const struct scope *scope, struct moment now)
+{
+    pulls_hurry(pulls, scope, now);
+    for (uint32_t i = 0; i < pulls->count; i++) {
+        struct pull *pull = &pulls->items[i];
+        pulls->first_count += scope_has(scope, pull) && !pull->is_first;
+        pull->is_first |= scope_has(scope, pull);
+    }
+}
+
 struct pull *pulls_next_due(struct pulls *pulls, struct moment now,
                             bool (*can)(void *context, uint64_t node), void *context)
 {
+    struct pull *found = NULL;
     uint64_t least = UINT64_MAX;
     if (now.mono_ms < pulls->idle_ms)
         return NULL;
@@ -98,11 +112,16 @@ struct pull *pulls_next_due(struct pulls *pulls, struct moment now,
         struct pull *pull = &pulls->items[(pulls->next + i) % pulls->count];
         if (pull->is_running || !can(context, pull->node))
             continue;
-        if (pull->due_ms <= now.mono_ms) {
-            pulls->next = (uint32_t)(pull - pulls->items) + 1;
-            return pull;
-        }
         least = least_ms(least, pull->due_ms);
+        if (pull->due_ms > now.mono_ms || (found && !pull->is_first))
+            continue;
+        found = pull;
+        if (pull->is_first || !pulls->first_count)
+            break;
+    }
+    if (found) {
+        pulls->next = (uint32_t)(found - pulls->items) + 1;
+        return found;
     }
     pulls->idle_ms = least_ms(least, now.mono_ms + PULLS_PAUSE_FIRST_MS);
     return NULL;
@@ -137,6 +156,8 @@ void pulls_set_lost(struct pulls *pulls, struct pull *pull, bool is_lost, struct
 void pulls_begin(struct pulls *pulls, struct pull *pull)
 {
     pull->is_running = true;
+    pulls->first_count -= pull->is_first;
+    pull->is_first = false;
     pulls->sequence++;
 }
 

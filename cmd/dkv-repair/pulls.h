@@ -22,13 +22,15 @@ struct pull {
     uint32_t failures;        // since then
     uint8_t status;           // of the last round
     bool is_running;
-    bool is_lost; // our copy, as it said last
+    bool is_first; // goes before all that are not
+    bool is_lost;  // our copy, as it said last
 };
 
 struct pulls {
     struct pull *items; // by keyspace, partition, node
     uint32_t count;
-    uint32_t next;     // where to look on
+    uint32_t next; // where to look on
+    uint32_t first_count;
     uint64_t idle_ms;  // nothing is due before
     uint64_t sequence; // counts the beginnings of rounds
     uint64_t interval_ms;
@@ -52,6 +54,9 @@ bool scope_has(const struct scope *scope, const struct pull *pull);
 
 // Makes those of a scope due at once.
 void pulls_hurry(struct pulls *pulls, const struct scope *scope, struct moment now);
+
+// ... and before all others.
+void pulls_put_first(struct pulls *pulls, const struct scope *scope, struct moment now);
 
 // Finds one that is due and whose node `can` be asked. NULL: none is.
 struct pull *pulls_next_due(struct pulls *pulls, struct moment now,

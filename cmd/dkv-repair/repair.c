@@ -34,6 +34,7 @@ void repair_release(struct repair *repair)
 {
     runs_release(&repair->runs);
     closings_stop(&repair->closings);
+    debts_release(&repair->debts);
     pulls_release(&repair->pulls);
     dries_release(&repair->dries);
     scrub_release(&repair->scrub);

@@ -13,6 +13,7 @@
 
 #include "base/fault.h"
 #include "dkv-repair/closings.h"
+#include "dkv-repair/debts.h"
 #include "dkv-repair/digests.h"
 #include "dkv-repair/dry.h"
 #include "dkv-repair/runs.h"
@@ -56,7 +57,9 @@ struct repair {
     struct scrub scrub;
     struct digests digests;
     struct closings closings;
-    int64_t allowance; // bytes that may be sent now; below 0: some were too many
+    struct debts debts;
+    uint64_t debts_due_ms; // when hintds are asked for them
+    int64_t allowance;     // bytes that may be sent now; below 0: some were too many
     uint64_t allowance_ms;
     uint64_t started_ms;
     struct repair_counts counts;

@@ -137,3 +137,14 @@ copies_agree() {
     fails_with 2 timeout 10 dkv-hintd --config "$CLUSTER/n1/dkv.conf"
     assert_regex "$stderr" 'hints of node number [12], not of n1 \(number [12]\)'
 }
+
+@test "what hintds refused is pulled by repair when the node is back, and they owe nothing then" {
+    up_without_n3 --set hints/size_max=0MiB --set repair/interval=1h --set repair/settle=100ms
+    seq 1 400 | awk '{ print "key" $1 "\tvalue " $1 }' | dkv load -W 2
+    run --separate-stderr dkv hints
+    assert_equal "$(awk '{ hints += $3; debts += $7 } END { print hints, (debts > 9) }' <<<"$output")" \
+        "0 1"
+    node start n3
+    EVENTUALLY=30 eventually is_empty
+    copies_agree
+}

@@ -305,6 +305,32 @@ TEST(a_debt_goes_when_repair_has_done_it_but_not_if_it_grew_since)
     bench_release(&bench);
 }
 
+TEST(debts_are_told_to_repair_of_the_node_that_they_are_owed_to)
+{
+    struct bench bench;
+    struct buf body = {0}, line = {0};
+    struct op_answer answer;
+    bench_init(&bench);
+    bench.hintd.options.size_max = 0;
+    bench_hint_new(&bench, 1, 1);
+    struct tally_debt debt = bench.hintd.tally.debts[0];
+    buf_printf(&line, "%u %llu\n", debt.partition, (unsigned long long)debt.mark);
+    for (unsigned node = 1; node <= 2; node++) {
+        char id[17];
+        snprintf(id, sizeof id, "%016x", node);
+        op_encode_ask(
+            &(struct op_ask){.topic = bytes_of_text("debts"), .argument = bytes_of_text(id)},
+            &body);
+        bench_tell(&bench, MESSAGE_ASK, &body);
+        struct reader reader = bench_said(&bench, ROUTER, MESSAGE_ANSWER);
+        assert_int_equal(op_decode_answer(&answer, &reader), STATUS_OK);
+        assert_int_equal(answer.status, STATUS_OK);
+        assert_true(bytes_equal(answer.text, node == 1 ? buf_bytes(&line) : bytes_of_text("")));
+    }
+    buf_release(&line);
+    bench_release(&bench);
+}
+
 TEST(a_target_that_was_silent_for_long_gets_no_more_hints_and_keeps_those_it_has)
 {
     struct bench bench;
