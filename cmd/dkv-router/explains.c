@@ -22,6 +22,9 @@ static void append_replica(const struct router *router, const struct flight *fli
         .rack = bytes_of_text(node->rack),
         .state = bytes_of_text(state->word),
         .problem = bytes_of_text(state->sentence),
+        .purge = flight->explain.purges[target],
+        .purge_ms = flight->explain.purges_ms[target],
+        .behind = flight->explain.behind[target],
     };
     if (reply)
         replica.head = buf_bytes(&reply->bytes);
@@ -78,6 +81,21 @@ static void set_status(struct router *router, struct flight *flight, unsigned ta
         finish(router, flight, outbox);
 }
 
+// Owners that are none any more, by the ring of the flight, are left out.
+static target_set targets_of(const struct flight *flight, struct bytes numbers)
+{
+    struct reader list = reader_of(numbers);
+    target_set set = 0;
+    while (reader_left(&list) >= sizeof(uint16_t)) {
+        uint16_t number = reader_u16(&list);
+        for (unsigned target = 0; target < flight->route.count; target++) {
+            if (flight->ring->ring.nodes[flight->route.nodes[target]].number == number)
+                set |= target_bit(target);
+        }
+    }
+    return set;
+}
+
 enum status explains_on_inspected(struct router *router, uint32_t number, struct reader *body,
                                   struct outbox *outbox)
 {
@@ -103,6 +121,9 @@ enum status explains_on_inspected(struct router *router, uint32_t number, struct
     }
     if (inspected.has_write)
         flight->explain.has_write |= target_bit(target);
+    flight->explain.purges[target] = inspected.purge;
+    flight->explain.purges_ms[target] = inspected.purge_ms;
+    flight->explain.behind[target] = targets_of(flight, inspected.behind);
     set_status(router, flight, target, status, outbox);
     return STATUS_OK;
 }

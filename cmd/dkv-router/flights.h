@@ -42,6 +42,9 @@ struct explain {
     target_set asked; // reply outstanding
     target_set has_write;
     uint8_t statuses[RING_TARGETS_MAX]; // enum status
+    uint8_t purges[RING_TARGETS_MAX];   // enum purge_state
+    uint32_t purges_ms[RING_TARGETS_MAX];
+    target_set behind[RING_TARGETS_MAX];
 };
 
 // What one client has in flight.

@@ -1,5 +1,7 @@
 #include "dkv-store/inspect.h"
 
+#include "dkv-store/frame.h"
+#include "dkv-store/hindrance.h"
 #include "dkv-store/reading.h"
 #include "wire/replica.h"
 
@@ -10,6 +12,21 @@ static bool has_dot(const struct store *store, const struct holding *holding, st
     const struct ledger_shard *shard =
         ledger_find(&store->ledger, holding->keyspace, holding->partition);
     return clock_covers(&holding->record.clock, dot) || (shard && seen_has(&shard->seen, dot));
+}
+
+static void tell_purge(struct store *store, struct moment now, struct op_inspected *inspected)
+{
+    const struct holding *holding = &store->holding;
+    const struct ledger_shard *shard = frame_shard(store, holding->keyspace, holding->partition);
+    if (!shard)
+        return;
+    struct hindrance hindrance = hindrance_of(store, shard, &holding->record.clock, now);
+    buf_clear(&store->head);
+    for (uint32_t i = 0; i < hindrance.behind_count; i++)
+        buf_append_u16(&store->head, hindrance.behind[i]);
+    inspected->purge = (uint8_t)hindrance.state;
+    inspected->purge_ms = hindrance.wait_ms;
+    inspected->behind = buf_bytes(&store->head);
 }
 
 static void inspect(struct store *store, const struct op_inspect *op, struct moment now,
@@ -33,6 +50,7 @@ static void inspect(struct store *store, const struct op_inspect *op, struct mom
     buf_clear(&store->part);
     record_encode_head(&holding->record, op->key, &store->part);
     inspected->head = buf_bytes(&store->part);
+    tell_purge(store, now, inspected);
 }
 
 enum status inspect_serve(struct store *store, const struct arrival *arrival,

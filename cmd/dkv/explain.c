@@ -2,8 +2,10 @@
 #include "base/text.h"
 #include "causal/hlc.h"
 #include "dkv/arguments.h"
+#include "dkv/ask.h"
 #include "dkv/columns.h"
 #include "dkv/connect.h"
+#include "dkv/explain_purge.h"
 #include "dkv/json.h"
 #include "dkv/jsonl.h"
 #include "dkv/level.h"
@@ -28,6 +30,8 @@ const struct option_spec options_explain[] = {
 struct explain {
     const struct globals *globals;
     struct replicas replicas;
+    bool has_hints;
+    struct hint_lines hints;
     struct record whole; // the join of all copies that are known
     uint64_t now_ms;
 };
@@ -136,12 +140,13 @@ static json_t *json_of_copy(const struct explain *explain, uint32_t index)
     json_t *siblings = json_array();
     for (uint32_t i = 0; i < copy->head.count; i++)
         json_array_append_new(siblings, json_of_sibling(explain, &copy->head.siblings[i]));
-    return json_pack("{s:o,s:o,s:o,s:s,s:o,s:o,s:s,s:o,s:o}", "node",
+    return json_pack("{s:o,s:o,s:o,s:s,s:o,s:o,s:s,s:o,s:o,s:o}", "node",
                      jsonl_bytes(copy->replica.node), "dc", jsonl_bytes(copy->replica.dc), "rack",
                      jsonl_bytes(copy->replica.rack), "role", "owner", "state",
                      jsonl_bytes(copy->replica.state), "problem",
                      *said ? json_string(said) : json_null(), "copy", copy_of(explain, index),
-                     "siblings", siblings, "clock", json_of_clock(&copy->head.clock));
+                     "siblings", siblings, "clock", json_of_clock(&copy->head.clock), "purge",
+                     explain_purge_json(&explain->replicas, index));
 }
 
 static void print_json(const struct explain *explain)
@@ -152,10 +157,12 @@ static void print_json(const struct explain *explain)
     json_t *copies = json_array();
     for (uint32_t i = 0; i < explain->replicas.count; i++)
         json_array_append_new(copies, json_of_copy(explain, i));
-    json_print_line(json_pack("{s:i,s:o,s:o,s:s,s:i,s:o,s:s,s:o}", "v", 1, "key",
-                              jsonl_bytes(op->key), "keyspace", jsonl_bytes(op->name), "token",
-                              token, "partition", (int)op->partition, "epoch", number(op->epoch),
-                              "r", ring_level_text(op->level), "replicas", copies));
+    json_print_line(json_pack(
+        "{s:i,s:o,s:o,s:s,s:i,s:o,s:s,s:o,s:o}", "v", 1, "key", jsonl_bytes(op->key), "keyspace",
+        jsonl_bytes(op->name), "token", token, "partition", (int)op->partition, "epoch",
+        number(op->epoch), "r", ring_level_text(op->level), "replicas", copies, "hints",
+        explain->has_hints ? explain_purge_json_hints(&explain->replicas, &explain->hints)
+                           : json_null()));
 }
 
 // ---- Columns -----------------------------------------------------------------------------
@@ -242,6 +249,18 @@ static void say_problems(const struct explain *explain)
     buf_release(&key);
 }
 
+// Where a deletion is kept, hints may be what it waits for.
+static void ask_hints(struct explain *explain)
+{
+    struct ring ring = {0};
+    struct fault fault = {""};
+    if (!explain_purge_is_any(&explain->replicas) ||
+        ask_ring(explain->globals, "explain", NULL, &ring, NULL))
+        return;
+    explain->has_hints = !hint_lines_ask(explain->globals, &ring, &explain->hints, &fault);
+    ring_release(&ring);
+}
+
 static int explain_key(struct explain *explain, const struct op_explain *op)
 {
     const struct globals *globals = explain->globals;
@@ -257,11 +276,14 @@ static int explain_key(struct explain *explain, const struct op_explain *op)
     explain->now_ms = clock_wall_ms();
     for (uint32_t i = 0; i < explain->replicas.count; i++)
         record_join(&explain->whole, &explain->replicas.items[i].head);
+    ask_hints(explain);
     if (globals->json)
         print_json(explain);
     else
         print_columns(explain);
     say_problems(explain);
+    if (!globals->json)
+        explain_purge_say(globals, &explain->replicas, &explain->hints);
     return 0;
 }
 
@@ -291,5 +313,6 @@ int verb_explain(struct globals *globals, int argc, char **argv)
     buf_release(&key);
     replicas_release(&explain.replicas);
     record_release(&explain.whole);
+    hint_lines_release(&explain.hints);
     return exit_status;
 }

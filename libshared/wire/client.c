@@ -252,6 +252,9 @@ void explained_append(const struct explained_replica *replica, struct buf *repli
     buf_append_short(replicas, replica->state);
     buf_append_short(replicas, replica->problem);
     buf_append_sized(replicas, replica->head);
+    buf_append_u8(replicas, replica->purge);
+    buf_append_u32(replicas, replica->purge_ms);
+    buf_append_u32(replicas, replica->behind);
     codec_end(replicas, begun);
 }
 
@@ -269,6 +272,9 @@ bool explained_next(struct reader *replicas, struct explained_replica *replica)
     replica->state = reader_short(&one);
     replica->problem = reader_short(&one);
     replica->head = reader_sized(&one);
+    replica->purge = reader_left(&one) ? reader_u8(&one) : 0; // of an older router: none
+    replica->purge_ms = reader_left(&one) ? reader_u32(&one) : 0;
+    replica->behind = reader_left(&one) ? reader_u32(&one) : 0;
     return !one.bad && !replicas->bad;
 }
 

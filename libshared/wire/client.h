@@ -155,6 +155,9 @@ struct explained_replica {
     struct bytes state;   // short, a word: "up", "down"
     struct bytes problem; // short, a sentence: "does not answer"; empty = none
     struct bytes head;    // sized, the encoded head of its record
+    uint8_t purge;        // enum purge_state (wire/replica.h)
+    uint32_t purge_ms;    // so long still, at least
+    uint32_t behind;      // a bit for each replica that is waited for
 };
 
 struct op_explained {

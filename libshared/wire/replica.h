@@ -129,12 +129,26 @@ struct op_inspect {
 };
 
 // Gated: what it tells of is durable.
+// What the purge of the deletions in a record waits for, at one owner. Later ones are nearer.
+enum purge_state {
+    PURGE_NOT_TOLD = 0, // of an older store, or nothing is there
+    PURGE_LOST,         // the copy is, until rounds with all other owners are complete
+    PURGE_LACKS,        // it does not know all writes that the record's clock names
+    PURGE_GAPS,         // it knows these, and lacks others that came before them
+    PURGE_WAITS,        // other owners have not told it that they know them without a gap
+    PURGE_AGES,         // all do; not long enough yet
+    PURGE_DUE,          // all have for purge/age
+};
+
 struct op_inspected {
     uint64_t id;
-    uint8_t status;    // NOT_FOUND: nothing known of this key
-    uint8_t has_write; // it has the write, or what superseded it
-    uint8_t state;     // enum find_state of the request; 0: it is not known
-    struct bytes head; // sized, the encoded head of the record
+    uint8_t status;      // NOT_FOUND: nothing known of this key
+    uint8_t has_write;   // it has the write, or what superseded it
+    uint8_t state;       // enum find_state of the request; 0: it is not known
+    struct bytes head;   // sized, the encoded head of the record
+    uint8_t purge;       // enum purge_state
+    uint32_t purge_ms;   // AGES: so long still, at least
+    struct bytes behind; // sized: u16 each, numbers of the nodes of owners that are waited for
 };
 
 struct op_scan_local {

@@ -77,6 +77,46 @@ replicas() {
     eventually eval '[[ $(replicas .copy key) == "[\"equal\",\"equal\",\"equal\"]" ]]'
 }
 
+# A key that this node owns, and n1 is there to be asked.
+key_of() { # NODE
+    local key
+    for key in key{1..50}; do
+        if dkv where "$key" | cut -f 4 | grep -qx "$1"; then
+            echo "$key"
+            return
+        fi
+    done
+}
+
+says() { # KEY REGEX
+    dkv explain "$1" 2>&1 >/dev/null | grep -qE "$2"
+}
+
+@test "a deletion says what keeps it: the owner that is waited for, hints, time; and then it is gone" {
+    cluster_down
+    cluster_up --nodes 4 --set ping/interval=50ms --set ping/down_after=300ms \
+        --set purge/age=3s --set request/memory=1s --set repair/interval=1s --set repair/settle=100ms
+    DKV_CLUSTER=ipc://$CLUSTER/n1/run/router.sock
+    local key
+    key=$(key_of n3)
+    dkv put -W all "$key" value
+    node kill n3
+    eventually eval '[[ $(replicas .state "$key") == *down* ]]'
+    dkv del "$key"
+    EVENTUALLY=20 eventually says "$key" \
+        "$key: n. keeps the deletion: it waits to hear .* that it does: n3 \(does not answer\)$"
+    says "$key" "$key: [1-9] hints for n3, perhaps one of this key, wait at n.: down"
+    assert_equal "$(replicas '.purge | select(.) | [.state, .behind]' "$key")" \
+        '[["waits",["n3"]],["waits",["n3"]]]'
+    assert_equal "$(dkv --json explain "$key" 2>/dev/null | jq -c '.hints | map(.node) | unique')" \
+        '["n3"]'
+    node start n3
+    EVENTUALLY=20 eventually says "$key" 'all owners know it; it is purged [0-3]\.[0-9] s from now'
+    EVENTUALLY=30 eventually eval '[[ $(replicas .siblings "$key") == "[[],[],[]]" ]]'
+    assert_equal "$(dkv --json explain "$key" | jq -c '[.hints, .replicas[].purge] | unique')" \
+        '[null]'
+}
+
 @test "mistakes in what is asked are told" {
     fails_with 2 dkv explain
     fails_with 2 dkv explain key other

@@ -262,8 +262,12 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
                              .record = record};
     struct op_fetched fetched = {.id = asked->id, .status = status, .record = record};
     struct op_scanned scanned = {.id = asked->id, .status = status, .done = details & 1};
-    struct op_inspected inspected = {
-        .id = asked->id, .status = status, .has_write = details & 1, .head = record};
+    struct op_inspected inspected = {.id = asked->id,
+                                     .status = status,
+                                     .has_write = details & 1,
+                                     .head = record,
+                                     .purge = details >> 1,
+                                     .behind = record};
     switch (asked->type) {
     case MESSAGE_UPDATE:
     case MESSAGE_HINT_UPDATE:

@@ -75,6 +75,40 @@ TEST(all_owners_are_asked_and_each_is_told_of)
     release(&bench);
 }
 
+TEST(what_a_purge_waits_for_is_passed_on_with_owners_for_numbers_of_nodes)
+{
+    struct bench bench;
+    struct op_explained op;
+    struct buf body = {0}, numbers = {0};
+    uint64_t id = 0;
+    init(&bench, 3);
+    explain(&bench, KEY_TEXT, (struct bytes){0});
+    assert_int_equal(asked(&bench, MESSAGE_INSPECT, &id), 0);
+    buf_append_u16(&numbers, (uint16_t)bench.router.ring->nodes[2].number);
+    buf_append_u16(&numbers, 999); // no owner any more
+    struct op_inspected waits = {.id = id,
+                                 .status = STATUS_NOT_FOUND,
+                                 .purge = PURGE_WAITS,
+                                 .purge_ms = 8,
+                                 .behind = buf_bytes(&numbers)};
+    op_encode_inspected(&waits, &body);
+    tell(&bench, 0, MESSAGE_INSPECTED, &body);
+    inspected(&bench, 1, id, STATUS_NOT_FOUND, false);
+    inspected(&bench, 2, id, STATUS_NOT_FOUND, false);
+    assert_true(explained(&bench, &op));
+    struct explained_replica replica = replica_on(&op, "n0");
+    assert_int_equal(replica.purge, PURGE_WAITS);
+    assert_int_equal(replica.purge_ms, 8);
+    assert_int_equal(__builtin_popcount(replica.behind), 1);
+    struct reader list = reader_of(op.replicas);
+    for (unsigned i = 0; explained_next(&list, &replica); i++)
+        assert_int_equal(!!bytes_equal(replica.node, bytes_of_text("n2")),
+                         replica_on(&op, "n0").behind >> i & 1);
+    assert_int_equal(replica_on(&op, "n1").purge, PURGE_NOT_TOLD);
+    buf_release(&numbers);
+    release(&bench);
+}
+
 TEST(owners_that_are_down_or_go_down_are_named_with_the_reason)
 {
     struct bench bench;
