@@ -141,6 +141,7 @@ static enum status start_actor(struct hintd *hintd, uint64_t random, struct mome
                          hintd->options.lsm.dir);
     struct buf note = {0};
     hintd->tally.actor = actor;
+    hintd->peers.terms.actor = actor; // stores hear of it, so that the ones before can be closed
     tally_format_start(&hintd->tally, &note);
     enum status status = write_note(hintd, buf_bytes(&note), fault);
     buf_release(&note);

@@ -139,6 +139,15 @@ uint32_t ledger_lost_count(const struct ledger *ledger)
     return count;
 }
 
+uint64_t ledger_seen_count(const struct ledger *ledger)
+{
+    uint64_t count = 0;
+    const struct ledger_shard *shard;
+    for (size_t at = 0; (shard = ledger_next(ledger, &at));)
+        count += shard->seen.dots.count;
+    return count;
+}
+
 void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry)
 {
     uint32_t partition = ring_partition_of(ledger->partition_count, entry->token);

@@ -101,6 +101,7 @@ void ledger_make_whole(struct ledger_shard *shard, const struct seen *seen,
 void ledger_drop(struct ledger *ledger, struct ledger_shard *shard);
 
 uint32_t ledger_lost_count(const struct ledger *ledger); // shards
+uint64_t ledger_seen_count(const struct ledger *ledger); // intervals of all seen-clocks
 
 // Learns from a change, once it was accepted to be written.
 void ledger_apply(struct ledger *ledger, const struct ledger_entry *entry);

@@ -32,6 +32,7 @@ static void add_store(const struct store *store, struct moment now, uint64_t *va
     values[METRIC_FORGED] = counts->forged;
     values[METRIC_LOST_COPIES] = ledger_lost_count(&store->ledger);
     values[METRIC_LOSSES] = counts->losses;
+    values[METRIC_SEEN] = ledger_seen_count(&store->ledger);
     values[METRIC_ZOMBIES] = counts->zombies;
     values[METRIC_STRIPPED] = counts->stripped;
     values[METRIC_RETURNED] = counts->returned;

@@ -111,7 +111,8 @@ static void send_hello(const struct link_terms *terms, link_id id, struct outbox
     struct op_hello hello = {.version_min = MESSAGE_VERSION,
                              .version_max = MESSAGE_VERSION,
                              .cluster = terms->cluster,
-                             .node = terms->self};
+                             .node = terms->self,
+                             .actor = terms->actor};
     op_encode_hello(&hello, outbox_add(outbox, id, MESSAGE_HELLO, 0));
 }
 

@@ -53,8 +53,9 @@ struct link {
 struct link_terms {
     uint64_t ping_interval_ms;
     uint64_t down_after_ms;
-    bool is_idle;  // no client wants anything: ping seldom
-    uint64_t self; // our node id
+    bool is_idle;   // no client wants anything: ping seldom
+    uint64_t self;  // our node id
+    uint64_t actor; // ours, if we mint dots: a hintd does; 0 = none
     uint64_t cluster;
     uint64_t epoch;
     uint32_t ring_hash;

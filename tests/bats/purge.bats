@@ -55,3 +55,59 @@ has_keys() { # COUNT
     eventually has_keys 0
     fails_with 3 dkv get key
 }
+
+# Options of a cluster that forgets quickly.
+up_that_forgets() {
+    cluster_up "$@" --set request/memory=1s --set purge/age=1s --set purge/close_after=1s \
+        --set repair/interval=1s --set repair/settle=100ms
+    DKV_CLUSTER=ipc://$CLUSTER/n1/run/router.sock
+}
+
+# What all stores keep note of, besides what is closed.
+has_seen() { # COUNT
+    [[ $(dkv metrics | awk '/^dkv_store_seen{/ { sum += $2 } END { print sum + 0 }') == "$1" ]]
+}
+
+load_on() {
+    local i
+    for i in $(seq 100); do
+        [[ ! -d $SANDBOX || -e $SANDBOX/stop ]] && return
+        seq 2000 | sed 's/.*/k&\tvalue &/' | dkv load --quiet --timeout 60000 || :
+    done
+}
+
+@test "deletions are purged everywhere although stores were killed under load" {
+    up_that_forgets --nodes 3
+    load_on >"$SANDBOX/load" 2>&1 3>&- &
+    local load=$! i
+    for i in 1 2 3; do
+        sleep 0.5
+        node kill n2 store
+        node start n2 store
+    done
+    touch "$SANDBOX/stop"
+    wait "$load"
+    dkv --timeout 60000 del --wait-gone k1
+    seq 2000 | sed 's/^/k/' | dkv load --delete --quiet
+    EVENTUALLY=60 eventually has_keys 0
+}
+
+@test "nothing is kept of lives of stores and hintds that are over" {
+    up_that_forgets --nodes 4
+    local name
+    for name in n1 n2 n3; do node kill "$name" store; done
+    eventually eval '[[ $(dkv status --json | jq -r .state | grep -c down) == 3 ]]'
+    seq 300 | sed 's/.*/k&\tvalue &/' | dkv load -W 1 # some by the hintd of n4
+    eventually eval 'dkv metrics | grep "^dkv_hintd_minted_total{.*n4.* [1-9]"'
+    for name in n1 n2 n3; do node start "$name" store; done
+    dkv --timeout 60000 hints wait
+    refute has_seen 0
+    for name in n1 n2 n3 n4; do
+        node kill "$name" store
+        node kill "$name" hintd
+        node start "$name" store
+        node start "$name" hintd
+    done
+    EVENTUALLY=60 eventually has_seen 0
+    assert_equal "$(dkv dump | wc -l)" 300
+}

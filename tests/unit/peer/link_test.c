@@ -93,6 +93,24 @@ TEST(a_link_that_is_down_says_hello_now_and_then)
     release(&bench);
 }
 
+TEST(a_hello_says_whose_dots_this_process_mints)
+{
+    struct bench bench;
+    struct op_hello hello;
+    struct message_header header;
+    struct reader body;
+    init(&bench);
+    bench.peers.terms.actor = 77;
+    assert_int_equal(tick(&bench, 0), MESSAGE_HELLO);
+    outbox_finish(&bench.outbox);
+    assert_int_equal(
+        message_header_decode(&header, buf_bytes(&bench.outbox.messages[0].bytes), &body),
+        STATUS_OK);
+    assert_int_equal(op_decode_hello(&hello, &body), STATUS_OK);
+    assert_int_equal(hello.actor, 77);
+    release(&bench);
+}
+
 TEST(a_welcome_brings_it_up)
 {
     struct bench bench;
