@@ -1,10 +1,12 @@
 #include "dkv-store/store_metrics.h"
 
+#include "dkv-store/trash.h"
+
 static void add_store(const struct store *store, struct moment now, uint64_t *values)
 {
     const struct store_counts *counts = &store->counts;
     uint64_t since = store->unsynced_since_ms;
-    values[METRIC_KEYS] = store->ledger.entries;
+    values[METRIC_KEYS] = store->ledger.entries - trash_count(&store->ledger);
     values[METRIC_UNSYNCED_MS] = since && now.mono_ms > since ? now.mono_ms - since : 0;
     values[METRIC_REQUESTS] = store->ledger.requests.count;
     values[METRIC_REQUESTS_BYTES] = requests_bytes(&store->ledger.requests);

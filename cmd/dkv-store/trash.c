@@ -112,6 +112,16 @@ enum status trash_zombies(struct store *store, struct ledger_shard *shard, struc
     return status;
 }
 
+uint64_t trash_count(const struct ledger *ledger)
+{
+    uint64_t count = 0;
+    for (uint32_t partition = 0; partition < ledger->partition_count; partition++) {
+        const struct ledger_shard *trash = ledger_find(ledger, TRASH_KEYSPACE, partition);
+        count += trash ? trash->live_count + trash->gone_count : 0;
+    }
+    return count;
+}
+
 enum status trash_expire(struct store *store, uint64_t token, struct bytes engine_key,
                          struct bytes key, struct bytes value, struct moment now)
 {

@@ -18,6 +18,8 @@ enum { TRASH_KEYSPACE = 0 };
 enum status trash_zombies(struct store *store, struct ledger_shard *shard,
                           struct moment now) MUST_USE;
 
+uint64_t trash_count(const struct ledger *ledger);
+
 // What is in the trash for long enough goes; `engine_key` and `value` are of a pair there.
 enum status trash_expire(struct store *store, uint64_t token, struct bytes engine_key,
                          struct bytes key, struct bytes value, struct moment now) MUST_USE;

@@ -1,4 +1,5 @@
 // Deletes that stay deleted, losses, and roll-backs: three owners of a key.
+#include "dkv-store/store_metrics.h"
 #include "unit/brain/trio.h"
 
 static int make(void **state)
@@ -345,6 +346,9 @@ TEST(what_a_lost_copy_had_and_everybody_purged_goes_to_the_trash)
     assert_int_equal(store(B)->counts.returned, 1);
     const struct ledger_shard *trash = ledger_find(&store(B)->ledger, 0, partition());
     assert_int_equal(trash->live_count, 1);
+    struct metrics metrics;
+    store_metrics(store(B), trio[B].now, &metrics);
+    assert_int_equal(metrics.values[METRIC_KEYS], 0);
     pass_ms(AGE_MS); // of the trash, too
     pass_ms(AGE_MS);
     for (unsigned i = 0; i < 40; i++)
