@@ -222,6 +222,19 @@ enum status lsm_multi_get(struct lsm *lsm, const struct bytes *keys, size_t coun
                                         struct bytes value),
                           void *context, struct fault *fault) MUST_USE;
 
+// Damaged blocks that reads have met, some hundreds at most; they are remembered until the database
+// is closed or their tables go. All keys that the block may have had lie in [from, to], borrowed.
+struct lsm_damage {
+    struct bytes from, to;
+    bool is_passed_over;
+};
+size_t lsm_damage_count(const struct lsm *lsm);
+struct lsm_damage lsm_damage(const struct lsm *lsm, size_t index);
+
+// From now on reads take it for lost: they find what is newer, and what is older. Merges do not
+// touch it. To be called when somebody has noted that keys may be missing, or be of the past.
+void lsm_pass_over(struct lsm *lsm, size_t index);
+
 // A consistent walk in key order over [from, to); an empty `to` is the end. Sees
 // exactly what was written before it was opened. Memory and files stay alive until
 // lsm_scan_close(), so a scan must not be kept open for long.

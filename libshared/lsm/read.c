@@ -165,6 +165,23 @@ uint64_t lsm_loaded(const struct lsm *lsm)
     return lsm->reads.done;
 }
 
+size_t lsm_damage_count(const struct lsm *lsm)
+{
+    return lsm->cache.damage_count;
+}
+
+struct lsm_damage lsm_damage(const struct lsm *lsm, size_t index)
+{
+    const struct cache_damage *damage = &lsm->cache.damages[index];
+    return (struct lsm_damage){buf_bytes(&damage->from), buf_bytes(&damage->to),
+                               damage->is_passed_over};
+}
+
+void lsm_pass_over(struct lsm *lsm, size_t index)
+{
+    lsm->cache.damages[index].is_passed_over = true;
+}
+
 // ---- Many at once --------------------------------------------------------------------
 
 enum {

@@ -61,8 +61,22 @@ static enum status read_ahead(struct blocks *blocks, struct fault *fault)
     return status;
 }
 
+// Leaves out what the owner has taken for lost. Other threads do not know of that.
+static void pass_over(struct blocks *blocks)
+{
+    const struct sstable_place *places = blocks->table->places;
+    while (blocks->cache && blocks->cache->damage_count && blocks->at < blocks->end &&
+           cache_passes_over(blocks->cache, blocks->table, blocks->at)) {
+        size_t size = (size_t)(places[blocks->at + 1].offset - places[blocks->at].offset);
+        if (blocks->at < blocks->stored_end)
+            blocks->left = bytes_of(blocks->left.data + size, blocks->left.size - size);
+        blocks->at++;
+    }
+}
+
 enum status blocks_next(struct blocks *blocks, const struct block **block, struct fault *fault)
 {
+    pass_over(blocks);
     if (blocks->at == blocks->end)
         return STATUS_END;
     enum status status = STATUS_OK;
@@ -78,6 +92,8 @@ enum status blocks_next(struct blocks *blocks, const struct block **block, struc
     if (!status)
         status =
             sstable_decode_block(blocks->table, blocks->at, &blocks->left, &blocks->own, fault);
+    if (status == STATUS_CORRUPT && blocks->cache)
+        cache_note_damage(blocks->cache, blocks->table, blocks->at);
     *block = blocks->own;
     blocks->at += !status;
     return status;

@@ -43,6 +43,12 @@ void cache_init(struct cache *cache, size_t size_max)
     cache->size = table_size(SLOT_COUNT_MIN);
 }
 
+static void release_damage(struct cache_damage *damage)
+{
+    buf_release(&damage->from);
+    buf_release(&damage->to);
+}
+
 void cache_release(struct cache *cache)
 {
     for (size_t i = 0; cache->slots && i <= cache->slot_mask; i++)
@@ -51,6 +57,9 @@ void cache_release(struct cache *cache)
     free(cache->ghosts);
     block_release(cache->loose);
     buf_release(&cache->stored);
+    for (size_t i = 0; i < cache->damage_count; i++)
+        release_damage(&cache->damages[i]);
+    free(cache->damages);
     *cache = (struct cache){0};
 }
 
@@ -159,6 +168,47 @@ static void add(struct cache *cache, struct block *block, uint64_t key)
     cache->size += size_of(block);
 }
 
+// ---- Damage --------------------------------------------------------------------------
+
+static struct cache_damage *find_damage(const struct cache *cache, uint64_t key)
+{
+    size_t i = 0;
+    while (i < cache->damage_count && cache->damages[i].key != key)
+        i++;
+    return i < cache->damage_count ? &cache->damages[i] : NULL;
+}
+
+bool cache_passes_over(const struct cache *cache, const struct sstable *table, uint32_t index)
+{
+    const struct cache_damage *damage = find_damage(cache, key_of(table, index));
+    return damage && damage->is_passed_over;
+}
+
+void cache_note_damage(struct cache *cache, const struct sstable *table, uint32_t index)
+{
+    uint64_t key = key_of(table, index);
+    if (cache->damage_count == CACHE_DAMAGES_MAX || find_damage(cache, key))
+        return;
+    if (!cache->damages)
+        cache->damages = xcalloc(CACHE_DAMAGES_MAX, sizeof *cache->damages);
+    struct cache_damage *damage = &cache->damages[cache->damage_count++];
+    struct bytes from, to;
+    sstable_block_span(table, index, &from, &to);
+    *damage = (struct cache_damage){.key = key};
+    buf_set(&damage->from, from);
+    buf_set(&damage->to, to);
+}
+
+static void forget_damages(struct cache *cache, const struct sstable *table)
+{
+    for (size_t i = cache->damage_count; i--;) {
+        if (cache->damages[i].key >> 32 != table->info.number)
+            continue;
+        release_damage(&cache->damages[i]);
+        cache->damages[i] = cache->damages[--cache->damage_count];
+    }
+}
+
 // ---- Reading -------------------------------------------------------------------------
 
 void cache_prefetch(const struct cache *cache, const struct sstable *table, uint32_t index)
@@ -186,12 +236,16 @@ enum status cache_read(struct cache *cache, struct sstable *table, uint32_t inde
         cache_use(cache, *block);
         return STATUS_OK;
     }
+    if (cache_passes_over(cache, table, index))
+        return STATUS_END;
     block_release(cache->loose);
     cache->loose = NULL;
     enum status status = sstable_use(table, fault);
-    if (!status)
-        status =
-            sstable_try_block(table, index, cache->reads, &cache->stored, &cache->loose, fault);
+    if (status)
+        return status;
+    status = sstable_try_block(table, index, cache->reads, &cache->stored, &cache->loose, fault);
+    if (status == STATUS_CORRUPT)
+        cache_note_damage(cache, table, index);
     cache->miss_count += status != STATUS_BUSY;
     if (status)
         return status;
@@ -205,6 +259,7 @@ enum status cache_read(struct cache *cache, struct sstable *table, uint32_t inde
 
 void cache_forget(struct cache *cache, const struct sstable *table)
 {
+    forget_damages(cache, table);
     for (uint32_t i = 0; i < table->block_count && cache->count; i++) {
         struct block *block = cache_find(cache, table, i);
         if (block)

@@ -20,6 +20,15 @@ struct cache_slot {
     struct block *block; // NULL: free
 };
 
+// A damaged block that was met. All keys that it may have had lie in [from, to].
+struct cache_damage {
+    uint64_t key; // as of a slot
+    struct buf from, to;
+    bool is_passed_over;
+};
+
+enum { CACHE_DAMAGES_MAX = 256 }; // that are remembered
+
 struct cache_queue {
     struct block *oldest;
     struct block *newest;
@@ -37,6 +46,8 @@ struct cache {
     struct reads *reads; // what is not in memory is noted there; NULL: it is read
     struct buf stored;   // what was read from a file
     struct block *loose; // read last, too large to be kept
+    struct cache_damage *damages;
+    size_t damage_count;
     uint64_t hit_count;
     uint64_t miss_count;
 };
@@ -55,9 +66,13 @@ struct block *cache_find(const struct cache *cache, const struct sstable *table,
 void cache_use(struct cache *cache, struct block *block);
 
 // The block from the cache, which counts as a use, else from the file. Borrowed as well. BUSY
-// if it could only be noted.
+// if it could only be noted. END: it is passed over.
 enum status cache_read(struct cache *cache, struct sstable *table, uint32_t index,
                        struct block **block, struct fault *fault) MUST_USE;
+
+// A damaged block, which cache_read() does by itself; and whether it is passed over.
+void cache_note_damage(struct cache *cache, const struct sstable *table, uint32_t index);
+bool cache_passes_over(const struct cache *cache, const struct sstable *table, uint32_t index);
 
 // Lets go of the blocks of a table that will not be asked for again.
 void cache_forget(struct cache *cache, const struct sstable *table);

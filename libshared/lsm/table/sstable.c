@@ -404,6 +404,14 @@ void sstable_range_blocks(const struct sstable *table, struct bytes from, struct
         *end = *begin;
 }
 
+void sstable_block_span(const struct sstable *table, uint32_t index, struct bytes *from,
+                        struct bytes *to)
+{
+    bool is_last = index + 1 == table->block_count;
+    *from = index ? separator_at(table, index) : buf_bytes(&table->info.smallest);
+    *to = is_last ? buf_bytes(&table->info.largest) : separator_at(table, index + 1);
+}
+
 uint64_t sstable_range_size(const struct sstable *table, struct bytes from, struct bytes to)
 {
     uint32_t begin, end;

@@ -94,6 +94,10 @@ uint32_t sstable_find_block(const struct sstable *table, struct bytes key);
 void sstable_range_blocks(const struct sstable *table, struct bytes from, struct bytes to,
                           uint32_t *begin, uint32_t *end);
 
+// All keys that a block may have lie in [from, to], which the table borrows.
+void sstable_block_span(const struct sstable *table, uint32_t index, struct bytes *from,
+                        struct bytes *to);
+
 // Stored bytes of those blocks.
 uint64_t sstable_range_size(const struct sstable *table, struct bytes from, struct bytes to);
 

@@ -179,6 +179,61 @@ TEST(a_drop_that_cannot_count_the_large_values_fails_and_changes_nothing)
     stop();
 }
 
+// How many keys a walk gives, or -1 if it meets damage; each of them can be read.
+static int walk_count(void)
+{
+    struct lsm_scan *scan = lsm_scan_open(lsm, bytes_of_text("k"), bytes_of_text("l"));
+    struct buf read = {0};
+    struct bytes key, value;
+    enum status status;
+    int count = 0;
+    for (; !(status = lsm_scan_next(scan, &key, &value, &fault)); count++) {
+        assert_int_equal(lsm_get(lsm, key, &read, &fault), STATUS_OK);
+        assert_true(bytes_equal(buf_bytes(&read), value));
+    }
+    lsm_scan_close(scan);
+    buf_release(&read);
+    return status == STATUS_END ? count : -1;
+}
+
+// Meets the damage at a key, by a walk or not, and passes over it.
+static void meet(unsigned index, size_t count, bool is_walk)
+{
+    struct buf value = {0};
+    char text[16];
+    struct bytes key = key_of(index, text);
+    assert_int_equal(lsm_damage_count(lsm), count);
+    if (is_walk) {
+        assert_int_equal(walk_count(), -1);
+        assert_int_equal(lsm_damage_count(lsm), count + 1);
+    }
+    assert_int_equal(lsm_get(lsm, key, &value, &fault), STATUS_CORRUPT);
+    assert_int_equal(lsm_damage_count(lsm), count + 1);
+    struct lsm_damage met = lsm_damage(lsm, count);
+    assert_false(met.is_passed_over);
+    assert_true(bytes_compare(met.from, key) <= 0 && bytes_compare(key, met.to) <= 0);
+    lsm_pass_over(lsm, count);
+    assert_int_equal(lsm_get(lsm, key, &value, &fault), STATUS_NOT_FOUND);
+    buf_release(&value);
+}
+
+// Wherever in its table it is.
+TEST(reads_pass_over_a_block_that_is_taken_for_lost_and_over_nothing_else)
+{
+    for (unsigned index = KEYS / 2; index < KEYS / 2 + 60; index += 5) {
+        start();
+        put_all(0, KEYS);
+        damage(index);
+        damage(KEYS - 1);
+        meet(index, 0, index % 2);
+        meet(KEYS - 1, 1, index % 2); // the other one, which is still there
+        assert_in_range(walk_count(), KEYS - 30, KEYS - 2);
+        write_all(0, KEYS);
+        assert_int_equal(walk_count(), KEYS);
+        stop();
+    }
+}
+
 // Some tables, of which one is open.
 static void start_with_closed_tables(void)
 {
