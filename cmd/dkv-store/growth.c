@@ -45,6 +45,16 @@ void growth_want(struct growth *growth, struct ledger *ledger, uint32_t partitio
     growth->waiting[growth->count++] = partition;
 }
 
+void growth_forget(struct growth *growth, struct ledger *ledger, uint32_t partition)
+{
+    if (growth->count && growth->waiting[0] == partition) {
+        growth->is_begun = false;
+        growth->pending_count = 0;
+        growth->wait = (struct parked_wait){0};
+    }
+    trees_forget(&ledger->trees, partition);
+}
+
 enum growth_state growth_state(const struct growth *growth, const struct ledger *ledger,
                                uint32_t partition)
 {
@@ -82,8 +92,8 @@ static bool is_lost(const struct ledger *ledger, uint32_t partition)
 {
     const struct ledger_shard *shard;
     for (size_t at = 0; (shard = ledger_next(ledger, &at));) {
-        if (shard->partition == partition && shard->live_count + shard->gone_count &&
-            !shard->is_lost)
+        if (shard->partition == partition && shard->keyspace != TRASH_KEYSPACE &&
+            shard->live_count + shard->gone_count && !shard->is_lost)
             return false;
     }
     return true;

@@ -51,6 +51,9 @@ void growth_release(struct growth *growth);
 // Wants the trees of a partition; those that are there are good enough unless `anew`.
 void growth_want(struct growth *growth, struct ledger *ledger, uint32_t partition, bool anew);
 
+// The trees of a partition are not those of what is there: they are made anew when wanted.
+void growth_forget(struct growth *growth, struct ledger *ledger, uint32_t partition);
+
 enum growth_state growth_state(const struct growth *growth, const struct ledger *ledger,
                                uint32_t partition);
 

@@ -44,6 +44,8 @@ struct ledger_shard {
     uint64_t strip_at_ms; // wall clock: then something expires that can be stripped; 0: never
 };
 
+enum { TRASH_KEYSPACE = 0 }; // see trash.h
+
 struct ledger {
     uint32_t partition_count; // 0: the first snapshot or note that has it says so
     struct table shards;      // by keyspace and partition: struct ledger_shard, owned

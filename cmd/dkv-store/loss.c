@@ -25,10 +25,25 @@ void loss_found_in_shard(struct store *store, uint32_t keyspace, uint32_t partit
     note(store, why);
 }
 
+// What the trees say may not be there any more.
 void loss_found(struct store *store, uint32_t partition, const char *why)
 {
+    growth_forget(&store->growth, &store->ledger, partition);
     for (uint32_t i = 0; i < store->ring->keyspace_count; i++)
         loss_found_in_shard(store, store->ring->keyspaces[i].id, partition, why);
+}
+
+void loss_of_block(struct store *store, uint32_t partition)
+{
+    static const char why[] = "a damaged block";
+    loss_found(store, partition, why);
+    for (uint32_t i = 0; i < store->ring->keyspace_count; i++) {
+        struct ledger_shard *shard = frame_shard(store, store->ring->keyspaces[i].id, partition);
+        if (!shard || !shard->is_lost)
+            continue;
+        shard->stability.must_lose = true;
+        note(store, why);
+    }
 }
 
 void loss_found_everywhere(struct store *store, const char *why)

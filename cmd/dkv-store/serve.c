@@ -1,5 +1,6 @@
 #include "dkv-store/serve.h"
 
+#include "dkv-store/damage.h"
 #include "dkv-store/loss.h"
 #include "dkv-store/operation.h"
 #include "dkv-store/purging.h"
@@ -134,8 +135,11 @@ void serve_on_turn_end(struct store *store, struct moment now, struct outbox *ou
     while ((op = parked_next(&store->parked, lsm_loaded(store->lsm))))
         serve_parked_op(store, op, now, outbox);
     rounds_on_turn_end(store, now);
+    damage_mark(store);
     if (loss_settle(store, now))
         store->counts.stalled++; // the next change, or turn, tries again
+    else
+        damage_pass_over(store);
     store_note_turn(store, now);
     outbox->header.epoch = store->ring->epoch;
     outbox->header.ring_hash = (uint32_t)store->snapshot->hash;

@@ -9,8 +9,6 @@
 
 #include "dkv-store/store.h"
 
-enum { TRASH_KEYSPACE = 0 };
-
 // Begins a frame that takes the zombies of a shard out of their records and puts them into the
 // trash; the caller adds its note and writes it. If there are too many for one frame, it writes
 // some before.

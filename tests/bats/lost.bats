@@ -34,6 +34,52 @@ reads_all() {
     dkv dump | sort | cmp "$SANDBOX/before" -
 }
 
+no_copy_is_lost() {
+    [[ $(dkv status --json | jq -s 'map(.lost_copies) | add') == 0 &&
+        $(dkv repair --json status | jq -s 'map(.lost + .failing) | add') == 0 ]]
+}
+
+# Of n1, by itself.
+reads_all_locally() {
+    dkv --cluster "ipc://$CLUSTER/n1/run/router.sock" dump --local --quiet | sort |
+        cmp "$SANDBOX/before" -
+}
+
+@test "a bit that flips under a running node: no read is wrong, and its copy is whole again" {
+    cluster_up --nodes 3 --set store/memtable=1MiB --set store/log_segment=1MiB \
+        --set store/cache=1MiB --set repair/interval=1s --set repair/settle=100ms
+    seq 20000 | sed 's/.*/k&\tvalue & value & value &/' | dkv load --quiet
+    dkv compact --wait
+    dkv repair --wait >/dev/null # which leaves trees behind
+    dkv dump --quiet | sort >"$SANDBOX/before"
+    local table
+    for table in "$CLUSTER"/n1/data/store/*.tbl; do
+        flip "$table" $(($(stat -c %s "$table") / 3))
+    done
+    DKV_CLUSTER=ipc://$CLUSTER/n1/run/router.sock
+    cut -f 1 "$SANDBOX/before" | dkv mget | sort | cmp "$SANDBOX/before" -
+    dkv scrub --wait >/dev/null || [[ $? == 12 ]] # whatever nobody has read
+    eventually grep -q 'answer no reads until repair' "$CLUSTER/n1/log/dkv-store.log"
+    eventually no_copy_is_lost
+    eventually reads_all_locally
+    assert_equal "$(dkv digest | cut -f 2,3 | sort -u | wc -l)" 256
+    local losses
+    losses=$(dkv metrics | sed -n 's/^dkv_store_losses_total{node="n1"} //p')
+    dkv dump --quiet | sort | cmp "$SANDBOX/before" -
+    dkv scrub --wait >/dev/null
+    sleep 2
+    assert_equal "$(dkv metrics | sed -n 's/^dkv_store_losses_total{node="n1"} //p')" "$losses"
+    node kill n2
+    dkv dump --quiet | sort | cmp "$SANDBOX/before" -
+    # The next start finds the same damage, and does the same.
+    node start n2
+    node kill n1 store
+    node start n1 store
+    dkv scrub --wait >/dev/null || [[ $? == 12 ]]
+    eventually no_copy_is_lost
+    eventually reads_all_locally
+}
+
 @test "a damaged table costs its node some copies until repair, and readers nothing" {
     cluster_up --nodes 3 --set store/memtable=1MiB --set store/log_segment=1MiB
     seq 20000 | sed 's/.*/k&\tvalue & value & value &/' | dkv load

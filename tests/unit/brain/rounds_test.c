@@ -2,6 +2,7 @@
 #include "unit/brain/store_bench.h"
 
 #include "base/random.h"
+#include "dkv-store/loss.h"
 #include "dkv-store/rounds.h"
 #include "wire/repair.h"
 
@@ -183,6 +184,25 @@ TEST(records_that_are_not_those_that_were_written_are_damage)
     assert_int_equal(ask_tree(&bench, partition, TREE_OF_VALUES, 0, 0, &sum, &level),
                      STATUS_CORRUPT);
     assert_int_equal(bench.store.counts.damaged_reads, 1);
+    bench_release(&bench);
+}
+
+TEST(what_is_lost_is_read_again_before_it_is_compared)
+{
+    struct bench bench;
+    uint64_t sum;
+    unsigned level;
+    begin(&bench);
+    uint32_t partition = partition_of(&bench);
+    put(&bench, false);
+    (void)!ask_tree(&bench, partition, TREE_OF_VALUES, 0, 0, &sum, &level);
+    turn(&bench);
+    assert_int_equal(ask_tree(&bench, partition, TREE_OF_VALUES, 0, 0, &sum, &level), STATUS_OK);
+    loss_found(&bench.store, partition, "damaged");
+    assert_int_equal(ask_tree(&bench, partition, TREE_OF_VALUES, 0, 0, &sum, &level), STATUS_BUSY);
+    loss_found(&bench.store, partition, "while it is read");
+    turn(&bench);
+    assert_int_equal(ask_tree(&bench, partition, TREE_OF_VALUES, 0, 0, &sum, &level), STATUS_OK);
     bench_release(&bench);
 }
 
