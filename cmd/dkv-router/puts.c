@@ -39,7 +39,17 @@ static bool is_unvalidated(const struct flight *flight)
 // Whether it matters what a record holds beside the write.
 static bool looks_into(const struct flight *flight)
 {
-    return put_is_validating(&flight->put) || is_unvalidated(flight);
+    return put_is_validating(&flight->put) || flight->put.again || is_unvalidated(flight);
+}
+
+// Whether the second dot, which is in this record, supersedes all that it was asked to. It may have
+// been made for an earlier try, which had been told less.
+static bool supersedes_context(const struct flight *flight, const struct record *record)
+{
+    uint32_t i = 0;
+    while (i < record->count && !clock_covers(&flight->context, record->siblings[i].dot))
+        i++;
+    return i == record->count && clock_includes(&record->clock, &flight->context);
 }
 
 // Keeps what AGAIN would need and what the client's next context covers: what it gave, or else what
@@ -50,7 +60,8 @@ static enum put_conflict learn(struct flight *flight, struct dot dot, const stru
     enum put_conflict conflict = PUT_ALONE;
     bool is_there = looks_into(flight) && record_find_dot(record, dot);
     bool is_second = flight->put.again && !dot_equal(flight->dot, dot);
-    if (is_second) // else the first one had been superseded, and there was nothing to do
+    // (Else the first one had been superseded, and there was nothing to do.)
+    if (is_second && supersedes_context(flight, record))
         clock_join(&flight->covers, &flight->context);
     flight->dot = dot;
     if (put_is_validating(&flight->put)) {
@@ -58,7 +69,7 @@ static enum put_conflict learn(struct flight *flight, struct dot dot, const stru
         clock_copy(&flight->context, &record->clock);
         raise(&flight->hlc_floor, record_hlc_max(record) + 1);
     }
-    if (is_there && record->count == 1)
+    if (is_there && record->count == 1 && !flight->put.again)
         clock_copy(&flight->covers, &record->clock);
     else if (dot.counter)
         add_dot(&flight->covers, dot);

@@ -87,6 +87,7 @@ static void on_put(void *self, const struct op_put_done *done)
     check_status(flight, done->status);
     if (!done->status)
         client->obeyed[client->obeyed_count++ % CLIENT_OBEYED_MAX] = done->id;
+    flight->act->is_hinted |= done->hinted > 0;
     if (!done->status && (flight->act->flags & PUT_WANT_CONTEXT) && done->context.size)
         buf_set(&client->contexts[flight->act->key], done->context);
     end(flight, done->status, done->dot);
