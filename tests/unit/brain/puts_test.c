@@ -77,22 +77,29 @@ TEST(a_repeated_put_asks_every_owner_for_its_first_try)
     release(&bench);
 }
 
-// What a store minted for a blind put.
-static void updated(struct bench *bench, uint32_t store, uint64_t id, struct dot dot,
-                    struct dot superseded)
+// What a store minted for a blind put, which superseded these.
+static void updated_of(struct bench *bench, uint32_t store, uint64_t id, struct dot dot,
+                       const struct dot *superseded, unsigned count)
 {
     struct buf body = {0}, encoded = {0};
     struct record record = {0};
     struct record_write one = {.dot = dot, .hlc = 10, .request = {{1}}};
     record_update(&record, &one, false);
-    clock_add(&record.clock,
-              (struct interval){superseded.actor, superseded.counter, superseded.counter});
+    for (unsigned i = 0; i < count; i++)
+        clock_add(&record.clock, (struct interval){superseded[i].actor, superseded[i].counter,
+                                                   superseded[i].counter});
     record_encode(&record, bytes_of_text("key"), &encoded);
     struct op_updated op = {.id = id, .dot = dot, .hlc = 10, .record = buf_bytes(&encoded)};
     op_encode_updated(&op, &body);
     tell(bench, store, MESSAGE_UPDATED, &body);
     buf_release(&encoded);
     record_release(&record);
+}
+
+static void updated(struct bench *bench, uint32_t store, uint64_t id, struct dot dot,
+                    struct dot superseded)
+{
+    updated_of(bench, store, id, dot, &superseded, 1);
 }
 
 static void encode_dot(struct dot dot, struct buf *out)
@@ -138,7 +145,8 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
     tell(&bench, first, MESSAGE_UPDATED, &told);
     assert_true(said(&bench, first, MESSAGE_UPDATE, &body)); // it is asked once more
     assert_int_equal(bench.router.counts.again, 1);          // for the same dot
-    updated(&bench, first, second, (struct dot){9, 2}, (struct dot){9, 1});
+    static const struct dot superseded[] = {{4, 2}, {7, 3}, {9, 1}};
+    updated_of(&bench, first, second, (struct dot){9, 2}, superseded, 3);
     durable(&bench, first, id); // of the first dot: it counts for nothing
     merged(&bench, (first + 2) % NODES, &(struct op_merged){.id = id});
     assert_int_equal(bench.outbox.count, 0);
@@ -152,6 +160,38 @@ TEST(what_a_blind_put_met_it_supersedes_with_a_second_dot_and_the_context_covers
     assert_int_equal(context.clock.count, 3);
     for (int i = 0; i < 3; i++)
         assert_memory_equal(&context.clock.intervals[i], &expected[i], sizeof expected[i]);
+    context_release(&context);
+    buf_release(&told);
+    release(&bench);
+}
+
+TEST(a_second_dot_of_an_earlier_try_may_not_have_met_what_this_one_did)
+{
+    struct bench bench;
+    struct reader body;
+    struct buf told = {0};
+    struct op_update again;
+    struct context context = {0};
+    uint64_t id = 0;
+    init(&bench, 3);
+    put(&bench, PUT_WANT_CONTEXT);
+    uint32_t first = (uint32_t)asked(&bench, MESSAGE_UPDATE, &id);
+    updated(&bench, first, id, (struct dot){9, 1}, (struct dot){4, 2});
+    encode_dot((struct dot){7, 3}, &told);
+    merged(&bench, (first + 1) % NODES,
+           &(struct op_merged){.id = id, .hlc_told = 77, .told = buf_bytes(&told)});
+    assert_true(said(&bench, first, MESSAGE_UPDATE, &body));
+    assert_int_equal(op_decode_update(&again, &body), STATUS_OK);
+    uint64_t second = again.id;
+    static const struct dot superseded[] = {{4, 2}, {9, 1}}; // 7@3 stands
+    updated_of(&bench, first, second, (struct dot){9, 2}, superseded, 2);
+    durable(&bench, first, second);
+    merged(&bench, (first + 2) % NODES, &(struct op_merged){.id = second});
+    struct op_put_done done = put_answer(&bench);
+    assert_int_equal(context_decode(&context, &bench.seals, 1, bytes_of_text("key"), done.context),
+                     STATUS_OK);
+    assert_true(clock_covers(&context.clock, (struct dot){9, 2}));
+    assert_false(clock_covers(&context.clock, (struct dot){7, 3}));
     context_release(&context);
     buf_release(&told);
     release(&bench);
