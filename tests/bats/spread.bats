@@ -17,7 +17,7 @@ setup() {
     DAEMONS=()
     local daemon
     for i in 1 2 3; do
-        for daemon in dkv-store dkv-router; do # ip becomes the daemon: $! is its own pid
+        for daemon in dkv-store dkv-router dkv-hintd dkv-repair; do # ip becomes the daemon: $! is its own pid
             ip netns exec "$NAMESPACE" "$daemon" --config "$SANDBOX/n$i/dkv.conf" 2>/dev/null 3>&- &
             DAEMONS+=($!)
         done
@@ -68,8 +68,8 @@ keys() {
 }
 
 @test "a router that is gone costs nobody more than the way to the next" {
-    kill -KILL "${DAEMONS[3]}"
-    wait "${DAEMONS[3]}" 2>/dev/null || :
+    kill -KILL "${DAEMONS[5]}"
+    wait "${DAEMONS[5]}" 2>/dev/null || :
     fails_with 7 inside dkv --cluster tcp://10.77.0.2:7400 --timeout 1000 status
     keys | inside dkv load 2>/dev/null
     assert_equal "$(inside dkv get share-300)" v
