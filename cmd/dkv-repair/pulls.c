@@ -68,7 +68,7 @@ void pulls_adopt(struct pulls *pulls, const struct ring *ring, uint32_t self, st
     pulls->idle_ms = 0;
     pulls->first_count = 0;
     for (uint32_t i = 0; i < count; i++)
-        pulls->first_count += items[i].is_first;
+        pulls->first_count += pulls->items[i].is_first;
 }
 
 bool scope_has(const struct scope *scope, const struct pull *pull)
