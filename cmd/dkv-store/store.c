@@ -227,25 +227,9 @@ void store_on_tick(struct store *store, struct moment now, struct outbox *outbox
     fences_forget_old(&store->fences, now.mono_ms);
 }
 
-// Waits whole milliseconds of the delay that the engine asks for, one after the other; it is asked
-// again only when something was written since.
-static void pace(struct store *store, struct moment now)
+static uint64_t delay_us(void *context)
 {
-    if (store->held_until_ms > now.mono_ms)
-        return;
-    store->held_until_ms = 0;
-    uint64_t written = lsm_written(store->lsm);
-    if (written == store->pace_mark)
-        return;
-    store->pace_mark = written;
-    store->delay_us += lsm_delay_us(store->lsm);
-    uint64_t delay_ms = store->delay_us / 1000;
-    if (!delay_ms)
-        return;
-    store->delay_us -= delay_ms * 1000;
-    store->counts.paced_ms += delay_ms;
-    store->held_until_ms = now.mono_ms + delay_ms;
-    store->held_durable = lsm_durable(store->lsm);
+    return lsm_delay_us(((struct store *)context)->lsm);
 }
 
 void store_note_turn(struct store *store, struct moment now)
@@ -258,20 +242,19 @@ void store_note_turn(struct store *store, struct moment now)
         store->unsynced_since_ms = now.mono_ms;
         store->unsynced_mark = written;
     }
-    pace(store, now);
+    brake_on_turn_end(&store->brake, now.mono_ms, written, durable, delay_us, store);
 }
 
 uint64_t store_durable(const struct store *store)
 {
-    return store->held_until_ms ? store->held_durable : lsm_durable(store->lsm);
+    return brake_durable(&store->brake, lsm_durable(store->lsm));
 }
 
 unsigned store_tick_within_ms(const struct store *store, unsigned most_ms)
 {
     const struct lsm_options *options = &store->options.lsm;
     uint64_t within_ms = growth_can_step(&store->growth, store->lsm) ? 0 : most_ms;
-    if (store->held_until_ms && within_ms)
-        within_ms = store->held_until_ms - store->turn_ms;
+    within_ms = brake_within_ms(&store->brake, store->turn_ms, within_ms);
     bool is_sync_due = options->durability == LSM_DURABILITY_INTERVAL &&
                        lsm_written(store->lsm) != store->tick_mark;
     if (is_sync_due && within_ms > options->interval_ms)

@@ -17,7 +17,7 @@
 // What every owner has known is purged (purge.h), and told from new writes when it comes late.
 //
 // While flushes and merges fall behind, the engine says how long writers should wait. They do
-// when their acknowledgements come later, so those are held back: store_durable().
+// when their acknowledgements come later, so those are held back (turn/brake.h): store_durable().
 //
 // A read that would have to wait for the disk parks its operation (turn/parked.h), and all others
 // go on. A scan begins its page again when it comes back.
@@ -40,6 +40,7 @@
 #include "replica/reconcile.h"
 #include "ring/ring_snapshot.h"
 #include "turn/brain.h"
+#include "turn/brake.h"
 #include "wire/meter.h"
 #include "wire/service.h"
 
@@ -75,7 +76,6 @@ struct store_counts { // since the start
     uint64_t refused;
     uint64_t behind;         // reads put off because the router had too much to take
     uint64_t stalled;        // writes that found memory full
-    uint64_t paced_ms;       // for which acknowledgements were held back
     uint64_t damaged_reads;  // that damage, or the disk, made fail
     uint64_t damaged_merges; // the same
     uint64_t parked;         // operations that waited for the disk, out of the way
@@ -100,10 +100,7 @@ struct store {
     uint64_t unsynced_mark;     // lsm_written() when that was set
     uint64_t turn_ms;           // when the last turn was
     uint64_t tick_mark;         // the same at the last tick
-    uint64_t pace_mark;         // the same when the engine was asked for its delay
-    uint64_t delay_us;          // asked for and not waited yet
-    uint64_t held_until_ms;     // acknowledgements that are not due yet wait until then; 0 = no
-    uint64_t held_durable;      // lsm_durable() when they began to
+    struct brake brake;         // on acknowledgements
     struct store_counts counts;
     struct {
         bool is_due;        // found, and not marked yet

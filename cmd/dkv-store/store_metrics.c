@@ -23,7 +23,7 @@ static void add_store(const struct store *store, struct moment now, uint64_t *va
     values[METRIC_EXPIRED] = counts->expired;
     values[METRIC_REFUSED] = counts->refused;
     values[METRIC_STALLED] = counts->stalled;
-    values[METRIC_PACED_MS] = counts->paced_ms;
+    values[METRIC_PACED_MS] = store->brake.held_ms;
     values[METRIC_DAMAGED_READS] = counts->damaged_reads;
     values[METRIC_DAMAGED_MERGES] = counts->damaged_merges;
     values[METRIC_PARKED] = counts->parked;

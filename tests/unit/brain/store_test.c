@@ -225,7 +225,7 @@ TEST(acknowledgements_wait_while_the_engine_wants_writers_to)
     memset(value, 'v', sizeof value - 1);
     value[sizeof value - 1] = 0;
     uint64_t gate = 0;
-    for (uint8_t i = 1; i < 150 && !bench.store.held_until_ms; i++) { // nothing is flushed
+    for (uint8_t i = 1; i < 150 && !bench.store.brake.until_ms; i++) { // nothing is flushed
         bench_choose_key(&bench, ring_find_node(&bench.ring, 1), true);
         struct op_update op = bench_update_of(&bench, i, value);
         assert_int_equal(bench_update(&bench, &op).status, STATUS_OK);
