@@ -6,8 +6,6 @@
 #include "wire/hello.h"
 #include "wire/hint.h"
 
-enum { UNREAD_MAX = 16 << 20 }; // bytes that one router has not taken, about
-
 // Everything that has been written so far: a reply that depends on it must wait for that.
 static uint64_t gate(const struct hintd *hintd)
 {
@@ -125,19 +123,6 @@ static enum status serve_hint_update(struct hintd *hintd, const struct arrival *
 
 // ---- reads -------------------------------------------------------------------------------
 
-// As a store (dkv-store/operation.c): replies pile up here if a router takes them more slowly than
-// it asks.
-static bool is_behind(const struct hintd *hintd, const struct arrival *arrival,
-                      const struct outbox *outbox)
-{
-    uint64_t unread = meters_unread(&hintd->meters, arrival->link);
-    for (uint32_t i = 0; i < outbox->count; i++) { // of this turn, which counts at its end
-        if (outbox->messages[i].link == arrival->link)
-            unread += outbox->messages[i].bytes.size;
-    }
-    return unread > UNREAD_MAX;
-}
-
 static enum status serve_fetch(struct hintd *hintd, const struct arrival *arrival,
                                const struct message_header *header, struct reader *body,
                                struct outbox *outbox)
@@ -146,7 +131,7 @@ static enum status serve_fetch(struct hintd *hintd, const struct arrival *arriva
     if (op_decode_fetch(&fetch, body))
         return STATUS_INVALID;
     struct op_fetched fetched = {.id = fetch.id, .status = STATUS_BUSY};
-    if (!fetch.head && is_behind(hintd, arrival, outbox)) {
+    if (!fetch.head && meters_are_behind(&hintd->meters, arrival->link, outbox)) {
         hintd->counts.behind++;
         op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
         return STATUS_OK;

@@ -13,8 +13,6 @@
 #include "wire/hello.h"
 #include "wire/replica.h"
 
-enum { UNREAD_MAX = 16 << 20 }; // bytes that one router has not taken, about
-
 // Of hintds a store hears only here. They keep no log that could be put back: what counts is that
 // an earlier start has ended. What cannot be written now is heard with the next link.
 static void hear_hintd(struct store *store, const struct arrival *arrival,
@@ -70,20 +68,6 @@ static enum status serve_ping(struct store *store, const struct arrival *arrival
 
 // ---- Reads -------------------------------------------------------------------------------
 
-// Replies pile up here if a router, or the network, takes them more slowly than it asks; and PONG
-// stands behind them. One reply, however large, may always be on its way. A router says in each
-// message how much it has taken (wire/meter.h).
-static bool is_behind(const struct store *store, const struct arrival *arrival,
-                      const struct outbox *outbox)
-{
-    uint64_t unread = meters_unread(&store->meters, arrival->link);
-    for (uint32_t i = 0; i < outbox->count; i++) { // of this turn, which counts at its end
-        if (outbox->messages[i].link == arrival->link)
-            unread += outbox->messages[i].bytes.size;
-    }
-    return unread > UNREAD_MAX;
-}
-
 static enum status serve_fetch(struct store *store, const struct arrival *arrival,
                                const struct message_header *header, struct reader *body,
                                struct outbox *outbox)
@@ -93,7 +77,7 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
         return STATUS_INVALID;
     const struct holding *holding = &store->holding;
     struct op_fetched fetched = {.id = fetch.id, .status = STATUS_BUSY};
-    if (!fetch.head && is_behind(store, arrival, outbox)) {
+    if (!fetch.head && meters_are_behind(&store->meters, arrival->link, outbox)) {
         store->counts.behind++;
         op_encode_fetched(&fetched, outbox_add(outbox, arrival->link, MESSAGE_FETCHED, 0));
         return STATUS_OK;
@@ -199,7 +183,7 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
         return STATUS_INVALID;
     store->wait.key = hash_mix(op.id, arrival->link); // it waits for no other operation
     scan_local_clear(&store->scan);
-    if (is_behind(store, arrival, outbox)) {
+    if (meters_are_behind(&store->meters, arrival->link, outbox)) {
         store->counts.behind++;
         reply_scan(store, arrival, &op, STATUS_BUSY, outbox);
         return STATUS_OK;

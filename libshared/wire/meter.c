@@ -147,6 +147,16 @@ uint64_t meters_unread(const struct meters *meters, link_id link)
     return meter ? unread(meter) : 0;
 }
 
+bool meters_are_behind(const struct meters *meters, link_id link, const struct outbox *outbox)
+{
+    uint64_t unread = meters_unread(meters, link);
+    for (uint32_t i = 0; i < outbox->count; i++) { // of this turn, which counts at its end
+        if (outbox->messages[i].link == link)
+            unread += outbox->messages[i].bytes.size;
+    }
+    return unread > METERS_UNREAD_MAX;
+}
+
 bool meters_oldest(const struct meters *meters, link_id *link)
 {
     if (meters->oldest == NONE)

@@ -24,6 +24,7 @@
 enum {
     METERS_MAX = 16384,
     METER_GUESS_FIRST = 32 * 1024, // of a link that was never answered
+    METERS_UNREAD_MAX = 16 << 20,  // bytes that one router has not taken, about
 };
 
 struct meter {
@@ -54,6 +55,10 @@ void meters_unsent(struct meters *meters, link_id link, size_t size);
 void meters_forget(struct meters *meters, link_id link); // it is lost
 
 uint64_t meters_unread(const struct meters *meters, link_id link); // bytes, less 1 KiB at most
+// True if a router, or the network, takes replies more slowly than it asks for them, what the
+// outbox has for the link counted in: they pile up here, and PONG stands behind them. One reply,
+// however large, may always be on its way.
+bool meters_are_behind(const struct meters *meters, link_id link, const struct outbox *outbox);
 // The link that was silent for longest. False if there is none.
 bool meters_oldest(const struct meters *meters, link_id *link);
 // Counts a refusal: how many there were since the other side last took anything.

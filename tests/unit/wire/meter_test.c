@@ -48,6 +48,23 @@ TEST(two_sides_agree_through_any_traffic_and_past_the_end_of_the_count)
     meters_release(&answerer);
 }
 
+TEST(who_has_too_much_to_take_is_behind_until_it_took_some)
+{
+    struct meters meters;
+    struct outbox outbox = {0};
+    meters_init(&meters, 1);
+    memset(buf_grow(outbox_add(&outbox, 7, MESSAGE_FETCHED, 0), 2 * KIB), 0, 2 * KIB);
+    meters_sent(&meters, 7, METERS_UNREAD_MAX - 3 * KIB);
+    assert_false(meters_are_behind(&meters, 7, &outbox));
+    meters_sent(&meters, 7, KIB);
+    assert_true(meters_are_behind(&meters, 7, &outbox));
+    assert_false(meters_are_behind(&meters, 8, &outbox)); // another link has taken all
+    hear(&meters, 7, 1);
+    assert_false(meters_are_behind(&meters, 7, &outbox));
+    meters_release(&meters);
+    outbox_release(&outbox);
+}
+
 TEST(a_count_above_what_was_sent_begins_anew)
 {
     struct meters meters;
