@@ -154,14 +154,6 @@ struct found { // the next hint of a pass
     uint64_t size;
 };
 
-static struct bytes encode_requests(const struct superseded_list *list, struct buf *out)
-{
-    buf_clear(out);
-    for (uint32_t i = 0; i < list->count; i++)
-        superseded_append(&list->items[i], out);
-    return buf_bytes(out);
-}
-
 static struct bytes encode_dots(const struct clock *dots, struct buf *out)
 {
     buf_clear(out);
@@ -185,7 +177,7 @@ static void send(struct hintd *hintd, struct delivery *delivery, const struct fo
                              .keyspace = found->key.keyspace,
                              .key = found->key.key,
                              .dots = encode_dots(&hint->dots, &hintd->part),
-                             .requests = encode_requests(&hint->requests, &hintd->lists),
+                             .requests = superseded_encode(&hint->requests, &hintd->lists),
                              .record = hint->encoded};
     struct ring_stamp stamp = {.epoch = hintd->ring->epoch,
                                .since = ring_since(hintd->ring, partition, keyspace),

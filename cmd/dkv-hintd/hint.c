@@ -59,16 +59,13 @@ void hint_key_end(uint64_t target, struct buf *out)
 
 static bool decode_lists(struct hint *hint, struct reader *reader)
 {
-    struct reader dots, requests;
-    struct superseded one;
     hint->queued_ms = reader_u64(reader);
-    dots = reader_of(reader_sized(reader));
-    requests = reader_of(reader_sized(reader));
+    struct reader dots = reader_of(reader_sized(reader));
+    struct bytes requests = reader_sized(reader);
     if (reader->bad || clock_decode(&hint->dots, &dots) || !reader_done(&dots))
         return false;
-    while (superseded_next(&requests, &one))
-        superseded_list_add(&hint->requests, one);
-    return reader_done(&requests);
+    superseded_decode(requests, &hint->requests);
+    return !(requests.size % SUPERSEDED_ENCODED_SIZE);
 }
 
 enum status hint_decode(struct hint *hint, struct bytes key, struct bytes value)
@@ -90,10 +87,7 @@ void hint_encode(const struct hint *hint, struct bytes record, struct buf *out)
     buf_append_u64(out, hint->queued_ms);
     clock_encode(&hint->dots, &list);
     buf_append_sized(out, buf_bytes(&list));
-    buf_clear(&list);
-    for (uint32_t i = 0; i < hint->requests.count; i++)
-        superseded_append(&hint->requests.items[i], &list);
-    buf_append_sized(out, buf_bytes(&list));
+    buf_append_sized(out, superseded_encode(&hint->requests, &list));
     buf_append_sized(out, record);
     buf_release(&list);
 }

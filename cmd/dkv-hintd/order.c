@@ -85,12 +85,7 @@ static void reply_update(struct hintd *hintd, const struct arrival *arrival, uin
         updated.dot = change->dot;
         updated.hlc = change->hlc;
         updated.record = buf_bytes(&hintd->encoded);
-        buf_clear(&hintd->part);
-        for (uint32_t i = 0; i < change->superseded.count; i++) {
-            if (!request_id_is_none(&change->superseded.items[i].request))
-                superseded_append(&change->superseded.items[i], &hintd->part);
-        }
-        updated.requests = buf_bytes(&hintd->part);
+        updated.requests = superseded_encode(&change->superseded, &hintd->part);
     }
     op_encode_updated(&updated, outbox_add(outbox, arrival->link, MESSAGE_UPDATED, 0));
     if (!status) {

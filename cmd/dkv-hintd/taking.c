@@ -168,15 +168,6 @@ static enum status write_batch(struct hintd *hintd)
     return status;
 }
 
-static void decode_superseded(struct bytes encoded, struct superseded_list *list)
-{
-    struct reader reader = reader_of(encoded);
-    struct superseded one;
-    list->count = 0;
-    while (superseded_next(&reader, &one))
-        superseded_list_add(list, one);
-}
-
 // Appended lists and dots that are there already change nothing.
 static bool is_known(const struct hintd *hintd, const struct hint_news *news)
 {
@@ -252,7 +243,7 @@ enum status taking_hint(struct hintd *hintd, const struct op_hint *op, struct mo
     replica.encoded = hintd->keeping.hint.encoded;
     // What was superseded in the hint for another node was not in this one.
     replica.recall = (struct recall){&hintd->keeping, find_superseded};
-    decode_superseded(op->requests, &hintd->requests);
+    superseded_decode(op->requests, &hintd->requests);
     struct join join = {.record = op->record,
                         .dot = op->dot,
                         .requests = hintd->requests.items,

@@ -41,16 +41,6 @@ static enum status mint(struct store *store, struct holding *holding, const stru
     return status ? status : access_write(store, holding, change, now);
 }
 
-static struct bytes encode_superseded(const struct superseded_list *list, struct buf *out)
-{
-    buf_clear(out);
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (!request_id_is_none(&list->items[i].request))
-            superseded_append(&list->items[i], out);
-    }
-    return buf_bytes(out);
-}
-
 // The router has the value that it sent, and needs none besides.
 static bool is_known_to_router(const struct change *change)
 {
@@ -70,7 +60,7 @@ static void reply_update(struct store *store, const struct arrival *arrival,
     if (!status) {
         updated.dot = change->dot;
         updated.hlc = change->hlc;
-        updated.requests = encode_superseded(&change->superseded, &store->part);
+        updated.requests = superseded_encode(&change->superseded, &store->part);
         updated.record = change->is_repeated ? buf_bytes(&holding->encoded) : change->record;
         updated.is_head = takes_head && is_known_to_router(change);
         updated.is_lost = holding->shard->is_lost;
@@ -125,15 +115,6 @@ enum status changes_update(struct store *store, const struct arrival *arrival,
     return STATUS_OK;
 }
 
-static void decode_superseded(struct bytes encoded, struct superseded_list *list)
-{
-    struct reader reader = reader_of(encoded);
-    struct superseded one;
-    list->count = 0;
-    while (superseded_next(&reader, &one))
-        superseded_list_add(list, one);
-}
-
 // What the record stands for besides its siblings, into store->dots.
 static bool decode_dots(struct store *store, struct bytes encoded)
 {
@@ -146,7 +127,7 @@ static enum status join(struct store *store, struct holding *holding, const stru
                         struct moment now, struct change *change)
 {
     struct replica replica = reading_replica(store, holding, now);
-    decode_superseded(op->requests, &store->requests);
+    superseded_decode(op->requests, &store->requests);
     struct join join = {
         .record = op->record,
         .dots = &store->dots,

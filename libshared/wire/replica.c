@@ -215,6 +215,25 @@ bool superseded_next(struct reader *list, struct superseded *superseded)
     return true;
 }
 
+struct bytes superseded_encode(const struct superseded_list *list, struct buf *out)
+{
+    buf_clear(out);
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (!request_id_is_none(&list->items[i].request))
+            superseded_append(&list->items[i], out);
+    }
+    return buf_bytes(out);
+}
+
+void superseded_decode(struct bytes encoded, struct superseded_list *list)
+{
+    struct reader reader = reader_of(encoded);
+    struct superseded one;
+    list->count = 0;
+    while (superseded_next(&reader, &one))
+        superseded_list_add(list, one);
+}
+
 static void write_inspect(const struct op_inspect *op, struct buf *out)
 {
     buf_append_u64(out, op->id);

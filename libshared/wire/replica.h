@@ -56,6 +56,12 @@ enum { SUPERSEDED_ENCODED_SIZE = 32 };
 void superseded_append(const struct superseded *superseded, struct buf *out);
 bool superseded_next(struct reader *list, struct superseded *superseded); // false at the end
 
+// Whole lists of it. Encoding replaces what is in `out`, and leaves out writes without a request
+// id; the result is that of `out`. Decoding replaces what is in `list`, and ends where no whole one
+// is left.
+struct bytes superseded_encode(const struct superseded_list *list, struct buf *out);
+void superseded_decode(struct bytes encoded, struct superseded_list *list);
+
 struct op_merge {
     uint64_t id;
     uint32_t keyspace;

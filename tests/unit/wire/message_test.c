@@ -264,3 +264,26 @@ TEST(a_message_has_no_more_operations_than_the_limit)
     store_u16(message + 6, MESSAGE_OPS_MAX + 1);
     assert_int_equal(decode(message, sizeof message), STATUS_INVALID);
 }
+
+TEST(a_list_of_what_was_superseded_comes_back_without_writes_that_have_no_request)
+{
+    struct superseded_list sent = {0}, list = {0};
+    struct buf encoded = {0};
+    superseded_list_add(&sent, (struct superseded){{1, 2}, {{3}}});
+    superseded_list_add(&sent, (struct superseded){.dot = {4, 5}}); // nobody asks for it
+    superseded_list_add(&sent, (struct superseded){{6, 7}, {{8}}});
+    buf_append_text(&encoded, "what was there before");
+    superseded_encode(&sent, &encoded);
+    assert_int_equal(encoded.size, 2 * SUPERSEDED_ENCODED_SIZE);
+    superseded_list_add(&list, (struct superseded){{9, 9}, {{9}}}); // the same
+    superseded_decode(bytes_of(encoded.data, encoded.size - 1), &list);
+    assert_int_equal(list.count, 1);
+    superseded_decode(buf_bytes(&encoded), &list);
+    assert_int_equal(list.count, 2);
+    assert_true(dot_equal(list.items[0].dot, sent.items[0].dot));
+    assert_true(dot_equal(list.items[1].dot, sent.items[2].dot));
+    assert_int_equal(list.items[1].request.bytes[0], 8);
+    superseded_list_release(&sent);
+    superseded_list_release(&list);
+    buf_release(&encoded);
+}
