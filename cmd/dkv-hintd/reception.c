@@ -3,6 +3,7 @@
 #include "dkv-hintd/deliveries.h"
 #include "dkv-hintd/order.h"
 #include "peer/following.h"
+#include "peer/stamp.h"
 #include "wire/age.h"
 #include "wire/hello.h"
 
@@ -227,20 +228,12 @@ void reception_on_turn_end(struct hintd *hintd, struct moment now, struct outbox
     hintd->turn_ms = now.mono_ms;
     brake_on_turn_end(&hintd->brake, now.mono_ms, lsm_written(hintd->lsm), lsm_durable(hintd->lsm),
                       delay_us, hintd);
-    outbox->header.epoch = hintd->ring->epoch;
-    outbox->header.ring_hash = (uint32_t)hintd->snapshot->hash;
-    outbox->header.boot = hintd->options.boot;
-    outbox->header.sent_ms = link_clock(hintd->options.boot, now.mono_ms);
+    stamp_headers(outbox, hintd->snapshot, hintd->options.boot, now);
     for (uint32_t i = 0; i < outbox->count; i++) {
         struct outbox_message *message = &outbox->messages[i];
-        const struct link *link =
-            peers_link(&hintd->peers, hintd->options.number_of(message->link));
-        if (link) {
-            message->your_ms = peer_clock_now(&link->clock, now.mono_ms);
-            message->received_kib = (uint32_t)(link->taken_bytes / 1024);
-        } else {
+        uint32_t number = hintd->options.number_of(message->link);
+        if (!stamp_link(message, &hintd->peers, number, now))
             meters_sent(&hintd->meters, message->link, message->bytes.size - MESSAGE_HEADER_SIZE);
-        }
     }
 }
 

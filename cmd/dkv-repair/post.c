@@ -4,7 +4,7 @@
 #include "dkv-repair/owed.h"
 #include "dkv-repair/questions.h"
 #include "peer/following.h"
-#include "wire/age.h"
+#include "peer/stamp.h"
 #include "wire/hello.h"
 
 enum { CREDIT_OPS = 64, CREDIT_KIB = 1024 };
@@ -172,19 +172,8 @@ void post_on_turn_end(struct repair *repair, struct moment now, struct outbox *o
     repair_go_on(repair, now, outbox);
     endings_go_on(repair, now, outbox);
     owed_go_on(repair, now, outbox);
-    outbox->header.epoch = repair->ring->epoch;
-    outbox->header.ring_hash = (uint32_t)repair->snapshot->hash;
-    outbox->header.boot = repair->options.boot;
-    outbox->header.sent_ms = link_clock(repair->options.boot, now.mono_ms);
+    stamp_headers(outbox, repair->snapshot, repair->options.boot, now);
     outbox->header.credit_ops = CREDIT_OPS;
     outbox->header.credit_kib = CREDIT_KIB;
-    for (uint32_t i = 0; i < outbox->count; i++) {
-        struct outbox_message *message = &outbox->messages[i];
-        const struct link *link =
-            peers_link(&repair->peers, repair->options.number_of(message->link));
-        if (!link)
-            continue;
-        message->your_ms = peer_clock_now(&link->clock, now.mono_ms);
-        message->received_kib = (uint32_t)(link->taken_bytes / 1024);
-    }
+    stamp_links(outbox, &repair->peers, repair->options.number_of, now);
 }

@@ -8,6 +8,7 @@
 #include "dkv-router/puts.h"
 #include "dkv-router/relays.h"
 #include "dkv-router/scans.h"
+#include "peer/stamp.h"
 
 enum {
     CREDIT_OPS = FLIGHTS_SHARE_MAX,
@@ -363,19 +364,8 @@ void dispatch_on_tick(struct router *router, struct moment now, struct outbox *o
 
 void dispatch_on_turn_end(const struct router *router, struct moment now, struct outbox *outbox)
 {
-    outbox->header.epoch = router->ring->epoch;
-    outbox->header.ring_hash = (uint32_t)router->snapshot->hash;
-    outbox->header.boot = router->options.boot;
-    outbox->header.sent_ms = link_clock(router->options.boot, now.mono_ms);
+    stamp_headers(outbox, router->snapshot, router->options.boot, now);
     outbox->header.credit_ops = CREDIT_OPS;
     outbox->header.credit_kib = CREDIT_KIB;
-    for (uint32_t i = 0; i < outbox->count; i++) {
-        struct outbox_message *message = &outbox->messages[i];
-        const struct link *link =
-            peers_link(&router->peers, router->options.number_of(message->link));
-        if (!link)
-            continue;
-        message->your_ms = peer_clock_now(&link->clock, now.mono_ms);
-        message->received_kib = (uint32_t)(link->taken_bytes / 1024);
-    }
+    stamp_links(outbox, &router->peers, router->options.number_of, now);
 }

@@ -6,6 +6,7 @@
 #include "dkv-store/purging.h"
 #include "dkv-store/rounds.h"
 #include "peer/following.h"
+#include "peer/stamp.h"
 #include "wire/age.h"
 #include "wire/hello.h"
 
@@ -141,10 +142,7 @@ void serve_on_turn_end(struct store *store, struct moment now, struct outbox *ou
     else
         damage_pass_over(store);
     store_note_turn(store, now);
-    outbox->header.epoch = store->ring->epoch;
-    outbox->header.ring_hash = (uint32_t)store->snapshot->hash;
-    outbox->header.boot = store->options.boot;
-    outbox->header.sent_ms = link_clock(store->options.boot, now.mono_ms);
+    stamp_headers(outbox, store->snapshot, store->options.boot, now);
     for (uint32_t i = 0; i < outbox->count; i++)
         meters_sent(&store->meters, outbox->messages[i].link,
                     outbox->messages[i].bytes.size - MESSAGE_HEADER_SIZE);
