@@ -3,11 +3,11 @@
 #include "dkv-hintd/brain.h"
 #include "dkv-hintd/reception.h"
 #include "os/clock.h"
-#include "os/descriptors.h"
 #include "os/entropy.h"
 #include "os/posix_vfs.h"
 #include "proc/arguments.h"
 #include "proc/daemon.h"
+#include "proc/engine.h"
 #include "proc/log.h"
 #include "proc/news_log.h"
 #include "proc/node.h"
@@ -73,19 +73,10 @@ static void on_moved(void *context, uint32_t number, struct moment now, struct o
     reception_on_lost(&((struct program *)context)->hintd, net_link(number), now);
 }
 
-// The router of this node gave us another ring document.
-static void take_ring(struct program *program, struct moment now, struct outbox *outbox)
-{
-    node_take_ring(&program->node, program->hintd.snapshot);
-    program->ways.again_ms = 0;
-    ways_connect(&program->ways, now, outbox);
-}
-
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
-    if (program->hintd.snapshot != program->node.ring)
-        take_ring(program, now, outbox);
+    ways_follow(&program->ways, program->hintd.snapshot, now, outbox);
     reception_on_turn_end(&program->hintd, now, outbox);
 }
 
@@ -99,11 +90,6 @@ static void describe(void *self, struct buf *out)
     const struct program *program = self;
     news_status(&program->hintd.peers, out);
     buf_printf(out, "; %llu bytes of hints", (unsigned long long)program->hintd.tally.bytes);
-}
-
-static uint32_t number_of(link_id link)
-{
-    return net_is_link(link) ? net_link_number(link) : UINT32_MAX;
 }
 
 static struct hintd_options options_of(const struct node *node, struct posix_vfs *vfs,
@@ -124,41 +110,14 @@ static struct hintd_options options_of(const struct node *node, struct posix_vfs
         .rate = settings->hints_rate,
         .size_max = settings->hints_size_max,
         .expire_ms = settings->hints_expire_ms,
-        .lsm = lsm_options_default(),
+        .lsm = engine_options(node, &vfs->vfs, dir),
         .software = bytes_of_text(DKV_VERSION),
         .link_of = net_link,
-        .number_of = number_of,
+        .number_of = net_number_of,
     };
-    options.lsm.vfs = &vfs->vfs;
-    options.lsm.dir = dir;
-    options.lsm.seed = entropy_u64();
-    if (options.lsm.table_count_max > descriptors_max() / 8)
-        options.lsm.table_count_max = descriptors_max() / 8;
-    options.lsm.memtable_size = settings->memtable_size;
-    options.lsm.log_segment_size = settings->log_segment_size;
     options.lsm.cache_size = CACHE_SIZE;
-    options.lsm.separate_size = settings->separate_size;
     options.lsm.durability = LSM_DURABILITY_GROUP; // a hint counts as an owner's acknowledgement
     return options;
-}
-
-static int exit_status_of(enum status status)
-{
-    switch (status) {
-    case STATUS_LOCKED:
-    case STATUS_DISK_FULL:
-    case STATUS_EXHAUSTED:
-        return 10;
-    case STATUS_INVALID:
-        return 2;
-    default:
-        return 1;
-    }
-}
-
-static struct moment moment_now(void)
-{
-    return (struct moment){clock_mono_ms(), clock_wall_ms()};
 }
 
 static void open_hintd(struct program *program, struct posix_vfs *vfs)
@@ -167,9 +126,10 @@ static void open_hintd(struct program *program, struct posix_vfs *vfs)
     struct hintd_options options =
         options_of(&program->node, vfs, node_path(&program->node, "data/hints", program->dir));
     notify_status("recovering from the log");
-    enum status status = hintd_open(&program->hintd, &options, entropy_u64(), moment_now(), &fault);
+    enum status status =
+        hintd_open(&program->hintd, &options, entropy_u64(), clock_moment(), &fault);
     if (status)
-        die(exit_status_of(status), "%s", fault.text);
+        die(daemon_exit_status(status), "%s", fault.text);
 }
 
 int main(int argc, char **argv)
@@ -187,7 +147,7 @@ int main(int argc, char **argv)
                                  .doors = {[SERVICE_STORE] = DOOR_STORE_BACKGROUND},
                                  .on_moved = on_moved,
                                  .context = &program};
-    ways_connect(&program.ways, moment_now(), NULL);
+    ways_connect(&program.ways, clock_moment(), NULL);
     const struct net_listener listeners[] = {
         {.endpoint = node_door(node_self(&program.node), DOOR_HINTD, remote),
          .message_size_max = MESSAGE_SIZE_MAX,

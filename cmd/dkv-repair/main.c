@@ -48,11 +48,7 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
-    if (program->repair.snapshot != program->node.ring) {
-        node_take_ring(&program->node, program->repair.snapshot);
-        program->ways.again_ms = 0;
-        ways_connect(&program->ways, now, outbox);
-    }
+    ways_follow(&program->ways, program->repair.snapshot, now, outbox);
     post_on_turn_end(&program->repair, now, outbox);
 }
 
@@ -65,11 +61,6 @@ static void describe(void *self, struct buf *out)
 {
     const struct program *program = self;
     news_status(&program->repair.peers, out);
-}
-
-static uint32_t number_of(link_id link)
-{
-    return net_is_link(link) ? net_link_number(link) : UINT32_MAX;
 }
 
 static void open_repair(struct program *program)
@@ -87,11 +78,10 @@ static void open_repair(struct program *program)
         .rate = settings->repair_rate,
         .software = bytes_of_text(DKV_VERSION),
         .link_of = net_link,
-        .number_of = number_of,
+        .number_of = net_number_of,
     };
-    struct moment now = {clock_mono_ms(), clock_wall_ms()};
     struct fault fault;
-    if (repair_init(&program->repair, &options, now, &fault))
+    if (repair_init(&program->repair, &options, clock_moment(), &fault))
         die(2, "%s", fault.text);
 }
 
@@ -103,14 +93,13 @@ int main(int argc, char **argv)
                     argc, argv);
     node_open(&program.node);
     open_repair(&program);
-    struct moment now = {clock_mono_ms(), clock_wall_ms()};
     program.ways = (struct ways){
         .node = &program.node,
         .peers = &program.repair.peers,
         .doors = {[SERVICE_STORE] = DOOR_STORE_BACKGROUND, [SERVICE_HINTD] = DOOR_HINTD},
         .on_moved = on_moved,
         .context = &program};
-    ways_connect(&program.ways, now, NULL);
+    ways_connect(&program.ways, clock_moment(), NULL);
     const struct net_listener listeners[] = {
         {.endpoint = node_door(node_self(&program.node), DOOR_REPAIR, remote),
          .message_size_max = PEER_SIZE_MAX,

@@ -111,19 +111,10 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
     news_log(&program->news, &program->router.peers, program->node.settings.clock_warn_ms, now);
 }
 
-// The brain works by another document.
-static void follow(struct program *program, struct moment now, struct outbox *outbox)
-{
-    node_take_ring(&program->node, program->router.snapshot);
-    program->ways.again_ms = 0;
-    ways_connect(&program->ways, now, outbox);
-}
-
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
-    if (program->router.snapshot != program->node.ring)
-        follow(program, now, outbox);
+    ways_follow(&program->ways, program->router.snapshot, now, outbox);
     struct fault *told = &program->router.epochs.told;
     if (told->text[0])
         log_line(LOG_LEVEL_WARNING, "%s", told->text);
@@ -131,11 +122,6 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
     if (program->seals.count != program->saved_count)
         save_seals(program);
     dispatch_on_turn_end(&program->router, now, outbox);
-}
-
-static uint32_t number_of(link_id link)
-{
-    return net_is_link(link) ? net_link_number(link) : UINT32_MAX;
 }
 
 // At the first start: the key that this router seals with.
@@ -201,11 +187,10 @@ static void open_router(struct program *program)
         .seals = &program->seals,
         .votes = buf_bytes(&votes),
         .link_of = net_link,
-        .number_of = number_of,
+        .number_of = net_number_of,
     };
-    struct moment now = {clock_mono_ms(), clock_wall_ms()};
     struct fault fault;
-    if (router_init(&program->router, &options, now, &fault))
+    if (router_init(&program->router, &options, clock_moment(), &fault))
         die(2, "%s", fault.text);
     buf_release(&votes);
     look_at_handed(program, true);
@@ -220,7 +205,6 @@ int main(int argc, char **argv)
     node_open(&program.node);
     open_seals(&program);
     open_router(&program);
-    struct moment now = {clock_mono_ms(), clock_wall_ms()};
     program.ways = (struct ways){.node = &program.node,
                                  .peers = &program.router.peers,
                                  .doors = {[SERVICE_STORE] = DOOR_STORE,
@@ -229,7 +213,7 @@ int main(int argc, char **argv)
                                            [SERVICE_REPAIR] = DOOR_REPAIR},
                                  .on_moved = on_moved,
                                  .context = &program};
-    ways_connect(&program.ways, now, NULL);
+    ways_connect(&program.ways, clock_moment(), NULL);
     const struct ring_node *self = node_self(&program.node);
     const struct settings *settings = &program.node.settings;
     const struct net_listener listeners[] = {

@@ -4,12 +4,12 @@
 #include "dkv-store/offline.h"
 #include "dkv-store/serve.h"
 #include "os/clock.h"
-#include "os/descriptors.h"
 #include "os/entropy.h"
 #include "os/huge_pages.h"
 #include "os/posix_vfs.h"
 #include "proc/arguments.h"
 #include "proc/daemon.h"
+#include "proc/engine.h"
 #include "proc/log.h"
 #include "proc/node.h"
 #include "proc/notify.h"
@@ -153,42 +153,15 @@ static struct store_options options_of(const struct node *node, struct posix_vfs
         .trash_ms = settings->trash_ms,
         .close_after_ms = settings->close_after_ms,
         .clock_refuse_ms = settings->clock_refuse_ms,
-        .lsm = lsm_options_default(),
+        .lsm = engine_options(node, &vfs->vfs, dir),
         .software = bytes_of_text(DKV_VERSION),
     };
-    options.lsm.vfs = &vfs->vfs;
     options.lsm.pages = &huge_pages;
-    options.lsm.dir = dir;
-    options.lsm.seed = entropy_u64();
-    if (options.lsm.table_count_max > descriptors_max() / 8)
-        options.lsm.table_count_max = descriptors_max() / 8;
-    options.lsm.memtable_size = settings->memtable_size;
-    options.lsm.log_segment_size = settings->log_segment_size;
     options.lsm.cache_size = settings->cache_size;
-    options.lsm.separate_size = settings->separate_size;
     options.lsm.merge_rate = settings->merge_rate;
     options.lsm.durability = (enum lsm_durability)settings->durability;
     options.lsm.interval_ms = (unsigned)settings->durability_interval_ms;
     return options;
-}
-
-static int exit_status_of(enum status status)
-{
-    switch (status) {
-    case STATUS_LOCKED:
-    case STATUS_DISK_FULL:
-    case STATUS_EXHAUSTED:
-        return 10;
-    case STATUS_INVALID:
-        return 2;
-    default:
-        return 1;
-    }
-}
-
-static struct moment now(void)
-{
-    return (struct moment){clock_mono_ms(), clock_wall_ms()};
 }
 
 // The limits of the engine can be narrower than those of a value.
@@ -208,9 +181,10 @@ static void open_store(struct program *program, struct posix_vfs *vfs)
     struct store_options options =
         options_of(&program->node, vfs, node_path(&program->node, "data/store", program->dir));
     notify_status("recovering from the log");
-    enum status status = store_open(&program->store, &options, entropy_u64(), now(), &fault);
+    enum status status =
+        store_open(&program->store, &options, entropy_u64(), clock_moment(), &fault);
     if (status)
-        die(exit_status_of(status), "%s", fault.text);
+        die(daemon_exit_status(status), "%s", fault.text);
     warn_of_limits(&options);
 }
 
@@ -268,7 +242,7 @@ static int run_offline(int argc, char **argv)
     if (fflush(stdout) || ferror(stdout))
         die(1, "unable to write the output: %s", strerror(errno));
     if (status)
-        die(exit_status_of(status), "%s", fault.text);
+        die(daemon_exit_status(status), "%s", fault.text);
     return 0;
 }
 

@@ -72,6 +72,12 @@ static inline uint32_t net_link_number(link_id link)
     return (uint32_t)link;
 }
 
+// UINT32_MAX: none of our links, but the way back to one that connected to us.
+static inline uint32_t net_number_of(link_id link)
+{
+    return net_is_link(link) ? net_link_number(link) : UINT32_MAX;
+}
+
 // Waits until something arrives, a link connects or is lost, `fds` (extra descriptors,
 // e.g. signalfd, eventfd; at most NET_FDS_MAX) become readable, or timeout_ms passes (0 =
 // do not wait, -1 = for ever); a signal ends it too. Serves the ZAP handler. IO if the

@@ -25,3 +25,8 @@ uint64_t clock_wall_ms(void)
 {
     return read_us(CLOCK_REALTIME) / 1000;
 }
+
+struct moment clock_moment(void)
+{
+    return (struct moment){.mono_ms = clock_mono_ms(), .wall_ms = clock_wall_ms()};
+}

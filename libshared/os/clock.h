@@ -4,8 +4,9 @@
 // asks once and hands the moment in.
 #pragma once
 
-#include <stdint.h>
+#include "base/moment.h"
 
-uint64_t clock_mono_ms(void); // since some fixed point; never goes back
-uint64_t clock_mono_us(void); // the same, in microseconds
-uint64_t clock_wall_ms(void); // since 1970-01-01 UTC; goes where it is set
+uint64_t clock_mono_ms(void);     // since some fixed point; never goes back
+uint64_t clock_mono_us(void);     // the same, in microseconds
+uint64_t clock_wall_ms(void);     // since 1970-01-01 UTC; goes where it is set
+struct moment clock_moment(void); // both

@@ -63,12 +63,26 @@ void daemon_init(void)
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+int daemon_exit_status(enum status status)
+{
+    switch (status) {
+    case STATUS_LOCKED:
+    case STATUS_DISK_FULL:
+    case STATUS_EXHAUSTED:
+        return 10;
+    case STATUS_INVALID:
+        return 2;
+    default:
+        return 1;
+    }
+}
+
 // ---- the world that a turn sees ------------------------------------------------------
 
 static struct moment moment_now(void *self)
 {
     (void)self;
-    return (struct moment){.mono_ms = clock_mono_ms(), .wall_ms = clock_wall_ms()};
+    return clock_moment();
 }
 
 static bool receive(void *self, struct incoming *incoming)

@@ -26,6 +26,10 @@ struct daemon_options {
 // debugger sees our keys (unless DKV_DUMPABLE is in the environment).
 void daemon_init(void);
 
+// The exit status of a daemon that cannot open what it keeps: 10 if it can be started again when a
+// lock is free or there is room, 2 if it is told to do what is wrong, 1 for all else.
+int daemon_exit_status(enum status status);
+
 // Runs until stopped. Once asked to stop, the daemon takes no new connection and reads no
 // more requests; answers on its own links still reach the brain. It ends when the brain is
 // drained, no job runs and no message is held, or after 10 s.

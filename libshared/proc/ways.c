@@ -81,6 +81,16 @@ void ways_connect(struct ways *ways, struct moment now, struct outbox *outbox)
     }
 }
 
+void ways_follow(struct ways *ways, struct ring_snapshot *ring, struct moment now,
+                 struct outbox *outbox)
+{
+    if (ring == ways->node->ring)
+        return;
+    node_take_ring(ways->node, ring);
+    ways->again_ms = 0;
+    ways_connect(ways, now, outbox);
+}
+
 void ways_on_tick(struct ways *ways, struct moment now, struct outbox *outbox)
 {
     if (ways->again_ms && now.mono_ms >= ways->again_ms)

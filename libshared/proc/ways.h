@@ -29,5 +29,10 @@ void ways_release(struct ways *ways);
 // says so once. Call it at the start and when the ring was replaced.
 void ways_connect(struct ways *ways, struct moment now, struct outbox *outbox);
 
+// The brain works by this document: if that is news to the node, the node takes it over and the
+// links follow. Call it at the end of every turn.
+void ways_follow(struct ways *ways, struct ring_snapshot *ring, struct moment now,
+                 struct outbox *outbox);
+
 // Tries again what is due.
 void ways_on_tick(struct ways *ways, struct moment now, struct outbox *outbox);
