@@ -10,6 +10,7 @@
 #     node kill n2            dkv local kill n2 --dir $CLUSTER
 #     eventually COMMAND...   until it succeeds, at most EVENTUALLY (10) seconds; no stdout
 #     fails_with CODE COMMAND...
+#     tell_logs               in teardown: the end of all logs, if the test failed
 #     port_of n1, pid_of n1 store, stranger mode=flood PORT
 #     memory_begin, memory_look, memory_within MIB    what the daemons of n1 take meanwhile
 
@@ -39,9 +40,27 @@ cluster_up() {
     eval "$line"
 }
 
+# The last lines of every log of the clusters, if the test failed that is being torn down: they say
+# why. cluster_down does it in teardown, this teardown where the file has none of its own.
+tell_logs() {
+    [[ ${BATS_TEARDOWN_STARTED:-} && ! ${BATS_TEST_COMPLETED:-} && ! ${BATS_TEST_SKIPPED:-} ]] ||
+        return 0
+    [[ ${SANDBOX:-} ]] || return 0
+    local log
+    find "$SANDBOX" -name 'dkv-*.log' -size +0 | sort | while read -r log; do
+        echo "${log#"$SANDBOX"/}:"
+        tail -n "${LOG_LINES:-15}" "$log" | sed 's/^/    /'
+    done
+}
+
+teardown() {
+    tell_logs
+}
+
 # Kills what is left and removes the sandbox. May be called when nothing was started.
 cluster_down() {
     [[ ${SANDBOX:-} ]] || return 0
+    tell_logs
     local dir node
     for dir in "$SANDBOX"/* "$XDG_STATE_HOME"/dkv/local; do
         [[ -f $dir/local ]] || continue

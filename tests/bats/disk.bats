@@ -9,6 +9,7 @@ setup() {
 
 teardown() {
     [[ ${SANDBOX:-} ]] || return 0
+    tell_logs
     local mount=$SANDBOX/mnt
     [[ ! -d $mount ]] || for n in "$mount"/c/n*; do
         dkv local kill "${n##*/}" --dir "$mount/c" 2>/dev/null || :

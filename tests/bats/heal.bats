@@ -16,6 +16,7 @@ setup() {
 
 teardown() {
     local n pid
+    tell_logs
     for pid in "${PIDS[@]}"; do
         kill -9 "$pid" 2>/dev/null || :
     done
@@ -59,7 +60,7 @@ make_cluster() {
         for name in store router hintd repair; do
             # Not through in_node: the pid must be the daemon's own.
             ip netns exec "$TAG-$n" "dkv-$name" --config "$SANDBOX/n$n/dkv.conf" \
-                >>"$SANDBOX/n$n/$name.log" 2>&1 3>&- &
+                >>"$SANDBOX/n$n/dkv-$name.log" 2>&1 3>&- &
             PIDS+=($!)
         done
     done

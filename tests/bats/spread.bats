@@ -18,7 +18,8 @@ setup() {
     local daemon
     for i in 1 2 3; do
         for daemon in dkv-store dkv-router dkv-hintd dkv-repair; do # ip becomes the daemon: $! is its own pid
-            ip netns exec "$NAMESPACE" "$daemon" --config "$SANDBOX/n$i/dkv.conf" 2>/dev/null 3>&- &
+            ip netns exec "$NAMESPACE" "$daemon" --config "$SANDBOX/n$i/dkv.conf" \
+                2>>"$SANDBOX/n$i/$daemon.log" 3>&- &
             DAEMONS+=($!)
         done
     done
@@ -33,6 +34,7 @@ setup() {
 }
 
 teardown() {
+    tell_logs
     if [[ ${DAEMONS:-} ]]; then
         kill -KILL "${DAEMONS[@]}" 2>/dev/null || :
         wait "${DAEMONS[@]}" 2>/dev/null || :
