@@ -53,6 +53,15 @@ static void restart(void *self, struct event *event)
         node_start_router(node);
 }
 
+void node_tell_links(struct node *node, uint32_t port)
+{
+    for (uint32_t i = 0; i < node->settings->ring->ring.node_count; i++) {
+        if (world_chance(node_world(node), 600))
+            process_lose_link(&node->nodes[i].router_process,
+                              network_link_to(node->settings->network, NETWORK_ROUTER + i, port));
+    }
+}
+
 void node_restart_after(struct node *node, uint64_t delay_us)
 {
     world_plan(node_world(node), delay_us, restart, node, 0, 0);

@@ -202,17 +202,6 @@ void node_start_hintd(struct node *node)
     process_start(&node->hintd_process);
 }
 
-// Routers may notice; if not, silence tells them.
-static void tell_links(struct node *node)
-{
-    uint32_t port = NETWORK_HINTD + node->index;
-    for (uint32_t i = 0; i < node->settings->ring->ring.node_count; i++) {
-        if (world_chance(node_world(node), 600))
-            process_lose_link(&node->nodes[i].router_process,
-                              network_link_to(node->settings->network, NETWORK_ROUTER + i, port));
-    }
-}
-
 void node_end_hintd(struct node *node)
 {
     if (!node->hintd_process.up)
@@ -221,7 +210,7 @@ void node_end_hintd(struct node *node)
     process_end(&node->hintd_process, NULL);
     memory_vfs_power_off(&node->hint_disk);
     hintd_close(&node->hintd);
-    tell_links(node);
+    node_tell_links(node, NETWORK_HINTD + node->index);
 }
 
 void node_kill_hintd(struct node *node)

@@ -12,6 +12,9 @@ void node_init_hintd(struct node *node);
 void node_init_router(struct node *node);
 void node_end_store(struct node *node); // its process, and its jobs in part
 void node_end_hintd(struct node *node);
+// Links of routers to this port of the node are lost. Routers may notice; if not, silence tells
+// them.
+void node_tell_links(struct node *node, uint32_t port);
 void node_release_store(struct node *node);
 void node_release_hintd(struct node *node);
 void node_release_router(struct node *node);

@@ -335,18 +335,6 @@ static void finish_partly(struct node *node, void *const jobs[BRAIN_WORKERS_MAX]
     }
 }
 
-// Routers and clients may notice; if not, silence tells them.
-static void tell_links(struct node *node)
-{
-    const struct ring *ring = &node->settings->ring->ring;
-    for (uint32_t i = 0; i < ring->node_count; i++) {
-        if (world_chance(node_world(node), 600))
-            process_lose_link(
-                &node->nodes[i].router_process,
-                network_link_to(node->settings->network, NETWORK_ROUTER + i, node->index));
-    }
-}
-
 void node_end_store(struct node *node)
 {
     void *jobs[BRAIN_WORKERS_MAX];
@@ -355,7 +343,7 @@ void node_end_store(struct node *node)
     finish_partly(node, jobs);
     memory_vfs_power_off(&node->disk);
     store_close(&node->store);
-    tell_links(node);
+    node_tell_links(node, node->index);
 }
 
 void node_kill_store(struct node *node)
