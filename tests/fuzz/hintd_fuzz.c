@@ -9,6 +9,7 @@
 #include "fixture/ring.h"
 #include "fixture/tally.h"
 #include "fuzz/must.h"
+#include "fuzz/records.h"
 #include "wire/age.h"
 #include "wire/client.h"
 #include "wire/hello.h"
@@ -90,57 +91,20 @@ static void tell(struct bench *bench, link_id link, enum message_type type, stru
     reception_on_message(&bench->hintd, &arrival, buf_bytes(message), bench->now, &bench->outbox);
 }
 
-static struct bytes key_of(uint8_t byte)
-{
-    static const char *const keys[] = {"a", "b", "a longer key", "d"};
-    return bytes_of_text(keys[byte % 4]);
-}
-
-static void make_clock(uint8_t byte, struct clock *clock)
-{
-    clock_clear(clock);
-    if (byte & 7)
-        clock_add(clock, (struct interval){1 + (byte >> 6), 1, byte & 7});
-}
-
-static void make_record(uint8_t byte, struct bytes key, struct buf *out)
-{
-    struct record record = {0};
-    struct clock context = {0};
-    make_clock(byte, &context);
-    struct record_write write = {.dot = {1 + (byte >> 6), 8 + (byte & 15)},
-                                 .hlc = byte,
-                                 .flags = byte & 16 ? SIBLING_TOMBSTONE : 0,
-                                 .context = &context,
-                                 .value = bytes_of_text(byte & 16 ? "" : "hinted")};
-    memset(write.request.bytes, byte % 16, sizeof write.request.bytes);
-    record_update(&record, &write, false);
-    if (byte & 32)
-        record_encode_head(&record, key, out);
-    else
-        record_encode(&record, key, out);
-    clock_release(&context);
-    record_release(&record);
-}
-
 static void hint(uint8_t key, uint8_t details, struct buf *message)
 {
     struct buf record = {0}, dots = {0}, requests = {0};
-    struct clock listed = {0};
     struct superseded one = {.dot = {3, details}, .request = {{1, details % 4}}};
-    make_record(details, key_of(key), &record);
-    make_clock((uint8_t)~details, &listed);
-    clock_encode(&listed, &dots);
+    make_record(details, key_of(key), request_of(details), "hinted", &record);
     superseded_append(&one, &requests);
     struct op_hint op = {.target = key >> 5, // 0 and above 4: none
                          .keyspace = 1,
                          .dot = {1 + (details >> 6), key & 16 ? 8 + (details & 15) : 0},
                          .key = key_of(key),
-                         .dots = listed.count ? buf_bytes(&dots) : (struct bytes){0},
+                         .dots = encode_clock((uint8_t)~details, &dots),
                          .requests = key & 8 ? buf_bytes(&requests) : (struct bytes){0},
                          .record = buf_bytes(&record)};
     op_encode_hint(&op, message);
-    clock_release(&listed);
     buf_release(&record);
     buf_release(&dots);
     buf_release(&requests);
@@ -148,28 +112,24 @@ static void hint(uint8_t key, uint8_t details, struct buf *message)
 
 static void hint_update(uint8_t key, uint8_t details, struct buf *message)
 {
-    struct clock context = {0};
-    struct buf encoded = {0}, targets = {0};
-    make_clock(details, &context);
-    clock_encode(&context, &encoded);
+    struct buf context = {0}, targets = {0};
     for (uint64_t node = 1; node <= 3; node++) {
         if (key >> (3 + node) & 1)
             buf_append_u64(&targets, node);
     }
     struct op_hint_update op = {
-        .update = {.flags = details % 32,
+        .update = {.request = request_of(details),
+                   .flags = details % 32,
                    .keyspace = 1,
                    .hlc_floor = details,
                    .try = details & 1,
                    .young_ms = details & 128 ? 50 : 300,
                    .key = key_of(key),
-                   .context = context.count ? buf_bytes(&encoded) : (struct bytes){0},
+                   .context = encode_clock(details, &context),
                    .value = bytes_of_text(details & UPDATE_DELETE ? "" : "updated")},
         .targets = buf_bytes(&targets)};
-    memset(op.update.request.bytes, details % 16, sizeof op.update.request.bytes);
     op_encode_hint_update(&op, message);
-    clock_release(&context);
-    buf_release(&encoded);
+    buf_release(&context);
     buf_release(&targets);
 }
 

@@ -9,6 +9,7 @@
 #include "dkv-store/serve.h"
 #include "fixture/ring.h"
 #include "fuzz/must.h"
+#include "fuzz/records.h"
 #include "wire/age.h"
 #include "wire/replica.h"
 
@@ -71,57 +72,21 @@ static void tell(struct bench *bench, enum message_type type, uint64_t epoch, st
     serve_on_message(&bench->store, &arrival, buf_bytes(message), bench->now, &bench->outbox);
 }
 
-static struct bytes key_of(uint8_t byte)
-{
-    static const char *const keys[] = {"a", "b", "a longer key", "d"};
-    return bytes_of_text(keys[byte % 4]);
-}
-
-static void make_clock(uint8_t byte, struct clock *clock)
-{
-    clock_clear(clock);
-    if (byte & 7)
-        clock_add(clock, (struct interval){1 + (byte >> 6), 1, byte & 7});
-}
-
-static void make_record(uint8_t byte, struct bytes key, struct buf *out)
-{
-    struct record record = {0};
-    struct clock context = {0};
-    make_clock(byte, &context);
-    struct record_write write = {.dot = {1 + (byte >> 6), 8 + (byte & 15)},
-                                 .hlc = byte,
-                                 .flags = byte & 16 ? SIBLING_TOMBSTONE : 0,
-                                 .context = &context,
-                                 .value = bytes_of_text(byte & 16 ? "" : "merged")};
-    record_update(&record, &write, false);
-    if (byte & 32)
-        record_encode_head(&record, key, out);
-    else
-        record_encode(&record, key, out);
-    clock_release(&context);
-    record_release(&record);
-}
-
 static void update(struct reader *input, struct buf *message)
 {
     uint8_t key = reader_u8(input), flags = reader_u8(input), details = reader_u8(input);
-    struct clock context = {0};
-    struct buf encoded = {0};
-    make_clock(details, &context);
-    clock_encode(&context, &encoded);
-    struct op_update op = {.flags = flags,
+    struct buf context = {0};
+    struct op_update op = {.request = request_of(details),
+                           .flags = flags,
                            .keyspace = key & 64 ? 1 : key >> 7,
                            .hlc_floor = details,
                            .try = details & 1,
                            .young_ms = details & 128 ? 50 : 300,
                            .key = key_of(key),
-                           .context = context.count ? buf_bytes(&encoded) : (struct bytes){0},
+                           .context = encode_clock(details, &context),
                            .value = bytes_of_text(flags & UPDATE_DELETE ? "" : "updated")};
-    memset(op.request.bytes, details % 16, sizeof op.request.bytes);
     op_encode_update(&op, message);
-    clock_release(&context);
-    buf_release(&encoded);
+    buf_release(&context);
 }
 
 static enum message_type encode(uint8_t kind, struct reader *input, struct buf *message)
@@ -142,7 +107,7 @@ static enum message_type encode(uint8_t kind, struct reader *input, struct buf *
         update(input, message);
         return MESSAGE_UPDATE;
     case 1:
-        make_record(details, merge.key, &record);
+        make_record(details, merge.key, (struct request_id){{0}}, "merged", &record);
         merge.record = buf_bytes(&record);
         op_encode_merge(&merge, message);
         buf_release(&record);
