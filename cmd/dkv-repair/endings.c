@@ -42,7 +42,6 @@ static void begin(struct repair *repair, struct moment now)
         return;
     closings->due_ms = now.mono_ms + repair->options.interval_ms / (repair->pulls.count + 1);
     closings->is_running = true;
-    closings->generation++;
     closings->heard_ms = now.mono_ms;
     closing_start(&closings->closing, &plan);
 }
@@ -75,12 +74,11 @@ static void send_all(struct repair *repair, struct outbox *outbox)
     while (closing_next(closing, &request)) {
         uint32_t number = number_of(repair, request.node, request.type);
         const struct link *link = peers_link(&repair->peers, number);
-        uint64_t id = closings_id(closings);
         if (!link || !link_can_ask(link)) {
             closing_end(closing);
             return;
         }
-        encode(&request, id,
+        encode(&request, closings_ask(closings),
                repair_add(repair, number, request.type, closing->plan.keyspace,
                           closing->plan.partition, BUDGET_MS, outbox));
     }

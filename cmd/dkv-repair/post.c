@@ -9,8 +9,7 @@
 
 enum { CREDIT_OPS = 64, CREDIT_KIB = 1024 };
 
-// Adopts, and lets go of links to nodes that left.
-static void adopt(struct repair *repair, struct ring_snapshot *ring, struct moment now)
+void post_adopt(struct repair *repair, struct ring_snapshot *ring, struct moment now)
 {
     uint32_t number;
     repair_adopt(repair, ring, now);
@@ -102,7 +101,7 @@ static enum status follow(struct repair *repair, const struct arrival *arrival, 
     enum status status =
         following_on_ring(repair->snapshot, repair->options.node, arrival, body, outbox, &next);
     if (!status && next)
-        adopt(repair, next, now);
+        post_adopt(repair, next, now);
     if (!status)
         ring_snapshot_drop(next);
     return status;

@@ -304,7 +304,7 @@ static void send_all(struct repair *repair, struct run *run, struct moment now,
         struct buf *out = repair_add(repair, number, request.type, plan->keyspace, plan->partition,
                                      BUDGET_MS, outbox);
         size_t before = out->size;
-        encode(&request, runs_id(&repair->runs, run, request.part), out);
+        encode(&request, runs_ask(&repair->runs, run, request.part), out);
         count_bytes(repair, run, number, out->size - before);
         take_names(repair, run);
     }
@@ -354,7 +354,7 @@ void repair_on_reply(struct repair *repair, uint32_t number, const struct messag
     if (operation.bad ||
         closings_on_reply(&repair->closings, id, (enum message_type)header->type, &one, now))
         return;
-    struct run *run = runs_find(&repair->runs, id, &part);
+    struct run *run = runs_take(&repair->runs, id, &part);
     count_bytes(repair, run, number, reader_left(&one) - reader_left(&ahead));
     if (!run)
         return;

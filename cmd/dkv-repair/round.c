@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 enum {
-    RETRY_MS = 50, // a store that is busy is asked again
+    RETRY_MS = 50,      // a store that is busy is asked again
+    ADOPTIONS_MAX = 40, // what is on its way to our store comes until then, or not at all
     REPLIES_OF_BOTH = 1 << COMPARE_OURS | 1 << COMPARE_THEIRS,
 };
 
@@ -232,8 +233,8 @@ static bool ask_adopt(struct round *round, struct round_request *request)
     request->type = MESSAGE_ADOPT;
     request->adopt = (struct op_adopt){.keyspace = round->plan.keyspace,
                                        .partition = round->plan.partition,
-                                       .actor = round->actor,
-                                       .losses = round->losses};
+                                       .opening = buf_bytes(&round->openings[COMPARE_THEIRS])};
+    round->adoptions++;
     return true;
 }
 
@@ -287,18 +288,13 @@ static enum status take_opened(struct round *round, unsigned side, struct reader
         return STATUS_INVALID;
     if (op.status)
         return (enum status)op.status;
-    if (round->state == ROUND_REOPENING) {
-        struct opening_told now;
-        if (opening_told_decode(&now, op.opening))
-            return STATUS_INVALID;
-        round->actor = now.actor;
-        round->losses = now.losses;
-        enter(round, ROUND_ADOPTING);
-        return STATUS_OK;
-    }
     buf_set(&round->openings[side], op.opening);
     if (opening_told_decode(told, buf_bytes(&round->openings[side])))
         return STATUS_INVALID;
+    if (round->state == ROUND_REOPENING) {
+        enter(round, ROUND_ADOPTING);
+        return STATUS_OK;
+    }
     round->answered |= 1u << side;
     if (round->answered != REPLIES_OF_BOTH)
         return STATUS_OK;
@@ -432,11 +428,16 @@ static enum status take_reconciled(struct round *round, unsigned part, struct re
     return STATUS_OK;
 }
 
-static enum status take_adopted(struct round *round, struct reader *body)
+static enum status take_adopted(struct round *round, struct reader *body, uint64_t now_ms)
 {
     struct op_adopted op;
     if (op_decode_adopted(&op, body))
         return STATUS_INVALID;
+    if (op.status == STATUS_BUSY && round->adoptions < ADOPTIONS_MAX) {
+        round->asked = 0;
+        round->due_ms = now_ms + RETRY_MS;
+        return STATUS_OK;
+    }
     round->is_lost = op.is_lost;
     round_end(round, (enum status)op.status);
     return STATUS_OK;
@@ -475,7 +476,7 @@ void round_on_reply(struct round *round, enum compare_side side, enum message_ty
                  : type == MESSAGE_LISTED     ? take_listed(round, side, body)
                  : type == MESSAGE_TAKEN      ? take_taken(round, part, body, now_ms)
                  : type == MESSAGE_RECONCILED ? take_reconciled(round, part, body, now_ms)
-                                              : take_adopted(round, body);
+                                              : take_adopted(round, body, now_ms);
     }
     if (status)
         round_end(round, status);

@@ -65,13 +65,12 @@ struct round {
     unsigned asked;     // bits: of the state, by side and part
     unsigned answered;
     struct buf openings[COMPARE_SIDES];
-    struct opening_told told[COMPARE_SIDES]; // the same, decoded
+    struct opening_told told[COMPARE_SIDES]; // the same, decoded; theirs anew when reopened
     struct compare *compares;                // owned, one a tree
     struct exchange exchange;
-    struct buf nodes; // of a TREE, kept for its memory
-    bool is_lost;     // ours, when it had adopted
-    uint64_t actor;   // theirs, as they told when reopened
-    uint32_t losses;
+    struct buf nodes;   // of a TREE, kept for its memory
+    unsigned adoptions; // asked for
+    bool is_lost;       // ours, when it had adopted
     uint64_t differing; // keys
     uint64_t left_out;  // of them, those that this round could not resolve
     uint64_t fetched;   // whole records

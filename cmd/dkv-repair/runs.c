@@ -1,5 +1,7 @@
 #include "dkv-repair/runs.h"
 
+_Static_assert(RUNS_MAX <= 256, "a place takes 8 bits of an id");
+
 void runs_remove(struct runs *runs, struct run *run)
 {
     round_release(&run->round);
@@ -29,22 +31,22 @@ struct run *runs_add(struct runs *runs)
         struct run *run = &runs->items[i];
         if (run->is_used)
             continue;
-        *run = (struct run){.is_used = true, .generation = run->generation + 1};
+        *run = (struct run){.is_used = true};
         runs->count++;
         return run;
     }
     return NULL;
 }
 
-uint64_t runs_id(const struct runs *runs, const struct run *run, uint8_t part)
+uint64_t runs_ask(struct runs *runs, struct run *run, uint8_t part)
 {
-    return (uint64_t)run->generation << 24 | (uint64_t)part << 16 | (uint64_t)(run - runs->items);
+    waiting_add(&run->waiting, ++runs->asked);
+    return runs->asked << 16 | (uint64_t)part << 8 | (uint64_t)(run - runs->items);
 }
 
-struct run *runs_find(struct runs *runs, uint64_t id, uint8_t *part)
+struct run *runs_take(struct runs *runs, uint64_t id, uint8_t *part)
 {
-    unsigned index = (unsigned)(id & 0xffff);
-    struct run *run = index < RUNS_MAX ? &runs->items[index] : NULL;
-    *part = (uint8_t)(id >> 16);
-    return run && run->is_used && run->generation == (uint32_t)(id >> 24) ? run : NULL;
+    struct run *run = &runs->items[(uint8_t)id];
+    *part = (uint8_t)(id >> 8);
+    return run->is_used && waiting_take(&run->waiting, id >> 16) ? run : NULL;
 }

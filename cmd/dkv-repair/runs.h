@@ -4,6 +4,7 @@
 #include "base/moment.h"
 #include "dkv-repair/dry.h"
 #include "dkv-repair/round.h"
+#include "dkv-repair/waiting.h"
 #include "wire/outbox.h"
 
 enum {
@@ -14,7 +15,7 @@ enum {
 
 struct run {
     bool is_used;
-    uint32_t generation; // of this place
+    struct waiting waiting;
     struct round round;
     struct pull *pull;             // NULL: dry
     uint32_t dry;                  // which dry run it belongs to
@@ -27,6 +28,7 @@ struct run {
 struct runs {
     struct run items[RUNS_MAX];
     uint32_t count;
+    uint64_t asked; // requests, ever
 };
 
 void runs_release(struct runs *runs);
@@ -36,6 +38,7 @@ bool runs_has_room(const struct runs *runs);
 struct run *runs_add(struct runs *runs); // NULL: all are used
 void runs_remove(struct runs *runs, struct run *run);
 
-// The id of a request, and back: NULL if that run is over.
-uint64_t runs_id(const struct runs *runs, const struct run *run, uint8_t part);
-struct run *runs_find(struct runs *runs, uint64_t id, uint8_t *part);
+// The id of a new request, and the run that waits for a reply with it: NULL if that run is over, or
+// had the reply.
+uint64_t runs_ask(struct runs *runs, struct run *run, uint8_t part);
+struct run *runs_take(struct runs *runs, uint64_t id, uint8_t *part);

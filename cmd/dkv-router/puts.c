@@ -28,12 +28,17 @@ static void add_dot(struct clock *clock, struct dot dot)
     clock_add(clock, (struct interval){dot.actor, dot.counter, dot.counter});
 }
 
+// A write that says nothing of what it supersedes.
+static bool is_blind(const struct flight *flight)
+{
+    return !flight->has_context && !(flight->flags & PUT_KEEP_SIBLINGS);
+}
+
 // A conditional write without a context supersedes deletions as a blind one does: its coordinator
 // alone judges it, so nobody validates it.
 static bool is_unvalidated(const struct flight *flight)
 {
-    return (flight->flags & PUT_CONDITIONAL) && !(flight->flags & PUT_KEEP_SIBLINGS) &&
-           !flight->has_context;
+    return (flight->flags & PUT_CONDITIONAL) && is_blind(flight);
 }
 
 // Whether it matters what a record holds beside the write.
@@ -52,27 +57,36 @@ static bool supersedes_context(const struct flight *flight, const struct record 
     return i == record->count && clock_includes(&record->clock, &flight->context);
 }
 
-// Keeps what AGAIN would need and what the client's next context covers: what it gave, or else what
-// the write superseded, and the write; not what its record holds besides: the client never saw
-// that. `record` has, or had, the write as `dot`; it is not looked into unless that matters.
+// Adds to what the client's next context covers: what it gave, or else what the write superseded,
+// and the write; not what its record holds besides: the client never saw that. What a blind write
+// superseded is known from a record that has nothing else, and from no other: then `covers` stays
+// without the write.
+static void cover(struct flight *flight, struct dot dot, const struct record *record, bool is_there)
+{
+    bool is_second = flight->put.again && dot.counter && !dot_equal(flight->dot, dot);
+    if (is_there && record->count == 1) {
+        clock_copy(&flight->covers, &record->clock);
+    } else if (is_second && supersedes_context(flight, record)) {
+        clock_join(&flight->covers, &flight->context);
+        add_dot(&flight->covers, dot);
+    } else if (dot.counter && !is_blind(flight)) {
+        add_dot(&flight->covers, dot);
+    }
+}
+
+// Keeps what AGAIN and the client's next context need. `record` has, or had, the write as `dot`; it
+// is not looked into unless that matters.
 static enum put_conflict learn(struct flight *flight, struct dot dot, const struct record *record)
 {
     enum put_conflict conflict = PUT_ALONE;
     bool is_there = looks_into(flight) && record_find_dot(record, dot);
-    bool is_second = flight->put.again && !dot_equal(flight->dot, dot);
-    // (Else the first one had been superseded, and there was nothing to do.)
-    if (is_second && supersedes_context(flight, record))
-        clock_join(&flight->covers, &flight->context);
+    cover(flight, dot, record, is_there);
     flight->dot = dot;
     if (put_is_validating(&flight->put)) {
         conflict = !is_there ? PUT_SUPERSEDED : record->count > 1 ? PUT_MET_OTHERS : PUT_ALONE;
         clock_copy(&flight->context, &record->clock);
         raise(&flight->hlc_floor, record_hlc_max(record) + 1);
     }
-    if (is_there && record->count == 1 && !flight->put.again)
-        clock_copy(&flight->covers, &record->clock);
-    else if (dot.counter)
-        add_dot(&flight->covers, dot);
     return conflict;
 }
 
@@ -120,6 +134,11 @@ static struct put_step take_refusal(struct router *router, struct flight *flight
                           (enum status)updated->status);
 }
 
+static enum put_conflict of_lost(enum put_conflict conflict)
+{
+    return conflict == PUT_MET_OTHERS ? PUT_LOST_MET_OTHERS : PUT_LOST;
+}
+
 static struct put_step take_updated(struct router *router, struct flight *flight, unsigned target,
                                     const struct op_updated *updated, struct minted *minted)
 {
@@ -131,7 +150,7 @@ static struct put_step take_updated(struct router *router, struct flight *flight
     enum put_conflict conflict = learn(flight, updated->dot, &router->record);
     puts_keep_minted(router, flight, &(struct minted){updated->record, updated->requests},
                      updated->is_head);
-    return put_on_updated(&flight->put, target, updated->is_lost ? PUT_LOST : conflict);
+    return put_on_updated(&flight->put, target, updated->is_lost ? of_lost(conflict) : conflict);
 }
 
 enum status puts_on_updated(struct router *router, uint32_t number, struct reader *body,
@@ -183,10 +202,10 @@ static bool take_told(struct router *router, struct flight *flight, struct bytes
 
 static enum put_conflict conflict_of(uint8_t flags, struct bytes told)
 {
-    return flags & MERGED_LOST         ? PUT_LOST
-           : flags & MERGED_SUPERSEDED ? PUT_SUPERSEDED
-           : told.size                 ? PUT_MET_OTHERS
-                                       : PUT_ALONE;
+    enum put_conflict conflict = flags & MERGED_SUPERSEDED ? PUT_SUPERSEDED
+                                 : told.size               ? PUT_MET_OTHERS
+                                                           : PUT_ALONE;
+    return flags & MERGED_LOST ? of_lost(conflict) : conflict;
 }
 
 enum status puts_on_merged(struct router *router, uint32_t number, struct reader *body,

@@ -62,7 +62,7 @@ static void answer(struct router *router, const struct flight *flight, enum stat
         .dot = flight->dot,
         .text = text,
     };
-    if (!status && (flight->flags & PUT_WANT_CONTEXT) && flight->dot.counter)
+    if (!status && (flight->flags & PUT_WANT_CONTEXT) && clock_covers(&flight->covers, flight->dot))
         done.context = encode_context(router, flight);
     if ((!status || status == STATUS_INDETERMINATE) && (flight->flags & PUT_WANT_RECEIPT))
         done.receipt = encode_receipt(router, flight, &done);

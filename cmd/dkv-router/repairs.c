@@ -1,6 +1,6 @@
 #include "dkv-router/repairs.h"
 
-static void forget(struct repairs *repairs, struct repair *repair)
+static void forget(struct repairs *repairs, struct read_repair *repair)
 {
     repairs->count--;
     repairs->size -= repair->key.size + repair->record.size;
@@ -18,16 +18,16 @@ void repairs_release(struct repairs *repairs)
     }
 }
 
-static uint64_t id_of(const struct repairs *repairs, const struct repair *repair)
+static uint64_t id_of(const struct repairs *repairs, const struct read_repair *repair)
 {
     return (uint64_t)repair->life << 32 | REPAIRS_ID | (uint64_t)(repair - repairs->items);
 }
 
-static struct repair *find_free(struct repairs *repairs, size_t size)
+static struct read_repair *find_free(struct repairs *repairs, size_t size)
 {
     if (repairs->count == REPAIRS_MAX || repairs->size + size > REPAIRS_SIZE_MAX)
         return NULL;
-    struct repair *repair = repairs->items;
+    struct read_repair *repair = repairs->items;
     while (repair->is_used)
         repair++;
     return repair;
@@ -37,19 +37,19 @@ uint64_t repairs_add(struct repairs *repairs, uint32_t number, const struct ring
                      const struct op_merge *merge, struct moment now)
 {
     size_t size = merge->key.size + merge->record.size;
-    struct repair *repair = find_free(repairs, size);
+    struct read_repair *repair = find_free(repairs, size);
     if (!repair)
         return 0;
     repairs->count++;
     repairs->size += size;
-    *repair = (struct repair){.is_used = true,
-                              .is_sent = true,
-                              .tries = 1,
-                              .life = repair->life,
-                              .number = number,
-                              .due_ms = now.mono_ms + REPAIRS_REPLY_MS,
-                              .stamp = *stamp,
-                              .keyspace = merge->keyspace};
+    *repair = (struct read_repair){.is_used = true,
+                                   .is_sent = true,
+                                   .tries = 1,
+                                   .life = repair->life,
+                                   .number = number,
+                                   .due_ms = now.mono_ms + REPAIRS_REPLY_MS,
+                                   .stamp = *stamp,
+                                   .keyspace = merge->keyspace};
     buf_set(&repair->key, merge->key);
     buf_set(&repair->record, merge->record);
     return id_of(repairs, repair);
@@ -69,7 +69,7 @@ enum status repairs_on_merged(struct repairs *repairs, uint32_t number,
     uint32_t index = (uint32_t)(merged->id & (REPAIRS_ID - 1));
     if (!(merged->id & REPAIRS_ID) || index >= REPAIRS_MAX)
         return STATUS_NOT_FOUND;
-    struct repair *repair = &repairs->items[index];
+    struct read_repair *repair = &repairs->items[index];
     if (!repair->is_used || id_of(repairs, repair) != merged->id || repair->number != number)
         return STATUS_NOT_FOUND;
     if (merged->status != STATUS_BUSY || repair->tries == REPAIRS_TRIES) {
@@ -85,7 +85,7 @@ bool repairs_next(struct repairs *repairs, struct moment now, struct op_merge *m
                   uint32_t *number, struct ring_stamp *stamp)
 {
     for (uint32_t i = 0; repairs->count && i < REPAIRS_MAX; i++) {
-        struct repair *repair = &repairs->items[i];
+        struct read_repair *repair = &repairs->items[i];
         if (!repair->is_used || now.mono_ms < repair->due_ms)
             continue;
         if (repair->is_sent) { // its owner is gone, or was: somebody will read the key again

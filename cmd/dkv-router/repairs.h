@@ -22,7 +22,7 @@ enum {
 // The id of a MERGE that no flight waits for has this bit; those of flights never do.
 #define REPAIRS_ID ((uint64_t)1 << 28)
 
-struct repair {
+struct read_repair {
     bool is_used, is_sent; // sent: a reply is to come; else it is to be sent again
     uint8_t tries;
     uint32_t life;   // of the slot
@@ -34,7 +34,7 @@ struct repair {
 };
 
 struct repairs { // zero-filled is empty
-    struct repair items[REPAIRS_MAX];
+    struct read_repair items[REPAIRS_MAX];
     uint32_t count;
     size_t size;
 };

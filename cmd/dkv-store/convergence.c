@@ -252,22 +252,36 @@ static enum status make_whole(struct store *store, struct ledger_shard *shard, s
     return status;
 }
 
+// Whether this copy knows all that the owner does now, or will when it has adopted.
+static bool has_caught_up(const struct ledger_shard *shard, const struct stability_peer *peer,
+                          const struct seen *theirs)
+{
+    struct seen known = {0};
+    seen_copy(&known, &shard->seen);
+    seen_join(&known, &peer->seen);
+    bool has = knows_all(&known, theirs);
+    seen_release(&known);
+    return has;
+}
+
 enum status convergence_adopt(struct store *store, uint32_t keyspace, uint32_t partition,
-                              uint64_t actor, uint32_t losses, struct moment now)
+                              const struct opening *again, struct moment now)
 {
     enum status status = loss_settle(store, now);
     if (status)
         return status;
     struct ledger_shard *shard = frame_shard(store, keyspace, partition);
     struct stability_peer *peer =
-        shard ? stability_peer(&shard->stability, actor_parse(actor).node) : NULL;
+        shard ? stability_peer(&shard->stability, actor_parse(again->actor).node) : NULL;
     if (!peer || !peer->is_pulling)
         return STATUS_STALE;
-    bool is_same = peer->actor == actor && peer->losses == losses;
+    bool is_same = peer->actor == again->actor && peer->losses == again->losses;
     if (!is_same || peer->is_left_out) {
         peer->is_pulling = false;
         return is_same ? STATUS_CHECK_FAILED : STATUS_STALE;
     }
+    if (!has_caught_up(shard, peer, again->seen))
+        return STATUS_BUSY;
     if (!shard->is_lost)
         status = adopt(store, shard, peer, now);
     peer->is_complete = true;

@@ -67,13 +67,18 @@ enum status convergence_reconcile(struct store *store, struct holding *holding, 
                                   uint64_t actor, struct moment now,
                                   enum reconciled *reconciled) MUST_USE;
 
-// Ends a round: every key in which both differed was reconciled. `actor` and `losses` are what the
-// owner tells now. A lost copy keeps what it adopts aside until it has ended a round with every
-// other owner; then it is whole.
+// Ends a round: every key in which both differed was reconciled. `again` is what the owner tells
+// now. A lost copy keeps what it adopts aside until it has ended a round with every other owner;
+// then it is whole.
+//
+// While trees are compared, the owner goes on writing: a value that this store never saw may have
+// given way to a deletion, and both trees look alike. So all that was written there since the
+// opening has to be known here, too: then each record that changed is here, or what superseded it.
 //   STALE         there is no such round, or the owner restarted or lost something since
 //   CHECK_FAILED  something was left out: again later
+//   BUSY          it knows writes that are not here yet: ask once more with the same
 enum status convergence_adopt(struct store *store, uint32_t keyspace, uint32_t partition,
-                              uint64_t actor, uint32_t losses, struct moment now) MUST_USE;
+                              const struct opening *again, struct moment now) MUST_USE;
 
 // ---- Ends of starts ----------------------------------------------------------------------
 

@@ -75,13 +75,15 @@ static enum status decode_seen(struct seen *seen, struct bytes encoded)
     return seen_decode(seen, &reader) || !reader_done(&reader) ? STATUS_INVALID : STATUS_OK;
 }
 
-static enum status meet(struct store *store, const struct op_meet *op, struct moment now)
+// Into `opening`, which borrows from store->round.
+static enum status decode_opening(struct store *store, struct bytes encoded,
+                                  struct opening *opening)
 {
     struct opening_told told;
-    if (opening_told_decode(&told, op->opening) || decode_seen(&store->round.seen, told.seen) ||
+    if (opening_told_decode(&told, encoded) || decode_seen(&store->round.seen, told.seen) ||
         decode_seen(&store->round.horizon, told.horizon))
         return STATUS_INVALID;
-    struct opening opening = {
+    *opening = (struct opening){
         .actor = told.actor,
         .position = told.position,
         .losses = told.losses,
@@ -95,7 +97,7 @@ static enum status meet(struct store *store, const struct op_meet *op, struct mo
         .live_root = told.live_root,
         .deleted_root = told.deleted_root,
     };
-    return convergence_meet(store, op->keyspace, op->partition, &opening, op->is_pulling, now);
+    return STATUS_OK;
 }
 
 static enum status serve_meet(struct store *store, const struct arrival *arrival,
@@ -103,11 +105,14 @@ static enum status serve_meet(struct store *store, const struct arrival *arrival
                               struct moment now, struct outbox *outbox)
 {
     struct op_meet op;
+    struct opening theirs;
     if (op_decode_meet(&op, body))
         return STATUS_INVALID;
     enum status status = check_shard(store, header, op.keyspace, op.partition);
     if (!status)
-        status = meet(store, &op, now);
+        status = decode_opening(store, op.opening, &theirs);
+    if (!status)
+        status = convergence_meet(store, op.keyspace, op.partition, &theirs, op.is_pulling, now);
     struct op_met met = {.id = op.id, .status = (uint8_t)status};
     op_encode_met(&met, outbox_add(outbox, arrival->link, MESSAGE_MET, 0));
     return STATUS_OK;
@@ -257,11 +262,14 @@ static enum status serve_adopt(struct store *store, const struct arrival *arriva
                                struct moment now, struct outbox *outbox)
 {
     struct op_adopt op;
+    struct opening again;
     if (op_decode_adopt(&op, body))
         return STATUS_INVALID;
     enum status status = check_shard(store, header, op.keyspace, op.partition);
     if (!status)
-        status = convergence_adopt(store, op.keyspace, op.partition, op.actor, op.losses, now);
+        status = decode_opening(store, op.opening, &again);
+    if (!status)
+        status = convergence_adopt(store, op.keyspace, op.partition, &again, now);
     struct op_adopted adopted = {.id = op.id,
                                  .status = (uint8_t)status,
                                  .is_lost = access_is_lost(store, op.keyspace, op.partition)};

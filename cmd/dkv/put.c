@@ -114,6 +114,17 @@ static void print_receipt(const struct write *write, struct bytes sealed)
     buf_release(&binary);
 }
 
+// A blind write that was superseded before its answer came has none: what it superseded itself is
+// not known any more.
+static void print_context(const struct write *write, struct bytes context)
+{
+    if (context.size)
+        print_token("context", context);
+    else
+        fprintf(stderr, "dkv %s: written, and superseded since: get the key for a context\n",
+                write->verb);
+}
+
 static void on_done(void *context, const struct op_put_done *done)
 {
     struct write *write = context;
@@ -121,7 +132,7 @@ static void on_done(void *context, const struct op_put_done *done)
     if ((write->op.flags & PUT_DELETE) && status == STATUS_NOT_FOUND)
         status = STATUS_OK;
     if (write->options.print_context && !status)
-        print_token("context", done->context);
+        print_context(write, done->context);
     if (write->options.receipt && (!status || status == STATUS_INDETERMINATE))
         print_receipt(write, done->receipt);
     write->dot = done->dot;

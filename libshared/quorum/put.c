@@ -249,13 +249,12 @@ static struct put_step judge(struct put *put, struct put_step step)
 // A target has told, the coordinator by its record; a fallback that coordinates tells for all.
 static void hear(struct put *put, unsigned target, enum put_conflict conflict)
 {
-    if (conflict == PUT_LOST)
-        return;
-    if (target < put->n)
+    bool is_lost = conflict == PUT_LOST || conflict == PUT_LOST_MET_OTHERS;
+    if (target < put->n && !is_lost)
         put->told |= target_bit(target);
-    for (unsigned i = 0; i < put->n && target >= put->n; i++)
+    for (unsigned i = 0; i < put->n && target >= put->n && !is_lost; i++)
         put->hints->told[i] |= target_bit(target);
-    put->met_others |= conflict == PUT_MET_OTHERS;
+    put->met_others |= conflict == PUT_MET_OTHERS || conflict == PUT_LOST_MET_OTHERS;
     put->validate &= conflict != PUT_SUPERSEDED;
 }
 

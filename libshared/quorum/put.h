@@ -130,9 +130,10 @@ struct put_step put_start_merging(struct put *put, const struct put_start *start
 // What a record or an owner says of the write: whether it met what it had not seen.
 enum put_conflict {
     PUT_ALONE,
-    PUT_LOST, // the owner may lack what it had known: it tells nothing
     PUT_MET_OTHERS,
-    PUT_SUPERSEDED, // it is not live any more: there is nothing to validate
+    PUT_LOST,            // the owner may lack what it had known: it counts as nobody that told
+    PUT_LOST_MET_OTHERS, // ... but what it holds is to be superseded all the same
+    PUT_SUPERSEDED,      // it is not live any more: there is nothing to validate
 };
 
 // FOUND: OK if the owner knew the request; its record is then the one that MERGE carries. NOT_FOUND

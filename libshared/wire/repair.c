@@ -278,8 +278,7 @@ static void write_adopt(const struct op_adopt *op, struct buf *out)
     buf_append_u64(out, op->id);
     buf_append_u32(out, op->keyspace);
     buf_append_u32(out, op->partition);
-    buf_append_u64(out, op->actor);
-    buf_append_u32(out, op->losses);
+    buf_append_sized(out, op->opening);
 }
 
 static void read_adopt(struct op_adopt *op, struct reader *body)
@@ -287,8 +286,7 @@ static void read_adopt(struct op_adopt *op, struct reader *body)
     op->id = reader_u64(body);
     op->keyspace = reader_u32(body);
     op->partition = reader_u32(body);
-    op->actor = reader_u64(body);
-    op->losses = reader_u32(body);
+    op->opening = reader_sized(body);
 }
 
 static void write_adopted(const struct op_adopted *op, struct buf *out)

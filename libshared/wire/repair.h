@@ -143,14 +143,14 @@ struct op_reconciled {
 struct op_adopt {
     uint64_t id;
     uint32_t keyspace, partition;
-    uint64_t actor;  // of the store that was pulled from, as it tells now
-    uint32_t losses; // the same
+    struct bytes opening; // sized, of the store that was pulled from: what it tells now
 };
 
 struct op_adopted {
     uint64_t id;
     uint8_t status;  // STALE: the other has restarted or lost something since;
-                     // CHECK_FAILED: something was left out
+                     // CHECK_FAILED: something was left out;
+                     // BUSY: it knows writes that are on their way here, again soon
     uint8_t is_lost; // this copy still
 };
 

@@ -147,8 +147,8 @@ void history_on_minted(struct history *history, uint32_t key, const struct op_up
                        const struct clock *context, const struct clock *held,
                        const struct record *made, struct dot dot);
 
-// What a put returns. `given` is the context it came with.
-void history_check_context(struct history *history, const struct act *act,
+// What a put returns that is told to have become `dot`. `given` is the context it came with.
+void history_check_context(struct history *history, const struct act *act, struct dot dot,
                            const struct clock *given, const struct clock *returned);
 
 // Holds a record against the model. `where` says whose it is.

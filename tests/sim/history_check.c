@@ -83,12 +83,31 @@ static bool is_beaten(const struct history_key *key, const struct mint *mint,
     return false;
 }
 
-void history_check_context(struct history *history, const struct act *act,
+// What a mint superseded, as far as the record that it made says so.
+static bool includes_superseded(const struct history_key *key, uint32_t mint,
+                                const struct clock *clock)
+{
+    bool does = true;
+    for (uint32_t i = 0; does && i < key->mint_count; i++) {
+        const struct mint *old = &key->mints[i];
+        for (uint32_t j = 0; does && j < old->superseder_count; j++)
+            does = old->superseders[j] != mint || !clock_covers(&key->mints[mint].made, old->dot) ||
+                   clock_covers(clock, old->dot);
+    }
+    return does;
+}
+
+void history_check_context(struct history *history, const struct act *act, struct dot dot,
                            const struct clock *given, const struct clock *returned)
 {
     const struct history_key *key = &history->keys[act->key];
     if (!clock_includes(returned, given))
         world_fail(history->world, "%s: the context of put %u lacks what it was given", key->name,
+                   act->number);
+    // (With a context it supersedes other tries of what that has seen, too.)
+    int made = act->is_blind ? history_find_mint(key, dot) : -1;
+    if (made >= 0 && !includes_superseded(key, (uint32_t)made, returned))
+        world_fail(history->world, "%s: the context of put %u lacks what it superseded", key->name,
                    act->number);
     for (uint32_t i = 0; i < key->mint_count && !history->world->failed; i++) {
         const struct mint *mint = &key->mints[i];
@@ -134,7 +153,8 @@ void history_check_record(struct history *history, uint32_t index, const struct 
             world_fail(world, "%s %s: operation %u was superseded and is there", where, key->name,
                        mint->act);
         else if (!is_there && !is_over && !is_beaten(key, mint, record) &&
-                 !has_lost_its_twin(key, &record->clock, mint))
+                 !has_lost_its_twin(key, &record->clock, mint) &&
+                 !history_may_be_purged(history, key, mint, record))
             world_fail(world, "%s %s: operation %u is covered, but nothing superseded it", where,
                        key->name, mint->act);
     }

@@ -67,6 +67,13 @@ static bool may_be_purged(const struct view *view, const struct mint *mint)
            !shows_older(view, mint);
 }
 
+bool history_may_be_purged(struct history *history, const struct history_key *key,
+                           const struct mint *mint, const struct record *record)
+{
+    struct view view = {history, key, &record->clock, record};
+    return may_be_purged(&view, mint);
+}
+
 static bool is_known(const struct view *view, const struct mint *mint)
 {
     return clock_covers(view->clock, mint->dot) || may_be_purged(view, mint);

@@ -20,6 +20,10 @@ bool history_is_superseded(const struct history_key *key, const struct clock *cl
 bool history_leads_to(const struct history_key *key, const struct mint *mint,
                       const struct act *act);
 
+// Is it a deletion that may be gone without a trace, and nothing of what it superseded is here?
+bool history_may_be_purged(struct history *history, const struct history_key *key,
+                           const struct mint *mint, const struct record *record);
+
 // A blind put was answered OK.
 void history_check_validated(struct history *history, const struct act *act);
 

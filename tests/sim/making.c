@@ -117,6 +117,7 @@ static void make_nodes(struct stage *run)
         .request_memory_ms = world_chance(world, 300)
                                  ? world_between(world, SHORT_MEMORY_MS / 2, SHORT_MEMORY_MS)
                                  : 600 * 1000,
+        .repair_interval_ms = world_between(world, 1, 8) * 1000,
         .down_after_ms = world_chance(world, 500) ? world_between(world, 100, 400) : 1000,
     };
     run->history.purge_age_ms = run->settings.request_memory_ms;

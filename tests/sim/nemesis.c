@@ -10,6 +10,7 @@ enum fault_kind {
     FAULT_KILL_STORE,
     FAULT_KILL_ROUTER,
     FAULT_KILL_HINTD,
+    FAULT_KILL_REPAIR,
     FAULT_POWER_LOSS,
     FAULT_BLACKOUT,
     FAULT_PAUSE,
@@ -122,10 +123,10 @@ static void pause_process(struct nemesis *nemesis, struct node *node, uint64_t d
 {
     world_sometimes(nemesis->world, SOMETIMES_PAUSED, true);
     struct process *processes[] = {&node->store_process, &node->router_process,
-                                   &node->hintd_process};
+                                   &node->hintd_process, &node->repair_process};
     if (world_chance(nemesis->world, 200)) // longer than anybody waits
         duration_us *= 5;
-    process_pause(processes[world_below(nemesis->world, 3)], duration_us);
+    process_pause(processes[world_below(nemesis->world, 4)], duration_us);
 }
 
 static void kill_process(struct nemesis *nemesis, struct node *node, enum fault_kind kind)
@@ -136,6 +137,8 @@ static void kill_process(struct nemesis *nemesis, struct node *node, enum fault_
         node_kill_router(node);
     else if (kind == FAULT_KILL_HINTD)
         node_kill_hintd(node);
+    else if (kind == FAULT_KILL_REPAIR)
+        node_kill_repair(node);
     else
         node_lose_power(node, choose_policy(nemesis));
     uint64_t down_ms = world_chance(nemesis->world, 500) ? world_between(nemesis->world, 1, 50)
@@ -250,6 +253,7 @@ static void strike(struct nemesis *nemesis, enum fault_kind kind, struct node *n
     case FAULT_KILL_STORE:
     case FAULT_KILL_ROUTER:
     case FAULT_KILL_HINTD:
+    case FAULT_KILL_REPAIR:
     case FAULT_POWER_LOSS:
         kill_process(nemesis, node, kind);
         break;
@@ -347,7 +351,7 @@ void nemesis_stop(struct nemesis *nemesis)
         node->log_us = 2 * WORLD_MS;
         memory_vfs_fail(&node->disk, 0, 0, STATUS_OK, false);
         node->store_process.paused_until_us = node->router_process.paused_until_us = 0;
-        node->hintd_process.paused_until_us = 0;
+        node->hintd_process.paused_until_us = node->repair_process.paused_until_us = 0;
         if (node->is_damaged)
             node_wipe(node);
         node_restart_after(node, 1);

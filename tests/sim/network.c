@@ -19,9 +19,10 @@ void network_set_row(struct network *network, uint32_t from, uint32_t node, uint
 
 link_id network_link_to(const struct network *network, uint32_t from, uint32_t port)
 {
-    enum service service = port < NETWORK_ROUTER  ? SERVICE_STORE
-                           : port < NETWORK_HINTD ? SERVICE_ROUTER
-                                                  : SERVICE_HINTD;
+    enum service service = port < NETWORK_ROUTER   ? SERVICE_STORE
+                           : port < NETWORK_HINTD  ? SERVICE_ROUTER
+                           : port < NETWORK_REPAIR ? SERVICE_HINTD
+                                                   : SERVICE_REPAIR;
     return network->rows[from][network_place(port)] * SERVICE_COUNT + service;
 }
 
@@ -31,6 +32,7 @@ static uint32_t port_at(uint32_t node, uint32_t service)
     return service == SERVICE_STORE    ? node
            : service == SERVICE_ROUTER ? NETWORK_ROUTER + node
            : service == SERVICE_HINTD  ? NETWORK_HINTD + node
+           : service == SERVICE_REPAIR ? NETWORK_REPAIR + node
                                        : NETWORK_PORTS_MAX;
 }
 

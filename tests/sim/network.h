@@ -1,6 +1,6 @@
 // network.h - messages on their way, and what happens to them.
 //
-// A port is a process that can receive: stores, routers, hintds and clients. Every port
+// A port is a process that can receive: stores, routers, hintds, repairs and clients. Every port
 // has a place; messages between places may be delayed, lost, repeated or overtaken, and
 // places may be cut off from each other, each direction for itself. What is sent into a cut is
 // lost, or it waits, as in the queue of a connection, and comes when the cut is over. Within a
@@ -8,8 +8,8 @@
 // between clients and routers, a message is only delayed: a client's connection is one
 // stream that works or is cut.
 //
-// Links are made as the shell would make them (peer/peers.h): own links of a router or a hintd
-// are numbers; the way back to whoever asked names the port and its life, so that an
+// Links are made as the shell would make them (peer/peers.h): own links of a router, hintd or
+// repair are numbers; the way back to whoever asked names the port and its life, so that an
 // answer to a process that died is never taken for one to its successor.
 #pragma once
 
@@ -21,7 +21,8 @@ enum {
     NETWORK_CLIENTS_MAX = 12,
     NETWORK_ROUTER = NETWORK_NODES_MAX, // port of the first router
     NETWORK_HINTD = 2 * NETWORK_NODES_MAX,
-    NETWORK_CLIENT = 3 * NETWORK_NODES_MAX,
+    NETWORK_REPAIR = 3 * NETWORK_NODES_MAX,
+    NETWORK_CLIENT = 4 * NETWORK_NODES_MAX,
     NETWORK_PORTS_MAX = NETWORK_CLIENT + NETWORK_CLIENTS_MAX,
     NETWORK_GHOST = NETWORK_PORTS_MAX - 1, // sends what clients sent once more
     NETWORK_PLACES_MAX = NETWORK_NODES_MAX + NETWORK_CLIENTS_MAX,
@@ -37,7 +38,7 @@ struct port {
 struct network_faults {
     uint64_t delay_us, jitter_us; // one way
     uint64_t lost, repeated;      // per mille
-    uint64_t unsent;              // by routers, per mille
+    uint64_t unsent;              // by those that have links of their own, per mille
     bool reorders;
 };
 
@@ -61,7 +62,7 @@ static inline uint32_t network_place(uint32_t port)
                                  : port - NETWORK_CLIENT + NETWORK_NODES_MAX;
 }
 
-// What a router or a hintd calls its links, and back (router_options).
+// What a process calls its own links, and back (router_options).
 link_id network_link(uint32_t number);
 uint32_t network_number(link_id link);
 

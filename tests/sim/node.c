@@ -37,6 +37,7 @@ void node_init(struct node *node, const struct node_settings *settings, struct n
     node_init_store(node);
     node_init_hintd(node);
     node_init_router(node);
+    node_init_repair(node);
 }
 
 static void restart(void *self, struct event *event)
@@ -51,15 +52,8 @@ static void restart(void *self, struct event *event)
         node_start_hintd(node);
     if (!node->router_process.up)
         node_start_router(node);
-}
-
-void node_tell_links(struct node *node, uint32_t port)
-{
-    for (uint32_t i = 0; i < node->settings->ring->ring.node_count; i++) {
-        if (world_chance(node_world(node), 600))
-            process_lose_link(&node->nodes[i].router_process,
-                              network_link_to(node->settings->network, NETWORK_ROUTER + i, port));
-    }
+    if (!node->repair_process.up)
+        node_start_repair(node);
 }
 
 void node_restart_after(struct node *node, uint64_t delay_us)
@@ -73,6 +67,7 @@ void node_lose_power(struct node *node, enum memory_vfs_policy policy)
     world_note(world, "n%u: power loss (%d)", node->index, policy);
     world_sometimes(world, SOMETIMES_POWER_LOSS, true);
     node_kill_router(node);
+    node_kill_repair(node);
     if (node->store_process.up) {
         const struct lsm *lsm = node->store.lsm;
         world_sometimes(world, SOMETIMES_UNSYNCED_LOST, lsm_durable(lsm) < lsm_written(lsm));
@@ -83,6 +78,18 @@ void node_lose_power(struct node *node, enum memory_vfs_policy policy)
     memory_vfs_crash(&node->hint_disk, policy, &world->random);
 }
 
+void node_tell_links(struct node *node, uint32_t port)
+{
+    struct network *network = node->settings->network;
+    for (uint32_t i = 0; i < node->settings->ring->ring.node_count; i++) {
+        struct process *askers[] = {&node->nodes[i].router_process, &node->nodes[i].repair_process};
+        for (size_t j = 0; j < sizeof askers / sizeof *askers; j++) {
+            if (world_chance(node_world(node), 600))
+                process_lose_link(askers[j], network_link_to(network, askers[j]->port, port));
+        }
+    }
+}
+
 void node_release(struct node *node)
 {
     for (uint32_t i = 0; i < NODE_PUTS_MAX; i++)
@@ -90,6 +97,7 @@ void node_release(struct node *node)
     node_release_store(node);
     node_release_hintd(node);
     node_release_router(node);
+    node_release_repair(node);
     seals_release(&node->seals);
     ring_snapshot_drop(node->ring);
     buf_release(&node->votes);

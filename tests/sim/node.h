@@ -1,4 +1,4 @@
-// node.h - one simulated machine: its disks, its clock, a store, a hintd and a router.
+// node.h - one simulated machine: its disks, its clock, and one process of each kind.
 //
 // The brains are the real ones. Each process runs the table of functions that its brain exports,
 // with a few of them replaced, to watch the messages that come and go: every dot that a store
@@ -8,6 +8,7 @@
 
 #include "disk/memory_vfs.h"
 #include "dkv-hintd/hintd.h"
+#include "dkv-repair/repair.h"
 #include "dkv-router/router.h"
 #include "dkv-store/store.h"
 #include "sim/history.h"
@@ -23,6 +24,7 @@ struct node_settings {
     unsigned merge_run_count;
     uint64_t down_after_ms; // of silence, until a router calls a store down
     uint64_t request_memory_ms;
+    uint64_t repair_interval_ms;
 };
 
 // A put that a router was asked for, to be held against its answer.
@@ -57,7 +59,8 @@ struct node {
     struct store store;
     struct hintd hintd;
     struct router router;
-    struct process store_process, hintd_process, router_process;
+    struct repair repair;
+    struct process store_process, hintd_process, router_process, repair_process;
     struct node_put puts[NODE_PUTS_MAX]; // the last ones that the router was asked for
     uint32_t put_count;
     // By operation: when this life of the store minted or merged it, plus 1; 0 = never.
@@ -75,11 +78,13 @@ void node_release(struct node *node);
 void node_start_store(struct node *node);
 void node_start_hintd(struct node *node);
 void node_start_router(struct node *node);
+void node_start_repair(struct node *node);
 
 // The process is gone. A power loss takes all processes and all that the disks had not synced.
 void node_kill_store(struct node *node);
 void node_kill_hintd(struct node *node);
 void node_kill_router(struct node *node);
+void node_kill_repair(struct node *node);
 void node_lose_power(struct node *node, enum memory_vfs_policy policy);
 void node_restart_after(struct node *node, uint64_t delay_us); // the processes that are down then
 
@@ -104,6 +109,8 @@ bool node_peek_hint(struct node *node, uint32_t key, uint32_t target, struct rec
                     struct buf *bytes);
 // Whether it keeps any.
 bool node_has_hints(const struct node *node);
+// Whether the store's copy of the shard of a key answers no reads.
+bool node_is_lost(struct node *node, uint32_t key);
 
 // Reads the record that a power loss would leave of a key now. False if damage hides it.
 bool node_peek_durable(struct node *node, uint32_t key, struct record *record, struct buf *bytes);

@@ -1,4 +1,5 @@
 // The store of a node: its disk, its brain and its witness.
+#include "dkv-store/access.h"
 #include "dkv-store/brain.h"
 #include "dkv-store/pair.h"
 #include "dkv-store/serve.h"
@@ -90,6 +91,12 @@ bool node_peek(struct node *node, uint32_t key, struct record *record, struct bu
                                                history_key_bytes(history, key), record, bytes);
 }
 
+bool node_is_lost(struct node *node, uint32_t key)
+{
+    const struct history_key *at = &node->settings->history->keys[key];
+    return node->store_process.up && access_is_lost(&node->store, at->keyspace, at->partition);
+}
+
 // A disk that never held anything has no directory, and a new store there is empty.
 bool node_peek_durable(struct node *node, uint32_t key, struct record *record, struct buf *bytes)
 {
@@ -171,6 +178,8 @@ static void on_message(void *self, const struct arrival *arrival, struct bytes m
         deliver_updates(node, arrival, &header, &body, moment, outbox);
     else
         serve_on_message(&node->store, arrival, message, moment, outbox);
+    if (is_whole && header.type == MESSAGE_RECONCILE)
+        witness_reconciles(node, &header, &body);
     if (is_whole && header.type == MESSAGE_MERGE)
         witness_merges(node, &header, &body);
     if (is_whole && header.type == MESSAGE_FIND)
@@ -218,11 +227,31 @@ static void on_tick(void *self, struct moment moment, struct outbox *outbox)
     serve_on_tick(&node->store, moment, outbox);
 }
 
+static void leave(void *self, struct event *event)
+{
+    struct node *node = self;
+    if (!node->store_process.up || event->a != node->store_process.life)
+        return;
+    world_sometimes(node_world(node), SOMETIMES_TWIN, true);
+    node_kill_store(node);
+    node_restart_after(node, world_between(node_world(node), 50 * WORLD_MS, WORLD_S));
+}
+
+// As main.c does it: the older one of two processes ends. (Here it is the later one, of a node
+// whose disk was wiped and whose clock was set back.)
+static void leave_to_twin(struct node *node)
+{
+    const struct store *store = &node->store;
+    if (store->twin.text[0] && lsm_durable(store->lsm) >= lsm_written(store->lsm))
+        world_plan(node_world(node), 1, leave, node, node->store_process.life, 0);
+}
+
 static void on_turn_end(void *self, struct moment moment, struct outbox *outbox)
 {
     struct node *node = node_of(self);
     serve_parked(node, moment, outbox);
     serve_on_turn_end(&node->store, moment, outbox);
+    leave_to_twin(node);
     for (uint32_t i = 0; i < outbox->count; i++)
         witness_refusals(node, &outbox->messages[i]);
 }
@@ -320,6 +349,9 @@ static void collect_sometimes(struct node *node)
     world_sometimes(world, SOMETIMES_LWW_DROPPED, store->counts.lww_dropped);
     world_sometimes(world, SOMETIMES_EXPIRED, store->counts.expired);
     world_sometimes(world, SOMETIMES_TOO_OLD, store->counts.late);
+    world_sometimes(world, SOMETIMES_LOST_COPY, store->counts.losses);
+    world_sometimes(world, SOMETIMES_ZOMBIE, store->counts.zombies);
+    world_sometimes(world, SOMETIMES_RETURNED, store->counts.returned);
 }
 
 // A worker may have got somewhere with its job.

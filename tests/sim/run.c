@@ -36,47 +36,74 @@ bool stage_is_link_up(const struct stage *run, uint32_t router, uint32_t store)
     return link_can_ask(peers_link_of(&asked->peers, (uint32_t)index, SERVICE_STORE));
 }
 
-static bool is_node_idle(const struct node *node)
+// What a node still has to do. NULL: nothing.
+static const char *find_unfinished(const struct node *node)
 {
-    return node->store_process.up && process_is_idle(&node->store_process) &&
-           node->hintd_process.up && process_is_idle(&node->hintd_process) &&
-           !node->hintd.parked.count && !node_has_hints(node) && node->router_process.up &&
-           process_is_idle(&node->router_process) && !node->router.flights.count &&
-           !node->store.parked.count;
+    if (!node->store_process.up || !node->hintd_process.up || !node->router_process.up ||
+        !node->repair_process.up)
+        return "a process is down";
+    if (node_has_hints(node))
+        return "hints are not delivered";
+    if (node->router.flights.count)
+        return "its router waits for replies";
+    if (node->store.parked.count || node->hintd.parked.count)
+        return "operations wait for the disk";
+    if (!process_is_idle(&node->store_process) || !process_is_idle(&node->hintd_process) ||
+        !process_is_idle(&node->router_process))
+        return "a process has work";
+    return NULL;
 }
 
 static bool has_newest_ring(const struct stage *run, const struct node *node)
 {
     uint64_t epoch = node_ring_newest(run->nodes, run->node_count)->ring.epoch;
     return node->router.ring->epoch == epoch && node->store.ring->epoch == epoch &&
-           node->hintd.ring->epoch == epoch;
+           node->hintd.ring->epoch == epoch && node->repair.ring->epoch == epoch;
 }
 
-// Every router sees every store, all work by one ring document, and nothing from the time of the
-// faults is still under way: no write in the network, no hint, no job that a worker began when its
-// disk was slow.
-static bool is_whole(const struct stage *run)
+static bool has_lost_copy(struct stage *run, uint32_t node)
 {
+    for (uint32_t key = 0; key < run->history.key_count; key++) {
+        if (node_is_lost(&run->nodes[node], key))
+            return true;
+    }
+    return false;
+}
+
+// Every router sees every store, all work by one ring document, no copy is lost, and nothing from
+// the time of the faults is still under way: no write in the network, no hint, no job that a
+// worker began when its disk was slow. NULL: so it is; else what is wrong, and where.
+static const char *find_fault(struct stage *run, uint32_t *where)
+{
+    *where = 0;
     if (run->network.writes_on_way)
-        return false;
+        return "a write is on its way";
     for (uint32_t i = 0; i < run->node_count; i++) {
-        if (!is_node_idle(&run->nodes[i]) || !has_newest_ring(run, &run->nodes[i]))
-            return false;
+        const char *unfinished = find_unfinished(&run->nodes[i]);
+        *where = i;
+        if (unfinished)
+            return unfinished;
+        if (!has_newest_ring(run, &run->nodes[i]))
+            return "a process has not the newest ring document";
+        if (has_lost_copy(run, i))
+            return "a copy is lost";
         for (uint32_t j = 0; j < run->node_count; j++) {
             if (!stage_is_link_up(run, i, j))
-                return false;
+                return "its router has no link to a store";
         }
     }
-    return true;
+    return NULL;
 }
 
 void stage_wait_until_whole(struct stage *run)
 {
     uint64_t end_us = run->world.now_us + LINKS_UP_US;
-    while (!run->world.failed && !is_whole(run) && run->world.now_us < end_us)
+    const char *fault;
+    uint32_t where;
+    while ((fault = find_fault(run, &where)) && !run->world.failed && run->world.now_us < end_us)
         stage_wait_ms(run, 50);
-    if (!is_whole(run))
-        world_fail(&run->world, "faults are over, but a link stays down or something hangs");
+    if (fault)
+        world_fail(&run->world, "faults are over, but at n%u %s", where, fault);
 }
 
 // The examiner does this until it succeeds: a router may just have learnt that a store is
@@ -149,24 +176,43 @@ void stage_read_all(struct stage *run)
     }
 }
 
-// True if all owners hold the same bytes.
+// Whether both hold the same values. Deletions and clocks may differ: each owner strips its record
+// alone, when it likes.
+static bool is_same(const struct record *one, const struct record *other)
+{
+    uint32_t i = 0, j = 0;
+    for (;;) {
+        while (i < one->count && one->siblings[i].flags & SIBLING_TOMBSTONE)
+            i++;
+        while (j < other->count && other->siblings[j].flags & SIBLING_TOMBSTONE)
+            j++;
+        if (i == one->count || j == other->count)
+            return i == one->count && j == other->count;
+        const struct sibling *a = &one->siblings[i++], *b = &other->siblings[j++];
+        if (dot_compare(a->dot, b->dot) || !bytes_equal(a->value, b->value))
+            return false;
+    }
+}
+
 static bool has_converged(struct stage *run, uint32_t key)
 {
     const struct history_key *at = &run->history.keys[key];
-    struct record record = {0};
-    struct buf first = {0}, bytes = {0};
-    bool is_same = true;
+    struct record first = {0}, record = {0};
+    struct buf first_bytes = {0}, bytes = {0};
+    bool has = true;
     for (uint32_t i = 0; i < at->n; i++) {
-        node_peek(&run->nodes[at->owners[i]], key, &record, i ? &bytes : &first);
-        is_same &= !i || bytes_equal(buf_bytes(&first), buf_bytes(&bytes));
-        if (!is_same)
+        node_peek(&run->nodes[at->owners[i]], key, i ? &record : &first, i ? &bytes : &first_bytes);
+        bool is_like_first = !i || is_same(&first, &record);
+        has &= is_like_first;
+        if (!is_like_first)
             world_note(&run->world, "n%u holds %u values of %s", at->owners[i], record.count,
                        at->name);
     }
+    record_release(&first);
     record_release(&record);
-    buf_release(&first);
+    buf_release(&first_bytes);
     buf_release(&bytes);
-    return is_same;
+    return has;
 }
 
 void stage_converge(struct stage *run)
@@ -174,10 +220,10 @@ void stage_converge(struct stage *run)
     for (unsigned pass = 0; pass < PASSES_MAX && !run->world.failed; pass++) {
         stage_read_all(run);
         stage_wait_ms(run, 300);
-        bool is_same = true;
+        bool has = true;
         for (uint32_t key = 0; key < run->history.key_count && !run->world.failed; key++)
-            is_same &= has_converged(run, key);
-        if (is_same)
+            has &= has_converged(run, key);
+        if (has)
             return;
     }
     world_fail(&run->world, "everything was read with R=all, but owners differ");
@@ -189,10 +235,12 @@ void stage_verdict(struct stage *run)
     struct buf bytes = {0};
     for (uint32_t key = 0; key < run->history.key_count && !run->world.failed; key++) {
         const struct history_key *at = &run->history.keys[key];
-        node_peek(&run->nodes[at->owners[0]], key, &record, &bytes);
-        if (at->is_lww && record.count > 1)
-            world_fail(&run->world, "%s: siblings in a keyspace that has none", at->name);
-        history_check_last(&run->history, key, &record);
+        for (uint32_t i = 0; i < at->n; i++) {
+            node_peek(&run->nodes[at->owners[i]], key, &record, &bytes);
+            if (at->is_lww && record.count > 1)
+                world_fail(&run->world, "%s: siblings in a keyspace that has none", at->name);
+            history_check_last(&run->history, key, &record);
+        }
     }
     record_release(&record);
     buf_release(&bytes);

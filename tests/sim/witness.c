@@ -1,4 +1,5 @@
 #include "sim/witness.h"
+#include "wire/repair.h"
 #include "wire/replica.h"
 
 // The last UPDATED of this turn for the link. False if there is none.
@@ -93,6 +94,29 @@ void witness_merges(struct node *node, const struct message_header *header, stru
         history_check_record(history, (uint32_t)key, &record, "merged");
         note_held(node, (uint32_t)key, &record);
         note_known(node, (uint32_t)key, &record);
+    }
+    record_release(&record);
+    buf_release(&bytes);
+}
+
+// What repair brought of another owner's record, and what the store holds of it now.
+void witness_reconciles(struct node *node, const struct message_header *header, struct reader *body)
+{
+    struct history *history = node->settings->history;
+    struct op_reconcile op;
+    struct record record = {0};
+    struct buf bytes = {0};
+    for (unsigned i = 0; i < header->count && !op_decode_reconcile(&op, body); i++) {
+        int key = history_find_key(history, op.keyspace, op.key);
+        if (key < 0)
+            continue;
+        if (op.record.size && record_decode(&record, op.key, op.record))
+            world_fail(node->settings->world, "n%u: RECONCILE carries no record", node->index);
+        else if (op.record.size)
+            history_check_record(history, (uint32_t)key, &record, "pull of");
+        node_read(node, op.keyspace, op.key, &record, &bytes);
+        history_check_record(history, (uint32_t)key, &record, "pulled");
+        note_held(node, (uint32_t)key, &record);
     }
     record_release(&record);
     buf_release(&bytes);
@@ -305,7 +329,7 @@ static void check_returned(const struct node *node, const struct node_put *put,
         world_fail(node->settings->world, "%s: the context of put %u does not cover it", key->name,
                    put->act->number);
     else
-        history_check_context(history, put->act, &put->given, &returned.clock);
+        history_check_context(history, put->act, done->dot, &put->given, &returned.clock);
     context_release(&returned);
 }
 

@@ -13,6 +13,8 @@ bool witness_last_updated(const struct outbox *outbox, link_id link, struct op_u
 void witness_minted(struct node *node, const struct op_update *update, const struct clock *held,
                     const struct op_updated *updated);
 // A message of MERGEs, or of FINDs, has been served.
+void witness_reconciles(struct node *node, const struct message_header *header,
+                        struct reader *body);
 void witness_merges(struct node *node, const struct message_header *header, struct reader *body);
 void witness_finds(struct node *node, const struct arrival *arrival,
                    const struct message_header *header, struct reader *body,

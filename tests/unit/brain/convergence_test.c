@@ -49,6 +49,20 @@ TEST(a_deletion_is_purged_once_all_owners_have_known_it_for_long_enough)
     buf_release(&value);
 }
 
+TEST(a_value_that_gives_way_to_a_deletion_during_a_round_is_not_adopted_unseen)
+{
+    struct dot value = write_at(A, "value");
+    assert_int_equal(begin(B, A), STATUS_OK);
+    write_at(A, NULL); // now both trees of values are alike
+    assert_int_equal(finish(B, A), STATUS_BUSY);
+    assert_false(seen_has(&shard(B)->seen, value));
+    assert_int_equal(send_to(B), STATUS_OK); // the deletion, which covers the value
+    assert_int_equal(finish(B, A), STATUS_OK);
+    assert_true(seen_has(&shard(B)->seen, value));
+    assert_true(clock_covers(&held(B)->clock, value));
+    assert_int_equal(store(B)->counts.lost_again, 0);
+}
+
 TEST(an_owner_that_is_silent_delays_a_purge)
 {
     write_everywhere(A, "value");

@@ -280,14 +280,17 @@ AROUND_EACH(NULL, end)
 
 // ---- what is wanted ----------------------------------------------------------------------
 
+// Nothing differs, up to the adoption.
+#define ADOPTING                                                                                   \
+    "start -> open ours open theirs", "opened ours, opened theirs -> meet ours meet theirs",       \
+        "met ours, met theirs -> open theirs", "opened theirs -> adopt"
+
 TEST(equal_replicas_adopt_what_the_other_knows_without_a_tree)
 {
-    play("start                       -> open ours open theirs",
-         "opened theirs               ->",
-         "opened ours                 -> meet ours meet theirs",
-         "met theirs, met ours        -> open theirs",
-         "opened theirs               -> adopt",
-         "adopted                     -> end ok");
+    play(ADOPTING, "adopted -> end ok");
+    play("start         -> open ours open theirs",
+         "opened theirs ->",
+         "opened ours   -> meet ours meet theirs");
 }
 
 TEST(what_differs_is_compared_again_after_a_pause)
@@ -416,6 +419,11 @@ TEST(what_is_busy_is_asked_again_soon)
          "wait 50                            -> reconcile 0 i whole");
 }
 
+TEST(what_is_on_its_way_to_our_store_is_waited_for_before_it_adopts)
+{
+    play(ADOPTING, "adopted busy ->", "wait 50 -> adopt", "adopted -> end ok");
+}
+
 TEST(nothing_is_adopted_if_one_key_was_left_out)
 {
     play(EXCHANGE,
@@ -467,27 +475,19 @@ TEST(a_dry_round_names_the_keys_and_changes_nothing)
 
 TEST(a_failure_ends_the_round_and_nothing_is_adopted)
 {
-    play("start                       -> open ours open theirs",
-         "opened ours                 ->",
-         "opened theirs stale         -> end stale");
-    play("start                       -> open ours open theirs",
-         "opened ours, opened theirs  -> meet ours meet theirs",
-         "met ours stale              -> end stale");
-    play("start                       -> open ours open theirs",
-         "opened ours, opened theirs  -> meet ours meet theirs",
-         "met ours, met theirs        -> open theirs",
-         "opened theirs               -> adopt",
-         "adopted stale               -> end stale");
-    play(EXCHANGE,
-         "listed ours, listed theirs i:1     -> reconcile 0 i head",
-         "reconciled 0 stale                 -> end stale");
+    play("start -> open ours open theirs", "opened ours ->", "opened theirs stale -> end stale");
+    play("start                      -> open ours open theirs",
+         "opened ours, opened theirs -> meet ours meet theirs",
+         "met ours stale             -> end stale");
+    play(ADOPTING, "adopted stale -> end stale");
+    play(EXCHANGE, "listed ours, listed theirs i:1 -> reconcile 0 i head",
+         "reconciled 0 stale -> end stale");
     play(EXCHANGE, "gone -> end unreachable");
 }
 
 TEST(a_reply_that_nobody_asked_for_ends_the_round)
 {
-    play("start                       -> open ours open theirs",
-         "adopted                     -> end invalid");
+    play("start -> open ours open theirs", "adopted -> end invalid");
     play(EXCHANGE, "reconciled 3 -> end invalid");
 }
 

@@ -223,8 +223,8 @@ static inline enum reconciled apply(unsigned by)
 static inline enum status finish(unsigned by, unsigned from)
 {
     struct opening opening = opening_of(from, by);
-    enum status status = convergence_adopt(store(by), RING_DEFAULT_KEYSPACE, partition(),
-                                           opening.actor, opening.losses, trio[by].now);
+    enum status status =
+        convergence_adopt(store(by), RING_DEFAULT_KEYSPACE, partition(), &opening, trio[by].now);
     bench_sync_log(&trio[by]);
     return status;
 }

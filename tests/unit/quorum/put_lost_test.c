@@ -21,7 +21,15 @@ TEST(an_owner_that_did_not_keep_it_has_told_what_it_holds)
          "merged 2 ok                   -> end");
 }
 
-TEST(a_lost_owner_acknowledges_and_tells_nothing)
+TEST(what_a_lost_owner_holds_is_superseded_though_it_counts_as_nobody_that_told)
+{
+    play("start validate w=2 r=2 strict         -> update 0",
+         "updated 0                             -> merge 1 2",
+         "durable 0 ok, merged 1 ok lost met    ->",
+         "merged 2 ok                           -> again 0");
+}
+
+TEST(a_lost_owner_acknowledges_and_counts_as_nobody_that_told)
 {
     play("start validate w=2 r=2 strict -> update 0",
          "updated 0                     -> merge 1 2",

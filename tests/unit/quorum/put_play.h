@@ -62,8 +62,9 @@ static struct put_step start(struct play *play)
 
 static enum put_conflict conflict(struct play *play)
 {
-    return play_has(play, "lost")         ? PUT_LOST
-           : play_has(play, "met")        ? PUT_MET_OTHERS
+    bool is_lost = play_has(play, "lost"), has_met = play_has(play, "met");
+    return is_lost                        ? has_met ? PUT_LOST_MET_OTHERS : PUT_LOST
+           : has_met                      ? PUT_MET_OTHERS
            : play_has(play, "superseded") ? PUT_SUPERSEDED
                                           : PUT_ALONE;
 }

@@ -83,7 +83,7 @@
 #define FIELDS_reconcile(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u64, actor) \
     F(short, key) F(sized, record)
 #define FIELDS_reconciled(F) F(u64, id) F(u8, status) F(u8, verdict)
-#define FIELDS_adopt(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u64, actor) F(u32, losses)
+#define FIELDS_adopt(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(sized, opening)
 #define FIELDS_adopted(F) F(u64, id) F(u8, status) F(u8, is_lost)
 #define FIELDS_digest(F) F(u64, id) F(u32, keyspace) F(u32, partition)
 #define FIELDS_digested(F) F(u64, id) F(u8, status) F(u32, next) F(sized, items)
