@@ -70,7 +70,7 @@ static bool may_be_purged(const struct view *view, const struct mint *mint)
 bool history_may_be_purged(struct history *history, const struct history_key *key,
                            const struct mint *mint, const struct record *record)
 {
-    struct view view = {history, key, &record->clock, record};
+    struct view view = {history, key, NULL, record};
     return may_be_purged(&view, mint);
 }
 

@@ -20,7 +20,8 @@ bool history_is_superseded(const struct history_key *key, const struct clock *cl
 bool history_leads_to(const struct history_key *key, const struct mint *mint,
                       const struct act *act);
 
-// Is it a deletion that may be gone without a trace, and nothing of what it superseded is here?
+// Is it a deletion that may be gone without a trace, and nothing of what it superseded is in this
+// record (NULL: nobody asks)?
 bool history_may_be_purged(struct history *history, const struct history_key *key,
                            const struct mint *mint, const struct record *record);
 

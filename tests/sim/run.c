@@ -248,6 +248,61 @@ void stage_verdict(struct stage *run)
         node_check(&run->nodes[i]);
 }
 
+// ---- deletions go --------------------------------------------------------------------
+
+static uint32_t count_deletions(struct stage *run, uint32_t key)
+{
+    const struct history_key *at = &run->history.keys[key];
+    struct record record = {0};
+    struct buf bytes = {0};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < at->n; i++) {
+        node_peek(&run->nodes[at->owners[i]], key, &record, &bytes);
+        for (uint32_t j = 0; j < record.count; j++)
+            count += record.siblings[j].flags & SIBLING_TOMBSTONE ? 1 : 0;
+    }
+    record_release(&record);
+    buf_release(&bytes);
+    return count;
+}
+
+// The key of a deletion that somebody holds; the number of keys: there is none.
+static uint32_t find_deletion(struct stage *run)
+{
+    uint32_t key = 0;
+    while (key < run->history.key_count && !count_deletions(run, key))
+        key++;
+    return key;
+}
+
+// Every deletion is purged, some time after the faults ended. A node that never answers would keep
+// all of them.
+static void purging(struct stage *run)
+{
+    uint64_t memory_ms = run->settings.request_memory_ms;
+    const struct ring_snapshot *ring = node_ring_newest(run->nodes, run->node_count);
+    if (memory_ms > SHORT_MEMORY_MS || ring->ring.node_count > run->node_count ||
+        !world_chance(&run->world, 300))
+        return;
+    uint64_t end_us = run->world.now_us + 4 * memory_ms * WORLD_MS + PURGED_US;
+    uint32_t key = find_deletion(run);
+    bool had_any = key < run->history.key_count;
+    while (key < run->history.key_count && !run->world.failed && run->world.now_us < end_us) {
+        stage_wait_ms(run, 1000);
+        key = find_deletion(run);
+    }
+    if (key < run->history.key_count)
+        world_fail(&run->world, "faults are over, but a deletion of %s is not purged",
+                   run->history.keys[key].name);
+    world_sometimes(&run->world, SOMETIMES_PURGED, had_any);
+    if (!run->world.failed)
+        stage_wait_until_whole(run);
+    if (!run->world.failed)
+        stage_converge(run);
+    if (!run->world.failed)
+        stage_verdict(run);
+}
+
 // ---- all of it -----------------------------------------------------------------------
 
 static void run_scenario(struct stage *run)
@@ -277,9 +332,9 @@ void run(const struct run_options *options, struct run_result *result)
                                     .node_count = run->node_count,
                                     .clients = run->clients,
                                     .client_count = run->client_count};
-    void (*const phases[])(struct stage *) = {safety, liveness, stage_converge, stage_verdict,
-                                              run_scenario};
-    unsigned count = options->is_random_only ? 4 : 5;
+    void (*const phases[])(struct stage *) = {safety,        liveness, stage_converge,
+                                              stage_verdict, purging,  run_scenario};
+    unsigned count = options->is_random_only ? 5 : 6;
     for (unsigned i = 0; i < count && !run->world.failed; i++)
         phases[i](run);
     result->trace = run->world.trace;

@@ -5,6 +5,7 @@
 //                must be readable with R = all
 //     verdict    after those reads, which repair, all owners must hold the same bytes, and
 //                those must be what the history says
+//     purging    now and then: every deletion goes, and nothing comes back
 //     scenarios  on the cluster that is whole again: sequential blind puts, an owner that
 //                comes back, a request that is repeated
 #pragma once

@@ -22,11 +22,10 @@
     POINT(LEFT_OUT, "a round of repair could not decide about a key")                              \
     POINT(CLOSED, "starts of a process were closed")                                               \
     POINT(LOST_COPY, "a copy was lost")                                                            \
-    POINT(WHOLE_AGAIN, "a lost copy was whole again")                                              \
     POINT(TWIN, "a store was told of a later start of its node, and ended")                        \
     POINT(ZOMBIE, "a purged value came back and was left out")                                     \
     POINT(RETURNED, "a lost copy had a value that all had purged")                                 \
-    POINT(PURGED, "a deletion was purged that several owners had known")                           \
+    POINT(PURGED, "every deletion was purged when the faults were over")                           \
     POINT(HEDGE, "a get asked one owner more because it took long")                                \
     POINT(STAND_IN, "an owner that is not the first coordinated")                                  \
     POINT(INDETERMINATE, "a put was answered indeterminate")                                       \

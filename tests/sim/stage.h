@@ -5,7 +5,12 @@
 #include "sim/nemesis.h"
 #include "sim/run.h"
 
-enum { LINKS_UP_US = 50 * WORLD_S, READ_US = 6 * WORLD_S, SHORT_MEMORY_MS = 40 * 1000 };
+enum {
+    LINKS_UP_US = 50 * WORLD_S,
+    READ_US = 6 * WORLD_S,
+    PURGED_US = 60 * WORLD_S,
+    SHORT_MEMORY_MS = 40 * 1000
+};
 
 struct stage {
     const struct run_options *options;
