@@ -29,7 +29,7 @@ void history_check_validated(struct history *history, const struct act *act)
 {
     const struct history_key *key = &history->keys[act->key];
     int index = history_find_mint(key, act->dot);
-    if (history_may_be_hinted(history, act))
+    if (history_may_be_hinted(history, act) || (key->is_lww && act->try_count > 1))
         return;
     // What was superseded before the answer has nothing to cover any more.
     if (index < 0 || key->mints[index].superseder_count)
