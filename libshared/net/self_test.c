@@ -5,13 +5,11 @@
 
 #include <stdio.h>
 
-enum { SELF_TEST_MS = 2000 };
-
 // Serves the ZAP handler until the monitor of a stranger's connection tells how it ended.
 static enum status await_refusal(struct net *net, void *monitor, const char *endpoint,
                                  struct fault *fault)
 {
-    uint64_t deadline_ms = clock_mono_ms() + SELF_TEST_MS;
+    uint64_t deadline_ms = clock_mono_ms() + NET_SELF_TEST_MS;
     for (uint64_t now_ms; (now_ms = clock_mono_ms()) < deadline_ms;) {
         zmq_pollitem_t items[] = {{.socket = net->zap.socket, .events = ZMQ_POLLIN},
                                   {.socket = monitor, .events = ZMQ_POLLIN}};

@@ -7,6 +7,7 @@
 #include "wire/hello.h"
 #include "wire/replica.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,6 +294,50 @@ TEST(an_address_that_may_come_ends_with_1_and_one_that_never_will_with_2)
     close_stage(&stage);
 }
 
+static void stop_after_a_while(struct stage *stage, struct outbox *outbox)
+{
+    (void)outbox;
+    if (stage->ticks == 30)
+        raise(SIGTERM);
+}
+
+// Knows nobody, and takes long to say so the first time.
+static bool find_slowly(void *context, const char *public_key, enum role *role, uint64_t *node)
+{
+    unsigned *count = context;
+    (void)public_key, (void)role, (void)node;
+    if ((*count)++ == 0)
+        usleep((NET_SELF_TEST_MS + 100) * 1000);
+    return false;
+}
+
+static uint16_t free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+TEST(a_machine_that_takes_long_to_refuse_a_stranger_serves_nevertheless)
+{
+    struct stage stage;
+    unsigned count = 0;
+    open_stage(&stage, stop_after_a_while);
+    net_close(stage.net);
+    struct net_options options = {.message_size_max = 4096, .directory = {&count, find_slowly}};
+    net_keys_generate(&options.keys);
+    assert_int_equal(net_open(&stage.net, &options, NULL), STATUS_OK);
+    snprintf(stage.endpoint, sizeof stage.endpoint, "tcp://127.0.0.1:%u", free_port());
+    assert_int_equal(run(&stage), 0);
+    assert_in_range(stage.ticks, 30, PATIENCE_TICKS);
+    snprintf(stage.endpoint, sizeof stage.endpoint, "ipc://%s/s", stage.directory);
+    close_stage(&stage);
+}
+
 static bool is_ready(void *self, struct moment now)
 {
     assert_true(now.mono_ms > 0);
@@ -350,13 +395,6 @@ TEST(a_lost_link_is_told_and_made_anew)
     assert_true(stage.losts >= 1);
     assert_in_range(stage.ticks, 30, PATIENCE_TICKS);
     close_stage(&stage);
-}
-
-static void stop_after_a_while(struct stage *stage, struct outbox *outbox)
-{
-    (void)outbox;
-    if (stage->ticks == 30)
-        raise(SIGTERM);
 }
 
 // Runs the stage and gives all that it told systemd, one behind the other.
