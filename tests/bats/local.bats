@@ -200,6 +200,27 @@ n3	up	dc1	r3	router,store,hintd,repair"
     dkv local up --dir "$CLUSTER"
 }
 
+@test "a daemon that ends after its door opened is not waited for" {
+    mkdir "$SANDBOX/bin"
+    cp "$(command -v dkv)" "$SANDBOX/bin" # which starts what lies beside it
+    cat >"$SANDBOX/bin/dkv-hintd" <<'END'
+#!/usr/bin/perl
+use IO::Socket::UNIX;
+(my $path = $ARGV[1]) =~ s(dkv.conf$)(run/private/hintd.sock);
+unlink $path;
+my $socket = IO::Socket::UNIX->new(Local => $path, Listen => 5) or die "$path: $!";
+sleep 1;
+print STDERR "<3>dkv-hintd: thought better of it\n";
+END
+    chmod +x "$SANDBOX/bin/dkv-hintd"
+    node kill n2 hintd
+    fails_with 1 "$SANDBOX/bin/dkv" local start n2 hintd --dir "$CLUSTER"
+    assert_regex "$stderr" 'n2: dkv-hintd ended'
+    assert_regex "$stderr" 'thought better of it'
+    node start n2 hintd
+    dkv status
+}
+
 @test "up refuses a directory of somebody else, and down --wipe does not touch it" {
     mkdir "$BATS_TEST_TMPDIR/mine"
     touch "$BATS_TEST_TMPDIR/mine/file"

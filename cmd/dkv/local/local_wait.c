@@ -17,20 +17,42 @@ static bool pause_until(uint64_t deadline_ms)
     return clock_mono_ms() < deadline_ms;
 }
 
+static enum status check_running(const struct local_daemon *daemon, struct fault *fault)
+{
+    pid_t pid;
+    if (local_daemon_find(daemon, &pid) != LOCAL_STOPPED)
+        return STATUS_OK;
+    local_daemon_print_log(daemon);
+    return fault_set(fault, STATUS_IO, "%s: dkv-%s ended", daemon->node, daemon->name);
+}
+
 enum status local_wait_serving(const struct local_daemon *daemon, uint64_t deadline_ms,
                                struct fault *fault)
 {
     do {
-        pid_t pid;
         if (local_daemon_is_serving(daemon))
             return STATUS_OK;
-        if (local_daemon_find(daemon, &pid) == LOCAL_STOPPED) {
-            local_daemon_print_log(daemon);
-            return fault_set(fault, STATUS_IO, "%s: dkv-%s ended", daemon->node, daemon->name);
-        }
+        enum status status = check_running(daemon, fault);
+        if (status)
+            return status;
     } while (pause_until(deadline_ms));
     return fault_set(fault, STATUS_CHECK_FAILED, "%s: dkv-%s does not serve yet", daemon->node,
                      daemon->name);
+}
+
+// The daemon, or (NULL) every one. One that can be connected to may end yet: a door does not refuse
+// strangers.
+static enum status check_all_running(const struct local *local, const struct local_daemon *daemon,
+                                     struct fault *fault)
+{
+    enum status status = daemon ? check_running(daemon, fault) : STATUS_OK;
+    for (unsigned i = 0; !daemon && i < local->node_count; i++) {
+        for (const char *const *name = local_daemon_names; !status && *name; name++) {
+            struct local_daemon one = local_daemon_of(local, i, *name);
+            status = check_running(&one, fault);
+        }
+    }
+    return status;
 }
 
 // The router says that this daemon is up, or (NULL) that all are.
@@ -42,7 +64,8 @@ static bool is_up(const struct node_status *status, const struct local_daemon *d
     return node && node_status_is_up(node, daemon->name);
 }
 
-static enum status wait_for_router(const struct globals *globals, const struct local_daemon *router,
+static enum status wait_for_router(const struct globals *globals, const struct local *local,
+                                   const struct local_daemon *router,
                                    const struct local_daemon *daemon, uint64_t deadline_ms,
                                    struct fault *fault)
 {
@@ -53,10 +76,13 @@ static enum status wait_for_router(const struct globals *globals, const struct l
     of_node.timeout_ms = STATUS_TIMEOUT_MS;
     bool is_well = false;
     do {
-        struct node_status status = {0};
+        struct node_status nodes = {0};
+        enum status status = check_all_running(local, daemon, fault);
+        if (status)
+            return status;
         fault->text[0] = '\0';
-        is_well = !node_status_ask(&of_node, &status, fault) && is_up(&status, daemon);
-        node_status_release(&status);
+        is_well = !node_status_ask(&of_node, &nodes, fault) && is_up(&nodes, daemon);
+        node_status_release(&nodes);
     } while (!is_well && pause_until(deadline_ms));
     if (is_well)
         return STATUS_OK;
@@ -76,7 +102,7 @@ enum status local_wait_well(const struct globals *globals, const struct local *l
     enum status status = STATUS_OK;
     for (unsigned i = 0; i < local->node_count && !status; i++) {
         struct local_daemon router = local_daemon_of(local, i, "router");
-        status = wait_for_router(globals, &router, NULL, deadline_ms, fault);
+        status = wait_for_router(globals, local, &router, NULL, deadline_ms, fault);
     }
     return status;
 }
@@ -93,7 +119,7 @@ enum status local_wait_seen(const struct globals *globals, const struct local *l
             if (local_daemon_find(&other, &pid) != LOCAL_RUNNING)
                 continue;
             if (strcmp(*name, "router") == 0)
-                status = wait_for_router(globals, &other, daemon, deadline_ms, fault);
+                status = wait_for_router(globals, local, &other, daemon, deadline_ms, fault);
         }
     }
     return status;

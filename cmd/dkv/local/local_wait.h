@@ -12,12 +12,13 @@ enum status local_wait_serving(const struct local_daemon *daemon, uint64_t deadl
                                struct fault *fault) MUST_USE;
 
 // Until every router that runs says that this daemon is up. (A router that serves has heard the
-// others.)
+// others.) IO and CHECK_FAILED as above.
 enum status local_wait_seen(const struct globals *globals, const struct local *local,
                             const struct local_daemon *daemon, uint64_t deadline_ms,
                             struct fault *fault) MUST_USE;
 
-// Until every router says that all nodes are up.
+// Until every router says that all nodes are up. IO if any daemon died, CHECK_FAILED if it takes
+// too long.
 enum status local_wait_well(const struct globals *globals, const struct local *local,
                             uint64_t deadline_ms, struct fault *fault) MUST_USE;
 
