@@ -17,6 +17,19 @@ void post_adopt(struct repair *repair, struct ring_snapshot *ring, struct moment
         repair_take_change(repair, number, LINK_WENT_DOWN, now);
 }
 
+// Whatever made our store find that it lacks something, it is pulled at once: rounds of the other
+// shards concerned would come to know of it when they are due.
+static void look_for_losses(struct repair *repair, uint32_t number, struct moment now)
+{
+    const struct link *link = peers_link(&repair->peers, number);
+    uint64_t losses = link->metrics.values[METRIC_LOSSES];
+    if (link != peers_link_of(&repair->peers, repair->self, SERVICE_STORE))
+        return;
+    if (losses > repair->losses)
+        pulls_hurry(&repair->pulls, &(struct scope){0}, now);
+    repair->losses = losses;
+}
+
 static enum status take_reply(struct repair *repair, uint32_t number,
                               const struct message_header *header, struct reader *body,
                               struct moment now, struct outbox *outbox)
@@ -39,6 +52,7 @@ static enum status take_reply(struct repair *repair, uint32_t number,
         if (op_decode_pong(&pong, body))
             return STATUS_INVALID;
         link_on_pong(link, &pong, now);
+        look_for_losses(repair, number, now);
         return STATUS_OK;
     case MESSAGE_SCRUBBED:
         if (op_decode_scrubbed(&scrubbed, body))

@@ -379,6 +379,7 @@ void repair_take_change(struct repair *repair, uint32_t number, enum link_change
         if (is_ours)
             scrub_on_lost(&repair->scrub);
     } else if (change == LINK_WENT_UP) {
+        repair->losses = is_ours ? 0 : repair->losses; // it counts anew
         pulls_hurry(&repair->pulls, &scope, now);
     }
 }

@@ -62,6 +62,7 @@ struct repair {
     int64_t allowance;     // bytes that may be sent now; below 0: some were too many
     uint64_t allowance_ms;
     uint64_t started_ms;
+    uint64_t losses;     // of our store, as it said last
     struct repair_counts counts;
     struct buf text;
 };
