@@ -257,6 +257,29 @@ uint64_t *hintd_counter(struct hintd *hintd, uint32_t keyspace, uint32_t partiti
     return &table_add(&hintd->counters, table_key(&id))->number;
 }
 
+// ---- a twin ------------------------------------------------------------------------------
+
+// The other start is noted, so that the next one here is later; if that cannot be written now, the
+// next one is told again.
+void hintd_hear_of_self(struct hintd *hintd, uint32_t start)
+{
+    uint32_t own = actor_parse(hintd->tally.actor).start;
+    uint64_t position;
+    if (hintd->twin.text[0] || start <= own)
+        return;
+    fault_set(&hintd->twin, STATUS_REFUSED,
+              "%s: another process has the identity of this node, and is younger (start %u, this "
+              "is start %u)",
+              hintd->options.lsm.dir, start, own);
+    hintd->tally.actor = actor_first(actor_process(hintd->tally.actor), start);
+    buf_clear(&hintd->part);
+    tally_format_start(&hintd->tally, &hintd->part);
+    lsm_batch_clear(&hintd->batch.batch);
+    lsm_batch_note(&hintd->batch.batch, buf_bytes(&hintd->part));
+    (void)!lsm_write(hintd->lsm, &hintd->batch.batch, &position);
+    lsm_batch_clear(&hintd->batch.batch);
+}
+
 // ---- debts -------------------------------------------------------------------------------
 
 // They are written at a tick: there may be thousands in a second, and none is a promise.

@@ -86,6 +86,7 @@ struct hintd {
     uint64_t debts_due_ms;    // when they may be written
     bool is_hurried;          // more can be delivered in the next turn
     struct hintd_counts counts;
+    struct fault twin;   // not OK: a younger process runs as this one, which takes nothing more
     struct fault damage; // the last one
     // Made by one operation after the other, kept for their memory.
     struct keeping keeping, other;
@@ -121,6 +122,11 @@ void hintd_owe(struct hintd *hintd, uint64_t target, uint32_t partition, struct 
 
 // The last dot that this life gave out in a shard.
 uint64_t *hintd_counter(struct hintd *hintd, uint32_t keyspace, uint32_t partition);
+
+// A store has heard of this start of the hintd of our node. If it is later than our own, another
+// process runs as this one, too: what is kept here is delivered, and nothing more is taken. Stores
+// close our dots some time after they heard of that start, so ours must not be given out any more.
+void hintd_hear_of_self(struct hintd *hintd, uint32_t start);
 
 // Jobs of the engine; see lsm.h. Not OK: the log failed and the process must stop, the fault says
 // why.

@@ -26,6 +26,7 @@ static enum status serve_hello(struct hintd *hintd, const struct arrival *arriva
     if (op_decode_hello(&hello, body))
         return STATUS_INVALID;
     struct op_welcome welcome = op_welcome_to(&hello);
+    welcome.capabilities = hintd->twin.text[0] ? CAPABILITY_TWIN : 0;
     welcome.cluster = hintd->ring->cluster;
     welcome.node = hintd->options.node;
     welcome.actor = hintd->tally.actor;

@@ -98,6 +98,8 @@ static void on_request(struct hintd *hintd, const struct arrival *arrival,
         refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "a hintd serves routers only");
         return;
     }
+    if (hintd->twin.text[0] && header->type != MESSAGE_HELLO)
+        return; // WELCOME says why
     meters_taken(&hintd->meters, arrival->link, header);
     if (is_expired(hintd, header, now)) {
         hintd->counts.expired += header->count;
@@ -140,6 +142,7 @@ static enum status take_answer(struct hintd *hintd, uint32_t number,
         if (op_decode_pong(&pong, body))
             return STATUS_INVALID;
         link_on_pong(link, &pong, now);
+        hintd_hear_of_self(hintd, pong.hintd_start);
         return STATUS_OK;
     case MESSAGE_MERGED:
         return deliveries_on_merged(hintd, number, body, now);
@@ -222,7 +225,7 @@ static uint64_t delay_us(void *context)
 void reception_on_turn_end(struct hintd *hintd, struct moment now, struct outbox *outbox)
 {
     struct parked_op *op;
-    while ((op = parked_next(&hintd->parked, lsm_loaded(hintd->lsm))))
+    while (!hintd->twin.text[0] && (op = parked_next(&hintd->parked, lsm_loaded(hintd->lsm))))
         serve_parked_op(hintd, op, now, outbox);
     deliveries_run(hintd, now, outbox);
     hintd->turn_ms = now.mono_ms;

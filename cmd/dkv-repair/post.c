@@ -17,6 +17,20 @@ void post_adopt(struct repair *repair, struct ring_snapshot *ring, struct moment
         repair_take_change(repair, number, LINK_WENT_DOWN, now);
 }
 
+// A store that has heard of a later start of ours than we know of met another process that runs as
+// it: a round with that store lets ours hear of it.
+static void look_for_twin(struct repair *repair, uint32_t number, struct moment now)
+{
+    const struct link *link = peers_link(&repair->peers, number);
+    const struct link *ours = peers_link_of(&repair->peers, repair->self, SERVICE_STORE);
+    struct scope scope = {.node = peers_at(&repair->peers, number)->node};
+    if (link == ours || !ours->up || link->store_start <= actor_parse(ours->actor).start ||
+        link->store_start <= repair->twin_start)
+        return;
+    repair->twin_start = link->store_start;
+    pulls_hurry(&repair->pulls, &scope, now);
+}
+
 // Whatever made our store find that it lacks something, it is pulled at once: rounds of the other
 // shards concerned would come to know of it when they are due.
 static void look_for_losses(struct repair *repair, uint32_t number, struct moment now)
@@ -52,6 +66,7 @@ static enum status take_reply(struct repair *repair, uint32_t number,
         if (op_decode_pong(&pong, body))
             return STATUS_INVALID;
         link_on_pong(link, &pong, now);
+        look_for_twin(repair, number, now);
         look_for_losses(repair, number, now);
         return STATUS_OK;
     case MESSAGE_SCRUBBED:

@@ -63,6 +63,7 @@ struct repair {
     uint64_t allowance_ms;
     uint64_t started_ms;
     uint64_t losses;     // of our store, as it said last
+    uint32_t twin_start; // the last start of our store that another one heard of, if not from it
     struct repair_counts counts;
     struct buf text;
 };

@@ -55,7 +55,7 @@ static void add_services(const struct router *router, uint32_t index, struct buf
         const struct link *link = peers_link_of(&router->peers, index, (enum service)service);
         if (link->exists)
             buf_printf(text, "\"%s\":\"%s\",", service_text((enum service)service),
-                       link->up ? "up" : "down");
+                       link_text(link->up ? LINK_WELL : (enum link_state)link->problem)->word);
     }
 }
 

@@ -79,7 +79,7 @@ static enum status lose_all(struct store *store, uint32_t start, uint64_t positi
     return status ? status : STATUS_STALE;
 }
 
-// Before it stops, it notes the start of the other process, so that its own next one is later.
+// Notes the start of the other process, so that its own next one is later.
 static enum status stop(struct store *store, uint32_t start, struct moment now)
 {
     fault_set(&store->twin, STATUS_REFUSED,

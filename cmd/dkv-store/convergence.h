@@ -44,7 +44,8 @@ enum status convergence_open(struct store *store, uint32_t keyspace, uint32_t pa
 // Takes an opening. `is_pulling`: a round begins in which this store pulls from there.
 //   STALE    this store found that it lacks what it had known: it is marked lost, which needs an
 //            opening more
-//   REFUSED  another process has this node's identity and is younger: this one has to stop
+//   REFUSED  another process has this node's identity and is younger: this one serves nobody any
+//            more
 //   NOT_OWNER, INVALID; the log's
 enum status convergence_meet(struct store *store, uint32_t keyspace, uint32_t partition,
                              const struct opening *theirs, bool is_pulling,

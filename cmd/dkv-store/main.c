@@ -19,7 +19,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TICK_MS = 200, REPORT_MS = 1000 };
+enum {
+    TICK_MS = 200,
+    REPORT_MS = 1000,
+    TWIN_MS = 10 * 60 * 1000, // for which a store that has a younger twin stays, and serves nobody
+};
 
 // A line of the log for events that may come many times a second: one a second.
 struct report {
@@ -34,6 +38,7 @@ struct program {
     char dir[NODE_PATH_SIZE]; // of the database
     struct report damage, forged, losses, accepted, lost_again;
     bool is_disk_full; // as the log knows it
+    uint64_t twin_ms;  // since when it has a twin; 0: it has none
 };
 
 static bool report_is_due(struct report *report, uint64_t count, struct moment now)
@@ -85,8 +90,22 @@ static void report_losses(struct program *program, struct moment now)
                  "%s: took back writes that it had known and lost without notice (%llu so far): "
                  "check the disk",
                  store->options.lsm.dir, (unsigned long long)store->counts.lost_again);
-    if (store->twin.text[0] && lsm_durable(store->lsm) >= lsm_written(store->lsm))
+}
+
+// It stays for a while, so that everybody is told. Who starts it again takes the place of the other
+// one.
+static void report_twin(struct program *program, struct moment now)
+{
+    const struct store *store = &program->store;
+    if (!store->twin.text[0])
+        return;
+    if (!program->twin_ms) {
+        program->twin_ms = now.mono_ms;
+        log_line(LOG_LEVEL_ERROR, "%s: this one serves nobody any more", store->twin.text);
+    } else if (now.mono_ms > program->twin_ms + TWIN_MS &&
+               lsm_durable(store->lsm) >= lsm_written(store->lsm)) {
         die(10, "%s", store->twin.text);
+    }
 }
 
 static void report_disk(struct program *program)
@@ -108,6 +127,7 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
     report_damage(program, now);
     report_forged(program, now);
     report_losses(program, now);
+    report_twin(program, now);
     report_disk(program);
 }
 
@@ -128,7 +148,10 @@ static void describe(void *self, struct buf *out)
 {
     const struct program *program = self;
     const struct store_counts *counts = &program->store.counts;
-    buf_append_text(out, "serving");
+    if (program->store.twin.text[0])
+        buf_printf(out, "serving nobody: %s", program->store.twin.text);
+    else
+        buf_append_text(out, "serving");
     if (program->is_disk_full)
         buf_append_text(out, "; the disk is full");
     uint32_t lost_count = ledger_lost_count(&program->store.ledger);

@@ -30,6 +30,7 @@ static enum status serve_hello(struct store *store, const struct arrival *arriva
         return STATUS_INVALID;
     hear_hintd(store, arrival, &hello, now);
     struct op_welcome welcome = op_welcome_to(&hello);
+    welcome.capabilities = store->twin.text[0] ? CAPABILITY_TWIN : 0;
     welcome.cluster = store->ring->cluster;
     welcome.node = store->options.node;
     welcome.actor = store->ledger.actor;
@@ -38,6 +39,19 @@ static enum status serve_hello(struct store *store, const struct arrival *arriva
     welcome.software = store->options.software;
     op_encode_welcome(&welcome, outbox_add(outbox, arrival->link, MESSAGE_WELCOME, 0));
     return STATUS_OK;
+}
+
+// The last start of this process of the asker's node. 0: none, or it is our own node's, whose
+// processes do not prove which it is.
+static uint32_t start_of(const struct store *store, const struct arrival *arrival,
+                         enum actor_kind kind)
+{
+    int index = arrival->node ? ring_find_node(store->ring, arrival->node) : -1;
+    if (index < 0)
+        return 0;
+    struct actor any = {.node = store->ring->nodes[index].number, .kind = kind, .start = 1};
+    const struct heard *heard = lives_heard(&store->ledger.lives, actor_process(actor_make(any)));
+    return heard ? heard->start : 0;
 }
 
 static enum status serve_ping(struct store *store, const struct arrival *arrival,
@@ -61,6 +75,8 @@ static enum status serve_ping(struct store *store, const struct arrival *arrival
         .disk_full = (uint8_t)values[METRIC_DISK_FULL],
         .wall_ms = now.wall_ms,
         .metrics = buf_bytes(&store->part),
+        .store_start = start_of(store, arrival, ACTOR_STORE),
+        .hintd_start = start_of(store, arrival, ACTOR_HINTD),
     };
     op_encode_pong(&pong, outbox_add(outbox, arrival->link, MESSAGE_PONG, 0));
     return STATUS_OK;

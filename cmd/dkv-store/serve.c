@@ -109,6 +109,8 @@ void serve_on_message(struct store *store, const struct arrival *arrival, struct
         refuse(outbox, arrival, STATUS_NOT_AUTHORISED, "a store serves processes of nodes only");
         return;
     }
+    if (store->twin.text[0] && header.type != MESSAGE_HELLO)
+        return; // WELCOME says why
     meters_taken(&store->meters, arrival->link, &header);
     if (is_expired(store, &header, now)) {
         store->counts.expired += header.count;
@@ -133,7 +135,7 @@ void serve_on_tick(struct store *store, struct moment now, struct outbox *outbox
 void serve_on_turn_end(struct store *store, struct moment now, struct outbox *outbox)
 {
     struct parked_op *op;
-    while ((op = parked_next(&store->parked, lsm_loaded(store->lsm))))
+    while (!store->twin.text[0] && (op = parked_next(&store->parked, lsm_loaded(store->lsm))))
         serve_parked_op(store, op, now, outbox);
     rounds_on_turn_end(store, now);
     damage_mark(store);

@@ -107,7 +107,7 @@ struct store {
         uint64_t mark;      // position of the last marker: no write is minted until it is durable
         struct fault fault; // what was found last
     } loss;
-    struct fault twin;   // not OK: a younger process has this node's identity; this one must stop
+    struct fault twin;   // not OK: a younger process runs as this one, which serves nobody
     struct fault damage; // the last one
     struct fault forged; // the last one: where
     // Made by one operation after the other, kept for their memory.

@@ -1,10 +1,9 @@
 // node_status.h - how the nodes of a cluster are, as one router sees them.
 //
-// Each node is a JSON object with "node", "state" (up, down, slow, full, damaged), "dc", "rack",
-// "router", "store", "hintd" and "repair" (up, down), "epoch", "keys", "bytes", "unsynced_ms",
-// "disk_full",
-// "damage", "debt_permille", "write_amplification", "version"; those that the router does not
-// know are left out.
+// Each node is a JSON object with "node", "state" (up, down, slow, full, damaged, twin), "dc",
+// "rack", "router", "store", "hintd" and "repair" (up, down; hintd and repair also twin and the
+// like), "epoch", "keys", "bytes", "unsynced_ms", "disk_full", "damage", "debt_permille",
+// "write_amplification", "version"; those that the router does not know are left out.
 #pragma once
 
 #include "dkv/dkv.h"

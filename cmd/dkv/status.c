@@ -82,6 +82,25 @@ static void print_json(const struct node_status *status)
     }
 }
 
+static bool says_twin(json_t *node, const char *name)
+{
+    const char *text = json_string_value(json_object_get(node, name));
+    return text && !strcmp(text, "twin");
+}
+
+// What nobody can mend but people is said with the way out.
+static void explain_twins(const struct globals *globals, const struct node_status *status)
+{
+    for (unsigned i = 0; i < status->count; i++) {
+        json_t *node = status->nodes[i];
+        if (says_twin(node, "state") || says_twin(node, "hintd"))
+            report(globals, "status", STATUS_CHECK_FAILED,
+                   "%s: two machines run as this node; stop the daemons of the one that is not to "
+                   "be it, then start those of the other one again: dkv-store(8), Twins",
+                   json_string_value(json_object_get(node, "node")));
+    }
+}
+
 int verb_status(struct globals *globals, int argc, char **argv)
 {
     struct operands operands;
@@ -99,6 +118,7 @@ int verb_status(struct globals *globals, int argc, char **argv)
         print_json(&status);
     else
         print_columns(&status);
+    explain_twins(globals, &status);
     bool is_well = node_status_is_well(&status);
     node_status_release(&status);
     return status_exit_code(is_well ? STATUS_OK : STATUS_CHECK_FAILED);

@@ -56,7 +56,7 @@ static enum link_state judge(const struct link_terms *terms, uint64_t node,
         return LINK_OTHER_NODE;
     if (header->epoch == terms->epoch && header->ring_hash != terms->ring_hash)
         return LINK_OTHER_RING;
-    return LINK_NO_PROBLEM;
+    return welcome->capabilities & CAPABILITY_TWIN ? LINK_TWIN : LINK_NO_PROBLEM;
 }
 
 enum link_change link_on_welcome(struct link *link, const struct link_terms *terms, uint64_t node,
@@ -96,6 +96,8 @@ void link_on_pong(struct link *link, const struct op_pong *pong, struct moment n
     link->data_size = pong->data_size;
     link->unsynced_age_ms = pong->unsynced_age_ms;
     link->disk_full = pong->disk_full;
+    link->store_start = pong->store_start;
+    link->hintd_start = pong->hintd_start;
     learn_wall(link, pong, now);
     metrics_decode(&link->metrics, pong->metrics);
     link->slow = pong->unsynced_age_ms > SLOW_UNSYNCED_MS;

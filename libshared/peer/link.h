@@ -42,6 +42,7 @@ struct link {
     uint64_t entry_count;
     uint64_t data_size;
     uint32_t unsynced_age_ms;
+    uint32_t store_start, hintd_start; // of our node: the last that a store heard of
     bool is_wall_known;
     int64_t wall_ahead_ms; // of a store's clock before ours, within half of WALL_TRIP_MS_MAX
     bool disk_full;
@@ -76,6 +77,7 @@ enum link_state {
     LINK_OTHER_NODE,
     LINK_OTHER_VERSION,
     LINK_OTHER_RING,
+    LINK_TWIN, // it has stopped: a younger process runs as it, too
     LINK_SLOW,
     LINK_FULL,
     LINK_DAMAGED,

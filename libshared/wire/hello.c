@@ -74,6 +74,8 @@ static void write_pong(const struct op_pong *op, struct buf *out)
     buf_append_u8(out, op->disk_full);
     buf_append_u64(out, op->wall_ms);
     buf_append_sized(out, op->metrics);
+    buf_append_u32(out, op->store_start);
+    buf_append_u32(out, op->hintd_start);
 }
 
 static void read_pong(struct op_pong *op, struct reader *body)
@@ -86,6 +88,9 @@ static void read_pong(struct op_pong *op, struct reader *body)
     op->disk_full = reader_u8(body);
     op->wall_ms = reader_u64(body);
     op->metrics = reader_sized(body);
+    bool has_starts = reader_left(body) > 0; // those of before had not
+    op->store_start = has_starts ? reader_u32(body) : 0;
+    op->hintd_start = has_starts ? reader_u32(body) : 0;
 }
 
 static void write_error(const struct op_error *op, struct buf *out)

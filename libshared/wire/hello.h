@@ -12,6 +12,11 @@ struct op_hello { // first message on every link; WELCOME says who is there
     uint64_t actor;   // the actor of the sender's store, or of a hintd its own; 0 = none
 };
 
+enum {
+    // Of a WELCOME: who says it serves nobody, since a younger process runs as this one, too.
+    CAPABILITY_TWIN = 1,
+};
+
 struct op_welcome {
     uint64_t id;
     uint8_t version;
@@ -38,6 +43,9 @@ struct op_pong {
     uint8_t disk_full;
     uint64_t wall_ms;     // its wall clock
     struct bytes metrics; // sized, of a store: wire/metrics.h
+    // Of a store: the last starts of the store and of the hintd of the asker's node that it heard
+    // of; 0: none.
+    uint32_t store_start, hintd_start;
 };
 
 struct op_error {

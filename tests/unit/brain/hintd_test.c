@@ -234,6 +234,55 @@ TEST(a_ring_document_of_its_own_router_counts_at_once)
     bench_release(&bench);
 }
 
+// A store says with PONG what start of our hintd it has heard of.
+static void hear_of_self(struct bench *bench, uint32_t start)
+{
+    struct buf body = {0};
+    op_encode_pong(&(struct op_pong){.hintd_start = start}, &body);
+    bench_tell_from(bench, bench_link(bench, 1), MESSAGE_PONG, &body);
+}
+
+TEST(one_that_has_a_younger_twin_delivers_what_it_has_and_takes_nothing_more)
+{
+    struct bench bench;
+    struct buf body = {0};
+    bench_init(&bench);
+    uint32_t own = actor_parse(bench.hintd.tally.actor).start;
+    hear_of_self(&bench, own);
+    assert_int_equal(bench_hint_new(&bench, 1, 1), STATUS_OK);
+    bench_welcome(&bench, 2);
+    hear_of_self(&bench, own + 1000);
+    struct record record = bench_record(9, 2, "value");
+    struct buf encoded = {0};
+    record_encode(&record, bytes_of_text(bench.key), &encoded);
+    struct op_hint op = {.id = 1,
+                         .target = 1,
+                         .keyspace = RING_DEFAULT_KEYSPACE,
+                         .key = bytes_of_text(bench.key),
+                         .record = buf_bytes(&encoded)};
+    op_encode_hint(&op, &body);
+    bench_tell(&bench, MESSAGE_HINT, &body);
+    assert_int_equal(bench.outbox.count, 0);
+    op_encode_hello(&(struct op_hello){0}, &body);
+    bench_tell(&bench, MESSAGE_HELLO, &body);
+    struct op_welcome welcome;
+    struct reader reader = bench_said(&bench, ROUTER, MESSAGE_WELCOME);
+    assert_int_equal(op_decode_welcome(&welcome, &reader), STATUS_OK);
+    assert_int_equal(welcome.capabilities, CAPABILITY_TWIN);
+    bench_welcome(&bench, 1);
+    assert_int_equal(bench_merge_count(&bench, 1), 1);
+    bench_merged(&bench, 1, bench_merge(&bench, 1).id, STATUS_OK);
+    assert_int_equal(bench_waiting(&bench, 1), 0);
+    // It takes the place of the other one when it starts again.
+    bench_sync_log(&bench);
+    bench_lose_power(&bench);
+    assert_true(actor_parse(bench.hintd.tally.actor).start > own + 1000);
+    assert_int_equal(bench_hint_new(&bench, 1, 3), STATUS_OK);
+    buf_release(&encoded);
+    record_release(&record);
+    bench_release(&bench);
+}
+
 TEST(a_hint_of_a_request_whose_time_is_over_is_not_taken)
 {
     struct bench bench;

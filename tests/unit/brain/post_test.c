@@ -58,14 +58,16 @@ static void welcome(uint64_t node)
     tell(node, MESSAGE_WELCOME, &body);
 }
 
-static void pong(uint64_t node, uint64_t losses)
+static void pong(uint64_t node, uint64_t losses, uint32_t store_start)
 {
     struct buf body = {0}, numbers = {0};
     struct metrics metrics = {0};
     struct actor actor = {.node = (uint16_t)node, .start = START};
     metrics.values[METRIC_LOSSES] = losses;
     metrics_encode(&metrics, &numbers);
-    op_encode_pong(&(struct op_pong){.actor = actor_make(actor), .metrics = buf_bytes(&numbers)},
+    op_encode_pong(&(struct op_pong){.actor = actor_make(actor),
+                                     .metrics = buf_bytes(&numbers),
+                                     .store_start = store_start},
                    &body);
     tell(node, MESSAGE_PONG, &body);
     buf_release(&numbers);
@@ -124,24 +126,36 @@ AROUND_EACH(begin, end)
 
 TEST(what_our_store_lost_is_pulled_at_once_from_everybody)
 {
-    pong(SELF, 0);
-    pong(OTHER, 3); // its own repair does it
+    pong(SELF, 0, 0);
+    pong(OTHER, 3, 0); // its own repair does it
     assert_int_equal(due(0), 0);
-    pong(SELF, 1);
+    pong(SELF, 1, 0);
     assert_int_equal(due(0), repair.pulls.count);
     settle();
-    pong(SELF, 1); // known
+    pong(SELF, 1, 0); // known
     assert_int_equal(due(0), 0);
-    pong(SELF, 2);
+    pong(SELF, 2, 0);
     assert_int_equal(due(0), repair.pulls.count);
 }
 
 TEST(losses_are_counted_anew_by_the_next_life_of_our_store)
 {
-    pong(SELF, 1);
+    pong(SELF, 1, 0);
     post_on_lost(&repair, link_of(store_of(SELF)), now);
     welcome(SELF);
     settle();
-    pong(SELF, 1);
+    pong(SELF, 1, 0);
     assert_int_equal(due(0), repair.pulls.count);
+}
+
+TEST(a_store_that_heard_of_a_later_start_of_ours_is_met_at_once)
+{
+    pong(OTHER, 0, START);
+    assert_int_equal(due(0), 0);
+    pong(OTHER, 0, START + 1);
+    assert_int_equal(due(0), due(OTHER));
+    assert_true(due(OTHER) > 0);
+    settle();
+    pong(OTHER, 0, START + 1); // once
+    assert_int_equal(due(0), 0);
 }

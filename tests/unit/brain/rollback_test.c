@@ -101,6 +101,58 @@ TEST(the_older_of_two_processes_with_one_identity_stops)
     assert_lost_everything(A);
 }
 
+static struct op_pong pong_to(unsigned at, uint64_t node)
+{
+    struct buf body = {0};
+    struct op_pong pong;
+    trio[at].teller = node;
+    op_encode_ping(&(struct op_ping){.id = 1}, &body);
+    bench_tell(&trio[at], MESSAGE_PING, trio[at].ring.epoch, 0, &body);
+    struct reader reader = bench_said(&trio[at], 0, MESSAGE_PONG);
+    assert_int_equal(op_decode_pong(&pong, &reader), STATUS_OK);
+    return pong;
+}
+
+TEST(a_pong_tells_what_was_heard_of_the_node_that_asked)
+{
+    assert_int_equal(pong_to(B, 1).store_start, 0);
+    assert_int_equal(meet(B, A, false), STATUS_OK);
+    assert_int_equal(pong_to(B, 1).store_start, actor_parse(actor(A)).start);
+    assert_int_equal(pong_to(B, 1).hintd_start, 0);
+    assert_int_equal(pong_to(B, 3).store_start, 0);
+    assert_int_equal(pong_to(B, 0).store_start, 0);
+    struct buf body = {0};
+    struct actor hintd = {.node = 1, .kind = ACTOR_HINTD, .start = 77};
+    op_encode_hello(&(struct op_hello){.node = 1, .actor = actor_make(hintd)}, &body);
+    bench_tell(&trio[B], MESSAGE_HELLO, trio[B].ring.epoch, 0, &body);
+    assert_int_equal(pong_to(B, 1).hintd_start, 77);
+}
+
+TEST(a_store_that_has_a_younger_twin_says_so_and_nothing_else)
+{
+    struct opening opening = opening_of(B, A);
+    opening.heard_start = actor_parse(actor(A)).start + 5;
+    opening.heard_position = 3;
+    assert_int_equal(
+        convergence_meet(store(A), RING_DEFAULT_KEYSPACE, partition(), &opening, true, trio[A].now),
+        STATUS_REFUSED);
+    struct buf body = {0};
+    struct op_update update = bench_update_of(&trio[A], 1, "value");
+    uint64_t end = lsm_written(store(A)->lsm);
+    op_encode_update(&update, &body);
+    bench_tell(&trio[A], MESSAGE_UPDATE, trio[A].ring.epoch, 0, &body);
+    op_encode_ping(&(struct op_ping){.id = 1}, &body);
+    bench_tell_more(&trio[A], MESSAGE_PING, trio[A].ring.epoch, 0, &body);
+    assert_int_equal(trio[A].outbox.count, 0);
+    assert_int_equal(lsm_written(store(A)->lsm), end);
+    op_encode_hello(&(struct op_hello){0}, &body);
+    bench_tell(&trio[A], MESSAGE_HELLO, trio[A].ring.epoch, 0, &body);
+    struct op_welcome welcome;
+    struct reader reader = bench_said(&trio[A], 0, MESSAGE_WELCOME);
+    assert_int_equal(op_decode_welcome(&welcome, &reader), STATUS_OK);
+    assert_int_equal(welcome.capabilities, CAPABILITY_TWIN);
+}
+
 // ---- Ends of starts ------------------------------------------------------------------------
 
 // Finds what has ended of the store of A.

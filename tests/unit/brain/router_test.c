@@ -72,8 +72,8 @@ TEST(status_says_who_answers_instead_of_a_store)
     init(&bench, 3);
     struct link *link = peers_link_of(&bench.router.peers, 0, SERVICE_STORE);
     static const char *const states[] = {"other-cluster", "other-node", "other-version",
-                                         "other-ring"};
-    for (unsigned i = 0; i < 4; i++) {
+                                         "other-ring", "twin"};
+    for (unsigned i = 0; i < 5; i++) {
         link->up = false;
         link->problem = (uint8_t)(LINK_OTHER_CLUSTER + i);
         op_encode_ask(&(struct op_ask){.topic = bytes_of_text("status")}, &body);

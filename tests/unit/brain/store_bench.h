@@ -23,6 +23,7 @@ struct bench {
     struct outbox outbox;
     struct moment now;
     link_id link;          // of the router that tells it
+    uint64_t teller;       // its node; 0: our own
     uint64_t age_ms;       // of what it is told
     uint32_t received_kib; // as its router says
     uint32_t other_ring;   // what its ring hash differs by
@@ -133,7 +134,7 @@ static inline void bench_tell_more(struct bench *bench, enum message_type type, 
         .received_kib = bench->received_kib};
     message_header_encode(&header, buf_grow(&message, MESSAGE_HEADER_SIZE));
     buf_append(&message, buf_bytes(body));
-    struct arrival arrival = {.link = bench->link, .role = ROLE_PEER};
+    struct arrival arrival = {.link = bench->link, .role = ROLE_PEER, .node = bench->teller};
     serve_on_message(&bench->store, &arrival, buf_bytes(&message), bench->now, &bench->outbox);
     buf_release(&message);
     buf_release(body);

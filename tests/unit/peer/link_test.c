@@ -147,6 +147,11 @@ TEST(a_welcome_of_somebody_else_does_not_bring_it_up_and_says_why)
     assert_int_equal(link_on_welcome(bench.link, &bench.peers.terms, 2, &header, &welcome),
                      LINK_UNCHANGED);
     assert_int_equal(link_state(bench.link), LINK_OTHER_RING);
+    header = right_header(&bench);
+    welcome.capabilities = CAPABILITY_TWIN;
+    assert_int_equal(link_on_welcome(bench.link, &bench.peers.terms, 2, &header, &welcome),
+                     LINK_UNCHANGED);
+    assert_int_equal(link_state(bench.link), LINK_TWIN);
     assert_false(link_can_ask(bench.link));
     come_up(&bench, 1, 0);
     assert_int_equal(link_state(bench.link), LINK_WELL);

@@ -11,7 +11,8 @@
     F(u64, node) F(u64, actor) F(u32, value_size_max) F(u8, role) F(short, software)
 #define FIELDS_ping(F) F(u64, id)
 #define FIELDS_pong(F) F(u64, id) F(u64, actor) F(u32, unsynced_age_ms) F(u64, entry_count) \
-    F(u64, data_size) F(u8, disk_full) F(u64, wall_ms) F(sized, metrics)
+    F(u64, data_size) F(u8, disk_full) F(u64, wall_ms) F(sized, metrics) \
+    F(u32, store_start) F(u32, hintd_start)
 #define FIELDS_ask(F) F(u64, id) F(short, topic) F(sized, argument)
 #define FIELDS_answer(F) F(u64, id) F(u8, status) F(sized, text)
 #define FIELDS_error(F) F(u64, id) F(u8, status) F(short, text)
