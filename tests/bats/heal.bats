@@ -2,92 +2,29 @@
 # Five nodes in two parts that cannot reach each other: both go on, and when the network is whole
 # again each key has exactly what the two parts wrote last. Needs root, ip and nft.
 load cluster
+load network
 
 LEFT=(1 2)
 RIGHT=(3 4 5)
 
 setup() {
     isolate
-    TAG=dkv$$
-    PIDS=()
-    make_network >/dev/null 2>&1 || skip "no network can be made here"
-    make_cluster
+    network_up 5 || skip "no network can be made here"
+    nodes_up 5 --set ping/interval=100ms --set ping/down_after=400ms --set hints/retry=200ms \
+        --set repair/interval=1s --set repair/settle=100ms
 }
 
 teardown() {
-    local n pid
-    tell_logs
-    for pid in "${PIDS[@]}"; do
-        kill -9 "$pid" 2>/dev/null || :
-    done
-    wait 2>/dev/null
-    for n in 1 2 3 4 5; do
-        ip netns del "$TAG-$n" 2>/dev/null || :
-    done
-    ip link del "$TAG" 2>/dev/null || :
-    rm -rf "$SANDBOX"
-}
-
-in_node() { # N COMMAND...
-    local n=$1
-    shift
-    ip netns exec "$TAG-$n" "$@"
-}
-
-make_network() {
-    local n
-    command -v nft && ip link add "$TAG" type bridge && ip link set "$TAG" up || return
-    for n in 1 2 3 4 5; do
-        ip netns add "$TAG-$n" &&
-            ip link add "$TAG.$n" type veth peer name eth0 netns "$TAG-$n" &&
-            ip link set "$TAG.$n" master "$TAG" up &&
-            in_node "$n" ip addr add "10.77.8.$n/24" dev eth0 &&
-            in_node "$n" ip link set eth0 up && in_node "$n" ip link set lo up &&
-            in_node "$n" nft add table ip cut &&
-            in_node "$n" nft add chain ip cut input '{ type filter hook input priority 0; }' || return
-    done
-}
-
-make_cluster() {
-    local n name
-    for n in 1 2 3 4 5; do
-        dkv init "$SANDBOX/n$n" --node "n$n" --address "10.77.8.$n" --set ping/interval=100ms \
-            --set ping/down_after=400ms --set hints/retry=200ms --set repair/interval=1s \
-            --set repair/settle=100ms >/dev/null
-    done
-    dkv ring init "$SANDBOX"/n?/n?.node --into "$SANDBOX"/n? >/dev/null
-    for n in 1 2 3 4 5; do
-        for name in store router hintd repair; do
-            # Not through in_node: the pid must be the daemon's own.
-            ip netns exec "$TAG-$n" "dkv-$name" --config "$SANDBOX/n$n/dkv.conf" \
-                >>"$SANDBOX/n$n/dkv-$name.log" 2>&1 3>&- &
-            PIDS+=($!)
-        done
-    done
-    EVENTUALLY=20 eventually via 1 status
-    via 1 repair --wait >/dev/null
-}
-
-via() { # N VERB...: through that node's router
-    local n=$1
-    shift
-    dkv --cluster "ipc://$SANDBOX/n$n/run/router.sock" "$@"
+    nodes_down
 }
 
 cut_in_two() {
     local a b
     for a in "${LEFT[@]}"; do
         for b in "${RIGHT[@]}"; do
-            in_node "$b" nft add rule ip cut input ip saddr "10.77.8.$a" drop
-            in_node "$a" nft add rule ip cut input ip saddr "10.77.8.$b" drop
+            sever $a $b
+            sever $b $a
         done
-    done
-}
-
-mend() {
-    local n
-    for n in 1 2 3 4 5; do
-        in_node "$n" nft flush chain ip cut input
     done
 }
 
@@ -113,10 +50,6 @@ write_on() { # NODE SIDE COUNT SECONDS
 
 values() { # NODE KEY
     via "$1" get -R all --json "$2" | jq -r '.values[].value' | sort
-}
-
-are_equal() {
-    [[ $(via 1 digest | cut -f 2,3 | sort -u | cut -f 1 | uniq -c | awk '{ print $1 }' | sort -u) == 1 ]]
 }
 
 @test "both parts write the same keys: when the network is whole, each has both last values" {

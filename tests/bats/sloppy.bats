@@ -111,6 +111,37 @@ is_at() {
     eventually gone
 }
 
+@test "two owners were away when it was written, and then the third one loses its disk" {
+    local third=${owners[1]} lines
+    node kill "${owners[0]}"
+    node kill "${owners[2]}"
+    seq -f "k%.0f	while two were away" 1 300 >"$SANDBOX/in.tsv"
+    dkv load -W 2 --quiet "$SANDBOX/in.tsv"
+    dkv put -W 2 k "while two were away"
+    node start "${owners[0]}"
+    node start "${owners[2]}"
+    eventually all_up
+    fails_with 0 dkv --timeout 20000 hints wait
+    dkv repair --wait >/dev/null
+    node stop "$third" repair
+    node stop "$third" store
+    rm -r "$CLUSTER/$third/data/store"
+    node start "$third" store
+    # Rounds of the others tell it what it had known.
+    DKV_CLUSTER+=,ipc://$CLUSTER/${owners[0]}/run/router.sock
+    has_lost_copies() { (($(dkv status --json | jq -r "select(.node == \"$third\") | .lost_copies") > 0)); }
+    eventually has_lost_copies
+    fails_with 7 local_value "$third" k || [[ $status == 5 ]]
+    assert_equal "$(dkv get -R 2 k)" "while two were away"
+    assert_equal "$(cut -f 1 "$SANDBOX/in.tsv" | dkv mget --strict | sort)" "$(sort "$SANDBOX/in.tsv")"
+    node start "$third" repair
+    has_no_lost_copies() { ! has_lost_copies; }
+    EVENTUALLY=30 eventually has_no_lost_copies
+    is_at "$third" k "while two were away"
+    dkv repair --wait >/dev/null
+    [[ $(dkv digest | cut -f 2,3 | sort -u | cut -f 1 | uniq -d) == "" ]]
+}
+
 @test "nodes are killed under a load: every write exits 0, and all of it is there" {
     local i
     for i in $(seq 300); do
