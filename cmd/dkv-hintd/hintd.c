@@ -6,7 +6,10 @@
 
 #include <stdlib.h>
 
-enum { DEBTS_MS = 1000 }; // between two writings of debts
+enum {
+    DEBTS_MS = 1000, // between two writings of debts
+    YOUNG_MS = 10 * 1000,
+};
 
 void hintd_adopt(struct hintd *hintd, struct ring_snapshot *ring, struct moment now)
 {
@@ -259,25 +262,45 @@ uint64_t *hintd_counter(struct hintd *hintd, uint32_t keyspace, uint32_t partiti
 
 // ---- a twin ------------------------------------------------------------------------------
 
-// The other start is noted, so that the next one here is later; if that cannot be written now, the
-// next one is told again.
-void hintd_hear_of_self(struct hintd *hintd, uint32_t start)
+// If it cannot be written now the next start is told again.
+static void note_start(struct hintd *hintd, uint64_t actor)
 {
-    uint32_t own = actor_parse(hintd->tally.actor).start;
     uint64_t position;
-    if (hintd->twin.text[0] || start <= own)
-        return;
-    fault_set(&hintd->twin, STATUS_REFUSED,
-              "%s: another process has the identity of this node, and is younger (start %u, this "
-              "is start %u)",
-              hintd->options.lsm.dir, start, own);
-    hintd->tally.actor = actor_first(actor_process(hintd->tally.actor), start);
+    hintd->tally.actor = actor;
     buf_clear(&hintd->part);
     tally_format_start(&hintd->tally, &hintd->part);
     lsm_batch_clear(&hintd->batch.batch);
     lsm_batch_note(&hintd->batch.batch, buf_bytes(&hintd->part));
     (void)!lsm_write(hintd->lsm, &hintd->batch.batch, &position);
     lsm_batch_clear(&hintd->batch.batch);
+}
+
+static void begin_again(struct hintd *hintd, uint32_t last, struct moment now)
+{
+    struct actor actor = actor_parse(hintd->tally.actor);
+    actor.start = actor_start_after(now.wall_ms, last);
+    if (!actor.start)
+        return;
+    note_start(hintd, actor_make(actor));
+    hintd->peers.terms.actor = hintd->tally.actor;
+    table_release(&hintd->counters);
+    table_init(&hintd->counters, hintd->options.boot);
+}
+
+void hintd_hear_of_self(struct hintd *hintd, uint32_t start, struct moment now)
+{
+    uint32_t own = actor_parse(hintd->tally.actor).start;
+    if (hintd->twin.text[0] || start <= own)
+        return;
+    if (now.mono_ms < hintd->started_ms + YOUNG_MS) {
+        begin_again(hintd, start, now);
+        return;
+    }
+    fault_set(&hintd->twin, STATUS_REFUSED,
+              "%s: another process has the identity of this node, and is younger (start %u, this "
+              "is start %u)",
+              hintd->options.lsm.dir, start, own);
+    note_start(hintd, actor_first(actor_process(hintd->tally.actor), start)); // ours is later then
 }
 
 // ---- debts -------------------------------------------------------------------------------

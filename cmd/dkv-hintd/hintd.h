@@ -123,10 +123,11 @@ void hintd_owe(struct hintd *hintd, uint64_t target, uint32_t partition, struct 
 // The last dot that this life gave out in a shard.
 uint64_t *hintd_counter(struct hintd *hintd, uint32_t keyspace, uint32_t partition);
 
-// A store has heard of this start of the hintd of our node. If it is later than our own, another
-// process runs as this one, too: what is kept here is delivered, and nothing more is taken. Stores
-// close our dots some time after they heard of that start, so ours must not be given out any more.
-void hintd_hear_of_self(struct hintd *hintd, uint32_t start);
+// A store has heard of this start of the hintd of our node. If it is later than our own, stores
+// close our dots some time after, so they must not be given out any more. One that has just begun
+// takes that for its own past, which was wiped, and goes on with a later start still. Else another
+// process runs as this one, too: what is kept here is delivered, and nothing more is taken.
+void hintd_hear_of_self(struct hintd *hintd, uint32_t start, struct moment now);
 
 // Jobs of the engine; see lsm.h. Not OK: the log failed and the process must stop, the fault says
 // why.

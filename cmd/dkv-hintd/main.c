@@ -108,6 +108,8 @@ static void describe(void *self, struct buf *out)
 {
     const struct program *program = self;
     news_status(&program->hintd.peers, out);
+    if (program->hintd.twin.text[0])
+        buf_printf(out, "; takes no more: %s", program->hintd.twin.text);
     buf_printf(out, "; %llu bytes of hints", (unsigned long long)program->hintd.tally.bytes);
 }
 

@@ -142,7 +142,7 @@ static enum status take_answer(struct hintd *hintd, uint32_t number,
         if (op_decode_pong(&pong, body))
             return STATUS_INVALID;
         link_on_pong(link, &pong, now);
-        hintd_hear_of_self(hintd, pong.hintd_start);
+        hintd_hear_of_self(hintd, pong.hintd_start, now);
         return STATUS_OK;
     case MESSAGE_MERGED:
         return deliveries_on_merged(hintd, number, body, now);

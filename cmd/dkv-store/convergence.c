@@ -7,6 +7,8 @@
 #include "dkv-store/reading.h"
 #include "dkv-store/trash.h"
 
+enum { YOUNG_MS = 10 * 1000 };
+
 static struct ledger_place place_of(const struct ledger_shard *shard)
 {
     return (struct ledger_place){shard->keyspace, shard->partition};
@@ -79,6 +81,16 @@ static enum status lose_all(struct store *store, uint32_t start, uint64_t positi
     return status ? status : STATUS_STALE;
 }
 
+// It has just begun, with a clock that is behind, and somebody knows of a later start: most likely
+// its data was wiped or put back, so it goes on as a younger one still. If there is another
+// process, that one hears of it now.
+static enum status overtake(struct store *store, uint32_t start, uint64_t position,
+                            struct moment now)
+{
+    enum status status = write_heard(store, actor_first(own_process(store), start), 0, now);
+    return status ? status : lose_all(store, start, position, now);
+}
+
 // Notes the start of the other process, so that its own next one is later.
 static enum status stop(struct store *store, uint32_t start, struct moment now)
 {
@@ -100,7 +112,9 @@ enum status convergence_hear(struct store *store, uint64_t actor, uint64_t posit
     case LIVES_LOST:
         return lose_all(store, heard_start, heard_position, now);
     case LIVES_YOUNGER:
-        return stop(store, heard_start, now);
+        return now.mono_ms < store->opened_ms + YOUNG_MS
+                   ? overtake(store, heard_start, heard_position, now)
+                   : stop(store, heard_start, now);
     default:
         return write_heard(store, actor, position, now);
     }

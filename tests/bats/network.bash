@@ -52,6 +52,7 @@ node_start() { # N [NAME...]
         ip netns exec "$TAG-$n" "dkv-$name" --config "$SANDBOX/n$n/dkv.conf" \
             >>"$SANDBOX/n$n/$name.log" 2>&1 3>&- &
         echo $! >"$SANDBOX/n$n/$name.pid"
+        disown
     done
 }
 

@@ -242,6 +242,22 @@ static void hear_of_self(struct bench *bench, uint32_t start)
     bench_tell_from(bench, bench_link(bench, 1), MESSAGE_PONG, &body);
 }
 
+TEST(one_that_has_just_begun_goes_on_with_a_later_start)
+{
+    struct bench bench;
+    bench_init(&bench);
+    uint32_t own = actor_parse(bench.hintd.tally.actor).start;
+    bench_welcome(&bench, 1);
+    hear_of_self(&bench, own + 1000);
+    assert_true(actor_parse(bench.hintd.tally.actor).start > own + 1000);
+    assert_int_equal(bench_hint_new(&bench, 2, 1), STATUS_OK);
+    bench_sync_log(&bench);
+    own = actor_parse(bench.hintd.tally.actor).start;
+    bench_lose_power(&bench);
+    assert_true(actor_parse(bench.hintd.tally.actor).start > own);
+    bench_release(&bench);
+}
+
 TEST(one_that_has_a_younger_twin_delivers_what_it_has_and_takes_nothing_more)
 {
     struct bench bench;
@@ -251,6 +267,7 @@ TEST(one_that_has_a_younger_twin_delivers_what_it_has_and_takes_nothing_more)
     hear_of_self(&bench, own);
     assert_int_equal(bench_hint_new(&bench, 1, 1), STATUS_OK);
     bench_welcome(&bench, 2);
+    bench.now.mono_ms += 10 * 1000;
     hear_of_self(&bench, own + 1000);
     struct record record = bench_record(9, 2, "value");
     struct buf encoded = {0};

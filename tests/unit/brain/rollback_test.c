@@ -3,6 +3,8 @@
 #include "unit/brain/trio.h"
 #include "wire/hello.h"
 
+enum { YOUNG_MS = 10 * 1000 }; // for which a store takes another start for its own past
+
 static int make(void **state)
 {
     (void)state;
@@ -81,6 +83,7 @@ TEST(a_copy_that_does_not_reach_a_horizon_was_put_back)
 
 TEST(the_older_of_two_processes_with_one_identity_stops)
 {
+    pass_ms(YOUNG_MS);
     struct opening opening = opening_of(B, A);
     opening.heard_start = actor_parse(actor(A)).start + 5;
     opening.heard_position = 3;
@@ -99,6 +102,26 @@ TEST(the_older_of_two_processes_with_one_identity_stops)
         convergence_meet(store(A), RING_DEFAULT_KEYSPACE, partition(), &opening, true, trio[A].now),
         STATUS_STALE); // ... and lacks what that one did
     assert_lost_everything(A);
+}
+
+TEST(a_store_that_has_just_begun_with_a_clock_behind_takes_a_later_start_for_its_own)
+{
+    write_everywhere(A, "value");
+    pass_ms(YOUNG_MS);
+    restart(A);
+    struct opening opening = opening_of(B, A);
+    opening.heard_start = actor_parse(actor(A)).start + 5;
+    opening.heard_position = 3;
+    assert_int_equal(
+        convergence_meet(store(A), RING_DEFAULT_KEYSPACE, partition(), &opening, true, trio[A].now),
+        STATUS_STALE);
+    assert_lost_everything(A);
+    assert_false(store(A)->twin.text[0]);
+    assert_true(actor_parse(actor(A)).start > opening.heard_start);
+    assert_int_equal(
+        convergence_meet(store(A), RING_DEFAULT_KEYSPACE, partition(), &opening, true, trio[A].now),
+        STATUS_OK); // it knows that now
+    assert_int_equal(store(A)->counts.losses, 1);
 }
 
 static struct op_pong pong_to(unsigned at, uint64_t node)
@@ -130,6 +153,7 @@ TEST(a_pong_tells_what_was_heard_of_the_node_that_asked)
 
 TEST(a_store_that_has_a_younger_twin_says_so_and_nothing_else)
 {
+    pass_ms(YOUNG_MS);
     struct opening opening = opening_of(B, A);
     opening.heard_start = actor_parse(actor(A)).start + 5;
     opening.heard_position = 3;
