@@ -50,7 +50,7 @@ node_start() { # N [NAME...]
     for name in "${@:-${DAEMONS[@]}}"; do
         # Not through in_node: the pid must be the daemon's own.
         ip netns exec "$TAG-$n" "dkv-$name" --config "$SANDBOX/n$n/dkv.conf" \
-            >>"$SANDBOX/n$n/$name.log" 2>&1 3>&- &
+            >>"$SANDBOX/n$n/dkv-$name.log" 2>&1 3>&- &
         echo $! >"$SANDBOX/n$n/$name.pid"
         disown
     done
@@ -82,7 +82,6 @@ nodes_up() { # COUNT OPTION...
     done
     if ! EVENTUALLY=60 eventually via 1 status; then
         via 1 status
-        tail -n 3 "$SANDBOX"/n?/*.log
         return 1
     fi >&2
     via 1 repair --wait >/dev/null
@@ -91,6 +90,7 @@ nodes_up() { # COUNT OPTION...
 nodes_down() {
     local n
     [[ ${TAG:-} ]] || return 0
+    tell_logs
     for n in $(seq "$MACHINES"); do
         node_kill "$n"
     done

@@ -9,7 +9,7 @@ load network
 
 # n3 is the node that there will be twice; its twin is machine 5.
 setup() {
-    IS_LONG=${DKV_LONG:-}
+    [[ $BATS_TEST_NUMBER == 1 || ${DKV_LONG:-} ]] || skip "without DKV_LONG=1"
     isolate
     network_up 5 || skip "no network can be made here"
     nodes_up 4 --set ping/interval=100ms --set ping/down_after=400ms --set hints/retry=200ms \
@@ -89,7 +89,7 @@ is_purged() { # COUNT of the keys that are left, at each owner
     eventually is_in_state n3 2 hintd twin
     fails_with 12 via 1 status
     assert_regex "$stderr" "n3: two machines run as this node"
-    grep -q 'another process has the identity of this node' "$SANDBOX/n3/store.log"
+    grep -q 'another process has the identity of this node' "$SANDBOX/n3/dkv-store.log"
     # Writes go on, everywhere.
     pairs more 1 50 one | via 1 load --quiet
     pairs more 51 100 three | via 3 load --quiet
@@ -98,7 +98,7 @@ is_purged() { # COUNT of the keys that are left, at each owner
     sort -o "$SANDBOX/written" "$SANDBOX/written"
     via 2 dump --quiet | sort | cmp - "$SANDBOX/written"
     # The copy lacks what n3 had known: it finds out, and becomes whole.
-    eventually grep -q 'is an older state of it' "$SANDBOX/n5/store.log"
+    eventually grep -q 'is an older state of it' "$SANDBOX/n5/dkv-store.log"
     EVENTUALLY=30 eventually no_copy_is_lost 5
     via 5 dump --quiet | sort | cmp - "$SANDBOX/written"
     # The way out.
@@ -115,7 +115,6 @@ is_purged() { # COUNT of the keys that are left, at each owner
 }
 
 @test "a machine that was replaced from a copy comes back" {
-    [[ $IS_LONG ]] || skip "without DKV_LONG=1"
     pairs k 1 200 old | via 1 load --quiet
     via 1 repair --wait >/dev/null
     copy_node
