@@ -19,14 +19,26 @@ static void begin_to_pass(struct epochs *epochs)
     }
 }
 
+// What became of the votes of former lives, if they do not count.
+static void tell_votes(struct epochs *epochs, enum status status, const struct fault *fault)
+{
+    unsigned long long abstained = votes_abstained(&epochs->votes);
+    if (abstained)
+        fault_set(&epochs->told, STATUS_CORRUPT,
+                  "data/ring/votes: %.100s: this node does not vote on what becomes epoch %llu or "
+                  "before, so that it never contradicts itself; there is nothing to do while most "
+                  "of the other voters are up (dkv-ring(5))",
+                  status ? fault->text : "were lost before", abstained);
+    else if (status)
+        fault_set(&epochs->told, STATUS_CORRUPT, "data/ring/votes: %.100s: made anew", fault->text);
+}
+
 void epochs_init(struct epochs *epochs, struct peers *peers, struct ring_snapshot *current,
                  struct bytes durable, uint64_t name)
 {
     struct fault fault = {0};
     *epochs = (struct epochs){.peers = peers, .current = current};
-    if (votes_init(&epochs->votes, current, durable, &fault))
-        fault_set(&epochs->told, STATUS_CORRUPT,
-                  "%.200s: this node does not vote before the next epoch", fault.text);
+    tell_votes(epochs, votes_init(&epochs->votes, current, durable, &fault), &fault);
     proposal_init(&epochs->proposal, peers, name);
     begin_to_pass(epochs);
 }

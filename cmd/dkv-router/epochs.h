@@ -55,7 +55,8 @@ struct epochs {
     struct fault told;
 };
 
-// `durable`: the votes of former lives; damaged ones are told. `name` is random in each life.
+// `durable`: the votes of former lives (votes.h); damaged or lost ones are told. `name` is random
+// in each life.
 void epochs_init(struct epochs *epochs, struct peers *peers, struct ring_snapshot *current,
                  struct bytes durable, uint64_t name);
 void epochs_release(struct epochs *epochs);

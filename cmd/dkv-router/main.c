@@ -1,5 +1,6 @@
 // dkv-router answers clients and talks to the stores of all nodes; see dkv-router(8).
 
+#include "consensus/acceptor.h"
 #include "dkv-router/brain.h"
 #include "dkv-router/dispatch.h"
 #include "dkv-router/polls.h"
@@ -17,6 +18,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     TICK_MS = 1000, // at most: the brain says when it wants one
@@ -36,6 +38,7 @@ struct program {
     struct news news;     // that the log has
     struct ways ways;
     uint64_t handed_hash; // of the document that the operator handed in last
+    struct buf votes;     // as they were found; until the router has them
 };
 
 static const char *ring_dir; // for the worker: never changes
@@ -154,24 +157,57 @@ static void open_seals(struct program *program)
     program->saved_count = program->seals.count;
 }
 
-// The document that counts from the first start on, whatever is handed in later.
-static void keep_first(struct program *program)
+static void keep(const struct node *node, const char *name, struct bytes content)
 {
-    const struct node *node = &program->node;
     struct fault fault;
-    if (!node->has_adopted && ring_file_write(node->settings.dir, RING_FILE_ADOPTED,
-                                              buf_bytes(&node->ring->text), &fault))
+    if (ring_file_write(node->settings.dir, name, content, &fault))
         die(1, "%s (the router keeps the ring document and its votes there)", fault.text);
+}
+
+static bool is_whole(const struct buf *votes)
+{
+    struct acceptor acceptor;
+    bool is_whole = votes->size && !acceptor_decode(&acceptor, buf_bytes(votes), NULL);
+    if (is_whole)
+        acceptor_release(&acceptor);
+    return is_whole;
+}
+
+// The document that counts from the first start on, whatever is handed in later, and that nothing
+// was voted yet. What the first start leaves behind tells that another one is not the first: this,
+// and afterwards keys/seals.
+static void keep_first(const struct node *node, struct buf *votes)
+{
+    char path[NODE_PATH_SIZE];
+    if (node->has_adopted)
+        return;
+    bool has_run = votes->size || !access(node_path(node, "keys/seals", path), F_OK);
+    if (has_run && !is_whole(votes))
+        die(2,
+            "%s/" RING_FILE_ADOPTED ": missing, and " RING_FILE_VOTES
+            " is missing or damaged, though this node has run before: copy the first of them from "
+            "the node that has the highest epoch in 'dkv status'",
+            node->settings.dir);
+    if (!has_run) {
+        votes_encode_none(votes);
+        keep(node, RING_FILE_VOTES, buf_bytes(votes));
+    }
+    keep(node, RING_FILE_ADOPTED, buf_bytes(&node->ring->text));
+}
+
+// Before the seals.
+static void open_ring(struct program *program)
+{
+    const char *dir = program->node.settings.dir;
+    ring_dir = dir;
+    if (ring_file_read(dir, RING_FILE_VOTES, &program->votes) == STATUS_IO)
+        die(1, "%s/" RING_FILE_VOTES ": %s", dir, strerror(errno));
+    keep_first(&program->node, &program->votes);
 }
 
 static void open_router(struct program *program)
 {
-    struct buf votes = {0};
     const struct settings *settings = &program->node.settings;
-    ring_dir = settings->dir;
-    keep_first(program);
-    if (ring_file_read(settings->dir, RING_FILE_VOTES, &votes) == STATUS_IO)
-        die(1, "%s/" RING_FILE_VOTES ": %s", settings->dir, strerror(errno));
     struct router_options options = {
         .ring = program->node.ring,
         .node = settings->node_id,
@@ -185,14 +221,14 @@ static void open_router(struct program *program)
         .services = service_bit(SERVICE_REPAIR),
         .software = bytes_of_text(DKV_VERSION),
         .seals = &program->seals,
-        .votes = buf_bytes(&votes),
+        .votes = buf_bytes(&program->votes),
         .link_of = net_link,
         .number_of = net_number_of,
     };
     struct fault fault;
     if (router_init(&program->router, &options, clock_moment(), &fault))
         die(2, "%s", fault.text);
-    buf_release(&votes);
+    buf_release(&program->votes);
     look_at_handed(program, true);
 }
 
@@ -203,6 +239,7 @@ int main(int argc, char **argv)
     arguments_parse(&program.node.settings, "dkv-router", "answers clients for one node", argc,
                     argv);
     node_open(&program.node);
+    open_ring(&program);
     open_seals(&program);
     open_router(&program);
     program.ways = (struct ways){.node = &program.node,

@@ -41,6 +41,7 @@ void proposal_begin(struct proposal *proposal, const struct ring_snapshot *curre
     }
     proposal->deadline_ms = deadline_ms;
     proposal->said_ms = proposal->again_ms = 0;
+    proposal->declined = 0;
     proposal->reached_ms = now.mono_ms;
     buf_clear(&proposal->text);
     proposer_begin(&proposal->proposer, document->ring.epoch, proposal->voter_count,
@@ -93,6 +94,10 @@ void proposal_on_promised(struct proposal *proposal, unsigned voter, const struc
     enum proposer_state before = proposer->state;
     if (proposal->state != PROPOSAL_RUNS || op->epoch != proposer->epoch)
         return;
+    if (op->status == STATUS_STALE)
+        proposal->declined |= 1u << voter;
+    else
+        proposal->declined &= ~(1u << voter);
     if (op->status == STATUS_REFUSED)
         refuse(proposal, ballot, (struct ballot){op->promised_round, op->promised_proposer}, now);
     else if (op->status == STATUS_OK)
@@ -163,16 +168,26 @@ static bool has_majority(const struct proposal *proposal)
     return count >= proposer_majority(&proposal->proposer);
 }
 
-// "2 of 3 voters are needed: n2, n3 do not answer"
+static bool has_declined(const struct proposal *proposal, unsigned voter)
+{
+    return can_be_asked(proposal, voter) && (proposal->declined >> voter & 1);
+}
+
+// "a majority of the 3 voters is needed; no answer from n2, n3"
 static void explain_silence(struct proposal *proposal)
 {
-    unsigned count = 0;
-    buf_printf(&proposal->text, "a majority of the %u voters is needed", proposal->voter_count);
+    struct buf *text = &proposal->text;
+    unsigned silent = 0, declined = 0;
+    buf_printf(text, "a majority of the %u voters is needed", proposal->voter_count);
     for (uint32_t i = 0; i < proposal->voter_count; i++) {
-        if (can_be_asked(proposal, i))
-            continue;
-        buf_printf(&proposal->text, "%s%s", count++ ? ", " : "; no answer from ",
-                   proposal->names[i]);
+        if (!can_be_asked(proposal, i))
+            buf_printf(text, "%s%s", silent++ ? ", " : "; no answer from ", proposal->names[i]);
+    }
+    for (uint32_t i = 0; i < proposal->voter_count; i++) {
+        if (has_declined(proposal, i))
+            buf_printf(text, "%s%s",
+                       declined++ ? ", " : "; behind, or without its votes (dkv-ring(5)): ",
+                       proposal->names[i]);
     }
 }
 

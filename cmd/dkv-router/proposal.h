@@ -33,6 +33,7 @@ struct proposal {
     uint64_t voters[RING_VOTERS_MAX]; // ids of nodes
     char names[RING_VOTERS_MAX][RING_NAME_SIZE_MAX + 1];
     uint32_t voter_count;
+    uint32_t declined; // bits of voters: they are behind, or abstain
     uint64_t deadline_ms;
     uint64_t said_ms;    // when voters were asked last
     uint64_t again_ms;   // when a ballot that was beaten is followed by another; 0 = it was not

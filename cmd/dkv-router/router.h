@@ -35,7 +35,7 @@ struct router_options {
     uint64_t timeout_ms;      // of an operation whose client named no budget
     uint32_t services;        // service_bit(): to which it passes questions on, besides its own
     struct bytes software;
-    struct bytes votes;  // durable ones of former lives (epochs.h); borrowed by router_init()
+    struct bytes votes;  // durable ones of former lives (votes.h); borrowed by router_init()
     struct seals *seals; // with an own key; borrowed. Keys of other routers are added to it
     link_id (*link_of)(uint32_t number); // gives the link_id of link `number` (peers.h)
     uint32_t (*number_of)(link_id link); // and back; UINT32_MAX if it is a client's

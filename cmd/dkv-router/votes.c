@@ -1,18 +1,36 @@
 #include "dkv-router/votes.h"
 
 #include "ring/ring_successor.h"
+#include "ring/ring_voters.h"
 
 enum status votes_init(struct votes *votes, const struct ring_snapshot *current,
                        struct bytes durable, struct fault *fault)
 {
+    uint16_t voters[RING_VOTERS_MAX];
     *votes = (struct votes){0};
     acceptor_init(&votes->acceptor, 1);
-    enum status status =
-        durable.size ? acceptor_decode(&votes->acceptor, durable, fault) : STATUS_OK;
+    enum status status = durable.size ? acceptor_decode(&votes->acceptor, durable, fault)
+                                      : fault_set(fault, STATUS_CORRUPT, "missing or empty");
     votes_adopt(votes, current);
-    if (status)
+    if (!status)
+        return STATUS_OK;
+    if (ring_voters(&current->ring, voters) > 2)
         acceptor_abstain(&votes->acceptor);
+    votes->written++;
     return status;
+}
+
+void votes_encode_none(struct buf *out)
+{
+    struct acceptor acceptor;
+    acceptor_init(&acceptor, 1);
+    acceptor_encode(&acceptor, out);
+}
+
+uint64_t votes_abstained(const struct votes *votes)
+{
+    const struct acceptor *acceptor = &votes->acceptor;
+    return acceptor->abstained < acceptor->epoch ? 0 : acceptor->abstained;
 }
 
 void votes_release(struct votes *votes)

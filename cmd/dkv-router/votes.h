@@ -18,10 +18,16 @@ struct votes {
     uint64_t durable;                    // of which are durable
 };
 
-// Begins with what was durable; empty = nothing ever was. CORRUPT: it is damaged, so this node
-// abstains until the next epoch.
+// Begins with what was durable. CORRUPT: it is damaged or, empty, lost, so that this node abstains
+// for two epochs if there are more than two voters; that is to be made durable like a vote.
 enum status votes_init(struct votes *votes, const struct ring_snapshot *current,
                        struct bytes durable, struct fault *fault);
+
+// Appends what is durable where nothing was ever voted: of the first start of a node.
+void votes_encode_none(struct buf *out);
+
+// Until when this node abstains: the epoch; 0 = it votes.
+uint64_t votes_abstained(const struct votes *votes);
 void votes_release(struct votes *votes);
 
 // The document counts from now on: the epoch behind it is voted on.

@@ -58,7 +58,7 @@ void acceptor_decide(struct acceptor *acceptor, uint64_t epoch)
 
 void acceptor_abstain(struct acceptor *acceptor)
 {
-    acceptor->abstained = acceptor->epoch;
+    acceptor->abstained = acceptor->epoch + 1;
 }
 
 static void append_ballot(struct ballot ballot, struct buf *out)

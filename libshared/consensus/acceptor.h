@@ -48,4 +48,8 @@ void acceptor_decide(struct acceptor *acceptor, uint64_t epoch);
 void acceptor_encode(const struct acceptor *acceptor, struct buf *out);
 enum status acceptor_decode(struct acceptor *acceptor, struct bytes bytes,
                             struct fault *fault) MUST_USE;
+
+// Votes neither on this epoch nor on the next one: whoever forgot what it said may have known of
+// one epoch more than it knows now, and have promised something about the one behind that. Where
+// there are one or two voters it can vote at once: every majority has the other one, who remembers.
 void acceptor_abstain(struct acceptor *acceptor);

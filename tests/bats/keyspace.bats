@@ -195,22 +195,78 @@ names() {
     assert_equal "$(names n3)" 'data default more '
 }
 
-@test "a node whose votes are damaged serves, and votes again on the next change" {
+@test "a node whose votes are damaged or lost serves, and votes again two changes later" {
     dkv keyspace create data
+    local votes=$CLUSTER/n1/data/ring/votes
     node kill n1
-    [[ -s $CLUSTER/n1/data/ring/votes ]]
-    printf 'x' | dd of="$CLUSTER/n1/data/ring/votes" bs=1 seek=30 conv=notrunc status=none
+    [[ -s $votes ]]
+    printf 'x' | dd of="$votes" bs=1 seek=30 conv=notrunc status=none
     node start n1
-    grep -q 'checksum of the votes does not match: this node does not vote before the next epoch' \
+    grep -q 'votes: .*does not match: this node does not vote on what becomes epoch 4 or before' \
         "$CLUSTER/n1/log/dkv-router.log"
     dkv -k data put key value
     node kill n3 router
     fails_with 5 dkv --timeout 2000 keyspace create more
+    assert_regex "$stderr" 'no answer from n3; behind, or without its votes .*: n1$'
     node start n3 router
     dkv keyspace create more
-    node kill n3 router
+    node kill n1
+    node start n1
+    grep -q 'votes: were lost before: this node does not vote on what becomes epoch 4' \
+        "$CLUSTER/n1/log/dkv-router.log"
     dkv keyspace create again
-    assert_equal "$(names n1)" 'again data default more '
+    node kill n3 router
+    dkv keyspace create last
+    assert_equal "$(names n1)" 'again data default last more '
+    node start n3 router
+    node kill n1
+    rm "$votes"
+    node start n1
+    grep -q 'votes: missing or empty: this node does not vote on what becomes epoch 7' \
+        "$CLUSTER/n1/log/dkv-router.log"
+}
+
+@test "a node without votes and without the document that counts begins with no other one" {
+    dkv keyspace create data
+    node kill n1
+    rm "$CLUSTER/n1/data/ring/votes" "$CLUSTER/n1/data/ring/adopted"
+    fails_with 2 dkv-router --config "$CLUSTER/n1/dkv.conf"
+    assert_regex "$stderr" 'n1/data/ring/adopted: missing.*the highest epoch in .dkv status.'
+    cp "$CLUSTER/n2/data/ring/adopted" "$CLUSTER/n1/data/ring/adopted"
+    node start n1
+    at n1 dkv -k data put key value
+    grep -q 'does not vote on what becomes epoch 4' "$CLUSTER/n1/log/dkv-router.log"
+    # With its votes it needs nobody's help: it follows to the document that the others have.
+    node kill n1
+    rm "$CLUSTER/n1/data/ring/adopted"
+    node start n1
+    eventually agree n1 n2 n3
+}
+
+@test "where a majority has lost its votes all forget at once, as dkv-ring(5) says" {
+    dkv keyspace create data
+    local node
+    for node in n1 n2; do
+        node kill $node router
+        rm "$CLUSTER/$node/data/ring/votes"
+        node start $node router
+    done
+    fails_with 5 dkv --timeout 2000 keyspace create more
+    assert_regex "$stderr" 'behind, or without its votes .dkv-ring.5..: n[12], n[12]$'
+    for node in n1 n2 n3; do
+        node kill $node router
+    done
+    cp "$CLUSTER/n2/data/ring/adopted" "$SANDBOX/latest"
+    for node in n1 n2 n3; do
+        cp "$SANDBOX/latest" "$CLUSTER/$node/data/ring/ring"
+        rm "$CLUSTER/$node"/data/ring/{adopted,votes} "$CLUSTER/$node/keys/seals"
+    done
+    for node in n1 n2 n3; do
+        node start $node router
+    done
+    dkv keyspace create more
+    eventually agree n1 n2 n3
+    assert_equal "$(names n3)" 'data default more '
 }
 
 @test "the document that counts is damaged: the node does not start, and says why" {

@@ -419,6 +419,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(!make_cluster(&bench->ring, NODES), "no ring");
     bench->snapshot = snapshot_of(&bench->ring);
     bench->now = (struct moment){1000, 1700000000000};
+    struct buf votes = {0};
+    votes_encode_none(&votes);
     struct router_options options = {.ring = &bench->snapshot,
                                      .node = 1,
                                      .boot = 9,
@@ -430,11 +432,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      .timeout_ms = 1000,
                                      .software = bytes_of_text("fuzz"),
                                      .seals = &bench->seals,
+                                     .votes = buf_bytes(&votes),
                                      .link_of = link_of,
                                      .number_of = number_of};
     struct fault fault;
     must(!seals_add_own(&bench->seals, secrets[0]), "no key");
     must(!router_init(&bench->router, &options, bench->now, &fault), "no router");
+    buf_release(&votes);
     for (uint32_t i = 0; i < NODES; i++) {
         welcome(bench, i, i + 1);
         welcome(bench, HINTD + i, HINTD + i + 1);

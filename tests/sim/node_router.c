@@ -82,6 +82,7 @@ static uint64_t job_us(void *self, unsigned worker)
 void node_init_router(struct node *node)
 {
     struct process *process = &node->router_process;
+    votes_encode_none(&node->votes);
     *process = node_process(node, NETWORK_ROUTER + node->index, 25 * WORLD_MS);
     process->brain = router_brain(&node->router);
     process->host.job_us = job_us;

@@ -66,6 +66,8 @@ static inline void init_of(struct bench *bench, unsigned nodes, unsigned up)
     uint8_t secret[SEAL_SECRET_SIZE] = {1};
     assert_int_equal(seals_add_own(&bench->seals, secret), STATUS_OK);
     bench->snapshot = snapshot_of(&bench->ring);
+    struct buf votes = {0};
+    votes_encode_none(&votes);
     struct router_options options = {.ring = &bench->snapshot,
                                      .node = 1,
                                      .boot = BOOT,
@@ -77,9 +79,11 @@ static inline void init_of(struct bench *bench, unsigned nodes, unsigned up)
                                      .timeout_ms = 1000,
                                      .software = bytes_of_text("test"),
                                      .seals = &bench->seals,
+                                     .votes = buf_bytes(&votes),
                                      .link_of = link_of,
                                      .number_of = number_of};
     assert_int_equal(router_init(&bench->router, &options, bench->now, &fault), STATUS_OK);
+    buf_release(&votes);
     for (uint32_t i = 0; i < up; i++)
         welcome(bench, i);
 }

@@ -3,8 +3,9 @@
 //
 // What is chosen is decided by a model that knows neither proposer.h nor acceptor.h: it listens to
 // the votes that leave the voters, and calls a value chosen once a majority has said ACCEPTED in
-// one ballot. The proposers must say the same. That the model finds a broken register is tested,
-// too: with votes that leave before they are durable it must.
+// one ballot. The proposers must say the same. One voter may lose its disk. That the model finds a
+// broken register is tested, too: it must with votes that leave before they are durable, and with
+// a voter that lost its disk and votes as if it had never voted.
 #include "base/random.h"
 #include "base/xalloc.h"
 #include "consensus/acceptor.h"
@@ -51,9 +52,16 @@ struct tally {
     uint32_t voters;
 };
 
+enum bug {
+    BUG_NONE,
+    BUG_EARLY,   // votes leave before they are durable
+    BUG_FORGETS, // who lost its disk votes at once
+};
+
 struct run {
     struct random random;
-    bool answers_early; // the bug: votes leave before they are durable
+    enum bug bug;
+    bool has_lost; // a voter its disk: one of them may
     unsigned voter_count;
     struct voter voters[VOTERS_MAX];
     struct proposer proposers[PROPOSERS];
@@ -146,7 +154,7 @@ static void vote(struct run *run, struct voter *voter, struct letter letter)
         letter.value = value_of(vote.value);
     letter.kind = letter.kind == PREPARE ? PROMISED : ACCEPTED;
     letter.other = vote.accepted;
-    if (run->answers_early || voter->held_count == LETTERS_MAX)
+    if (run->bug == BUG_EARLY || voter->held_count == LETTERS_MAX)
         leave(run, &letter);
     else
         voter->held[voter->held_count++] = letter;
@@ -166,6 +174,25 @@ static void restart(struct voter *voter)
     acceptor_release(&voter->acceptor);
     voter->held_count = 0;
     assert_int_equal(acceptor_decode(&voter->acceptor, buf_bytes(&voter->disk), NULL), STATUS_OK);
+}
+
+// The disk is empty, and what was chosen last is copied from the voter that has heard of most. Of
+// two voters the other one is in every majority and remembers.
+static void lose_disk(struct run *run, struct voter *voter)
+{
+    uint64_t epoch = 1;
+    for (unsigned i = 0; i < run->voter_count; i++) {
+        const struct voter *other = &run->voters[i];
+        if (other != voter && other->acceptor.epoch > epoch)
+            epoch = other->acceptor.epoch;
+    }
+    acceptor_release(&voter->acceptor);
+    voter->held_count = 0;
+    acceptor_init(&voter->acceptor, epoch);
+    if (run->bug != BUG_FORGETS && run->voter_count > 2)
+        acceptor_abstain(&voter->acceptor);
+    sync_disk(run, voter);
+    run->has_lost = true;
 }
 
 // ---- proposers -------------------------------------------------------------------------
@@ -253,16 +280,18 @@ static void step(struct run *run)
         deliver(run);
     else if (dice < 97)
         sync_disk(run, voter);
-    else
+    else if (run->has_lost || run->voter_count == 1 || !chance(run, 10))
         restart(voter);
+    else
+        lose_disk(run, voter);
 }
 
 // Returns how often the model saw two values.
-static unsigned play(uint64_t seed, bool answers_early, unsigned *decided)
+static unsigned play(uint64_t seed, enum bug bug, unsigned *decided)
 {
     struct run *run = xcalloc(1, sizeof *run);
     random_init(&run->random, seed);
-    run->answers_early = answers_early;
+    run->bug = bug;
     run->voter_count = 1 + (unsigned)random_below(&run->random, VOTERS_MAX);
     for (unsigned i = 0; i < run->voter_count; i++) {
         acceptor_init(&run->voters[i].acceptor, 1);
@@ -288,7 +317,7 @@ TEST(one_value_is_chosen_for_an_epoch_whatever_the_network_and_restarts_do)
 {
     unsigned decided = 0;
     for (uint64_t seed = 1; seed <= RUNS; seed++) {
-        if (play(seed, false, &decided))
+        if (play(seed, BUG_NONE, &decided))
             fail_msg("seed %llu: two values were chosen", (unsigned long long)seed);
     }
     assert_true(decided > RUNS); // it is no test of proposers that never come to an end
@@ -298,7 +327,16 @@ TEST(votes_that_leave_before_they_are_durable_are_found)
 {
     unsigned conflicts = 0, decided = 0;
     for (uint64_t seed = 1; seed <= RUNS; seed++)
-        conflicts += play(seed, true, &decided) > 0;
+        conflicts += play(seed, BUG_EARLY, &decided) > 0;
+    assert_true(conflicts > 0);
+    assert_true(decided > RUNS);
+}
+
+TEST(a_voter_that_lost_its_disk_and_votes_as_if_it_never_had_is_found)
+{
+    unsigned conflicts = 0, decided = 0;
+    for (uint64_t seed = 1; seed <= RUNS; seed++)
+        conflicts += play(seed, BUG_FORGETS, &decided) > 0;
     assert_true(conflicts > 0);
     assert_true(decided > RUNS);
 }

@@ -211,10 +211,11 @@ TEST(epochs_come_one_after_the_other)
              "prepare 3 1.0 -> refused 1.1", "decide 7 ->", "prepare 8 1.1 -> ok");
 }
 
-TEST(who_may_have_forgotten_abstains_until_the_next_epoch)
+TEST(who_may_have_forgotten_abstains_for_two_epochs)
 {
     acceptor("abstain ->", "prepare 2 1.1 -> stale", "accept 2 1.1 x -> stale", "restart ->",
-             "prepare 2 1.1 -> stale", "decide 2 ->", "prepare 3 1.1 -> ok");
+             "prepare 2 1.1 -> stale", "decide 2 ->", "prepare 3 1.1 -> stale", "restart ->",
+             "accept 3 1.1 x -> stale", "decide 3 ->", "prepare 4 1.1 -> ok");
 }
 
 TEST(damaged_votes_are_told_from_whole_ones)
