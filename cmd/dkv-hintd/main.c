@@ -12,6 +12,7 @@
 #include "proc/news_log.h"
 #include "proc/node.h"
 #include "proc/notify.h"
+#include "proc/way_out.h"
 #include "proc/ways.h"
 
 enum {
@@ -149,6 +150,10 @@ static void open_hintd(struct program *program, struct posix_vfs *vfs)
     notify_status("recovering from the log");
     enum status status =
         hintd_open(&program->hintd, &options, entropy_u64(), clock_moment(), &fault);
+    if (status == STATUS_CORRUPT)
+        die_of_damage(program->dir, &fault,
+                      "and 'dkv repair --wait' gives the nodes that were away what waited here, "
+                      "from other owners (dkv-hintd(8), Damage)");
     if (status)
         die(daemon_exit_status(status), "%s", fault.text);
 }

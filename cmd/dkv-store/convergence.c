@@ -96,7 +96,8 @@ static enum status stop(struct store *store, uint32_t start, struct moment now)
 {
     fault_set(&store->twin, STATUS_REFUSED,
               "%s: another process has the identity of this node, and is younger (start %u, this "
-              "is start %u)",
+              "is start %u); if there is none, the data was put aside or the clock set back: start "
+              "again, that start will be the youngest",
               store->options.lsm.dir, start, store->ledger.lives.start);
     enum status status = write_heard(store, actor_first(own_process(store), start), 0, now);
     return status ? status : STATUS_REFUSED;

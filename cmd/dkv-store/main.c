@@ -13,6 +13,7 @@
 #include "proc/log.h"
 #include "proc/node.h"
 #include "proc/notify.h"
+#include "proc/way_out.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -206,6 +207,10 @@ static void open_store(struct program *program, struct posix_vfs *vfs)
     notify_status("recovering from the log");
     enum status status =
         store_open(&program->store, &options, entropy_u64(), clock_moment(), &fault);
+    if (status == STATUS_CORRUPT)
+        die_of_damage(program->dir, &fault,
+                      "and 'dkv repair --wait' brings back what the other owners have; keyspaces "
+                      "with one copy are empty then (dkv-store(8), Damage)");
     if (status)
         die(daemon_exit_status(status), "%s", fault.text);
     warn_of_limits(&options);
