@@ -102,16 +102,14 @@ static enum status check_owner(const struct hintd *hintd, struct fault *fault)
                      hintd->options.lsm.dir, last.node, node->name, node->number);
 }
 
-// 0: no start is left.
-static uint64_t new_actor(const struct hintd *hintd, uint64_t random, struct moment now)
+uint64_t hintd_new_actor(const struct hintd *hintd, uint32_t last, struct moment now)
 {
     struct actor actor = {
         .node = hintd->ring->nodes[hintd->node_index].number,
         .kind = ACTOR_HINTD,
-        .random = (uint16_t)random,
+        .start = actor_start_after(now.wall_ms, last),
+        .random = hintd->random,
     };
-    uint32_t last = hintd->tally.actor ? actor_parse(hintd->tally.actor).start : 0;
-    actor.start = actor_start_after(now.wall_ms, last);
     return actor.start ? actor_make(actor) : 0;
 }
 
@@ -138,7 +136,9 @@ static enum status write_note(struct hintd *hintd, struct bytes note, struct fau
 static enum status start_actor(struct hintd *hintd, uint64_t random, struct moment now,
                                struct fault *fault)
 {
-    uint64_t actor = new_actor(hintd, random, now);
+    uint32_t last = hintd->tally.actor ? actor_parse(hintd->tally.actor).start : 0;
+    hintd->random = (uint16_t)random;
+    uint64_t actor = hintd_new_actor(hintd, last, now);
     if (!actor)
         return fault_set(fault, STATUS_INVALID, "%s: it was started in a year that is none",
                          hintd->options.lsm.dir);

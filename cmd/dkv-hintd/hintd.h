@@ -79,6 +79,8 @@ struct hintd {
     uint32_t delivery_count;
     uint64_t op_id; // of the last MERGE
     uint64_t hlc_last;
+    uint32_t heard_start; // of ours: the latest that a store has heard of
+    uint16_t random;      // of our actors
     uint64_t started_ms;
     uint64_t turn_ms; // when the last turn was
     struct brake brake;
@@ -105,6 +107,9 @@ struct hintd {
 enum status hintd_open(struct hintd *hintd, const struct hintd_options *options, uint64_t random,
                        struct moment now, struct fault *fault) MUST_USE;
 void hintd_close(struct hintd *hintd);
+
+// An actor of a start behind `last`, not durable yet. 0: no start is left.
+uint64_t hintd_new_actor(const struct hintd *hintd, uint32_t last, struct moment now);
 
 // Works by this document from now on. Adds links and ends none: that is reception_adopt()'s.
 void hintd_adopt(struct hintd *hintd, struct ring_snapshot *ring, struct moment now);

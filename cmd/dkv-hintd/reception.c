@@ -1,6 +1,7 @@
 #include "dkv-hintd/reception.h"
 
 #include "dkv-hintd/deliveries.h"
+#include "dkv-hintd/life.h"
 #include "dkv-hintd/order.h"
 #include "peer/following.h"
 #include "peer/stamp.h"
@@ -137,6 +138,8 @@ static enum status take_answer(struct hintd *hintd, uint32_t number,
         take_change(hintd, number,
                     link_on_welcome(link, &hintd->peers.terms,
                                     peers_at(&hintd->peers, number)->node, header, &welcome));
+        if (link->up)
+            life_on_heard(hintd, welcome.heard_start, now);
         return STATUS_OK;
     case MESSAGE_PONG:
         if (op_decode_pong(&pong, body))
@@ -210,6 +213,7 @@ void reception_adopt(struct hintd *hintd, struct ring_snapshot *ring, struct mom
 void reception_on_tick(struct hintd *hintd, struct moment now, struct outbox *outbox)
 {
     hintd_on_tick(hintd, now);
+    life_settle(hintd, now);
     hintd->peers.terms.is_idle = !hintd->tally.bytes;
     peers_begin_tick(&hintd->peers, now);
     for (uint32_t number = UINT32_MAX; peers_next(&hintd->peers, &number);)

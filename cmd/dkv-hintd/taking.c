@@ -1,5 +1,6 @@
 #include "dkv-hintd/taking.h"
 
+#include "dkv-hintd/life.h"
 #include "replica/join.h"
 #include "replica/mint.h"
 #include "ring/ring_route.h"
@@ -343,7 +344,7 @@ static enum status admit_all(struct hintd *hintd, const struct op_hint_update *o
 enum status taking_update(struct hintd *hintd, const struct message_header *header,
                           const struct op_hint_update *op, struct moment now)
 {
-    enum status status = admit_all(hintd, op, now);
+    enum status status = life_may_mint(hintd) ? admit_all(hintd, op, now) : STATUS_BUSY;
     if (!status)
         status = mint(hintd, header, &op->update, now);
     if (status)

@@ -4,7 +4,7 @@
 //     dots      for each shard and actor: how many hints stand for a dot of that actor
 //     debts     what could not be kept, for repair: of which target, in which partition
 //     requests  the request ids of writes that other hints superseded
-//     actor     that of this life
+//     actor     that of this life, and whether its start is known to be the last
 //
 // The tally is a function of the log, as a store's ledger is: every change of a hint carries a
 // note, every flush a snapshot, and after a restart both together give the same tally
@@ -42,6 +42,7 @@ struct tally {
     uint64_t debt_mark; // the last one
     struct requests requests;
     uint64_t actor;
+    bool is_last;      // the stores of all nodes have said that they know of no later start
     uint64_t bytes;    // of all hints
     uint64_t begin_ms; // monotonic, of this life: requests that it was left with count from then on
 };

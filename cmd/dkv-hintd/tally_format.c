@@ -22,6 +22,8 @@ enum {
     SECTION_DOTS = 6,     // of each: u32 keyspace, u32 partition, u64 actor, u64 count
     SECTION_SHARDS = 7,   // of each: u32 keyspace, u32 partition, u64 count
     SECTION_REQUESTS = 8, // requests_encode()
+    // Empty: all stores have said that they know of no later start of this hintd.
+    SECTION_LAST = 9 | SECTION_MAY_BE_SKIPPED,
 };
 
 enum { SUPERSEDED_SIZE = 8 + 8 + sizeof(struct request_id) };
@@ -45,6 +47,11 @@ void tally_format_start(const struct tally *tally, struct buf *note)
     buf_append_u64(note, tally->actor);
     buf_append_u32(note, tally->partition_count);
     section_end(note, begin);
+}
+
+void tally_format_last(struct buf *note)
+{
+    section_end(note, section_begin(note, SECTION_LAST));
 }
 
 static void append_actors(const uint64_t *actors, uint32_t count, struct buf *out)
@@ -126,6 +133,8 @@ void tally_format_snapshot(const struct tally *tally, struct buf *out)
 {
     buf_append_u8(out, SNAPSHOT_VERSION);
     tally_format_start(tally, out);
+    if (tally->is_last)
+        tally_format_last(out);
     append_targets(tally, out);
     append_counts(SECTION_DOTS, &tally->dots, out);
     append_counts(SECTION_SHARDS, &tally->shards, out);
@@ -274,6 +283,9 @@ static bool read_section(struct tally *tally, const struct section *section, boo
         return read_counts(&tally->shards, 8, &body);
     case SECTION_REQUESTS:
         return !requests_decode(&tally->requests, &body, tally->begin_ms) && reader_done(&body);
+    case SECTION_LAST:
+        tally->is_last = true;
+        return reader_done(&body);
     default:
         *is_known = section->kind & SECTION_MAY_BE_SKIPPED;
         return *is_known;

@@ -15,11 +15,15 @@
 
 // Of hintds a store hears only here. They keep no log that could be put back: what counts is that
 // an earlier start has ended. What cannot be written now is heard with the next link.
-static void hear_hintd(struct store *store, const struct arrival *arrival,
-                       const struct op_hello *hello, struct moment now)
+// Returns the latest start of it that was ever heard of.
+static uint32_t hear_hintd(struct store *store, const struct arrival *arrival,
+                           const struct op_hello *hello, struct moment now)
 {
-    if (arrival->role == ROLE_PEER && actor_parse(hello->actor).kind == ACTOR_HINTD)
-        (void)!convergence_hear(store, hello->actor, 1, 0, 0, now);
+    if (arrival->role != ROLE_PEER || actor_parse(hello->actor).kind != ACTOR_HINTD)
+        return 0;
+    (void)!convergence_hear(store, hello->actor, 1, 0, 0, now);
+    const struct heard *heard = lives_heard(&store->ledger.lives, actor_process(hello->actor));
+    return heard ? heard->start : 0;
 }
 
 static enum status serve_hello(struct store *store, const struct arrival *arrival,
@@ -28,9 +32,9 @@ static enum status serve_hello(struct store *store, const struct arrival *arriva
     struct op_hello hello;
     if (op_decode_hello(&hello, body))
         return STATUS_INVALID;
-    hear_hintd(store, arrival, &hello, now);
     struct op_welcome welcome = op_welcome_to(&hello);
     welcome.capabilities = store->twin.text[0] ? CAPABILITY_TWIN : 0;
+    welcome.heard_start = hear_hintd(store, arrival, &hello, now);
     welcome.cluster = store->ring->cluster;
     welcome.node = store->options.node;
     welcome.actor = store->ledger.actor;

@@ -37,6 +37,7 @@ static void write_welcome(const struct op_welcome *op, struct buf *out)
     buf_append_u32(out, op->value_size_max);
     buf_append_u8(out, op->role);
     buf_append_short(out, op->software);
+    buf_append_u32(out, op->heard_start);
 }
 
 static void read_welcome(struct op_welcome *op, struct reader *body)
@@ -52,6 +53,7 @@ static void read_welcome(struct op_welcome *op, struct reader *body)
     op->value_size_max = reader_u32(body);
     op->role = reader_u8(body);
     op->software = reader_short(body);
+    op->heard_start = reader_left(body) ? reader_u32(body) : 0; // of an older process
 }
 
 static void write_ping(const struct op_ping *op, struct buf *out)

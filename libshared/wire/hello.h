@@ -28,6 +28,7 @@ struct op_welcome {
     uint32_t value_size_max;
     uint8_t role;          // the asker's, enum role in wire/role.h
     struct bytes software; // short, such as "0.1.0"
+    uint32_t heard_start;  // of a store to a hintd: the latest start of it that was heard of
 };
 
 struct op_ping {

@@ -194,3 +194,86 @@ TEST(a_request_that_is_not_found_is_fenced)
     assert_int_equal(hint_update(&bench, &update, all, 3).status, STATUS_OK);
     bench_release(&bench);
 }
+
+// ---- the last start ----------------------------------------------------------------------
+
+static void welcome_of(struct bench *bench, unsigned node, uint32_t heard_start)
+{
+    struct buf body = {0};
+    struct op_welcome op = {.version_min = MESSAGE_VERSION,
+                            .version_max = MESSAGE_VERSION,
+                            .cluster = bench->ring.cluster,
+                            .node = node,
+                            .actor = node,
+                            .heard_start = heard_start};
+    op_encode_welcome(&op, &body);
+    bench_tell_from(bench, node - 1, MESSAGE_WELCOME, &body);
+}
+
+static uint32_t start_of(const struct bench *bench)
+{
+    return actor_parse(bench->hintd.tally.actor).start;
+}
+
+TEST(an_empty_hintd_gives_out_no_dots_before_all_stores_have_told_of_its_starts)
+{
+    struct bench bench;
+    bench_init(&bench);
+    bench.hintd.tally.is_last = false;
+    struct op_update update = update_of(&bench, 1, "value");
+    uint32_t own = start_of(&bench);
+    assert_int_equal(hint_update(&bench, &update, all, 3).status, STATUS_BUSY);
+    for (unsigned node = 1; node < NODES; node++)
+        welcome_of(&bench, node, node == 2 ? own + 1000 : own);
+    assert_int_equal(start_of(&bench), own + 1001);
+    assert_int_equal(hint_update(&bench, &update, all, 3).status, STATUS_BUSY);
+    welcome_of(&bench, NODES, 0);
+    struct op_updated updated = hint_update(&bench, &update, all, 3);
+    assert_int_equal(updated.status, STATUS_OK);
+    assert_int_equal(actor_parse(updated.dot.actor).start, own + 1001);
+    assert_int_equal(updated.dot.counter, 1);
+    bench_sync_log(&bench);
+    bench_check_tally(&bench);
+    bench_lose_power(&bench);
+    assert_int_equal(start_of(&bench), own + 1002);
+    bench_release(&bench);
+}
+
+TEST(that_the_start_is_the_last_is_in_the_log_and_in_snapshots)
+{
+    for (unsigned is_flushed = 0; is_flushed < 2; is_flushed++) {
+        struct bench bench;
+        struct fault fault;
+        bench_init(&bench);
+        bench.hintd.tally.is_last = false;
+        for (unsigned node = 1; node <= NODES; node++)
+            welcome_of(&bench, node, 0);
+        assert_true(bench.hintd.tally.is_last);
+        if (is_flushed)
+            lsm_flush(bench.hintd.lsm);
+        bench_sync_log(&bench);
+        bench_work(&bench, LSM_WORKER_BACKGROUND);
+        hintd_close(&bench.hintd);
+        assert_int_equal(hintd_open(&bench.hintd, &bench.options, 8, bench.now, &fault), STATUS_OK);
+        assert_true(bench.hintd.tally.is_last);
+        bench_release(&bench);
+    }
+}
+
+TEST(a_start_that_a_store_knows_better_is_left_behind_with_its_counters)
+{
+    struct bench bench;
+    bench_init(&bench);
+    struct op_update update = update_of(&bench, 1, "value");
+    assert_int_equal(hint_update(&bench, &update, all, 3).dot.counter, 1);
+    uint32_t own = start_of(&bench);
+    welcome_of(&bench, 1, own + 5);
+    update = update_of(&bench, 2, "other");
+    struct op_updated updated = hint_update(&bench, &update, all, 3);
+    assert_int_equal(actor_parse(updated.dot.actor).start, own + 6);
+    assert_int_equal(updated.dot.counter, 1);
+    welcome_of(&bench, 2, own + 5);
+    assert_int_equal(start_of(&bench), own + 6);
+    bench_check_tally(&bench);
+    bench_release(&bench);
+}

@@ -8,7 +8,8 @@
     F(u64, cluster) F(u64, node) F(u64, actor)
 #define FIELDS_welcome(F) F(u64, id) F(u8, version) F(u8, version_min) F(u8, version_max) \
     F(u32, capabilities) F(u64, cluster) \
-    F(u64, node) F(u64, actor) F(u32, value_size_max) F(u8, role) F(short, software)
+    F(u64, node) F(u64, actor) F(u32, value_size_max) F(u8, role) F(short, software) \
+    F(u32, heard_start)
 #define FIELDS_ping(F) F(u64, id)
 #define FIELDS_pong(F) F(u64, id) F(u64, actor) F(u32, unsynced_age_ms) F(u64, entry_count) \
     F(u64, data_size) F(u8, disk_full) F(u64, wall_ms) F(sized, metrics) \
