@@ -8,6 +8,19 @@
 
 enum { DEBTS_TOLD_MAX = 1024 };
 
+static bool next_word(struct bytes *rest, char end, struct bytes *word)
+{
+    size_t size = 0;
+    while (size < rest->size && rest->data[size] != (uint8_t)end)
+        size++;
+    if (!size)
+        return false;
+    *word = bytes_of(rest->data, size);
+    size += size < rest->size;
+    *rest = bytes_of(rest->data + size, rest->size - size);
+    return true;
+}
+
 // ---- PONG --------------------------------------------------------------------------------
 
 static uint64_t oldest_ms(const struct hintd *hintd, struct moment now)
@@ -131,6 +144,60 @@ static void list(const struct hintd *hintd, struct moment now, struct buf *out)
     }
 }
 
+// ---- key ---------------------------------------------------------------------------------
+
+// "KEYSPACE HEX": the number of the keyspace, and the key. Returns whether it is that.
+static bool read_key(struct bytes argument, uint32_t *keyspace, uint8_t key[RECORD_KEY_SIZE_MAX],
+                     size_t *size)
+{
+    struct bytes word;
+    uint64_t number;
+    if (!next_word(&argument, ' ', &word) || text_parse_number(word, &number, NULL) ||
+        number > UINT32_MAX || argument.size > 2 * RECORD_KEY_SIZE_MAX)
+        return false;
+    *keyspace = (uint32_t)number;
+    *size = argument.size / 2;
+    return !text_parse_hex(argument, key, *size, NULL);
+}
+
+static void tell_hint(const struct hintd *hintd, const struct tally_target *target,
+                      struct moment now, struct buf *out)
+{
+    int index = ring_find_node(hintd->ring, target->node);
+    buf_printf(out, "{\"v\":1,\"holder\":\"%s\",\"node_id\":\"%016llx\",",
+               hintd->ring->nodes[hintd->node_index].name, (unsigned long long)target->node);
+    if (index >= 0)
+        buf_printf(out, "\"node\":\"%s\",", hintd->ring->nodes[index].name);
+    buf_printf(out, "\"since_ms\":\"%llu\",\"state\":\"%s\"}\n",
+               (unsigned long long)hintd->keeping.hint.queued_ms,
+               deliveries_state(hintd, target, now));
+}
+
+// Who asks is a person, and waits for the disk.
+static enum status tell_hints(struct hintd *hintd, struct bytes argument, struct moment now,
+                              struct buf *out)
+{
+    uint8_t key[RECORD_KEY_SIZE_MAX];
+    struct keeping *keeping = &hintd->keeping;
+    struct parked_wait wait = {.miss_count = PARKED_MISSES_MAX};
+    struct fault fault;
+    uint32_t keyspace;
+    size_t size;
+    if (!read_key(argument, &keyspace, key, &size))
+        return STATUS_INVALID;
+    enum status status = keeping_locate(keeping, hintd->ring, keyspace, bytes_of(key, size));
+    for (uint32_t i = 0; !status && i < hintd->tally.target_count; i++) {
+        const struct tally_target *target = &hintd->tally.targets[i];
+        if (target->count)
+            status = keeping_read(keeping, target->node, hintd->lsm, &wait, hintd->options.lsm.dir,
+                                  &fault);
+        if (target->count && !status && keeping->is_there)
+            tell_hint(hintd, target, now, out);
+    }
+    keeping->key = (struct bytes){0};
+    return status;
+}
+
 // ---- debts, settle -----------------------------------------------------------------------
 
 static bool read_node(struct bytes text, uint64_t *node)
@@ -159,19 +226,6 @@ static enum status tell_debts(const struct tally *tally, struct bytes argument, 
         buf_printf(out, "%u %llu\n", debt->partition, (unsigned long long)debt->mark);
     }
     return STATUS_OK;
-}
-
-static bool next_word(struct bytes *rest, char end, struct bytes *word)
-{
-    size_t size = 0;
-    while (size < rest->size && rest->data[size] != (uint8_t)end)
-        size++;
-    if (!size)
-        return false;
-    *word = bytes_of(rest->data, size);
-    size += size < rest->size;
-    *rest = bytes_of(rest->data + size, rest->size - size);
-    return true;
 }
 
 static bool read_line(struct bytes line, struct tally_debt *debt)
@@ -245,6 +299,8 @@ enum status inquiry_on_ask(struct hintd *hintd, const struct arrival *arrival, s
     buf_clear(&hintd->text);
     if (bytes_equal(ask.topic, bytes_of_text("list"))) {
         list(hintd, now, &hintd->text);
+    } else if (bytes_equal(ask.topic, bytes_of_text("key"))) {
+        answer.status = (uint8_t)tell_hints(hintd, ask.argument, now, &hintd->text);
     } else if (bytes_equal(ask.topic, bytes_of_text("flush"))) {
         answer.status = (uint8_t)flush(hintd, ask.argument, now, outbox);
         if (answer.status)

@@ -15,6 +15,7 @@ static const struct topic {
     {"store/compacting", SERVICE_STORE, ROLE_READER},
     {"store/accept-loss", SERVICE_STORE, ROLE_ADMIN},
     {"hintd/list", SERVICE_HINTD, ROLE_READER},
+    {"hintd/key", SERVICE_HINTD, ROLE_READER},
     {"hintd/flush", SERVICE_HINTD, ROLE_CLIENT},
     {"repair/status", SERVICE_REPAIR, ROLE_READER},
     {"repair/digest", SERVICE_REPAIR, ROLE_READER},

@@ -44,7 +44,11 @@ static void inspect(struct store *store, const struct op_inspect *op, struct mom
         inspected->state = states[replica_find(&replica, &op->request, &dot)];
     inspected->has_write = inspected->state || has_dot(store, holding, op->dot);
     if (record_is_empty(&holding->record)) {
+        const struct ledger_shard *shard =
+            ledger_find(&store->ledger, holding->keyspace, holding->partition);
         inspected->status = STATUS_NOT_FOUND;
+        if (shard && shard->is_lost)
+            inspected->purge = PURGE_LOST;
         return;
     }
     buf_clear(&store->part);

@@ -6,6 +6,7 @@
 #include "dkv/columns.h"
 #include "dkv/connect.h"
 #include "dkv/explain_purge.h"
+#include "dkv/explain_say.h"
 #include "dkv/json.h"
 #include "dkv/jsonl.h"
 #include "dkv/level.h"
@@ -30,7 +31,7 @@ const struct option_spec options_explain[] = {
 struct explain {
     const struct globals *globals;
     struct replicas replicas;
-    bool has_hints;
+    struct ring ring; // that hints were asked by
     struct hint_lines hints;
     struct record whole; // the join of all copies that are known
     uint64_t now_ms;
@@ -53,19 +54,21 @@ static void format_time(uint64_t wall_ms, char text[TIME_SIZE])
 // may have superseded it.
 static const char *read_of(const struct replicas *replicas, struct dot dot)
 {
-    uint32_t having = 0, past = 0;
+    uint32_t having = 0, past = 0, readable = replicas->replied & ~replicas->lost;
     for (uint32_t i = 0; i < replicas->count; i++) {
         const struct record *head = &replicas->items[i].head;
+        if (!(readable >> i & 1))
+            continue;
         if (record_find_dot(head, dot))
             having |= 1u << i;
         else if (clock_covers(&head->clock, dot))
             past |= 1u << i;
     }
-    if (!replicas_can_answer(replicas, replicas->replied))
+    if (!replicas_can_answer(replicas, readable))
         return "unavailable";
-    if (!past && replicas_are_met(replicas, having | ~replicas->replied))
+    if (!past && replicas_are_met(replicas, having | ~readable))
         return "always";
-    return replicas_are_met(replicas, past | ~replicas->replied) ? "never" : "perhaps";
+    return replicas_are_met(replicas, past | ~readable) ? "never" : "perhaps";
 }
 
 static bool has_same_dots(const struct record *a, const struct record *b)
@@ -140,16 +143,16 @@ static json_t *json_of_copy(const struct explain *explain, uint32_t index)
     json_t *siblings = json_array();
     for (uint32_t i = 0; i < copy->head.count; i++)
         json_array_append_new(siblings, json_of_sibling(explain, &copy->head.siblings[i]));
-    return json_pack("{s:o,s:o,s:o,s:s,s:o,s:o,s:s,s:o,s:o,s:o}", "node",
-                     jsonl_bytes(copy->replica.node), "dc", jsonl_bytes(copy->replica.dc), "rack",
-                     jsonl_bytes(copy->replica.rack), "role", "owner", "state",
-                     jsonl_bytes(copy->replica.state), "problem",
-                     *said ? json_string(said) : json_null(), "copy", copy_of(explain, index),
-                     "siblings", siblings, "clock", json_of_clock(&copy->head.clock), "purge",
-                     explain_purge_json(&explain->replicas, index));
+    return json_pack(
+        "{s:o,s:o,s:o,s:s,s:o,s:o,s:s,s:b,s:o,s:o,s:o}", "node", jsonl_bytes(copy->replica.node),
+        "dc", jsonl_bytes(copy->replica.dc), "rack", jsonl_bytes(copy->replica.rack), "role",
+        "owner", "state", jsonl_bytes(copy->replica.state), "problem",
+        *said ? json_string(said) : json_null(), "copy", copy_of(explain, index), "lost",
+        (int)(explain->replicas.lost >> index & 1), "siblings", siblings, "clock",
+        json_of_clock(&copy->head.clock), "purge", explain_purge_json(&explain->replicas, index));
 }
 
-static void print_json(const struct explain *explain)
+static void print_json(const struct explain *explain, const struct explain_facts *facts)
 {
     const struct op_explained *op = &explain->replicas.op;
     char token[17];
@@ -157,12 +160,11 @@ static void print_json(const struct explain *explain)
     json_t *copies = json_array();
     for (uint32_t i = 0; i < explain->replicas.count; i++)
         json_array_append_new(copies, json_of_copy(explain, i));
-    json_print_line(json_pack(
-        "{s:i,s:o,s:o,s:s,s:i,s:o,s:s,s:o,s:o}", "v", 1, "key", jsonl_bytes(op->key), "keyspace",
-        jsonl_bytes(op->name), "token", token, "partition", (int)op->partition, "epoch",
-        number(op->epoch), "r", ring_level_text(op->level), "replicas", copies, "hints",
-        explain->has_hints ? explain_purge_json_hints(&explain->replicas, &explain->hints)
-                           : json_null()));
+    json_print_line(json_pack("{s:i,s:o,s:o,s:s,s:i,s:o,s:s,s:o,s:o}", "v", 1, "key",
+                              jsonl_bytes(op->key), "keyspace", jsonl_bytes(op->name), "token",
+                              token, "partition", (int)op->partition, "epoch", number(op->epoch),
+                              "r", ring_level_text(op->level), "replicas", copies, "hints",
+                              explain_say_hints(facts)));
 }
 
 // ---- Columns -----------------------------------------------------------------------------
@@ -232,33 +234,32 @@ static void print_columns(const struct explain *explain)
 
 // ---- The verb ----------------------------------------------------------------------------
 
-// What is wrong with owners, for people.
-static void say_problems(const struct explain *explain)
+static struct explain_facts facts_of(const struct explain *explain)
 {
     const struct replicas *replicas = &explain->replicas;
-    struct buf names = {0}, key = {0};
-    text_escape_log(replicas->op.key, &key);
-    replicas_name_others(replicas, replicas->replied, "", &names);
-    if (names.size)
-        report(explain->globals, "explain", STATUS_OK, "%s: not known what is at %s%s",
-               buf_text(&key), buf_text(&names),
-               replicas_can_answer(replicas, replicas->replied)
-                   ? ""
-                   : "; too few owners are left for a read");
-    buf_release(&names);
-    buf_release(&key);
+    struct explain_facts facts = {.replicas = replicas,
+                                  .whole = &explain->whole,
+                                  .hints = &explain->hints,
+                                  .now_ms = explain->now_ms};
+    for (uint32_t i = 0; i < replicas->count; i++) {
+        if (replicas->replied >> i & 1 && !has_same_dots(&replicas->items[i].head, &explain->whole))
+            facts.behind |= 1u << i;
+    }
+    return facts;
 }
 
-// Where a deletion is kept, hints may be what it waits for.
-static void ask_hints(struct explain *explain)
+// Where a copy is unknown, behind, or keeps a deletion, hints may be what it waits for.
+static void ask_hints(struct explain *explain, struct explain_facts *facts)
 {
-    struct ring ring = {0};
+    const struct replicas *replicas = facts->replicas;
     struct fault fault = {""};
-    if (!explain_purge_is_any(&explain->replicas) ||
-        ask_ring(explain->globals, "explain", NULL, &ring, NULL))
+    bool is_all_known = replicas->replied == (1u << replicas->count) - 1;
+    if ((is_all_known && !facts->behind && !explain_purge_is_any(replicas)) ||
+        ask_ring(explain->globals, "explain", NULL, &explain->ring, NULL))
         return;
-    explain->has_hints = !hint_lines_ask(explain->globals, &ring, &explain->hints, &fault);
-    ring_release(&ring);
+    if (!hint_lines_ask_key(explain->globals, &explain->ring, replicas->op.keyspace,
+                            replicas->op.key, &explain->hints, &fault))
+        facts->ring = &explain->ring;
 }
 
 static int explain_key(struct explain *explain, const struct op_explain *op)
@@ -276,14 +277,15 @@ static int explain_key(struct explain *explain, const struct op_explain *op)
     explain->now_ms = clock_wall_ms();
     for (uint32_t i = 0; i < explain->replicas.count; i++)
         record_join(&explain->whole, &explain->replicas.items[i].head);
-    ask_hints(explain);
+    struct explain_facts facts = facts_of(explain);
+    ask_hints(explain, &facts);
     if (globals->json)
-        print_json(explain);
+        print_json(explain, &facts);
     else
         print_columns(explain);
-    say_problems(explain);
+    explain_say(globals, &facts);
     if (!globals->json)
-        explain_purge_say(globals, &explain->replicas, &explain->hints);
+        explain_purge_say(globals, &explain->replicas);
     return 0;
 }
 
@@ -314,5 +316,6 @@ int verb_explain(struct globals *globals, int argc, char **argv)
     replicas_release(&explain.replicas);
     record_release(&explain.whole);
     hint_lines_release(&explain.hints);
+    ring_release(&explain.ring);
     return exit_status;
 }

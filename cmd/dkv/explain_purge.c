@@ -59,6 +59,9 @@ static void say_state(const struct replicas *replicas, uint32_t index, struct bu
     case PURGE_WAITS:
         buf_append_text(out, "it waits to hear from owners that they know all that it does: ");
         name_behind(replicas, replica->behind, out);
+        buf_append_text(out, replica->behind & ~replicas->replied
+                                 ? "; nothing is purged before these are back, or left the ring"
+                                 : "; the next rounds of repair tell it");
         break;
     case PURGE_AGES:
         buf_printf(out,
@@ -76,22 +79,7 @@ static void say_state(const struct replicas *replicas, uint32_t index, struct bu
     }
 }
 
-static bool is_owner(const struct replicas *replicas, const char *node)
-{
-    uint32_t i = 0;
-    while (i < replicas->count &&
-           !bytes_equal(replicas->items[i].replica.node, bytes_of_text(node)))
-        i++;
-    return i < replicas->count;
-}
-
-static bool is_waiting(const struct replicas *replicas, const json_t *line)
-{
-    return hint_lines_number(line, "hints") && is_owner(replicas, hint_lines_text(line, "node"));
-}
-
-void explain_purge_say(const struct globals *globals, const struct replicas *replicas,
-                       const struct hint_lines *hints)
+void explain_purge_say(const struct globals *globals, const struct replicas *replicas)
 {
     struct buf key = {0}, text = {0};
     text_escape_log(replicas->op.key, &key);
@@ -103,14 +91,6 @@ void explain_purge_say(const struct globals *globals, const struct replicas *rep
         buf_append_text(&text, " keeps the deletion: ");
         say_state(replicas, i, &text);
         report(globals, "explain", STATUS_OK, "%s: %s", buf_text(&key), buf_text(&text));
-    }
-    for (unsigned i = 0; i < hints->count; i++) {
-        const json_t *line = hints->lines[i];
-        if (is_waiting(replicas, line))
-            report(globals, "explain", STATUS_OK,
-                   "%s: %" PRIu64 " hints for %s, perhaps one of this key, wait at %s: %s",
-                   buf_text(&key), hint_lines_number(line, "hints"), hint_lines_text(line, "node"),
-                   hint_lines_text(line, "holder"), hint_lines_text(line, "state"));
     }
     buf_release(&key);
     buf_release(&text);
@@ -130,19 +110,4 @@ json_t *explain_purge_json(const struct replicas *replicas, uint32_t index)
     }
     return json_pack("{s:s,s:o,s:I}", "state", text_of(copy->replica.purge), "behind", behind,
                      "wait_ms", (json_int_t)copy->replica.purge_ms);
-}
-
-json_t *explain_purge_json_hints(const struct replicas *replicas, const struct hint_lines *hints)
-{
-    json_t *list = json_array();
-    for (unsigned i = 0; i < hints->count; i++) {
-        const json_t *line = hints->lines[i];
-        if (is_waiting(replicas, line))
-            json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:s}", "node",
-                                                  hint_lines_text(line, "node"), "holder",
-                                                  hint_lines_text(line, "holder"), "hints",
-                                                  (json_int_t)hint_lines_number(line, "hints"),
-                                                  "state", hint_lines_text(line, "state")));
-    }
-    return list;
 }

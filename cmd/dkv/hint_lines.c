@@ -116,6 +116,19 @@ enum status hint_lines_ask(const struct globals *globals, const struct ring *rin
     return ask_and_gather(globals, ring, "hintd/list", "", true, lines, fault);
 }
 
+enum status hint_lines_ask_key(const struct globals *globals, const struct ring *ring,
+                               uint32_t keyspace, struct bytes key, struct hint_lines *lines,
+                               struct fault *fault)
+{
+    struct buf argument = {0};
+    buf_printf(&argument, "%u ", keyspace);
+    text_format_hex(key, &argument);
+    enum status status =
+        ask_and_gather(globals, ring, "hintd/key", buf_text(&argument), true, lines, fault);
+    buf_release(&argument);
+    return status;
+}
+
 enum status hint_lines_flush(const struct globals *globals, const struct ring *ring,
                              const char *node, struct hint_lines *lines, struct fault *fault)
 {

@@ -22,6 +22,13 @@ struct hint_lines {
 // Asks every node of the ring. Fails only if no router can be asked at all.
 enum status hint_lines_ask(const struct globals *globals, const struct ring *ring,
                            struct hint_lines *lines, struct fault *fault) MUST_USE;
+
+// Only of this key: a line for each node that a hint of it is for, with "holder", "node",
+// "node_id", "since_ms" (when the first write in it came) and "state". A hintd of before that
+// question counts as one that does not answer.
+enum status hint_lines_ask_key(const struct globals *globals, const struct ring *ring,
+                               uint32_t keyspace, struct bytes key, struct hint_lines *lines,
+                               struct fault *fault) MUST_USE;
 void hint_lines_release(struct hint_lines *lines);
 
 // Asks every hintd to try this node now; is_silent and silent_count say who did not answer.

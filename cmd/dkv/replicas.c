@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "os/clock.h"
+#include "wire/replica.h"
 
 #include <stdio.h>
 
@@ -28,6 +29,8 @@ static enum status read_replicas(struct replicas *replicas)
             return STATUS_CORRUPT;
         if (replica.status == STATUS_OK || replica.status == STATUS_NOT_FOUND)
             replicas->replied |= 1u << replicas->count;
+        if (replica.purge == PURGE_LOST)
+            replicas->lost |= 1u << replicas->count;
         replicas->count++;
     }
     struct reader needs = reader_of(replicas->op.needs);
@@ -49,7 +52,7 @@ static void on_explained(void *context, const struct op_explained *op)
     buf_clear(&replicas->bytes);
     op_encode_explained(op, &replicas->bytes);
     struct reader body = reader_of(buf_bytes(&replicas->bytes));
-    replicas->count = replicas->need_count = replicas->replied = 0;
+    replicas->count = replicas->need_count = replicas->replied = replicas->lost = 0;
     if (op_decode_explained(&replicas->op, &body) || read_replicas(replicas))
         replicas->status = STATUS_CORRUPT;
 }

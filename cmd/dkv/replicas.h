@@ -25,6 +25,7 @@ struct replicas {
     struct explained_need needs[REPLICAS_NEEDS_MAX]; // of a read
     uint32_t need_count;
     uint32_t replied; // the set of those that said what they have
+    uint32_t lost;    // of which these may lack what they had known, and answer no reads
 };
 
 void replicas_release(struct replicas *replicas);

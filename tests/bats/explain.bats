@@ -20,7 +20,8 @@ replicas() {
     dkv put -W all --sibling --ttl 1000 key rights
     run --separate-stderr dkv explain key
     assert_success
-    assert_equal "$stderr" ''
+    assert_equal "$stderr" "dkv: explain: key: 2 values, of writes that had not seen one another: \
+'dkv get' exits 4 until a write has seen them all: 'dkv resolve', or 'dkv put --context'"
     assert_equal "${#lines[@]}" 6
     assert_equal "$(cut -f 1-4 <<<"$output" | uniq)" \
         "$(dkv where key | awk -F '\t' -v OFS='\t' '{ print $1, $4, $5, $6 }')"
@@ -51,7 +52,8 @@ replicas() {
     eventually eval '[[ $(replicas .state key) == *down* ]]'
     run --separate-stderr dkv explain key
     assert_success
-    assert_equal "$stderr" 'dkv: explain: key: not known what is at n3 (does not answer)'
+    assert_equal "$stderr" 'dkv: explain: key: not known what is at n3 (does not answer)
+dkv: explain: key: not known whether hints of it wait at n3 (its dkv-hintd does not answer)'
     assert_equal "$(replicas '[.node, .state, .problem, .copy]' key)" \
         '[["n1","up",null,"equal"],["n2","up",null,"equal"],["n3","down","does not answer","unknown"]]'
     node kill n2
@@ -64,11 +66,18 @@ replicas() {
 }
 
 @test "what a read returns depends on its level, as explain says" {
+    local node
     dkv put -W all key before
+    for node in n1 n2 n3; do
+        node kill $node repair
+    done
     node kill n3
     dkv put key after
-    node start n3
+    for node in store hintd router; do
+        node start n3 $node
+    done
     eventually eval '[[ $(replicas .copy key) == "[\"ahead\",\"ahead\",\"behind\"]" ]]'
+    says key "key: n3 is behind: repair brings .* or now: 'dkv repair --wait'$"
     # Every two owners have one that is ahead; of one alone that depends.
     assert_equal "$(replicas '.siblings[].read' key)" '["always","always","never"]'
     assert_equal "$(replicas '.siblings[].read' -R 1 key)" '["perhaps","perhaps","perhaps"]'
@@ -104,17 +113,47 @@ says() { # KEY REGEX
     eventually eval '[[ $(replicas .state "$key") == *down* ]]'
     dkv del "$key"
     EVENTUALLY=20 eventually says "$key" \
-        "$key: n. keeps the deletion: it waits to hear .* that it does: n3 \(does not answer\)$"
-    says "$key" "$key: [1-9] hints for n3, perhaps one of this key, wait at n.: down"
+        "$key: n. keeps the deletion: it waits to hear .* that it does: n3 \(does not answer\).*before these are back"
+    says "$key" "$key: a hint of it for n3 waits at n[124]: down$"
     assert_equal "$(replicas '.purge | select(.) | [.state, .behind]' "$key")" \
         '[["waits",["n3"]],["waits",["n3"]]]'
     assert_equal "$(dkv --json explain "$key" 2>/dev/null | jq -c '.hints | map(.node) | unique')" \
         '["n3"]'
+    assert_equal "$(dkv --json explain "$key-other" 2>/dev/null | jq -c '.hints[]')" ''
     node start n3
     EVENTUALLY=20 eventually says "$key" 'all owners know it; it is purged [0-3]\.[0-9] s from now'
     EVENTUALLY=30 eventually eval '[[ $(replicas .siblings "$key") == "[[],[],[]]" ]]'
     assert_equal "$(dkv --json explain "$key" | jq -c '[.hints, .replicas[].purge] | unique')" \
         '[null]'
+}
+
+# NODE: its copies are known to be lost.
+is_lost() {
+    [[ $(replicas "select(.node == \"$1\") | .lost" key) == '[true]' ]]
+}
+
+@test "a lost copy answers no reads, and is said to, with the way out" {
+    cluster_down
+    cluster_up --nodes 3 --set ping/interval=50ms --set ping/down_after=300ms
+    local node
+    dkv put -W all key value
+    for node in n1 n2 n3; do
+        node kill $node repair
+    done
+    node kill n2 store
+    rm -r "$CLUSTER/n2/data/store"
+    node kill n3 store # so that it cannot become whole
+    node start n2 store
+    node start n2 repair
+    EVENTUALLY=20 eventually is_lost n2
+    says key "lost what it had known: the copy at n2; .* answers no reads .*'dkv repair --wait'"
+    says key 'too few owners are left for a read'
+    assert_equal "$(dkv -q explain key | cut -f 13 | sort -u)" $'-\nunavailable'
+    fails_with 5 dkv get --strict key
+    node start n3
+    node start n1 repair
+    dkv repair --wait >/dev/null # as it says
+    assert_equal "$(dkv explain key 2>&1 | cut -f 6,7,13 | sort -u)" $'equal\tvalue\talways'
 }
 
 @test "mistakes in what is asked are told" {
