@@ -7,6 +7,8 @@
 # DKV_LONG=1 does it in all ways, both times, which takes minutes.
 load cluster
 
+export LONG=${LONG:-${DKV_LONG:-}} # isolate forgets what begins with DKV_
+
 WAYS=(flip cut empty remove)
 
 setup_file() {
@@ -193,7 +195,7 @@ rounds() {
 
 @test "every file is damaged, while its process runs or between stop and start" {
     local shift
-    if [[ ! ${DKV_LONG:-} ]]; then
+    if [[ ! $LONG ]]; then
         rounds 0 running stopped
         return
     fi
