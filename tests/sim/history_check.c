@@ -31,6 +31,10 @@ void history_check_validated(struct history *history, const struct act *act)
     int index = history_find_mint(key, act->dot);
     if (history_may_be_hinted(history, act) || (key->is_lww && act->try_count > 1))
         return;
+    // A fallback may have told for an owner that cannot be reached: whoever acknowledged a second
+    // dot was not asked what the first one had not seen.
+    if (act->mint_count > 1 && key->has_fallbacks && !(act->flags & PUT_STRICT))
+        return;
     // What was superseded before the answer has nothing to cover any more.
     if (index < 0 || key->mints[index].superseder_count)
         return;
