@@ -18,8 +18,8 @@
 //   - where there are no fallbacks, or both are strict,
 //     a blind put that was answered OK covers every put that was answered OK before it began, if
 //     whoever it has heard and the W of that one intersect: whatever routers they went through;
-//     (known gap: in lww keyspaces not of one that was tried again: a first try that lost by its hlc
-//     looks superseded to an owner that heard of the winner from another one);
+//     (known gap: in lww keyspaces not of one that was tried again: a first try that lost by its
+//     hlc looks superseded to an owner that heard of the winner from another one);
 //   - an UPDATE is obeyed only while it is young, by the world's time; of the tries of a request
 //     none mints after a later one has; and none at all once its router was told of an earlier
 //     one's write;

@@ -68,6 +68,8 @@ struct node {
     uint64_t first_segment;         // of the log, at the start of the store
     uint16_t lives[NODE_LIVES_MAX]; // what was drawn for the last ones of the store
     uint32_t life_count;
+    uint64_t latest_actor; // of the store
+    bool has_gone_back;    // it began a life before an earlier one: wiped, with its clock behind
 };
 
 void node_init(struct node *node, const struct node_settings *settings, struct node *nodes,

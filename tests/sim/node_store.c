@@ -305,6 +305,14 @@ static uint64_t draw_life(struct node *node)
     return drawn;
 }
 
+static void note_actor(struct node *node)
+{
+    uint64_t actor = node->store.ledger.actor;
+    node->has_gone_back |= actor < node->latest_actor;
+    if (actor > node->latest_actor)
+        node->latest_actor = actor;
+}
+
 void node_start_store(struct node *node)
 {
     struct world *world = node_world(node);
@@ -320,6 +328,7 @@ void node_start_store(struct node *node)
         memory_vfs_cool(&node->disk);
         memset(node->knows_ms, 0, sizeof node->knows_ms);
         node->first_segment = segment_of(lsm_written(node->store.lsm));
+        note_actor(node);
         process_start(&node->store_process);
         return;
     }
@@ -351,7 +360,6 @@ static void collect_sometimes(struct node *node)
     world_sometimes(world, SOMETIMES_TOO_OLD, store->counts.late);
     world_sometimes(world, SOMETIMES_LOST_COPY, store->counts.losses);
     world_sometimes(world, SOMETIMES_ZOMBIE, store->counts.zombies);
-    world_sometimes(world, SOMETIMES_RETURNED, store->counts.returned);
 }
 
 // A worker may have got somewhere with its job.

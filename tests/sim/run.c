@@ -278,12 +278,16 @@ static uint32_t find_deletion(struct stage *run)
 
 // Every deletion is purged, some time after the faults ended. A node that never answers would keep
 // all of them. (Known gap: starts are closed in rounds, and a shard with one owner has none: what
-// its disk lost may keep a deletion there.)
+// its disk lost may keep a deletion there. Nor is a start closed that lies ahead of the present
+// one.)
 static void purging(struct stage *run)
 {
     uint64_t memory_ms = run->settings.request_memory_ms;
     const struct ring_snapshot *ring = node_ring_newest(run->nodes, run->node_count);
-    if (memory_ms > SHORT_MEMORY_MS || ring->ring.node_count > run->node_count ||
+    bool has_gone_back = false;
+    for (uint32_t i = 0; i < run->node_count; i++)
+        has_gone_back |= run->nodes[i].has_gone_back;
+    if (memory_ms > SHORT_MEMORY_MS || ring->ring.node_count > run->node_count || has_gone_back ||
         !world_chance(&run->world, 300))
         return;
     uint64_t end_us = run->world.now_us + 4 * memory_ms * WORLD_MS + PURGED_US;

@@ -24,7 +24,6 @@
     POINT(LOST_COPY, "a copy was lost")                                                            \
     POINT(TWIN, "a store was told of a later start of its node, and ended")                        \
     POINT(ZOMBIE, "a purged value came back and was left out")                                     \
-    POINT(RETURNED, "a lost copy had a value that all had purged")                                 \
     POINT(PURGED, "every deletion was purged when the faults were over")                           \
     POINT(HEDGE, "a get asked one owner more because it took long")                                \
     POINT(STAND_IN, "an owner that is not the first coordinated")                                  \
