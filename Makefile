@@ -19,7 +19,7 @@ CC      ?= gcc
 CFLAGS  ?= -O2 -g
 SEEDS   ?= 20000
 # In make test: three minutes of them.
-TEST_SEEDS ?= 9000
+TEST_SEEDS ?= 6000
 SECONDS ?= 60
 ROUNDS  ?= 300
 JOBS    ?= $(shell nproc)
