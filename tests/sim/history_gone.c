@@ -87,8 +87,10 @@ static bool is_over(const struct view *view, const struct mint *mint)
 {
     const struct history_key *key = view->key;
     bool is_over = false;
-    for (uint32_t i = 0; !is_over && i < mint->superseder_count; i++)
-        is_over = accounts_for(view, key->mints[mint->superseders[i]].act);
+    for (uint32_t i = 0; !is_over && i < mint->superseder_count; i++) {
+        const struct mint *superseder = &key->mints[mint->superseders[i]];
+        is_over = is_known(view, superseder) || accounts_for(view, superseder->act);
+    }
     for (uint32_t i = 0; key->is_lww && !is_over && i < key->mint_count; i++)
         is_over = key->mints[i].hlc > mint->hlc && is_known(view, &key->mints[i]);
     return is_over;
