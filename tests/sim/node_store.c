@@ -358,6 +358,8 @@ static void collect_sometimes(struct node *node)
     world_sometimes(world, SOMETIMES_LWW_DROPPED, store->counts.lww_dropped);
     world_sometimes(world, SOMETIMES_EXPIRED, store->counts.expired);
     world_sometimes(world, SOMETIMES_TOO_OLD, store->counts.late);
+    world_sometimes(world, SOMETIMES_DAMAGE_SEEN,
+                    node->is_damaged && store->counts.damaged_reads + store->counts.damaged_merges);
     world_sometimes(world, SOMETIMES_LOST_COPY, store->counts.losses);
     world_sometimes(world, SOMETIMES_ZOMBIE, store->counts.zombies);
 }
