@@ -2,14 +2,16 @@
 # Every file that a node keeps is damaged, in every way: no read is wrong, and by what the messages
 # say, done as they say it, the cluster is whole again.
 #
-# The files are found, not listed: a new kind of file is tested by being there. Each is damaged in
-# one way, while the node runs or while it does not; which of these differs from file to file.
-# DKV_LONG=1 does it in all ways, both times, which takes minutes.
+# The files are found, not listed: a new kind of file is tested by being there. The first few of each
+# process are damaged in one way, while the node runs or while it does not; which of these differs
+# from file to file. DKV_LONG=1 damages all, in all ways, both times, which takes minutes.
 load cluster
 
 export LONG=${LONG:-${DKV_LONG:-}} # isolate forgets what begins with DKV_
 
 WAYS=(flip cut empty remove)
+FILES=${LONG:+1000} # of each process
+FILES=${FILES:-4}
 
 setup_file() {
     isolate
@@ -179,11 +181,11 @@ round() { # running|stopped
     node kill n1
 }
 
-# SHIFT WHEN...: all files, each in one way.
+# SHIFT WHEN...: the files, each in one way.
 rounds() {
     local number shift=$1 when
     shift
-    for ((number = 1; ; number++)); do
+    for ((number = 1; number <= FILES; number++)); do
         begin_anew
         plan $number "$shift" >"$SANDBOX/plan"
         [[ -s $SANDBOX/plan ]] || return 0
