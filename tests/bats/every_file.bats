@@ -11,7 +11,7 @@ export LONG=${LONG:-${DKV_LONG:-}} # isolate forgets what begins with DKV_
 
 WAYS=(flip cut empty remove)
 FILES=${LONG:+1000} # of each process
-FILES=${FILES:-4}
+FILES=${FILES:-3}
 
 setup_file() {
     isolate
