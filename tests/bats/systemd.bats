@@ -282,7 +282,7 @@ is_well() {
     boot n1
     eventually is_well n1
     assert_equal "$(on n1 dkv get key)" value
-    on n1 systemctl is-active dkv.target
+    eventually on n1 systemctl is-active dkv.target
 }
 
 @test "the units are hardened" {
