@@ -16,7 +16,7 @@
 #include "proc/ways.h"
 
 enum {
-    TICK_MS = 1000, // at most: the brain says when it wants one
+    TICK_MS = 2000, // at most: the brain says when it wants one
     REPORT_MS = 1000,
     CACHE_SIZE = 16 << 20,    // hints are read once
     TWIN_MS = 10 * 60 * 1000, // for which one that has a younger twin stays, and delivers

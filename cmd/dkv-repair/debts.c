@@ -12,6 +12,14 @@ void debts_release(struct debts *debts)
     *debts = (struct debts){0};
 }
 
+bool debts_has(const struct debts *debts, uint64_t hintd)
+{
+    uint32_t i = 0;
+    while (i < debts->count && debts->items[i].hintd != hintd)
+        i++;
+    return i < debts->count;
+}
+
 static struct debt *find(const struct debts *debts, uint64_t hintd, uint32_t partition)
 {
     for (uint32_t i = 0; i < debts->count; i++) {

@@ -26,6 +26,8 @@ struct debts {
 
 void debts_release(struct debts *debts);
 
+bool debts_has(const struct debts *debts, uint64_t hintd); // any of this one
+
 // Takes all that a hintd owes now, lines "PARTITION MARK"; what it told before and does not now is
 // settled. Partitions of new debts, and of those that grew, are pulled at once and before others.
 // INVALID: these are no such lines.

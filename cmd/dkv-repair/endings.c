@@ -40,7 +40,10 @@ static void begin(struct repair *repair, struct moment now)
     if (closings->is_running || now.mono_ms < closings->due_ms || !link_can_ask(store) ||
         !next_shard(repair, &plan))
         return;
-    closings->due_ms = now.mono_ms + repair->options.interval_ms / (repair->pulls.count + 1);
+    // Its share of the interval: a shard has a pull for each of its other owners.
+    uint64_t pulls = plan.owner_count > 1 ? plan.owner_count - 1 : 1;
+    closings->due_ms =
+        now.mono_ms + pulls * repair->options.interval_ms / (repair->pulls.count + 1);
     closings->is_running = true;
     closings->heard_ms = now.mono_ms;
     closing_start(&closings->closing, &plan);

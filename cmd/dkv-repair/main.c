@@ -11,7 +11,10 @@
 #include "proc/node.h"
 #include "proc/ways.h"
 
-enum { TICK_MS = 1000, PEER_SIZE_MAX = 1024 * 1024 };
+enum {
+    TICK_MS = 2000, // at most: the brain says when it wants one
+    PEER_SIZE_MAX = 1024 * 1024,
+};
 
 // The brain, and what this program has beside it.
 struct program {

@@ -23,6 +23,15 @@ static void look_at(struct repair *repair, uint32_t number, struct outbox *outbo
     ask(repair, number, ASKED_DEBTS, "debts", &repair->text, outbox);
 }
 
+// It owes something, to whomever, as its PONG says; or it did when it was asked last.
+static bool may_owe(const struct repair *repair, uint32_t number)
+{
+    const struct link *link = peers_link(&repair->peers, number);
+    return link && link_can_ask(link) &&
+           (link->metrics.values[METRIC_HINT_DEBTS] ||
+            debts_has(&repair->debts, peers_at(&repair->peers, number)->node));
+}
+
 void owed_go_on(struct repair *repair, struct moment now, struct outbox *outbox)
 {
     if (now.mono_ms < repair->debts_due_ms)
@@ -30,8 +39,7 @@ void owed_go_on(struct repair *repair, struct moment now, struct outbox *outbox)
     repair->debts_due_ms = now.mono_ms + PAUSE_MS;
     for (uint32_t i = 0; i < repair->ring->node_count; i++) {
         uint32_t number = peers_number(&repair->peers, i, SERVICE_HINTD);
-        const struct link *link = peers_link(&repair->peers, number);
-        if (link && link_can_ask(link))
+        if (may_owe(repair, number))
             look_at(repair, number, outbox);
     }
 }

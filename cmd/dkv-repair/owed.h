@@ -1,5 +1,5 @@
-// owed.h - asks every hintd now and then what it owes this node, and tells it what was pulled
-// (debts.h).
+// owed.h - asks hintds that owe something now and then what they owe this node, and tells them what
+// was pulled (debts.h).
 #pragma once
 
 #include "dkv-repair/repair.h"

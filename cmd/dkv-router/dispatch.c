@@ -341,7 +341,7 @@ void dispatch_on_job_done(struct router *router, struct moment now, struct outbo
 
 void dispatch_on_tick(struct router *router, struct moment now, struct outbox *outbox)
 {
-    if (router->flights.count)
+    if (router->flights.count || router->repairs.count)
         router->busy_ms = now.mono_ms;
     router->peers.terms.is_idle = now.mono_ms > router->busy_ms + IDLE_AFTER_MS;
     peers_begin_tick(&router->peers, now);

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 1000, // at most: the brain says when it wants one
+    TICK_MS = 2000, // at most: the brain says when it wants one
     TIMEOUT_MS = 5000,
     // The largest value or record of dkv.conf(5) and its envelope. One beyond the limits of this
     // node is refused with a reason, not with silence.

@@ -3,6 +3,8 @@
 
 #include "dkv-store/serve.h"
 
+enum { BUSY_TICK_MS = 200 }; // while there is anything to do
+
 static void on_message(void *self, const struct arrival *arrival, struct bytes message,
                        struct moment now, struct outbox *outbox)
 {
@@ -28,7 +30,7 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 
 static unsigned tick_within_ms(void *self)
 {
-    return store_tick_within_ms(self, UINT32_MAX);
+    return store_tick_within_ms(self, serve_is_quiet(self) ? UINT32_MAX : BUSY_TICK_MS);
 }
 
 static void *next_job(void *self, unsigned worker)

@@ -21,7 +21,7 @@
 #include <string.h>
 
 enum {
-    TICK_MS = 200,
+    TICK_MS = 1000, // at most: the brain says when it wants one
     REPORT_MS = 1000,
     TWIN_MS = 10 * 60 * 1000, // for which a store that has a younger twin stays, and serves nobody
 };

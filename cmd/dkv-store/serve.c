@@ -132,6 +132,12 @@ void serve_on_tick(struct store *store, struct moment now, struct outbox *outbox
     purging_on_tick(store, now);
 }
 
+bool serve_is_quiet(const struct store *store)
+{
+    return lsm_written(store->lsm) == store->tick_mark && !store->purge.is_passing &&
+           !store->parked.count && !store->loss.is_due;
+}
+
 void serve_on_turn_end(struct store *store, struct moment now, struct outbox *outbox)
 {
     struct parked_op *op;

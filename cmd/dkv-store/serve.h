@@ -14,6 +14,9 @@ void serve_on_tick(struct store *store, struct moment now, struct outbox *outbox
 // Serves parked operations and completes the headers of this turn's messages.
 void serve_on_turn_end(struct store *store, struct moment now, struct outbox *outbox);
 
+// Nothing was written since the last tick, and nothing goes on: the next one may come later.
+bool serve_is_quiet(const struct store *store);
+
 // Serves a parked operation, parked_next(), or puts it off. The end of a turn does it for all.
 void serve_parked_op(struct store *store, struct parked_op *op, struct moment now,
                      struct outbox *outbox);

@@ -7,7 +7,6 @@ enum {
     HELLO_INTERVAL_MS = 100,
     RESET_AFTER_MS = 2000,   // of silence while down
     SLOW_UNSYNCED_MS = 2000, // a disk that hangs this long counts as down
-    IDLE_PATIENCE = 10,      // intervals, while no client wants anything
 };
 
 static enum link_change go_down(struct link *link, struct moment now)
@@ -127,16 +126,19 @@ static void send_ping(link_id id, struct moment now, struct outbox *outbox)
 // Nothing came for down_after_ms, although it was asked.
 static bool is_silent(const struct link *link, const struct link_terms *terms, struct moment now)
 {
-    return link->asked_ms > link->heard_ms && now.mono_ms > link->heard_ms + terms->down_after_ms &&
+    return link_is_asked(link) && now.mono_ms > link->heard_ms + terms->down_after_ms &&
            now.mono_ms > link->asked_ms + terms->down_after_ms / 2;
 }
 
 // A PING also when others talk, but seldom: its answer carries the state of the store.
-static uint64_t ping_after(const struct link *link, const struct link_terms *terms,
-                           unsigned patience, struct moment now)
+static bool is_ping_due(const struct link *link, const struct link_terms *terms, unsigned patience,
+                        struct moment now)
 {
-    uint64_t interval = (terms->is_idle ? IDLE_PATIENCE : patience) * terms->ping_interval_ms;
-    return now.mono_ms >= link->heard_ms + interval ? interval : 2 * interval;
+    uint64_t interval = patience * terms->ping_interval_ms;
+    if (terms->is_idle)
+        return link->pinged_ms < link_idle_ping_ms(terms, now);
+    bool is_quiet = now.mono_ms >= link->heard_ms + interval;
+    return now.mono_ms >= link->pinged_ms + (is_quiet ? interval : 2 * interval);
 }
 
 enum link_change link_on_tick(struct link *link, const struct link_terms *terms, unsigned patience,
@@ -154,7 +156,7 @@ enum link_change link_on_tick(struct link *link, const struct link_terms *terms,
     }
     if (is_silent(link, terms, now))
         return go_down(link, now);
-    if (now.mono_ms >= link->pinged_ms + ping_after(link, terms, patience, now)) {
+    if (is_ping_due(link, terms, patience, now)) {
         link->pinged_ms = now.mono_ms;
         if (link->asked_ms <= link->heard_ms)
             link->asked_ms = now.mono_ms;

@@ -26,6 +26,8 @@
 // A PONG that took longer to come says nothing of the clocks.
 enum { WALL_TRIP_MS_MAX = 500 };
 
+enum { LINK_IDLE_PATIENCE = 25 }; // intervals between PINGs while no client wants anything
+
 struct link {
     bool exists;
     bool up;
@@ -85,6 +87,19 @@ enum link_state {
 };
 
 enum link_state link_state(const struct link *link);
+
+// When the last PINGs were due while no client wants anything. All processes of a machine send
+// theirs at the same time, so that each wakes once for many of them.
+static inline uint64_t link_idle_ping_ms(const struct link_terms *terms, struct moment now)
+{
+    return now.mono_ms - now.mono_ms % (LINK_IDLE_PATIENCE * terms->ping_interval_ms);
+}
+
+// A PING has no answer yet.
+static inline bool link_is_asked(const struct link *link)
+{
+    return link->asked_ms > link->heard_ms;
+}
 
 static inline bool link_can_ask(const struct link *link)
 {

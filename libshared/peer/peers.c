@@ -7,7 +7,6 @@
 
 enum {
     STALL_MS = 100, // beyond twice what a tick may wait
-    IDLE_PINGS = 2, // intervals between ticks, while nobody wants anything and nobody is missed
     PATIENCE = 5,   // every operation waits for stores alone: others are pinged less
 };
 
@@ -138,21 +137,30 @@ void peers_begin_tick(struct peers *peers, struct moment now)
 {
     uint64_t patience_ms = 2 * peers_tick_within_ms(peers) + STALL_MS;
     bool has_stalled = peers->ticked_ms && now.mono_ms > peers->ticked_ms + patience_ms;
-    peers->is_whole = true;
     for (uint32_t number = UINT32_MAX; peers_next(peers, &number);) {
-        struct link *link = peers_link(peers, number);
         if (has_stalled)
-            link->heard_ms = now.mono_ms;
-        peers->is_whole &= link->up;
+            peers_link(peers, number)->heard_ms = now.mono_ms;
     }
     peers->ticked_ms = now.mono_ms;
 }
 
+// While nobody wants anything and nobody is missed: until the next PINGs, but not without a look at
+// who has answered the last ones.
 unsigned peers_tick_within_ms(const struct peers *peers)
 {
-    uint64_t interval_ms = peers->terms.ping_interval_ms;
-    bool is_quiet = peers->terms.is_idle && peers->is_whole;
-    return (unsigned)(is_quiet ? IDLE_PINGS * interval_ms : interval_ms / 2 + 1);
+    const struct link_terms *terms = &peers->terms;
+    struct moment ticked = {.mono_ms = peers->ticked_ms};
+    bool is_quiet = terms->is_idle, is_asked = false;
+    for (uint32_t number = UINT32_MAX; is_quiet && peers_next(peers, &number);) {
+        const struct link *link = peers_link(peers, number);
+        is_quiet = link->up;
+        is_asked |= link_is_asked(link);
+    }
+    if (!is_quiet)
+        return (unsigned)(terms->ping_interval_ms / 2 + 1);
+    uint64_t pings_ms = LINK_IDLE_PATIENCE * terms->ping_interval_ms;
+    uint64_t within_ms = link_idle_ping_ms(terms, ticked) + pings_ms - ticked.mono_ms;
+    return (unsigned)(is_asked ? least_ms(within_ms, terms->down_after_ms) : within_ms);
 }
 
 void peers_judge_clocks(struct peers *peers, uint64_t refuse_ms)

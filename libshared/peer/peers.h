@@ -37,7 +37,6 @@ struct peers {
     enum service own;  // the daemon's
     uint32_t services; // that it talks to, service_bit()
     uint64_t ticked_ms;
-    bool is_whole;                       // every link was up then
     link_id (*link_of)(uint32_t number); // gives the link_id of link `number`
 };
 
@@ -84,7 +83,7 @@ bool peers_next(const struct peers *peers, uint32_t *number);
 // Call once before the links are ticked: forgives silence while this process stood still.
 void peers_begin_tick(struct peers *peers, struct moment now);
 
-// How long the next tick may wait, as far as the links are concerned.
+// How long after the last tick the next one may be, as far as the links are concerned.
 unsigned peers_tick_within_ms(const struct peers *peers);
 
 // Judges whose clock is off (peer.clock), by what the links to the stores know.

@@ -18,7 +18,8 @@
 
 enum {
     STOP_MS = 10000,
-    CHORE_MS = 1000, // between looks at the keys and lines about refusals
+    CHORE_MS = 500,       // between looks at the keys and lines about refusals, at least ...
+    CHORE_WAIT_MS = 1000, // ... as a turn that has another reason does them; none comes for so long
     DOORS_TEST_MS = 60 * 1000,
 };
 
@@ -232,7 +233,8 @@ static bool is_stopped(const struct daemon *daemon, uint64_t now_ms)
 static int wait_ms(const struct daemon *daemon)
 {
     uint64_t now_ms = clock_mono_ms();
-    uint64_t due_ms = least_ms(turn_due_ms(&daemon->turn), daemon->chore_due_ms);
+    uint64_t chore_ms = daemon->chore_due_ms + CHORE_WAIT_MS;
+    uint64_t due_ms = least_ms(turn_due_ms(&daemon->turn), chore_ms);
     if (daemon->watchdog_ms)
         due_ms = least_ms(due_ms, daemon->watchdog_due_ms);
     return due_ms > now_ms ? (int)(due_ms - now_ms) : 0;

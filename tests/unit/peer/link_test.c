@@ -185,6 +185,66 @@ TEST(silence_is_answered_with_a_ping)
     release(&bench);
 }
 
+// All links come up, and nobody wants anything.
+static void rest(struct bench *bench, uint64_t mono_ms)
+{
+    struct message_header header = right_header(bench);
+    struct op_welcome welcome = right_welcome();
+    bench->peers.terms.is_idle = true;
+    for (uint32_t number = UINT32_MAX; peers_next(&bench->peers, &number);) {
+        struct link *link = peers_link(&bench->peers, number);
+        welcome.node = peers_at(&bench->peers, number)->node;
+        link_on_message(link, &bench->peers.terms, &header, at(mono_ms));
+        link_on_welcome(link, &bench->peers.terms, welcome.node, &header, &welcome);
+        link->pinged_ms = at(mono_ms).mono_ms;
+    }
+}
+
+TEST(while_nobody_wants_anything_all_pings_of_a_machine_leave_at_once)
+{
+    struct bench bench;
+    init(&bench);
+    rest(&bench, 700);
+    assert_int_equal(tick(&bench, 4999), 0);
+    assert_int_equal(tick(&bench, 5000), MESSAGE_PING);
+    hear(&bench, 0, 5001);
+    assert_int_equal(tick(&bench, 9999), 0);
+    assert_int_equal(tick(&bench, 10030), MESSAGE_PING); // late, but the next one will not be
+    hear(&bench, 0, 10031);
+    assert_int_equal(tick(&bench, 14999), 0);
+    assert_int_equal(tick(&bench, 15000), MESSAGE_PING);
+    release(&bench);
+}
+
+TEST(then_nothing_is_due_before_the_next_pings_but_a_look_at_who_answered)
+{
+    struct bench bench;
+    init(&bench);
+    rest(&bench, 700);
+    tick(&bench, 800);
+    assert_int_equal(peers_tick_within_ms(&bench.peers), 4200);
+    tick(&bench, 5000);
+    assert_int_equal(peers_tick_within_ms(&bench.peers), 1000);
+    hear(&bench, 0, 5001);
+    assert_int_equal(peers_tick_within_ms(&bench.peers), 5000);
+    bench.peers.terms.is_idle = false;
+    assert_int_equal(peers_tick_within_ms(&bench.peers), 101);
+    release(&bench);
+}
+
+TEST(one_that_does_not_answer_the_last_ping_is_found_out_before_the_next)
+{
+    struct bench bench;
+    init(&bench);
+    rest(&bench, 700);
+    tick(&bench, 5000);
+    uint64_t next_ms = 5000 + peers_tick_within_ms(&bench.peers);
+    tick(&bench, next_ms);
+    assert_false(link_can_ask(bench.link));
+    assert_int_equal(peers_tick_within_ms(&bench.peers), 101); // it is missed
+    release(&bench);
+}
+
 TEST(our_own_standstill_is_not_the_others_silence)
 {
     struct bench bench;
