@@ -25,6 +25,13 @@ static int by_name(const void *a, const void *b)
     return (one->node > other->node) - (one->node < other->node);
 }
 
+struct pull *pulls_find(const struct pulls *pulls, uint32_t keyspace, uint32_t partition,
+                        uint64_t node)
+{
+    struct pull named = {.keyspace = keyspace, .partition = partition, .node = node};
+    return pulls->count ? bsearch(&named, pulls->items, pulls->count, sizeof named, by_name) : NULL;
+}
+
 // Appends those of one shard, if we own it.
 static uint32_t add_shard(struct pull *items, const struct ring *ring, uint32_t self,
                           const struct ring_keyspace *keyspace, uint32_t partition)
@@ -55,9 +62,9 @@ void pulls_adopt(struct pulls *pulls, const struct ring *ring, uint32_t self, st
     qsort(items, count, sizeof *items, by_name);
     for (uint32_t i = 0; i < count; i++) {
         const struct pull *known =
-            pulls->count ? bsearch(&items[i], pulls->items, pulls->count, sizeof *items, by_name)
-                         : NULL;
+            pulls_find(pulls, items[i].keyspace, items[i].partition, items[i].node);
         items[i].due_ms = now.mono_ms;
+        items[i].since_ms = (int64_t)now.mono_ms;
         if (known)
             items[i] = *known;
     }
@@ -66,6 +73,7 @@ void pulls_adopt(struct pulls *pulls, const struct ring *ring, uint32_t self, st
     pulls->count = count;
     pulls->next = 0;
     pulls->idle_ms = 0;
+    pulls->agreed++;
     pulls->first_count = 0;
     for (uint32_t i = 0; i < count; i++)
         pulls->first_count += pulls->items[i].is_first;
@@ -167,7 +175,9 @@ void pulls_end(struct pulls *pulls, struct pull *pull, enum status status, uint6
     pull->is_running = false;
     pull->status = (uint8_t)status;
     if (!status) {
-        pull->agreed_ms = begin_ms;
+        pull->since_ms = (int64_t)begin_ms;
+        pull->has_agreed = true;
+        pulls->agreed++;
         pull->agreed_sequence = sequence;
         pull->failures = 0;
         // Somebody may have asked for one more since it began.

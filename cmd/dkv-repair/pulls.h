@@ -12,9 +12,12 @@ enum { PULLS_PAUSE_FIRST_MS = 1000, PULLS_LOST_MS = 10 * 1000 };
 
 struct pull {
     uint32_t keyspace, partition;
-    uint64_t node;            // the other owner
-    uint64_t due_ms;          // monotonic
-    uint64_t agreed_ms;       // when the last round that adopted began; 0: none did
+    uint64_t node;   // the other owner
+    uint64_t due_ms; // monotonic
+    // Monotonic: when the last round that adopted began, or when one was first wanted if none did.
+    // Below 0: before this machine started.
+    int64_t since_ms;
+    bool has_agreed;
     uint64_t agreed_sequence; // of that round
     uint64_t wanted_sequence; // one with a greater one is wanted at once
     uint64_t missing;         // dots that they knew and we did not, when the last round failed
@@ -33,6 +36,7 @@ struct pulls {
     uint32_t first_count;
     uint64_t idle_ms;  // nothing is due before
     uint64_t sequence; // counts the beginnings of rounds
+    uint64_t agreed;   // counts those that ended well, and new lists: ages have changed
     uint64_t interval_ms;
 };
 
@@ -49,6 +53,15 @@ void pulls_release(struct pulls *pulls);
 
 // From now on the owners are those of this ring. No round may run. What is new is due at once.
 void pulls_adopt(struct pulls *pulls, const struct ring *ring, uint32_t self, struct moment now);
+
+struct pull *pulls_find(const struct pulls *pulls, uint32_t keyspace, uint32_t partition,
+                        uint64_t node); // NULL: there is none
+
+// For how long its two replicas may differ.
+static inline uint64_t pull_age_ms(const struct pull *pull, struct moment now)
+{
+    return (uint64_t)((int64_t)now.mono_ms - pull->since_ms);
+}
 
 bool scope_has(const struct scope *scope, const struct pull *pull);
 

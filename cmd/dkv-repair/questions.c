@@ -69,17 +69,16 @@ static struct summary sum_up(const struct repair *repair, uint64_t node, struct 
         const struct pull *pull = &repair->pulls.items[i];
         if (pull->node != node)
             continue;
-        uint64_t since_ms = pull->agreed_ms ? pull->agreed_ms : repair->started_ms;
+        uint64_t age_ms = pull_age_ms(pull, now);
         sum.pulls++;
-        sum.never += !pull->agreed_ms;
+        sum.never += !pull->has_agreed;
         sum.failing += pull->failures > 0;
         sum.status = pull->failures ? (enum status)pull->status : sum.status;
         sum.lost += pull->is_lost;
         sum.missing += pull->missing;
         sum.keys += pull->keys;
         sum.bytes += pull->bytes;
-        if (now.mono_ms - since_ms > sum.oldest_ms)
-            sum.oldest_ms = now.mono_ms - since_ms;
+        sum.oldest_ms = age_ms > sum.oldest_ms ? age_ms : sum.oldest_ms;
     }
     return sum;
 }

@@ -13,10 +13,8 @@ enum {
 enum status repair_init(struct repair *repair, const struct repair_options *options,
                         struct moment now, struct fault *fault)
 {
-    *repair = (struct repair){.options = *options,
-                              .allowance = (int64_t)options->rate,
-                              .allowance_ms = now.mono_ms,
-                              .started_ms = now.mono_ms};
+    *repair = (struct repair){
+        .options = *options, .allowance = (int64_t)options->rate, .allowance_ms = now.mono_ms};
     repair->options.ring = NULL; // there will be others
     if (ring_find_node(&options->ring->ring, options->node) < 0)
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");

@@ -61,7 +61,6 @@ struct repair {
     uint64_t debts_due_ms; // when hintds are asked for them
     int64_t allowance;     // bytes that may be sent now; below 0: some were too many
     uint64_t allowance_ms;
-    uint64_t started_ms;
     uint64_t losses;     // of our store, as it said last
     uint32_t twin_start; // the last start of our store that another one heard of, if not from it
     struct repair_counts counts;

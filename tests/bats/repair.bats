@@ -130,6 +130,25 @@ n3	n2	up	256	0"
     fails_with 12 dkv repair status
 }
 
+# How many shards of n1 never agreed with those of n2, and since when all did, in seconds.
+never() { dkv repair status | awk '$1 == "n1" && $2 == "n2" { print $5 }'; }
+oldest() { dkv repair status | awk '$1 == "n1" && $2 == "n2" { print $11 }'; }
+
+@test "a restart does not forget when replicas last agreed, and says so if it cannot know" {
+    dkv repair --wait
+    node stop n1 repair # it writes that down
+    node kill n2
+    sleep 2
+    node start n1 repair
+    eventually eval '[[ $(never) == 0 ]]'
+    assert [ "$(oldest | cut -d. -f1)" -ge 2 ]
+    node stop n1 repair
+    printf x | dd of="$CLUSTER/n1/data/repair" bs=1 seek=100 conv=notrunc status=none
+    node start n1 repair
+    eventually eval '[[ $(never) == 256 ]]'
+    grep -q 'data/repair: it is damaged; so the ages' "$CLUSTER/n1/log/dkv-repair.log"
+}
+
 @test "a run that cannot end is over in time, and says so" {
     node stop n3 store
     fails_with 12 dkv repair --wait --timeout 1500

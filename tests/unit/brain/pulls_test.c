@@ -63,7 +63,8 @@ TEST(every_shard_that_we_own_is_pulled_from_every_other_owner)
     assert_int_equal(pull_all(STATUS_OK), PULLS);
     for (uint32_t i = 0; i < pulls.count; i++) {
         assert_int_not_equal(pulls.items[i].node, 1);
-        assert_int_equal(pulls.items[i].agreed_ms, 1000);
+        assert_true(pulls.items[i].has_agreed);
+        assert_int_equal(pulls.items[i].since_ms, 1000);
     }
 }
 
@@ -88,7 +89,7 @@ TEST(what_failed_is_tried_again_soon_and_then_less_often)
         last_ms = pause_ms;
     }
     assert_int_equal(last_ms, INTERVAL_MS);
-    assert_int_equal(pull->agreed_ms, 0);
+    assert_false(pull->has_agreed);
 }
 
 TEST(nothing_is_pulled_from_a_node_that_cannot_be_asked)
