@@ -133,6 +133,13 @@ enum status deliveries_on_merged(struct hintd *hintd, uint32_t number, struct re
     return STATUS_OK;
 }
 
+void deliveries_on_pong(struct hintd *hintd, uint32_t number, struct moment now)
+{
+    struct delivery *delivery = hintd_delivery(hintd, peers_at(&hintd->peers, number)->node);
+    uint64_t delay_us = peers_link(&hintd->peers, number)->metrics.values[METRIC_DELAY_US];
+    throttle_tell(&delivery->throttle, delay_us, now);
+}
+
 void deliveries_on_up(struct hintd *hintd, uint32_t number)
 {
     struct delivery *delivery = hintd_delivery(hintd, peers_at(&hintd->peers, number)->node);
@@ -173,6 +180,7 @@ static void send(struct hintd *hintd, struct delivery *delivery, const struct fo
     flying->actor_count = hint_actors(&hint->dots, &hint->record, &flying->actors);
     flying->deadline_ms = now.mono_ms + DELIVERY_BUDGET_MS;
     delivery->allowance -= (int64_t)found->size;
+    throttle_use(&delivery->throttle, found->size);
     struct op_merge merge = {.id = flying->id,
                              .keyspace = found->key.keyspace,
                              .key = found->key.key,
@@ -391,7 +399,7 @@ static void run(struct hintd *hintd, uint64_t node, struct moment now, struct ou
         return;
     if (delivery->state == DELIVERY_IDLE && count)
         delivery_begin(delivery);
-    delivery_refill(delivery, hintd->options.rate, now.mono_ms);
+    delivery_refill(delivery, delivery->throttle.rate, now.mono_ms);
     if (delivery->state == DELIVERY_READING)
         read_hints(hintd, delivery, now, outbox);
     delivery_end(hintd_delivery(hintd, node), now.mono_ms, hintd->options.retry_ms);

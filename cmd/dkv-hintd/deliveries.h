@@ -5,10 +5,11 @@
 //                └─ the ring says that the key is not the target's any more: a hint for each of its
 //                   owners instead, and this one goes
 //
-// One target is sent no more than options.rate bytes in a second, and has a bounded number of hints
-// under way (delivery.h). One that refuses, or does not answer, is left alone for options.retry_ms;
-// a hint that it did not take stays, and the next pass sends it again. A hint goes also if its
-// target did not keep the record: it has known that, and so has every owner.
+// One target is sent no more than options.rate bytes in a second, fewer when its clients would feel
+// it (peer/throttle.h), and has a bounded number of hints under way (delivery.h). One that refuses,
+// or does not answer, is left alone for options.retry_ms; a hint that it did not take stays, and
+// the next pass sends it again. A hint goes also if its target did not keep the record: it has
+// known that, and so has every owner.
 #pragma once
 
 #include "dkv-hintd/hintd.h"
@@ -18,6 +19,7 @@ void deliveries_run(struct hintd *hintd, struct moment now, struct outbox *outbo
 void deliveries_on_tick(struct hintd *hintd, struct moment now);
 
 // What the link of this number has to say.
+void deliveries_on_pong(struct hintd *hintd, uint32_t number, struct moment now);
 void deliveries_on_up(struct hintd *hintd, uint32_t number);
 void deliveries_on_down(struct hintd *hintd, uint32_t number);
 enum status deliveries_on_merged(struct hintd *hintd, uint32_t number, struct reader *body,

@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "base/status.h"
+#include "peer/throttle.h"
 
 enum {
     DELIVERY_OPS_MAX = 64,       // under way to one target ...
@@ -60,7 +61,8 @@ struct delivery {
     uint64_t retry_ms;   // mono: nothing is sent before
     enum status refused; // by the target, the last time; OK since it took one
     bool is_damaged;     // the pass met hints that cannot be read
-    int64_t allowance;   // bytes that may be sent now; below 0 after a large one
+    struct throttle throttle;
+    int64_t allowance; // bytes that may be sent now; below 0 after a large one
     uint64_t refilled_ms;
     uint64_t wait_position; // of the engine, that the pass waits for; 0 = none
     unsigned miss_count;

@@ -242,6 +242,7 @@ struct delivery *hintd_delivery(struct hintd *hintd, uint64_t node)
             (hintd->delivery_count - at) * size);
     hintd->delivery_count++;
     hintd->deliveries[at] = (struct delivery){.node = node, .must_sort = true};
+    throttle_init(&hintd->deliveries[at].throttle, hintd->options.rate);
     return &hintd->deliveries[at];
 }
 

@@ -146,6 +146,7 @@ static enum status take_answer(struct hintd *hintd, uint32_t number,
             return STATUS_INVALID;
         link_on_pong(link, &pong, now);
         hintd_hear_of_self(hintd, pong.hintd_start, now);
+        deliveries_on_pong(hintd, number, now);
         return STATUS_OK;
     case MESSAGE_MERGED:
         return deliveries_on_merged(hintd, number, body, now);

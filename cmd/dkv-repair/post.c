@@ -68,6 +68,8 @@ static enum status take_reply(struct repair *repair, uint32_t number,
         link_on_pong(link, &pong, now);
         look_for_twin(repair, number, now);
         look_for_losses(repair, number, now);
+        if (peers_service(number) == SERVICE_STORE)
+            repair_on_pong(repair, now);
         return STATUS_OK;
     case MESSAGE_SCRUBBED:
         if (op_decode_scrubbed(&scrubbed, body))

@@ -21,6 +21,7 @@ enum status repair_init(struct repair *repair, const struct repair_options *opti
     struct link_terms terms = {.ping_interval_ms = options->ping_interval_ms,
                                .down_after_ms = options->down_after_ms,
                                .self = options->node};
+    throttle_init(&repair->throttle, options->rate);
     peers_init(&repair->peers, &terms, SERVICE_REPAIR,
                service_bit(SERVICE_STORE) | service_bit(SERVICE_HINTD), options->link_of);
     pulls_init(&repair->pulls, options->interval_ms);
@@ -278,6 +279,7 @@ static void count_bytes(struct repair *repair, const struct run *run, uint32_t n
     if (run && run->pull)
         run->pull->bytes += size;
     repair->counts.bytes += size;
+    throttle_use(&repair->throttle, size);
     repair->allowance -= (int64_t)size;
 }
 
@@ -382,9 +384,30 @@ void repair_take_change(struct repair *repair, uint32_t number, enum link_change
     }
 }
 
+// The longest of those whose rounds are under way.
+static uint64_t delay_us(const struct repair *repair)
+{
+    uint64_t most = 0;
+    for (unsigned i = 0; i < RUNS_MAX; i++) {
+        const struct run *run = &repair->runs.items[i];
+        for (unsigned side = 0; run->is_used && side < COMPARE_SIDES; side++) {
+            const struct link *link = peers_link(&repair->peers, run->links[side]);
+            uint64_t told = link && link->up ? link->metrics.values[METRIC_DELAY_US] : 0;
+            most = told > most ? told : most;
+        }
+    }
+    return most;
+}
+
+void repair_on_pong(struct repair *repair, struct moment now)
+{
+    if (repair->runs.count)
+        throttle_tell(&repair->throttle, delay_us(repair), now);
+}
+
 static void allow(struct repair *repair, struct moment now)
 {
-    int64_t rate = (int64_t)repair->options.rate;
+    int64_t rate = (int64_t)repair->throttle.rate;
     int64_t more = rate * (int64_t)(now.mono_ms - repair->allowance_ms) / 1000;
     repair->allowance_ms = now.mono_ms;
     repair->allowance = repair->allowance + more < rate ? repair->allowance + more : rate;

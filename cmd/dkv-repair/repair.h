@@ -6,7 +6,8 @@
 // time.
 //
 // Rounds are asked of stores at their background door. They are throttled: bytes to and from
-// other nodes stay below a rate; and of the rounds that are under way there are a few at most.
+// other nodes stay below a rate, and far below when clients would feel it (peer/throttle.h); and of
+// the rounds that are under way there are a few at most.
 //
 // Deterministic: no clock, no socket, no thread.
 #pragma once
@@ -19,6 +20,7 @@
 #include "dkv-repair/runs.h"
 #include "dkv-repair/scrub.h"
 #include "peer/peers.h"
+#include "peer/throttle.h"
 #include "wire/meter.h"
 
 struct repair_options {
@@ -29,7 +31,7 @@ struct repair_options {
     uint64_t interval_ms; // in which each pair agrees
     uint64_t settle_ms;
     uint64_t scrub_ms;     // in which everything is read once
-    uint64_t rate;         // bytes a second
+    uint64_t rate;         // bytes a second, at most
     struct bytes software; // version, borrowed
     link_id (*link_of)(uint32_t number);
     uint32_t (*number_of)(link_id link); // UINT32_MAX: none of ours
@@ -59,7 +61,8 @@ struct repair {
     struct closings closings;
     struct debts debts;
     uint64_t debts_due_ms; // when hintds are asked for them
-    int64_t allowance;     // bytes that may be sent now; below 0: some were too many
+    struct throttle throttle;
+    int64_t allowance; // bytes that may be sent now; below 0: some were too many
     uint64_t allowance_ms;
     uint64_t losses;     // of our store, as it said last
     uint32_t twin_start; // the last start of our store that another one heard of, if not from it
@@ -83,6 +86,8 @@ unsigned repair_tick_within_ms(const struct repair *repair);
 // A reply of a store to what a round has asked.
 void repair_on_reply(struct repair *repair, uint32_t number, const struct message_header *header,
                      struct reader *body, struct moment now);
+// A store has said how it is.
+void repair_on_pong(struct repair *repair, struct moment now);
 void repair_take_change(struct repair *repair, uint32_t number, enum link_change change,
                         struct moment now);
 

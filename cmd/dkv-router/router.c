@@ -1,5 +1,6 @@
 #include "dkv-router/router.h"
 
+#include "base/p99.h"
 #include "wire/hello.h"
 
 enum { P99_FIRST_US = 20000 };
@@ -73,15 +74,9 @@ bool router_is_ready(const struct router *router, struct moment now)
     return keyring_is_complete(&router->keyring);
 }
 
-// Up by much when a sample is above, down by little when it is below.
 void router_observe(uint64_t *p99_us, uint64_t elapsed_ms)
 {
-    uint64_t elapsed_us = elapsed_ms * 1000;
-    uint64_t step = *p99_us / 64 + 1;
-    if (elapsed_us > *p99_us)
-        *p99_us += step * 99 / 10;
-    else if (*p99_us > step / 10 + 1)
-        *p99_us -= step / 10 + 1;
+    p99_follow(p99_us, elapsed_ms * 1000);
 }
 
 unsigned router_tick_within_ms(const struct router *router)

@@ -86,6 +86,8 @@ static enum status serve_next(struct store *store, const struct arrival *arrival
     struct reader begin = *body;
     if (header->type == MESSAGE_RING)
         return follow(store, arrival, body, outbox);
+    if (header->type == MESSAGE_UPDATE || header->type == MESSAGE_FETCH)
+        delay_on_operation(&store->delay, now); // others send neither
     store->wait = (struct parked_wait){0};
     enum status status = operation_serve(store, arrival, header, body, now, outbox);
     if (status != STATUS_BUSY)
@@ -150,6 +152,7 @@ void serve_on_turn_end(struct store *store, struct moment now, struct outbox *ou
     else
         damage_pass_over(store);
     store_note_turn(store, now);
+    delay_on_turn_end(&store->delay, lsm_written(store->lsm), lsm_durable(store->lsm), now);
     stamp_headers(outbox, store->snapshot, store->options.boot, now);
     for (uint32_t i = 0; i < outbox->count; i++)
         meters_sent(&store->meters, outbox->messages[i].link,

@@ -30,6 +30,7 @@
 #pragma once
 
 #include "base/moment.h"
+#include "dkv-store/delay.h"
 #include "dkv-store/growth.h"
 #include "dkv-store/holding.h"
 #include "dkv-store/leaves.h"
@@ -101,6 +102,7 @@ struct store {
     uint64_t turn_ms;           // when the last turn was
     uint64_t tick_mark;         // the same at the last tick
     struct brake brake;         // on acknowledgements
+    struct delay delay;         // of clients
     struct store_counts counts;
     struct {
         bool is_due;        // found, and not marked yet

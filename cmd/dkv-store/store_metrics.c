@@ -38,6 +38,7 @@ static void add_store(const struct store *store, struct moment now, uint64_t *va
     values[METRIC_ZOMBIES] = counts->zombies;
     values[METRIC_STRIPPED] = counts->stripped;
     values[METRIC_RETURNED] = counts->returned;
+    values[METRIC_DELAY_US] = delay_now_us(&store->delay, now);
 }
 
 static void add_engine(const struct lsm_stats *stats, uint64_t *values)

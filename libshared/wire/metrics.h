@@ -83,7 +83,8 @@
     M(HINTS_REFUSED, COUNTER, "hintd_refused", "of those sent, not taken; they are sent again")    \
     M(HINTS_REROUTED, COUNTER, "hintd_rerouted", "hints given to others: the ring had changed")    \
     M(HINTD_DAMAGED, COUNTER, "hintd_damaged", "reads and merges of hints that failed")            \
-    M(SEEN, GAUGE, "store_seen", "runs of writes that are kept note of: one a life, or more")
+    M(SEEN, GAUGE, "store_seen", "runs of writes that are kept note of: one a life, or more")      \
+    M(DELAY_US, GAUGE, "store_delay_us", "what 1 in 100 operations of clients waits in a store")
 // clang-format on
 
 #define METRIC_MEMBER(member, kind, name, meaning) METRIC_##member,
