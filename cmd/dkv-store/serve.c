@@ -1,6 +1,7 @@
 #include "dkv-store/serve.h"
 
 #include "dkv-store/damage.h"
+#include "dkv-store/dropping.h"
 #include "dkv-store/loss.h"
 #include "dkv-store/operation.h"
 #include "dkv-store/purging.h"
@@ -132,12 +133,13 @@ void serve_on_tick(struct store *store, struct moment now, struct outbox *outbox
 {
     store_on_tick(store, now, outbox);
     purging_on_tick(store, now);
+    dropping_on_tick(store, now);
 }
 
 bool serve_is_quiet(const struct store *store)
 {
     return lsm_written(store->lsm) == store->tick_mark && !store->purge.is_passing &&
-           !store->parked.count && !store->loss.is_due;
+           !store->drops.is_under_way && !store->parked.count && !store->loss.is_due;
 }
 
 void serve_on_turn_end(struct store *store, struct moment now, struct outbox *outbox)

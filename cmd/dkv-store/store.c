@@ -207,6 +207,7 @@ void store_close(struct store *store)
     buf_release(&store->frame.note);
     lsm_batch_release(&store->frame.batch);
     purge_release(&store->purge);
+    drops_release(&store->drops);
     resolution_release(&store->resolution);
     buf_release(&store->part);
     buf_release(&store->head);

@@ -31,6 +31,7 @@
 
 #include "base/moment.h"
 #include "dkv-store/delay.h"
+#include "dkv-store/drops.h"
 #include "dkv-store/growth.h"
 #include "dkv-store/holding.h"
 #include "dkv-store/leaves.h"
@@ -128,6 +129,7 @@ struct store {
         struct lsm_batch batch;
     } frame; // frame.h
     struct purge purge;
+    struct drops drops;
     struct resolution resolution;
     struct buf part, head; // of a reply
 };

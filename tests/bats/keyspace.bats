@@ -152,6 +152,29 @@ names() {
     assert_equal "$(at n3 dkv -k data get key)" other
 }
 
+# Keys that all stores have together.
+keys() {
+    dkv metrics | awk '/^dkv_store_keys[{ ]/ { sum += $2 } END { print sum }'
+}
+
+no_keys() {
+    [[ $(keys) == 0 ]]
+}
+
+@test "the records of a keyspace that was dropped go, also where the store was down meanwhile" {
+    dkv keyspace create data
+    seq 1 2000 | awk '{ print "key" $1 "\tvalue" }' | dkv -k data load -W all --quiet
+    all_keys() { [[ $(keys) == 6000 ]]; }
+    eventually all_keys
+    node kill n3 store
+    dkv keyspace drop data --yes
+    node start n3 store
+    EVENTUALLY=60 eventually no_keys
+    dkv keyspace create data
+    assert_equal "$(dkv -k data dump 2>/dev/null)" ''
+    assert_equal "$(dkv compact --wait && dkv status | wc -l)" 3
+}
+
 @test "a key of a client that is no admin changes nothing" {
     dkv keygen "$SANDBOX/reader.key" --name reader 2>/dev/null
     dkv authorize "$CLUSTER/n1" "$SANDBOX/reader.key.pub" --role client

@@ -1,0 +1,21 @@
+// dropping.h - the records of keyspaces that were dropped go, a little at every tick.
+//
+// The id of a keyspace is the epoch that it came with, and is never given again. So one that the
+// ring does not have is gone for ever, unless it is of an epoch still to come. Its shards are
+// looked for when the ring changes and at a start, and one after the other is let go of:
+//
+//     its records, a batch of them in each frame ──► a note that the shard ends here
+//
+// A crash between leaves the shard, with what is left of it, to be found again.
+#pragma once
+
+#include "dkv-store/store.h"
+
+enum {
+    DROPPING_STEPS = 16,                // frames in one tick
+    DROPPING_KEYS = 512,                // that are looked at ...
+    DROPPING_SIZE = 1 << 20,            // ... unless these many bytes come before
+    DROPPING_RETRY_MS = 10 * 60 * 1000, // after damage
+};
+
+void dropping_on_tick(struct store *store, struct moment now);
