@@ -186,6 +186,8 @@ enum status asks_on_ask(struct router *router, const struct arrival *arrival,
     struct op_ask ask;
     if (op_decode_ask(&ask, body))
         return STATUS_INVALID;
+    router->busy_ms = now.mono_ms; // who asks again is told how it is then: ping more often
+    router->peers.terms.is_idle = false;
     if (relays_on_ask(router, arrival, header, &ask, now, outbox))
         return STATUS_OK;
     struct op_answer answer = {.id = ask.id};

@@ -83,7 +83,7 @@ struct router {
     uint64_t relay_id; // of the last one
     struct repairs repairs;
     uint64_t started_ms;
-    uint64_t busy_ms;    // when there was an operation last
+    uint64_t busy_ms;    // when there was an operation or a question last
     uint64_t get_p99_us; // estimate that decides when to hedge
     uint64_t put_p99_us; // and when an owner is late
     struct router_counts counts;
