@@ -54,10 +54,22 @@ void access_note_change(struct store *store, const struct holding *holding,
         note_forged(store, holding, change->forged);
 }
 
+void access_note_expiry(const struct store *store, struct ledger_shard *shard,
+                        const struct record *record)
+{
+    for (uint32_t i = 0; i < record->count; i++) {
+        uint64_t expires_ms = record->siblings[i].expires_ms;
+        if (expires_ms)
+            ledger_first_ms(&shard->expires_ms, expires_ms + store->options.clock_refuse_ms);
+    }
+}
+
 enum status access_write(struct store *store, struct holding *holding, const struct change *change,
                          struct moment now)
 {
     enum status status = holding_write(holding, store->lsm, &store->ledger, change, now.mono_ms);
     store->counts.stalled += status == STATUS_BUSY;
+    if (!status && change->record.size)
+        access_note_expiry(store, holding->shard, &change->result);
     return status;
 }

@@ -18,3 +18,7 @@ void access_note_change(struct store *store, const struct holding *holding,
 // ... and writes it. BUSY, DISK_FULL: it was not.
 enum status access_write(struct store *store, struct holding *holding, const struct change *change,
                          struct moment now) MUST_USE;
+
+// The shard has such a record: some pass has to look whether it can be stripped when it expires.
+void access_note_expiry(const struct store *store, struct ledger_shard *shard,
+                        const struct record *record);

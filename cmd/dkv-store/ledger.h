@@ -42,6 +42,8 @@ struct ledger_shard {
     bool must_strip;      // the horizon has risen since its records were last looked through ...
     uint64_t stripped_ms; // ... which was then, monotonic; 0: not in this life
     uint64_t strip_at_ms; // wall clock: then something expires that can be stripped; 0: never
+    uint64_t expires_ms;  // the same of what lies above the horizon, as far as was written or read
+                          // in this life
 };
 
 enum { TRASH_KEYSPACE = 0 }; // see trash.h
@@ -67,6 +69,13 @@ const struct ledger_shard *ledger_find(const struct ledger *ledger, uint32_t key
                                        uint32_t partition);
 // Returns the next shard from `position` on, which is 0 at first; NULL: there is none left.
 struct ledger_shard *ledger_next(const struct ledger *ledger, size_t *position);
+
+// Makes it the first of both times; 0 is none.
+static inline void ledger_first_ms(uint64_t *first_ms, uint64_t ms)
+{
+    if (ms && (!*first_ms || ms < *first_ms))
+        *first_ms = ms;
+}
 
 // The news of one applied change.
 struct ledger_entry {

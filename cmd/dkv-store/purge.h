@@ -5,6 +5,7 @@
 
 struct purge {
     size_t shard_at;    // position in the table of shards
+    uint64_t looked_ms; // when some were looked at
     uint32_t partition; // under way, or looked at next
     bool is_passing;    // through its records, from `from` on
     struct buf from, to;

@@ -35,16 +35,21 @@ void purging_look_at(struct store *store, struct ledger_shard *shard, struct mom
 
 static void look_at_some(struct store *store, struct moment now)
 {
+    struct purge *purge = &store->purge;
     struct ledger_shard *shard = NULL;
-    for (unsigned i = 0; i < PURGING_SHARDS; i++) {
-        shard = ledger_next(&store->ledger, &store->purge.shard_at);
+    uint64_t ticks = (now.mono_ms - purge->looked_ms) / PURGING_TICK_MS;
+    unsigned most =
+        PURGING_SHARDS * (ticks < PURGING_TICKS_MAX ? (unsigned)ticks + 1 : PURGING_TICKS_MAX);
+    purge->looked_ms = now.mono_ms;
+    for (unsigned i = 0; i < most; i++) {
+        shard = ledger_next(&store->ledger, &purge->shard_at);
         if (!shard)
             break;
         if (frame_shard(store, shard->keyspace, shard->partition))
             purging_look_at(store, shard, now);
     }
     if (!shard)
-        store->purge.shard_at = 0;
+        purge->shard_at = 0;
 }
 
 // What is left of a tick's work.
@@ -65,7 +70,8 @@ static bool is_due(const struct ledger_shard *shard, struct moment now)
     if (!has_horizon(shard))
         return false;
     bool has_deletions = shard->gone_count || shard->deleted_root;
-    return (shard->must_strip && has_deletions) ||
+    bool has_expired = shard->expires_ms && shard->expires_ms <= now.wall_ms;
+    return (shard->must_strip && (has_deletions || has_expired)) ||
            (shard->strip_at_ms && shard->strip_at_ms <= now.wall_ms) ||
            (shard->must_strip && now.mono_ms - shard->stripped_ms >= PURGING_TRIM_MS);
 }
@@ -77,16 +83,25 @@ static struct ledger_shard *shard_of(struct store *store, uint32_t keyspace, uin
                : NULL;
 }
 
+// What is in the trash says when it expires; what a life before this one left there, when it is
+// read.
+static bool is_trash_due(const struct ledger_shard *trash, struct moment now)
+{
+    return trash && trash->live_count + trash->gone_count &&
+           (!trash->stripped_ms || (trash->strip_at_ms && trash->strip_at_ms <= now.wall_ms));
+}
+
 // Begins to look through the partition if one of its shards is due.
 static bool begin_pass(struct store *store, struct moment now)
 {
     struct purge *purge = &store->purge;
     const struct ring *ring = store->ring;
     struct ledger_shard *trash = shard_of(store, TRASH_KEYSPACE, purge->partition);
-    bool is_any = trash && trash->live_count + trash->gone_count &&
-                  now.mono_ms - trash->stripped_ms >= PURGING_TRIM_MS;
-    if (is_any)
+    bool is_any = is_trash_due(trash, now);
+    if (is_any) {
         trash->stripped_ms = now.mono_ms;
+        trash->strip_at_ms = 0;
+    }
     for (uint32_t i = 0; i < ring->keyspace_count && !is_any; i++)
         is_any = is_due(shard_of(store, ring->keyspaces[i].id, purge->partition), now);
     for (uint32_t i = 0; i < ring->keyspace_count && is_any; i++) {
@@ -94,7 +109,7 @@ static bool begin_pass(struct store *store, struct moment now)
         if (!has_horizon(shard))
             continue;
         shard->must_strip = false;
-        shard->strip_at_ms = 0;
+        shard->strip_at_ms = shard->expires_ms = 0;
         shard->stripped_ms = now.mono_ms;
     }
     if (is_any)
@@ -119,8 +134,10 @@ static enum status strip(struct store *store, struct holding *holding, struct mo
     struct replica replica = reading_replica(store, holding, now);
     uint64_t expires_ms = UINT64_MAX;
     bool is_changed = strip_record(&replica, &store->change, &expires_ms);
-    if (expires_ms < UINT64_MAX && (!shard->strip_at_ms || expires_ms < shard->strip_at_ms))
-        shard->strip_at_ms = expires_ms;
+    if (expires_ms < UINT64_MAX)
+        ledger_first_ms(&shard->strip_at_ms, expires_ms);
+    else if (!is_changed)
+        access_note_expiry(store, shard, &holding->record);
     if (!is_changed)
         return STATUS_OK;
     enum status status = access_write(store, holding, &store->change, now);

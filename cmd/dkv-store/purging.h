@@ -2,14 +2,17 @@
 //
 // What every owner has known for purge/age is below the horizon of the shard. Then records are
 // stripped (replica/strip.h), partition by partition, through the log like any write, behind the
-// frame that raised the horizon. A partition without deletions is only looked through now and
-// then: its clocks shrink, and values that expire are found.
+// frame that raised the horizon. So are values that have expired, and what was in the trash for
+// long enough, when the first of them is due. A partition with none of these is only looked through
+// now and then: its clocks shrink.
 #pragma once
 
 #include "dkv-store/store.h"
 
 enum {
-    PURGING_SHARDS = 64,         // whose horizon is looked at in one tick
+    PURGING_SHARDS = 64,         // whose horizon is looked at in one tick ...
+    PURGING_TICK_MS = 250,       // ... or in so long since the last one, ...
+    PURGING_TICKS_MAX = 8,       // ... but in no more than so many at once
     PURGING_PARTITIONS = 256,    // that are asked in one whether they are due
     PURGING_KEYS = 256,          // that are looked at in one ...
     PURGING_SIZE = 1 << 20,      // ... unless these many bytes come before

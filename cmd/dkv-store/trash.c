@@ -25,6 +25,14 @@ static void put(struct store *store, struct bytes engine_key, uint32_t keyspace,
     ledger_format_note(&entry, &store->frame.note);
 }
 
+// The trash of a partition is due again when the first of it expires.
+static void note_expiry(struct store *store, uint64_t token, const struct record *record)
+{
+    uint32_t partition = ring_partition(store->ring, token);
+    struct ledger_shard *trash = ledger_shard(&store->ledger, TRASH_KEYSPACE, partition);
+    ledger_first_ms(&trash->strip_at_ms, record->siblings[0].expires_ms);
+}
+
 // Puts what is taken out of a record into the trash, which it expires from.
 static void bury(struct store *store, const struct holding *holding, struct record *taken,
                  struct moment now)
@@ -41,6 +49,7 @@ static void bury(struct store *store, const struct holding *holding, struct reco
     engine_key_encode(&parts, &engine_key);
     put(store, buf_bytes(&engine_key), TRASH_KEYSPACE, holding->token, parts.key, taken,
         (struct leaf_delta){0});
+    note_expiry(store, holding->token, taken);
     store->counts.returned += taken->count;
     buf_release(&key);
     buf_release(&engine_key);
@@ -136,6 +145,8 @@ enum status trash_expire(struct store *store, uint64_t token, struct bytes engin
         frame_begin(store);
         put(store, engine_key, TRASH_KEYSPACE, token, key, &nothing, leaves);
         status = frame_write(store, now);
+    } else if (record.count) {
+        note_expiry(store, token, &record);
     }
     record_release(&record);
     return status;

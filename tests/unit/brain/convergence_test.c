@@ -49,6 +49,68 @@ TEST(a_deletion_is_purged_once_all_owners_have_known_it_for_long_enough)
     buf_release(&value);
 }
 
+// A value that everybody has purged and that this copy shows again, which was lost.
+static void put_into_trash(unsigned at)
+{
+    struct dot dot = write_at(A, "value");
+    assert_int_equal(send_to(B), STATUS_OK);
+    assert_int_equal(send_to(C), STATUS_OK);
+    struct buf value = {0};
+    buf_set(&value, buf_bytes(&sent));
+    write_everywhere(A, NULL);
+    for (unsigned time = 0; time < 3; time++) {
+        (void)!pull(A, B), (void)!pull(A, C), (void)!pull(C, A);
+        pass_ms(AGE_MS);
+    }
+    assert_true(holds_nothing(A) && holds_nothing(C));
+    // It is put back to a state in which it had the value, and knew nothing of what followed.
+    take_away(at);
+    seen_release((struct seen *)&shard(at)->seen);
+    seen_release((struct seen *)&shard(at)->horizon);
+    merge_into(at, buf_bytes(&value), NULL);
+    assert_true(holds(at, dot));
+    lose(at);
+    assert_int_equal(pull(at, A), STATUS_OK);
+    assert_true(holds(at, dot)); // not before it is whole
+    assert_int_equal(pull(at, C), STATUS_OK);
+    assert_false(shard(at)->is_lost);
+    assert_true(holds_nothing(at));
+    assert_int_equal(store(at)->counts.returned, 1);
+    buf_release(&value);
+}
+
+static uint64_t trash_of(unsigned at)
+{
+    return ledger_find(&store(at)->ledger, 0, partition())->live_count;
+}
+
+TEST(so_is_a_value_that_has_expired_meanwhile_and_one_that_expires_later_goes_then)
+{
+    for (ttl_ms = AGE_MS / 2; ttl_ms <= 2 * AGE_MS; ttl_ms *= 4) {
+        write_everywhere(A, "value");
+        assert_int_equal(pull(A, B), STATUS_OK);
+        assert_int_equal(pull(A, C), STATUS_OK);
+        pass_ms(200);
+        pass_ms(AGE_MS);
+        assert_int_equal(holds_nothing(A), ttl_ms < AGE_MS);
+    }
+    pass_ms(AGE_MS - 200);
+    assert_false(holds_nothing(A)); // others may have a clock that is behind
+    pass_ms(trio[A].options.clock_refuse_ms);
+    assert_true(holds_nothing(A));
+}
+
+TEST(the_trash_is_emptied_when_its_time_is_over)
+{
+    put_into_trash(B);
+    assert_int_equal(trash_of(B), 1);
+    pass_ms(trio[B].options.trash_ms - 1);
+    pass_ms(0); // a pass is made behind those that are due by the clocks above
+    assert_int_equal(trash_of(B), 1);
+    pass_ms(1);
+    assert_int_equal(trash_of(B), 0);
+}
+
 TEST(a_value_that_gives_way_to_a_deletion_during_a_round_is_not_adopted_unseen)
 {
     struct dot value = write_at(A, "value");
@@ -334,30 +396,7 @@ TEST(a_lost_owner_takes_back_what_it_told)
 
 TEST(what_a_lost_copy_had_and_everybody_purged_goes_to_the_trash)
 {
-    struct dot dot = write_at(A, "value");
-    assert_int_equal(send_to(B), STATUS_OK);
-    assert_int_equal(send_to(C), STATUS_OK);
-    struct buf value = {0};
-    buf_set(&value, buf_bytes(&sent));
-    write_everywhere(A, NULL);
-    for (unsigned time = 0; time < 3; time++) {
-        (void)!pull(A, B), (void)!pull(A, C), (void)!pull(C, A);
-        pass_ms(AGE_MS);
-    }
-    assert_true(holds_nothing(A) && holds_nothing(C));
-    // B is put back to a state in which it had the value, and knew nothing of what followed.
-    take_away(B);
-    seen_release((struct seen *)&shard(B)->seen);
-    seen_release((struct seen *)&shard(B)->horizon);
-    merge_into(B, buf_bytes(&value), NULL);
-    assert_true(holds(B, dot));
-    lose(B);
-    assert_int_equal(pull(B, A), STATUS_OK);
-    assert_true(holds(B, dot)); // not before it is whole
-    assert_int_equal(pull(B, C), STATUS_OK);
-    assert_false(shard(B)->is_lost);
-    assert_true(holds_nothing(B));
-    assert_int_equal(store(B)->counts.returned, 1);
+    put_into_trash(B);
     const struct ledger_shard *trash = ledger_find(&store(B)->ledger, 0, partition());
     assert_int_equal(trash->live_count, 1);
     struct metrics metrics;
@@ -369,7 +408,6 @@ TEST(what_a_lost_copy_had_and_everybody_purged_goes_to_the_trash)
         pass_ms(200);
     assert_int_equal(trash->live_count, 0);
     assert_int_equal(trash->live_root, 0);
-    buf_release(&value);
 }
 
 TEST(somebody_may_accept_a_loss)

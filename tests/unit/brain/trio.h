@@ -13,6 +13,7 @@ static struct buf sent;     // the record that was minted last
 static struct buf in_hand;  // the record that was read in a round ...
 static uint64_t giver;      // ... and the actor of the store that it was read from
 static struct record shown; // that a store holds
+static uint64_t ttl_ms;     // of what is written
 static uint8_t request_number;
 
 static inline bool is_owned_by_all(const char *key)
@@ -37,6 +38,7 @@ static inline void trio_init(void)
     for (unsigned i = 1; i < TRIO; i++)
         memcpy(trio[i].key, trio[A].key, sizeof trio[i].key);
     request_number = 0;
+    ttl_ms = 0;
 }
 
 static inline void trio_release(void)
@@ -90,6 +92,7 @@ static inline struct dot write_at(unsigned at, const char *value)
     struct op_update op = bench_update_of(&trio[at], ++request_number, value ? value : "");
     if (!value)
         op.flags |= UPDATE_DELETE;
+    op.ttl_ms = ttl_ms;
     struct op_updated updated = bench_update(&trio[at], &op);
     assert_int_equal(updated.status, STATUS_OK);
     buf_set(&sent, updated.record);
