@@ -197,7 +197,7 @@ static void open_repair(struct program *program)
     struct fault fault;
     if (repair_init(&program->repair, &options, clock_moment(), &fault))
         die(2, "%s", fault.text);
-    read_ages(program, now);
+    read_ages(program, clock_moment());
 }
 
 int main(int argc, char **argv)
