@@ -1,6 +1,7 @@
 #include "dkv-repair/post.h"
 
 #include "dkv-repair/endings.h"
+#include "dkv-repair/hearing.h"
 #include "dkv-repair/owed.h"
 #include "dkv-repair/questions.h"
 #include "peer/following.h"
@@ -76,6 +77,8 @@ static enum status take_reply(struct repair *repair, uint32_t number,
             return STATUS_INVALID;
         scrub_on_reply(&repair->scrub, &scrubbed, now);
         return STATUS_OK;
+    case MESSAGE_HEARD:
+        return hearing_on_heard(repair, number, body);
     case MESSAGE_DIGESTED:
         return questions_on_digested(repair, body, outbox);
     case MESSAGE_ANSWER:
@@ -199,6 +202,7 @@ void post_on_lost(struct repair *repair, link_id link, struct moment now)
 
 void post_on_turn_end(struct repair *repair, struct moment now, struct outbox *outbox)
 {
+    hearing_go_on(repair, outbox);
     repair_go_on(repair, now, outbox);
     endings_go_on(repair, now, outbox);
     owed_go_on(repair, now, outbox);

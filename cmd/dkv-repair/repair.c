@@ -31,6 +31,7 @@ enum status repair_init(struct repair *repair, const struct repair_options *opti
 
 void repair_release(struct repair *repair)
 {
+    asking_release(&repair->asking);
     runs_release(&repair->runs);
     closings_stop(&repair->closings);
     debts_release(&repair->debts);
@@ -138,6 +139,12 @@ static void fail_link(struct repair *repair, uint32_t number)
     }
 }
 
+static void start_asking(struct repair *repair)
+{
+    asking_start(&repair->asking, repair->ring->node_count, repair->self,
+                 repair->ring->nodes[repair->self].number);
+}
+
 void repair_adopt(struct repair *repair, struct ring_snapshot *ring, struct moment now)
 {
     for (unsigned i = 0; i < RUNS_MAX; i++) {
@@ -153,6 +160,8 @@ void repair_adopt(struct repair *repair, struct ring_snapshot *ring, struct mome
     repair->ring = &ring->ring;
     repair->self = (uint32_t)ring_find_node(repair->ring, repair->options.node);
     peers_adopt(&repair->peers, ring, now);
+    if (repair->asking.is_running)
+        start_asking(repair);
     pulls_adopt(&repair->pulls, repair->ring, repair->self, now);
     scrub_init(&repair->scrub, repair->options.scrub_ms, repair->ring->partition_count, now);
 }
@@ -366,6 +375,19 @@ void repair_on_reply(struct repair *repair, uint32_t number, const struct messag
     look_at_openings(repair, run, now);
 }
 
+// A store came or went, that may have to be told, or asked, what others have heard of ours.
+static void follow_store(struct repair *repair, uint64_t node, enum link_change change)
+{
+    int index = ring_find_node(repair->ring, node);
+    bool is_ours = node == repair->options.node;
+    if (change == LINK_WENT_UP && is_ours)
+        start_asking(repair);
+    else if (change == LINK_WENT_DOWN && is_ours)
+        asking_stop(&repair->asking);
+    else if (change == LINK_WENT_DOWN && index >= 0)
+        asking_on_lost(&repair->asking, (uint32_t)index);
+}
+
 void repair_take_change(struct repair *repair, uint32_t number, enum link_change change,
                         struct moment now)
 {
@@ -374,6 +396,7 @@ void repair_take_change(struct repair *repair, uint32_t number, enum link_change
     struct scope scope = {.node = is_ours ? 0 : node};
     if (peers_service(number) != SERVICE_STORE)
         return;
+    follow_store(repair, node, change);
     if (change == LINK_WENT_DOWN) {
         fail_link(repair, number);
         if (is_ours)

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/fault.h"
+#include "dkv-repair/asking.h"
 #include "dkv-repair/closings.h"
 #include "dkv-repair/debts.h"
 #include "dkv-repair/digests.h"
@@ -53,6 +54,7 @@ struct repair {
     const struct ring *ring;        // in it
     uint32_t self;                  // index
     struct peers peers;
+    struct asking asking;
     struct pulls pulls;
     struct runs runs;
     struct dries dries;

@@ -26,7 +26,8 @@ enum status router_init(struct router *router, const struct router_options *opti
         return fault_set(fault, STATUS_INVALID, "this node is not in the ring");
     struct link_terms terms = {.ping_interval_ms = options->ping_interval_ms,
                                .down_after_ms = options->down_after_ms,
-                               .self = options->node};
+                               .self = options->node,
+                               .needs_answers = true};
     peers_init(&router->peers, &terms, SERVICE_ROUTER,
                service_bit(SERVICE_STORE) | service_bit(SERVICE_ROUTER) |
                    service_bit(SERVICE_HINTD) | options->services,
@@ -68,7 +69,7 @@ bool router_is_ready(const struct router *router, struct moment now)
         return false; // there are keyspaces that this one does not know
     for (uint32_t i = 0; i < router->ring->node_count; i++) {
         const struct link *store = peers_link_of(&router->peers, i, SERVICE_STORE);
-        if (!store->up && store->problem == LINK_NO_PROBLEM)
+        if (!store->up && (store->problem == LINK_NO_PROBLEM || store->problem == LINK_ASKING))
             return false;
     }
     return keyring_is_complete(&router->keyring);

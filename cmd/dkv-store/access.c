@@ -30,6 +30,11 @@ bool access_is_lost(const struct store *store, uint32_t keyspace, uint32_t parti
     return shard && shard->is_lost;
 }
 
+bool access_may_lack(const struct store *store, uint32_t keyspace, uint32_t partition)
+{
+    return store->is_asking || access_is_lost(store, keyspace, partition);
+}
+
 static void note_forged(struct store *store, const struct holding *holding, uint64_t counter)
 {
     store->counts.forged++;

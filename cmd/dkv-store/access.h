@@ -11,6 +11,8 @@ enum status access_read_to_change(struct store *store, const struct message_head
 
 // Whether this copy of a shard may lack what it had known: then it answers no reads.
 bool access_is_lost(const struct store *store, uint32_t keyspace, uint32_t partition);
+// ... or it is not known yet whether it does (asking.h). False: neither.
+bool access_may_lack(const struct store *store, uint32_t keyspace, uint32_t partition);
 
 // Follows and counts a change that was made, even if it was refused ...
 void access_note_change(struct store *store, const struct holding *holding,

@@ -1,6 +1,7 @@
 // The store as a brain: nothing but names.
 #include "dkv-store/brain.h"
 
+#include "dkv-store/asking.h"
 #include "dkv-store/serve.h"
 
 enum { BUSY_TICK_MS = 200 }; // while there is anything to do
@@ -30,7 +31,8 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 
 static unsigned tick_within_ms(void *self)
 {
-    return store_tick_within_ms(self, serve_is_quiet(self) ? UINT32_MAX : BUSY_TICK_MS);
+    unsigned within_ms = store_tick_within_ms(self, serve_is_quiet(self) ? UINT32_MAX : BUSY_TICK_MS);
+    return asking_within_ms(self, within_ms);
 }
 
 static void *next_job(void *self, unsigned worker)

@@ -63,7 +63,7 @@ static void reply_update(struct store *store, const struct arrival *arrival,
         updated.requests = superseded_encode(&change->superseded, &store->part);
         updated.record = change->is_repeated ? buf_bytes(&holding->encoded) : change->record;
         updated.is_head = takes_head && is_known_to_router(change);
-        updated.is_lost = holding->shard->is_lost;
+        updated.is_lost = access_may_lack(store, op->keyspace, holding->partition);
     }
     if (updated.is_head) {
         buf_clear(&store->head);
@@ -104,7 +104,8 @@ enum status changes_update(struct store *store, const struct arrival *arrival,
     store->counts.updates++;
     if (!status && lsm_durable(store->lsm) < store->loss.mark)
         status = STATUS_BUSY; // the new actor is not durable yet
-    if (!status && op.flags & UPDATE_CONDITIONAL && holding->shard->is_lost)
+    if (!status && op.flags & UPDATE_CONDITIONAL &&
+        access_may_lack(store, op.keyspace, holding->partition))
         status = STATUS_LOST; // it cannot say what the condition asks for
     if (!status)
         status =
@@ -151,7 +152,7 @@ static void reply_merge(struct store *store, const struct arrival *arrival, uint
     struct op_merged merged = {.id = id, .status = (uint8_t)status};
     if (change && change->was_superseded)
         merged.flags = MERGED_SUPERSEDED;
-    if (change && holding->shard->is_lost)
+    if (change && access_may_lack(store, holding->keyspace, holding->partition))
         merged.flags |= MERGED_LOST;
     if (change && change->told) {
         buf_clear(&store->part);

@@ -23,6 +23,7 @@
 enum {
     TICK_MS = 1000, // at most: the brain says when it wants one
     REPORT_MS = 1000,
+    ASK_MS = 1000,
     TWIN_MS = 10 * 60 * 1000, // for which a store that has a younger twin stays, and serves nobody
 };
 
@@ -40,6 +41,7 @@ struct program {
     struct report damage, forged, losses, accepted, lost_again;
     bool is_disk_full; // as the log knows it
     uint64_t twin_ms;  // since when it has a twin; 0: it has none
+    bool is_asking;    // as the log knows it
 };
 
 static bool report_is_due(struct report *report, uint64_t count, struct moment now)
@@ -109,6 +111,20 @@ static void report_twin(struct program *program, struct moment now)
     }
 }
 
+static void report_asking(struct program *program)
+{
+    bool is_asking = program->store.is_asking;
+    if (program->is_asking && !is_asking && program->store.has_asked_all)
+        log_line(LOG_LEVEL_INFO, "answers routers: all other stores told what they have heard of "
+                                 "this one");
+    else if (program->is_asking && !is_asking)
+        log_line(LOG_LEVEL_WARNING,
+                 "answers routers: within %d ms not all other stores told what they have heard of "
+                 "this one, so it does not know whether its data is an older state",
+                 ASK_MS);
+    program->is_asking = is_asking;
+}
+
 static void report_disk(struct program *program)
 {
     bool is_full = lsm_is_disk_full(program->store.lsm);
@@ -135,6 +151,7 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
 static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
+    report_asking(program);
     if (program->store.snapshot != program->node.ring)
         node_take_ring(&program->node, program->store.snapshot);
     serve_on_turn_end(&program->store, now, outbox);
@@ -151,6 +168,8 @@ static void describe(void *self, struct buf *out)
     const struct store_counts *counts = &program->store.counts;
     if (program->store.twin.text[0])
         buf_printf(out, "serving nobody: %s", program->store.twin.text);
+    else if (program->store.is_asking)
+        buf_append_text(out, "asking others what they have heard of it");
     else
         buf_append_text(out, "serving");
     if (program->is_disk_full)
@@ -177,6 +196,7 @@ static struct store_options options_of(const struct node *node, struct posix_vfs
         .trash_ms = settings->trash_ms,
         .close_after_ms = settings->close_after_ms,
         .clock_refuse_ms = settings->clock_refuse_ms,
+        .ask_ms = ASK_MS,
         .lsm = engine_options(node, &vfs->vfs, dir),
         .software = bytes_of_text(DKV_VERSION),
     };
@@ -213,6 +233,7 @@ static void open_store(struct program *program, struct posix_vfs *vfs)
                       "with one copy are empty then (dkv-store(8), Damage)");
     if (status)
         die(daemon_exit_status(status), "%s", fault.text);
+    program->is_asking = program->store.is_asking;
     warn_of_limits(&options);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "dkv-store/access.h"
+#include "dkv-store/asking.h"
 #include "dkv-store/changes.h"
 #include "dkv-store/convergence.h"
 #include "dkv-store/epoch.h"
@@ -41,6 +42,7 @@ static enum status serve_hello(struct store *store, const struct arrival *arriva
     welcome.value_size_max = (uint32_t)store->options.value_size_max;
     welcome.role = (uint8_t)arrival->role;
     welcome.software = store->options.software;
+    welcome.is_asking = store->is_asking;
     op_encode_welcome(&welcome, outbox_add(outbox, arrival->link, MESSAGE_WELCOME, 0));
     return STATUS_OK;
 }
@@ -107,7 +109,7 @@ static enum status serve_fetch(struct store *store, const struct arrival *arriva
         return STATUS_BUSY;
     store->counts.fetches++;
     bool is_here = !status || status == STATUS_CORRUPT;
-    if (is_here && access_is_lost(store, fetch.keyspace, holding->partition))
+    if (is_here && access_may_lack(store, fetch.keyspace, holding->partition))
         status = STATUS_LOST;
     if (!status && record_is_empty(&holding->record))
         status = STATUS_NOT_FOUND;
@@ -158,7 +160,7 @@ static enum status serve_find(struct store *store, const struct arrival *arrival
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
     store->counts.finds++;
-    if (!status && access_is_lost(store, op.keyspace, store->holding.partition))
+    if (!status && access_may_lack(store, op.keyspace, store->holding.partition))
         status = STATUS_LOST;
     if (!status)
         status = find_or_fence(store, &store->holding, &op, now, &found);
@@ -213,7 +215,7 @@ static enum status serve_scan(struct store *store, const struct arrival *arrival
         status = STATUS_STALE;
     else if (op.partition >= store->ring->partition_count)
         status = STATUS_INVALID;
-    if (!status && access_is_lost(store, op.keyspace, op.partition))
+    if (!status && access_may_lack(store, op.keyspace, op.partition))
         status = STATUS_LOST;
     if (!status)
         status = scan_page(store, &op);
@@ -243,6 +245,8 @@ enum status operation_serve(struct store *store, const struct arrival *arrival,
         return serve_find(store, arrival, header, body, now, outbox);
     case MESSAGE_SCAN_LOCAL:
         return serve_scan(store, arrival, header, body, outbox);
+    case MESSAGE_HEAR:
+        return asking_serve(store, arrival, body, now, outbox);
     case MESSAGE_ASK:
         return question_serve(store, arrival, body, now, outbox);
     case MESSAGE_INSPECT:

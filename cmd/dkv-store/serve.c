@@ -1,5 +1,6 @@
 #include "dkv-store/serve.h"
 
+#include "dkv-store/asking.h"
 #include "dkv-store/damage.h"
 #include "dkv-store/dropping.h"
 #include "dkv-store/loss.h"
@@ -132,6 +133,7 @@ void serve_on_message(struct store *store, const struct arrival *arrival, struct
 void serve_on_tick(struct store *store, struct moment now, struct outbox *outbox)
 {
     store_on_tick(store, now, outbox);
+    asking_on_tick(store, now);
     purging_on_tick(store, now);
     dropping_on_tick(store, now);
 }

@@ -180,6 +180,8 @@ enum status store_open(struct store *store, const struct store_options *options,
         status = start_actor(store, random, now, fault);
     if (status)
         store_close(store);
+    // Without other nodes nobody can be asked.
+    store->is_asking = !status && options->ask_ms && store->ring->node_count > 1;
     store->turn_ms = now.mono_ms;
     return status;
 }

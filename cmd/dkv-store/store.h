@@ -57,8 +57,9 @@ struct store_options {
     uint64_t trash_ms;       // purged values that came back are kept so long for people to see
     uint64_t close_after_ms; // starts of processes are closed so long after the next one, or longer
     uint64_t clock_refuse_ms; // hlcs from outside count for no more than this ahead of ours
-    struct lsm_options lsm;   // vfs, dir (borrowed too), sizes; its owner is set by the store
-    struct bytes software;    // version, borrowed
+    uint64_t ask_ms;        // a start waits so long for what others have heard of it; 0: not at all
+    struct lsm_options lsm; // vfs, dir (borrowed too), sizes; its owner is set by the store
+    struct bytes software;  // version, borrowed
 };
 
 struct store_counts { // since the start
@@ -97,6 +98,8 @@ struct store {
     struct parked_wait wait; // of the operation that is served
     uint64_t opened_ms;      // monotonic
     uint64_t ring_ms;        // the same: when the ring became this one
+    bool is_asking;          // what others have heard of this store: asking.h ...
+    bool has_asked_all;      // ... and all of them told it
     uint64_t hlc_last;
     uint64_t unsynced_since_ms; // no later than the oldest write that is not durable; 0 = all is
     uint64_t unsynced_mark;     // lsm_written() when that was set

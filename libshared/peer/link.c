@@ -55,7 +55,11 @@ static enum link_state judge(const struct link_terms *terms, uint64_t node,
         return LINK_OTHER_NODE;
     if (header->epoch == terms->epoch && header->ring_hash != terms->ring_hash)
         return LINK_OTHER_RING;
-    return welcome->capabilities & CAPABILITY_TWIN ? LINK_TWIN : LINK_NO_PROBLEM;
+    if (welcome->capabilities & CAPABILITY_TWIN)
+        return LINK_TWIN;
+    if (terms->needs_answers && welcome->is_asking)
+        return LINK_ASKING;
+    return LINK_NO_PROBLEM;
 }
 
 enum link_change link_on_welcome(struct link *link, const struct link_terms *terms, uint64_t node,
@@ -66,6 +70,7 @@ enum link_change link_on_welcome(struct link *link, const struct link_terms *ter
     if (link->problem != LINK_NO_PROBLEM)
         return LINK_UNCHANGED;
     link->actor = welcome->actor;
+    link->heard_start = welcome->heard_start;
     size_t size = welcome->software.size < sizeof link->software - 1 ? welcome->software.size
                                                                      : sizeof link->software - 1;
     memset(link->software, 0, sizeof link->software);

@@ -14,7 +14,8 @@
 //
 // WELCOME must come from the node that the link was made for, of our cluster, with our ring
 // document if it is of the same epoch, and a version that we speak; from anyone else the link
-// stays down, and says why.
+// stays down, and says why. It does so, too, while a store that has started asks others what they
+// have heard of it, if what we ask has to wait for that.
 #pragma once
 
 #include "base/moment.h"
@@ -37,10 +38,11 @@ struct link {
     uint64_t taken_bytes;    // bodies of all that came
     uint64_t epoch;          // of the peer's ring, as it said last
     uint64_t actor;
-    uint64_t heard_ms;  // last message
-    uint64_t pinged_ms; // last PING or HELLO
-    uint64_t asked_ms;  // first PING since the last message
-    uint64_t reset_ms;  // when the connection was last made anew
+    uint32_t heard_start; // of our own start, as its WELCOME said
+    uint64_t heard_ms;    // last message
+    uint64_t pinged_ms;   // last PING or HELLO
+    uint64_t asked_ms;    // first PING since the last message
+    uint64_t reset_ms;    // when the connection was last made anew
     uint64_t entry_count;
     uint64_t data_size;
     uint32_t unsynced_age_ms;
@@ -62,6 +64,7 @@ struct link_terms {
     uint64_t cluster;
     uint64_t epoch;
     uint32_t ring_hash;
+    bool needs_answers; // of stores: one that is asking others does not count as up
 };
 
 // What became of a link.
@@ -80,6 +83,7 @@ enum link_state {
     LINK_OTHER_VERSION,
     LINK_OTHER_RING,
     LINK_TWIN, // it has stopped: a younger process runs as it, too
+    LINK_ASKING, // it has just started
     LINK_SLOW,
     LINK_FULL,
     LINK_DAMAGED,

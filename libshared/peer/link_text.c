@@ -9,6 +9,7 @@ const struct link_text *link_text(enum link_state state)
         [LINK_OTHER_VERSION] = {"other-version", "speaks another version"},
         [LINK_OTHER_RING] = {"other-ring", "has another ring document of this epoch"},
         [LINK_TWIN] = {"twin", "serves nobody, since another process runs as it, too"},
+        [LINK_ASKING] = {"asking", "has just started, and asks others what they know of it"},
         [LINK_SLOW] = {"slow", "disk hangs"},
         [LINK_FULL] = {"full", "disk full"},
         [LINK_DAMAGED] = {"damaged", "damaged"},

@@ -37,6 +37,7 @@ static void write_welcome(const struct op_welcome *op, struct buf *out)
     buf_append_u32(out, op->value_size_max);
     buf_append_u8(out, op->role);
     buf_append_short(out, op->software);
+    buf_append_u8(out, op->is_asking);
     buf_append_u32(out, op->heard_start);
 }
 
@@ -53,7 +54,53 @@ static void read_welcome(struct op_welcome *op, struct reader *body)
     op->value_size_max = reader_u32(body);
     op->role = reader_u8(body);
     op->software = reader_short(body);
-    op->heard_start = reader_left(body) ? reader_u32(body) : 0; // of an older process
+    bool is_earlier = !reader_left(body); // program, which did not say
+    op->is_asking = is_earlier ? 0 : reader_u8(body);
+    op->heard_start = is_earlier ? 0 : reader_u32(body);
+}
+
+static void write_hear(const struct op_hear *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u32(out, op->number);
+    buf_append_u64(out, op->actor);
+    buf_append_u64(out, op->position);
+    buf_append_u32(out, op->heard_start);
+    buf_append_u64(out, op->heard_position);
+    buf_append_u8(out, op->is_last);
+}
+
+static void read_hear(struct op_hear *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->number = reader_u32(body);
+    op->actor = reader_u64(body);
+    op->position = reader_u64(body);
+    op->heard_start = reader_u32(body);
+    op->heard_position = reader_u64(body);
+    op->is_last = reader_u8(body);
+}
+
+static void write_heard(const struct op_heard *op, struct buf *out)
+{
+    buf_append_u64(out, op->id);
+    buf_append_u8(out, op->status);
+    buf_append_u64(out, op->actor);
+    buf_append_u64(out, op->position);
+    buf_append_u32(out, op->heard_start);
+    buf_append_u64(out, op->heard_position);
+    buf_append_u8(out, op->is_asking);
+}
+
+static void read_heard(struct op_heard *op, struct reader *body)
+{
+    op->id = reader_u64(body);
+    op->status = reader_u8(body);
+    op->actor = reader_u64(body);
+    op->position = reader_u64(body);
+    op->heard_start = reader_u32(body);
+    op->heard_position = reader_u64(body);
+    op->is_asking = reader_u8(body);
 }
 
 static void write_ping(const struct op_ping *op, struct buf *out)
@@ -111,6 +158,8 @@ static void read_error(struct op_error *op, struct reader *body)
 
 CODEC(hello)
 CODEC(welcome)
+CODEC(hear)
+CODEC(heard)
 CODEC(ping)
 CODEC(pong)
 CODEC(error)

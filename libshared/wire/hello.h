@@ -28,7 +28,31 @@ struct op_welcome {
     uint32_t value_size_max;
     uint8_t role;          // the asker's, enum role in wire/role.h
     struct bytes software; // short, such as "0.1.0"
-    uint32_t heard_start;  // of a store to a hintd: the latest start of it that was heard of
+    uint8_t is_asking;     // a store that has started, and does not answer yet what routers ask
+    uint32_t heard_start;  // of a store: the last start of the asking hintd that it has heard of
+};
+
+// A store that has started is told what others have heard of it, before it answers: it may have
+// been put back to an older state. dkv-repair carries this between stores.
+struct op_hear {
+    uint64_t id;
+    uint32_t number;   // the answer is to tell what was heard of the store of this node; 0: of none
+    uint64_t actor;    // of another store, that says so of itself; 0: none does
+    uint64_t position; // how many frames of its log this start has written, all durable
+    uint32_t heard_start;    // what it last heard of the receiver: 0, nothing
+    uint64_t heard_position; // the same
+    uint8_t is_last;         // all others have been asked: answer what routers ask
+};
+
+struct op_heard {
+    uint64_t id;
+    uint8_t status;          // STALE: it found that it lacks what it had known; REFUSED: a younger
+                             // process has its identity; BUSY, DISK_FULL: again later
+    uint64_t actor;          // of the store that says so of itself
+    uint64_t position;       // the same
+    uint32_t heard_start;    // what it last heard of the store that was named: 0, nothing
+    uint64_t heard_position; // the same
+    uint8_t is_asking;       // it does not answer yet what routers ask
 };
 
 struct op_ping {
@@ -57,6 +81,8 @@ struct op_error {
 
 OP_FUNCTIONS(hello)
 OP_FUNCTIONS(welcome)
+OP_FUNCTIONS(hear)
+OP_FUNCTIONS(heard)
 OP_FUNCTIONS(ping)
 OP_FUNCTIONS(pong)
 OP_FUNCTIONS(error)

@@ -47,6 +47,8 @@ enum message_type {
     MESSAGE_PONG = 5,
     MESSAGE_ASK = 6, // a question by name: "ring", "status", "metrics"; of a router also "seals"
     MESSAGE_ANSWER = 7,
+    MESSAGE_HEAR = 8,
+    MESSAGE_HEARD = 9,
     MESSAGE_PUT = 16,
     MESSAGE_PUT_DONE = 17,
     MESSAGE_GET = 18,

@@ -30,6 +30,7 @@ static struct store_options store_options_of(const struct node *node, uint64_t r
         .trash_ms = settings->request_memory_ms,
         .close_after_ms = settings->request_memory_ms,
         .clock_refuse_ms = 30000,
+        .ask_ms = 200,
         .lsm = lsm_options_default(),
         .software = bytes_of_text("sim"),
     };

@@ -158,6 +158,23 @@ TEST(a_welcome_of_somebody_else_does_not_bring_it_up_and_says_why)
     release(&bench);
 }
 
+TEST(a_store_that_asks_others_first_is_not_up_for_those_that_need_its_answers)
+{
+    struct bench bench;
+    init(&bench);
+    struct message_header header = right_header(&bench);
+    struct op_welcome welcome = right_welcome();
+    welcome.is_asking = true;
+    bench.peers.terms.needs_answers = true;
+    assert_int_equal(link_on_welcome(bench.link, &bench.peers.terms, 2, &header, &welcome),
+                     LINK_UNCHANGED);
+    assert_int_equal(link_state(bench.link), LINK_ASKING);
+    bench.peers.terms.needs_answers = false;
+    assert_int_equal(link_on_welcome(bench.link, &bench.peers.terms, 2, &header, &welcome),
+                     LINK_WENT_UP);
+    release(&bench);
+}
+
 TEST(silence_takes_it_down_and_any_message_prevents_that)
 {
     struct bench bench;

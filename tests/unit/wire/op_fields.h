@@ -9,7 +9,11 @@
 #define FIELDS_welcome(F) F(u64, id) F(u8, version) F(u8, version_min) F(u8, version_max) \
     F(u32, capabilities) F(u64, cluster) \
     F(u64, node) F(u64, actor) F(u32, value_size_max) F(u8, role) F(short, software) \
-    F(u32, heard_start)
+    F(u8, is_asking) F(u32, heard_start)
+#define FIELDS_hear(F) F(u64, id) F(u32, number) F(u64, actor) F(u64, position) \
+    F(u32, heard_start) F(u64, heard_position) F(u8, is_last)
+#define FIELDS_heard(F) F(u64, id) F(u8, status) F(u64, actor) F(u64, position) \
+    F(u32, heard_start) F(u64, heard_position) F(u8, is_asking)
 #define FIELDS_ping(F) F(u64, id)
 #define FIELDS_pong(F) F(u64, id) F(u64, actor) F(u32, unsynced_age_ms) F(u64, entry_count) \
     F(u64, data_size) F(u8, disk_full) F(u64, wall_ms) F(sized, metrics) \
@@ -106,5 +110,6 @@
     OP(ring_taken) OP(explain) OP(explained) OP(inspect) OP(inspected) \
     OP(open) OP(opened) OP(meet) OP(met) OP(tree) OP(hashes) OP(leaves) OP(listed) \
     OP(reconcile) OP(reconciled) OP(adopt) OP(adopted) OP(digest) OP(digested) OP(scrub) \
-    OP(scrubbed) OP(endings) OP(ended) OP(close) OP(closed) OP(take) OP(taken)
+    OP(scrubbed) OP(endings) OP(ended) OP(close) OP(closed) OP(take) OP(taken) \
+    OP(hear) OP(heard)
 // clang-format on
