@@ -87,6 +87,7 @@ struct flight {
     uint64_t try;           // of the client
     uint64_t mint_until_ms; // this try may send UPDATE until then ...
     uint64_t wait_until_ms; // ... and the try before until then
+    uint64_t first_ms;      // the first try of all was sent then, or before; 0: nobody knows
     uint32_t young_ms;
     uint64_t ttl_ms;
     uint64_t hlc_floor;

@@ -254,6 +254,16 @@ enum status puts_on_hinted(struct router *router, uint32_t number, struct reader
     return STATUS_OK;
 }
 
+// Had the owner applied any try of this request, it would know: clocks of two machines may differ
+// in rate.
+static bool would_know(const struct flight *flight, const struct op_found *found, struct moment now)
+{
+    if (found->status != STATUS_NOT_FOUND || !flight->first_ms)
+        return false;
+    uint64_t ago_ms = now.mono_ms - flight->first_ms;
+    return found->remembers_ms > ago_ms + ago_ms / 4;
+}
+
 enum status puts_on_found(struct router *router, uint32_t number, struct reader *body,
                           struct moment now, struct outbox *outbox)
 {
@@ -275,6 +285,8 @@ enum status puts_on_found(struct router *router, uint32_t number, struct reader 
         puts_keep_minted(router, flight, &(struct minted){.record = found.record}, false);
         puts_know_fallbacks(router, flight);
     }
+    if (would_know(flight, &found, now))
+        flight->put.sure |= target_bit(target);
     if (found.state == FIND_BEATEN)
         conflict = PUT_MET_OTHERS;
     struct put_step step = put_on_found(&flight->put, target, (enum status)found.status, conflict);

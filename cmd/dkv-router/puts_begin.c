@@ -102,7 +102,7 @@ static struct flight *add_flight(struct router *router, const struct arrival *ar
     flight->level = put->level;
     flight->request = put->request;
     flight->try = put->try;
-    flight->mint_until_ms = flight->wait_until_ms = 0;
+    flight->mint_until_ms = flight->wait_until_ms = flight->first_ms = 0;
     flight->young_ms = (uint32_t)least_ms(put->young_ms, YOUNG_MS_MAX);
     flight->ttl_ms = put->ttl_ms ? put->ttl_ms : placing->route.keyspace->ttl_s * 1000;
     if (put->flags & PUT_DELETE)
@@ -123,6 +123,8 @@ static bool set_budget(const struct router *router, struct flight *flight,
         return false;
     flight->mint_until_ms = now.mono_ms - age_ms + budget_ms;
     flight->wait_until_ms = now.mono_ms - age_ms + put->wait_ms;
+    uint64_t first_ago_ms = put->first_ms ? age_ms + put->first_ms : now.mono_ms;
+    flight->first_ms = now.mono_ms > first_ago_ms ? now.mono_ms - first_ago_ms : 0;
     return true;
 }
 

@@ -57,6 +57,7 @@ static void answer(struct router *router, const struct flight *flight, enum stat
         .acked = tally.acked,
         .hinted = tally.hinted,
         .is_void = !flight->put.sent,
+        .is_final = flight->put.is_final,
         .keyspace = flight->route.keyspace->id,
         .epoch = flight->ring->ring.epoch,
         .dot = flight->dot,

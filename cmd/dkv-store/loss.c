@@ -100,6 +100,7 @@ enum status loss_settle(struct store *store, struct moment now)
         return status;
     clear_marks(store);
     store->loss.mark = lsm_written(store->lsm);
+    store->remembers_from_ms = now.mono_ms; // what was lost may have been known by its record alone
     store->counts.losses++;
     return STATUS_OK;
 }

@@ -148,6 +148,18 @@ static enum status find_or_fence(struct store *store, const struct holding *hold
                                                                     : STATUS_BUSY;
 }
 
+// A write of this life, since then, would be known: requests are remembered whatever becomes of
+// their records. What a life before had not made durable is forgotten, and may be under way still.
+static uint32_t remembers_ms(const struct store *store, struct moment now)
+{
+    const struct requests *requests = &store->ledger.requests;
+    uint64_t ms = now.mono_ms - store->remembers_from_ms;
+    uint64_t most_ms = requests->dropped_count ? requests_oldest_ms(requests, now.mono_ms)
+                                               : store->options.request_memory_ms;
+    ms = ms < most_ms ? ms : most_ms;
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
 static enum status serve_find(struct store *store, const struct arrival *arrival,
                               const struct message_header *header, struct reader *body,
                               struct moment now, struct outbox *outbox)
@@ -165,6 +177,8 @@ static enum status serve_find(struct store *store, const struct arrival *arrival
     if (!status)
         status = find_or_fence(store, &store->holding, &op, now, &found);
     found.status = (uint8_t)status;
+    if (status == STATUS_NOT_FOUND)
+        found.remembers_ms = remembers_ms(store, now);
     op_encode_found(&found, outbox_add(outbox, arrival->link, MESSAGE_FOUND, 0));
     return STATUS_OK;
 }

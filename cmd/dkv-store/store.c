@@ -161,6 +161,7 @@ enum status store_open(struct store *store, const struct store_options *options,
     store_adopt(store, options->ring);
     ledger_init(&store->ledger, store->ring->partition_count, options->request_memory_ms);
     store->ledger.now_ms = store->opened_ms = store->ring_ms = now.mono_ms;
+    store->remembers_from_ms = now.mono_ms;
     store->ledger.requests.seed = options->boot;
     table_init(&store->fences.last, options->boot);
     meters_init(&store->meters, options->boot);

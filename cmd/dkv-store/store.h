@@ -95,11 +95,12 @@ struct store {
     struct meters meters; // bytes that routers have not taken yet
     struct growth growth; // of hash trees
     struct parked parked;
-    struct parked_wait wait; // of the operation that is served
-    uint64_t opened_ms;      // monotonic
-    uint64_t ring_ms;        // the same: when the ring became this one
-    bool is_asking;          // what others have heard of this store: asking.h ...
-    bool has_asked_all;      // ... and all of them told it
+    struct parked_wait wait;    // of the operation that is served
+    uint64_t opened_ms;         // monotonic
+    uint64_t remembers_from_ms; // the same: requests that were applied later are known
+    uint64_t ring_ms;           // the same: when the ring became this one
+    bool is_asking;             // what others have heard of this store: asking.h ...
+    bool has_asked_all;         // ... and all of them told it
     uint64_t hlc_last;
     uint64_t unsynced_since_ms; // no later than the oldest write that is not durable; 0 = all is
     uint64_t unsynced_mark;     // lsm_written() when that was set

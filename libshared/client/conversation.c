@@ -277,6 +277,9 @@ static void note_void(struct conversation *conversation, uint32_t endpoint,
     struct request *request = find_sent(conversation, endpoint, MESSAGE_PUT, op->id);
     if (request && op->is_void)
         tries_take_back(&request->tries);
+    // Of what was refused for good it does not matter what became of the tries before.
+    if (request && op->is_final && op->status == STATUS_PRECONDITION)
+        request->is_maybe_applied = false;
 }
 
 #define ON_REPLY(name, TYPE, member, said)                                                         \

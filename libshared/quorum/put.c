@@ -332,7 +332,9 @@ struct put_step put_on_refused(struct put *put, unsigned owner, uint8_t attempt,
     put->refused |= target_bit(owner);
     if (owner >= put->n)
         hints_drop(put->hints, put->n, owner);
-    if (status == STATUS_PRECONDITION && put->fenced == everyone(put))
+    target_set sure = put->fenced & put->sure & all(put);
+    put->is_final = status == STATUS_PRECONDITION && put->conditional && sure == all(put);
+    if (put->is_final || (status == STATUS_PRECONDITION && put->fenced == everyone(put)))
         put->maybe_before = false; // all said no: none has an earlier try, or will obey one
     return is_final(status) ? give_up(put, status) : start_updating(put);
 }

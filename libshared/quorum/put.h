@@ -50,6 +50,12 @@
 //
 // Answers: OK; UNAVAILABLE, LATE and refusals when nothing was written anywhere;
 // INDETERMINATE when it may have been.
+//
+// A conditional write that is repeated may find its condition unmet by its own first try, or by
+// another write. Only owners mint such a one. If all of them know nothing of the request, and would
+// know if they had ever minted it, then none has, and they are fenced, so none will: the refusal is
+// final. An owner that was started since the first try cannot say that: what it minted and lost may
+// be under way to another one.
 #pragma once
 
 #include "quorum/hints.h"
@@ -87,6 +93,7 @@ struct put {
     bool is_over;      // set by the caller: this try may mint no more
     bool sent;         // an UPDATE or MERGE may have left: never again "not written"
     bool maybe_before; // a retry: the same holds, whatever the owners say
+    bool is_final;     // no try wrote anything, or ever will
     bool answered;
     uint8_t attempt;     // UPDATEs that were sent to the coordinator before the last one
     uint8_t refusal;     // enum status of the last owner that refused, OK = none
@@ -94,6 +101,7 @@ struct put {
     target_set refused;  // refused to coordinate
     target_set asked;    // FIND outstanding
     target_set fenced;   // replied to FIND: nothing known of this request
+    target_set sure;     // set by the caller, of those: had they applied it, ever, they would know
     target_set merging;  // MERGE or DURABLE outstanding
     target_set acked;    // durable with the owner
     target_set early;    // DURABLE overtook UPDATED

@@ -45,6 +45,7 @@ static void write_put(const struct op_put *op, struct buf *out)
     buf_append_short(out, op->key);
     buf_append_sized(out, op->context);
     buf_append_sized(out, op->value);
+    buf_append_u32(out, op->first_ms);
 }
 
 static void read_put(struct op_put *op, struct reader *body)
@@ -62,6 +63,7 @@ static void read_put(struct op_put *op, struct reader *body)
     op->key = reader_short(body);
     op->context = reader_sized(body);
     op->value = reader_sized(body);
+    op->first_ms = reader_left(body) ? reader_u32(body) : 0; // an earlier program does not say
 }
 
 static void write_put_done(const struct op_put_done *op, struct buf *out)
@@ -77,6 +79,7 @@ static void write_put_done(const struct op_put_done *op, struct buf *out)
     buf_append_sized(out, op->context);
     buf_append_short(out, op->text);
     buf_append_sized(out, op->receipt);
+    buf_append_u8(out, op->is_final);
 }
 
 static void read_put_done(struct op_put_done *op, struct reader *body)
@@ -92,6 +95,7 @@ static void read_put_done(struct op_put_done *op, struct reader *body)
     op->context = reader_sized(body);
     op->text = reader_short(body);
     op->receipt = reader_sized(body);
+    op->is_final = reader_left(body) ? reader_u8(body) : 0; // the same
 }
 
 static void write_get(const struct op_get *op, struct buf *out)
@@ -304,6 +308,7 @@ void op_put_set_try(uint8_t *encoded, const struct put_try *put_try)
     store_u32(encoded + PUT_TRY_OFFSET + 8, put_try->budget_ms);
     store_u32(encoded + PUT_TRY_OFFSET + 12, put_try->young_ms);
     store_u32(encoded + PUT_TRY_OFFSET + 16, put_try->wait_ms);
+    store_u32(encoded + load_u32(encoded), put_try->first_ms); // the last four bytes
 }
 
 CODEC(ask)

@@ -45,13 +45,15 @@ struct op_put {
     struct bytes key;      // short
     struct bytes context;  // sized, binary context token; empty = blind
     struct bytes value;    // sized
+    uint32_t first_ms;     // how long ago the first try of this request was sent, by any client; 0:
+                           // that is not known, or there was none
 };
 
 // What an encoded PUT says of its try can be changed in place when it is sent (again).
 struct put_try {
     bool is_repeated; // PUT_RETRY
     uint64_t name;    // op_put.try
-    uint32_t budget_ms, young_ms, wait_ms;
+    uint32_t budget_ms, young_ms, wait_ms, first_ms;
 };
 void op_put_set_try(uint8_t *encoded, const struct put_try *put_try);
 
@@ -67,6 +69,7 @@ struct op_put_done {
     struct bytes context; // sized, binary, only if wanted
     struct bytes text;    // short, why it is not OK
     struct bytes receipt; // sized, binary, only if wanted
+    uint8_t is_final;     // PRECONDITION: no try of this request wrote anything, or ever will
 };
 
 enum get_flags {

@@ -167,6 +167,7 @@ static void write_found(const struct op_found *op, struct buf *out)
     buf_append_u8(out, op->state);
     append_dot(out, op->dot);
     buf_append_sized(out, op->record);
+    buf_append_u32(out, op->remembers_ms);
 }
 
 static void read_found(struct op_found *op, struct reader *body)
@@ -176,6 +177,7 @@ static void read_found(struct op_found *op, struct reader *body)
     op->state = reader_u8(body);
     op->dot = read_dot(body);
     op->record = reader_sized(body);
+    op->remembers_ms = reader_left(body) ? reader_u32(body) : 0; // the same
 }
 
 static void write_scan_local(const struct op_scan_local *op, struct buf *out)

@@ -119,10 +119,11 @@ enum find_state {
 
 struct op_found {
     uint64_t id;
-    uint8_t status;      // NOT_FOUND: nothing known of this request; it is fenced
-    uint8_t state;       // enum find_state
-    struct dot dot;      // that the request became
-    struct bytes record; // sized
+    uint8_t status;        // NOT_FOUND: nothing known of this request; it is fenced
+    uint8_t state;         // enum find_state
+    struct dot dot;        // that the request became
+    struct bytes record;   // sized
+    uint32_t remembers_ms; // of NOT_FOUND by a store: it would know what it applied so long ago
 };
 
 // What does this store have of the key, and does it have this write of it? Fences nobody.

@@ -23,6 +23,8 @@ struct tries {
     uint32_t budget_ms;
     bool is_repeated;   // an earlier try may have been obeyed: the router looks for it first
     bool is_unknown;    // when that was
+    bool is_foreign;    // another client, or an earlier life, made the first try
+    uint64_t first_ms;  // when it was sent, if we made it; 0 = it was not yet
     uint64_t over_ms;   // when the last try can mint no more; 0 = there was none
     uint64_t before_ms; // the same of the one before it
 };

@@ -161,6 +161,8 @@ void history_end(struct history *history, struct act *act, enum status status, s
     world_sometimes(world, SOMETIMES_UNAVAILABLE, status == STATUS_UNAVAILABLE);
     world_sometimes(world, SOMETIMES_NOT_WRITTEN_BY_DISK, status == STATUS_DISK_FULL);
     world_sometimes(world, SOMETIMES_CONDITION_FAILED, status == STATUS_PRECONDITION);
+    world_sometimes(world, SOMETIMES_REFUSED_FOR_GOOD,
+                    status == STATUS_PRECONDITION && act->is_retried);
     world_sometimes(world, SOMETIMES_FOUND,
                     status == STATUS_OK && act->is_retried && act->mint_count == 1);
     if (status == STATUS_OK && act->is_blind && !(act->flags & PUT_CONDITIONAL))

@@ -88,6 +88,7 @@
     POINT(NODE_LEFT, "a new document had one node less")                                           \
     POINT(HEAD_ALONE, "a coordinator sent the head of a record whose value its router has")        \
     POINT(CONDITION_FAILED, "a conditional put met what its client had not seen")                  \
+    POINT(REFUSED_FOR_GOOD, "a conditional put that was repeated was refused")                     \
     POINT(HELD_FIRST, "a monotonic get was answered behind its repair")                            \
     POINT(GET_TIMEOUT, "a get ran out of time")
 

@@ -1,4 +1,6 @@
 // UPDATE, MERGE and FIND at a store: what its routers hear, and what it learns for the next one.
+#include "dkv-store/convergence.h"
+#include "dkv-store/loss.h"
 #include "unit/brain/store_bench.h"
 #include "wire/replica.h"
 
@@ -52,6 +54,29 @@ TEST(the_try_that_asked_last_for_an_unknown_request_is_the_only_one_that_may_min
     struct op_update other = bench_update_of(&bench, 2, "another");
     assert_int_equal(bench_update(&bench, &other).status, STATUS_OK);
     assert_int_equal(find(&bench, &op, 5).state, FIND_SUPERSEDED);
+    bench_release(&bench);
+}
+
+TEST(a_store_says_since_when_it_would_know_a_request)
+{
+    struct bench bench;
+    bench_init(&bench);
+    struct op_update op = bench_update_of(&bench, 1, "value");
+    bench.now.mono_ms += 5000;
+    assert_int_equal(find(&bench, &op, 1).remembers_ms, 5000);
+    bench.now.mono_ms += 2 * bench.options.request_memory_ms;
+    assert_int_equal(find(&bench, &op, 1).remembers_ms, bench.options.request_memory_ms);
+    bench_lose_power(&bench, 101); // with what was not durable
+    bench.now.mono_ms += 700;
+    assert_int_equal(find(&bench, &op, 1).remembers_ms, 700);
+    loss_found_everywhere(&bench.store, "a test");
+    assert_int_equal(loss_settle(&bench.store, bench.now), STATUS_OK);
+    bench_sync_log(&bench);
+    assert_int_equal(find(&bench, &op, 1).status, STATUS_LOST);
+    for (uint32_t i = 0; i < bench.ring.partition_count; i++)
+        (void)!convergence_accept_loss(&bench.store, RING_DEFAULT_KEYSPACE, i, bench.now);
+    bench.now.mono_ms += 30;
+    assert_int_equal(find(&bench, &op, 1).remembers_ms, 30);
     bench_release(&bench);
 }
 

@@ -330,6 +330,53 @@ TEST(a_retry_that_misses_an_owner_waits_until_the_try_before_is_over)
     release(&bench);
 }
 
+// A repeated conditional put that all owners refuse, whose first try was sent 1000 ms ago; they
+// would know what they had applied so long ago.
+static bool is_refused_for_good(uint32_t remembers_ms)
+{
+    struct bench bench;
+    struct buf body = {0};
+    struct op_put_done done = {0};
+    struct reader reader;
+    uint64_t id = 0;
+    init(&bench, 3);
+    bench.now.mono_ms += 5000;
+    struct op_put op = {.id = 7,
+                        .flags = PUT_RETRY | PUT_CONDITIONAL,
+                        .key = bytes_of_text("key"),
+                        .request = {{1}},
+                        .budget_ms = 400,
+                        .young_ms = 200,
+                        .first_ms = 1000};
+    op_encode_put(&op, &body);
+    tell(&bench, CLIENT, MESSAGE_PUT, &body);
+    asked(&bench, MESSAGE_FIND, &id);
+    int coordinator = -1;
+    for (uint32_t store = 0; store < NODES && coordinator < 0; store++) {
+        struct op_found found = {
+            .id = id, .status = STATUS_NOT_FOUND, .remembers_ms = remembers_ms};
+        op_encode_found(&found, &body);
+        tell(&bench, store, MESSAGE_FOUND, &body);
+        coordinator = asked(&bench, MESSAGE_UPDATE, &id);
+    }
+    assert_true(coordinator >= 0);
+    struct op_updated updated = {.id = id, .status = STATUS_PRECONDITION};
+    op_encode_updated(&updated, &body);
+    tell(&bench, (uint32_t)coordinator, MESSAGE_UPDATED, &body);
+    assert_true(said(&bench, CLIENT, MESSAGE_PUT_DONE, &reader));
+    assert_int_equal(op_decode_put_done(&done, &reader), STATUS_OK);
+    assert_int_equal(done.status, STATUS_PRECONDITION);
+    release(&bench);
+    return done.is_final;
+}
+
+TEST(a_repeated_condition_is_refused_for_good_by_owners_that_ran_since_the_first_try)
+{
+    assert_false(is_refused_for_good(0));
+    assert_false(is_refused_for_good(1200)); // their clocks may be fast
+    assert_true(is_refused_for_good(1300));
+}
+
 TEST(a_receipt_is_sealed_and_comes_also_if_the_outcome_is_not_known)
 {
     struct bench bench;

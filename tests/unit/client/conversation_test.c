@@ -107,6 +107,21 @@ TEST(after_a_try_that_may_be_applied_the_outcome_is_never_not_written)
     }
 }
 
+TEST(a_refusal_that_is_final_is_the_outcome_whatever_came_before)
+{
+    begin_put(1, PUT_CONDITIONAL);
+    assert_int_equal(last_put.first_ms, 0);
+    put_done(0, last_put.id, STATUS_INDETERMINATE);
+    now_ms += 5;
+    steps(STATUS_OK);
+    assert_int_equal(last_put.first_ms, 5);
+    struct op_put_done done = {.id = last_put.id, .status = STATUS_PRECONDITION, .is_final = true};
+    op_encode_put_done(&done, begin_message());
+    answer(0, MESSAGE_PUT_DONE);
+    assert_int_equal(ended_count, 1);
+    assert_int_equal(ended[0], STATUS_PRECONDITION);
+}
+
 TEST(a_put_whose_router_is_lost_goes_to_the_next_one_as_a_retry)
 {
     begin_put(2, 0);

@@ -11,6 +11,7 @@
 //     hinted OWNER@FALLBACK STATUS [CONFLICT]
 //     late
 //     failed TARGET
+//     sure TARGET: had it applied an earlier try, it would know
 //     over: this try may mint no more
 //     deadline
 //     awaits TARGET: yes or no
@@ -127,6 +128,8 @@ static void say(struct play *play, struct put_step step)
         play_say(play, "wait");
     if (step.answer)
         play_say_answer(play, step.status);
+    if (step.answer && put.is_final)
+        play_say(play, "final");
     if (step.ended)
         play_say(play, "end");
 }
@@ -146,6 +149,8 @@ static void feed(struct play *play)
         say(play, put_on_waited(&put));
     else if (play_is(play, "deadline"))
         say(play, put_on_deadline(&put));
+    else if (play_is(play, "sure"))
+        put.sure |= target_bit(play_owner(play));
     else if (play_is(play, "over"))
         put.is_over = true;
     else if (play_is(play, "tally"))

@@ -159,13 +159,14 @@ TEST(the_try_of_an_encoded_put_is_changed_in_place)
     struct op_put op = {.flags = PUT_DELETE, .ttl_ms = 7, .key = bytes_of_text("k")}, back;
     struct buf encoded = {0};
     op_encode_put(&op, &encoded);
-    struct put_try put_try = {true, 11, 12, 13, 14};
+    struct put_try put_try = {true, 11, 12, 13, 14, 15};
     op_put_set_try(encoded.data, &put_try);
     struct reader reader = reader_of(buf_bytes(&encoded));
     assert_int_equal(op_decode_put(&back, &reader), STATUS_OK);
     assert_int_equal(back.flags, PUT_DELETE | PUT_RETRY);
     assert_true(back.try == 11 && back.budget_ms == 12 && back.young_ms == 13 &&
-                back.wait_ms == 14 && back.ttl_ms == 7 && bytes_equal(back.key, op.key));
+                back.wait_ms == 14 && back.first_ms == 15 && back.ttl_ms == 7 &&
+                bytes_equal(back.key, op.key));
     buf_release(&encoded);
 }
 

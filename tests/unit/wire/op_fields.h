@@ -23,9 +23,11 @@
 #define FIELDS_error(F) F(u64, id) F(u8, status) F(short, text)
 #define FIELDS_put(F) F(u64, id) F(request, request) F(u8, level) F(u8, flags) \
     F(u64, ttl_ms) F(u64, try) F(u32, budget_ms) F(u32, young_ms) F(u32, wait_ms) \
-    F(short, keyspace) F(short, key) F(sized, context) F(sized, value)
+    F(short, keyspace) F(short, key) F(sized, context) F(sized, value) \
+    F(u32, first_ms)
 #define FIELDS_put_done(F) F(u64, id) F(u8, status) F(u8, acked) F(u8, hinted) F(u8, is_void) \
-    F(u32, keyspace) F(u64, epoch) F(dot, dot) F(sized, context) F(short, text) F(sized, receipt)
+    F(u32, keyspace) F(u64, epoch) F(dot, dot) F(sized, context) F(short, text) \
+    F(sized, receipt) F(u8, is_final)
 #define FIELDS_get(F) F(u64, id) F(u8, level) F(u8, flags) F(short, keyspace) F(short, key)
 #define FIELDS_got(F) F(u64, id) F(u8, status) F(u8, replied) F(u32, keyspace) F(sized, record) \
     F(short, text) F(sized, context)
@@ -45,7 +47,8 @@
 #define FIELDS_fetch(F) F(u64, id) F(u8, head) F(u32, keyspace) F(short, key) F(u8, is_gated)
 #define FIELDS_fetched(F) F(u64, id) F(u8, status) F(sized, record)
 #define FIELDS_find(F) F(u64, id) F(request, request) F(u64, try) F(u32, keyspace) F(short, key)
-#define FIELDS_found(F) F(u64, id) F(u8, status) F(u8, state) F(dot, dot) F(sized, record)
+#define FIELDS_found(F) F(u64, id) F(u8, status) F(u8, state) F(dot, dot) F(sized, record) \
+    F(u32, remembers_ms)
 #define FIELDS_scan_local(F) F(u64, id) F(u8, heads) F(u32, partition) F(u32, keyspace) \
     F(u32, size_max) F(short, after) F(short, prefix)
 #define FIELDS_hint(F) F(u64, id) F(u64, target) F(u32, keyspace) F(dot, dot) F(short, key) \

@@ -3,6 +3,18 @@
 #include "unit/unit.h"
 #include "wire/client.h"
 
+TEST(a_later_try_says_how_long_ago_the_first_was_sent_unless_another_client_made_it)
+{
+    struct tries tries;
+    tries_init(&tries, 600, 100, false);
+    assert_int_equal(tries_next(&tries, 1, 5000).first_ms, 0);
+    assert_int_equal(tries_next(&tries, 2, 5700).first_ms, 700);
+    assert_int_equal(tries_next(&tries, 3, 6000).first_ms, 1000);
+    tries_init(&tries, 600, 100, true);
+    tries_next(&tries, 1, 5000);
+    assert_int_equal(tries_next(&tries, 2, 5700).first_ms, 0);
+}
+
 TEST(a_first_try_waits_for_nobody)
 {
     struct tries tries;
