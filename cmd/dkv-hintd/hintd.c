@@ -219,6 +219,7 @@ void hintd_close(struct hintd *hintd)
     keeping_release(&hintd->other);
     record_release(&hintd->joined);
     change_release(&hintd->change);
+    clock_release(&hintd->told.clock);
     keeping_batch_release(&hintd->batch);
     superseded_list_release(&hintd->requests);
     clock_release(&hintd->clock);

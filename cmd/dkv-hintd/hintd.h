@@ -94,6 +94,10 @@ struct hintd {
     struct keeping keeping, other;
     struct record joined;
     struct change change;
+    struct {
+        struct clock clock; // empty: nothing
+        uint64_t hlc;
+    } told; // of the hints for other owners
     struct keeping_batch batch;
     struct superseded_list requests;
     struct clock clock;

@@ -39,6 +39,25 @@ static enum status serve_hello(struct hintd *hintd, const struct arrival *arriva
 
 // ---- hints -------------------------------------------------------------------------------
 
+// What the write has not seen of the hint for its target, and of those for others: an owner that is
+// back may have been written to before it was given what is kept for it.
+static void tell(struct hintd *hintd, struct op_hinted *hinted)
+{
+    const struct change *change = &hintd->change;
+    struct clock *told = &hintd->told.clock;
+    hinted->hlc_told = told->count ? hintd->told.hlc : 0;
+    if (change->told) {
+        clock_join(told, change->told);
+        if (change->hlc_told > hinted->hlc_told)
+            hinted->hlc_told = change->hlc_told;
+    }
+    if (!told->count)
+        return;
+    buf_clear(&hintd->part);
+    clock_encode(told, &hintd->part);
+    hinted->told = buf_bytes(&hintd->part);
+}
+
 static void reply_hint(struct hintd *hintd, const struct arrival *arrival, const struct op_hint *op,
                        enum status status, bool has_change, struct outbox *outbox)
 {
@@ -46,12 +65,8 @@ static void reply_hint(struct hintd *hintd, const struct arrival *arrival, const
     struct op_hinted hinted = {.id = op->id, .target = op->target, .status = (uint8_t)status};
     if (has_change && change->was_superseded)
         hinted.flags = MERGED_SUPERSEDED;
-    if (has_change && change->told) {
-        buf_clear(&hintd->part);
-        clock_encode(change->told, &hintd->part);
-        hinted.told = buf_bytes(&hintd->part);
-        hinted.hlc_told = change->hlc_told;
-    }
+    else if (has_change)
+        tell(hintd, &hinted);
     op_encode_hinted(&hinted,
                      outbox_add(outbox, arrival->link, MESSAGE_HINTED, status ? 0 : gate(hintd)));
 }
@@ -66,6 +81,8 @@ static enum status serve_hint(struct hintd *hintd, const struct arrival *arrival
     bool has_change = false;
     hintd->wait.key = 0;
     enum status status = taking_check(hintd, header, op.target);
+    if (!status)
+        status = taking_hear_others(hintd, &op);
     if (!status)
         status = judge(hintd, header, taking_read(hintd, op.keyspace, op.key, op.target));
     if (status == STATUS_BUSY)

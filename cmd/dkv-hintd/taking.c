@@ -100,6 +100,47 @@ enum status taking_read_all(struct hintd *hintd, uint32_t keyspace, struct bytes
     return status;
 }
 
+// The whole clock, as it is told of the hint for the target itself (join.h). False: this write was
+// superseded by what is kept here, so there is nothing to validate.
+static bool hear(struct hintd *hintd, const struct record *held, struct dot dot)
+{
+    const struct record *incoming = &hintd->joined;
+    bool is_new = false;
+    if (clock_covers(&held->clock, dot) && !record_find_dot(held, dot))
+        return false;
+    for (uint32_t i = 0; i < held->count; i++)
+        is_new |= !clock_covers(&incoming->clock, held->siblings[i].dot);
+    if (!is_new)
+        return true;
+    clock_join(&hintd->told.clock, &held->clock);
+    if (record_hlc_max(held) > hintd->told.hlc)
+        hintd->told.hlc = record_hlc_max(held);
+    return true;
+}
+
+enum status taking_hear_others(struct hintd *hintd, const struct op_hint *op)
+{
+    struct keeping *other = &hintd->other;
+    clock_clear(&hintd->told.clock);
+    hintd->told.hlc = 0;
+    if (!op->dot.counter || record_decode(&hintd->joined, op->key, op->record) ||
+        keeping_locate(other, hintd->ring, op->keyspace, op->key))
+        return STATUS_OK;
+    for (uint32_t i = 0; i < hintd->tally.target_count; i++) {
+        const struct tally_target *target = &hintd->tally.targets[i];
+        if (!target->count || target->node == op->target)
+            continue;
+        enum status status = read_one(hintd, other, target->node);
+        if (status == STATUS_BUSY)
+            return STATUS_BUSY;
+        if (!status && other->is_there && !hear(hintd, &other->hint.record, op->dot)) {
+            clock_clear(&hintd->told.clock);
+            break;
+        }
+    }
+    return STATUS_OK;
+}
+
 struct replica taking_replica(const struct hintd *hintd, const struct record *held,
                               struct moment now)
 {

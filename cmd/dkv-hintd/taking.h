@@ -25,6 +25,10 @@ enum status taking_read(struct hintd *hintd, uint32_t keyspace, struct bytes key
                         uint64_t target) MUST_USE;
 enum status taking_read_all(struct hintd *hintd, uint32_t keyspace, struct bytes key) MUST_USE;
 
+// Finds what a write that is validated has not seen of the hints for others than its target:
+// hintd->told. Statuses as of taking_read(); what is damaged tells nothing.
+enum status taking_hear_others(struct hintd *hintd, const struct op_hint *op) MUST_USE;
+
 // Gives the key that was read, as mint, join and find ask for it.
 struct replica taking_replica(const struct hintd *hintd, const struct record *held,
                               struct moment now);
