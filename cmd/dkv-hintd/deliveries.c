@@ -62,10 +62,10 @@ const char *deliveries_state(const struct hintd *hintd, const struct tally_targe
         [STATUS_CORRUPT] = "refused: damaged",     [STATUS_IO] = "refused: disk error",
     };
     const struct delivery *delivery = deliveries_find(hintd, target->node);
-    if (!target->count)
-        return "debts";
     if (ring_find_node(hintd->ring, target->node) < 0)
         return "left the ring";
+    if (!target->count)
+        return "debts";
     if (!is_up(hintd, target->node))
         return "down";
     if (delivery && now.mono_ms < delivery->retry_ms && delivery->refused)

@@ -19,6 +19,7 @@ void hintd_adopt(struct hintd *hintd, struct ring_snapshot *ring, struct moment 
     hintd->ring = &ring->ring;
     hintd->node_index = ring_find_node(hintd->ring, hintd->options.node);
     peers_adopt(&hintd->peers, ring, now);
+    hintd->may_owe_strangers = true;
     for (uint32_t i = 0; i < hintd->delivery_count; i++)
         hintd->deliveries[i].must_sort = true;
 }
@@ -312,6 +313,7 @@ void hintd_owe(struct hintd *hintd, uint64_t target, uint32_t partition, struct 
 {
     tally_owe(&hintd->tally, target, partition, now.wall_ms);
     hintd->has_unwritten_debts = true;
+    hintd->may_owe_strangers |= ring_find_node(hintd->ring, target) < 0;
 }
 
 static void write_debts(struct hintd *hintd)

@@ -85,6 +85,7 @@ struct hintd {
     uint64_t turn_ms; // when the last turn was
     struct brake brake;
     bool has_unwritten_debts; // the log does not have them all yet
+    bool may_owe_strangers;   // nodes that are not in the ring: owing.h
     uint64_t debts_due_ms;    // when they may be written
     bool is_hurried;          // more can be delivered in the next turn
     struct hintd_counts counts;

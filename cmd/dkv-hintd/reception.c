@@ -3,6 +3,7 @@
 #include "dkv-hintd/deliveries.h"
 #include "dkv-hintd/life.h"
 #include "dkv-hintd/order.h"
+#include "dkv-hintd/owing.h"
 #include "peer/following.h"
 #include "peer/stamp.h"
 #include "wire/age.h"
@@ -215,6 +216,7 @@ void reception_on_tick(struct hintd *hintd, struct moment now, struct outbox *ou
 {
     hintd_on_tick(hintd, now);
     life_settle(hintd, now);
+    hintd->may_owe_strangers = hintd->may_owe_strangers && owing_hand_over(hintd);
     hintd->peers.terms.is_idle = !hintd->tally.bytes;
     peers_begin_tick(&hintd->peers, now);
     for (uint32_t number = UINT32_MAX; peers_next(&hintd->peers, &number);)

@@ -81,6 +81,16 @@ static void remove_untold(struct debts *debts, uint64_t hintd)
     debts->count = kept;
 }
 
+void debts_adopt(struct debts *debts, const struct ring *ring)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < debts->count; i++) {
+        if (ring_find_node(ring, debts->items[i].hintd) >= 0)
+            debts->items[kept++] = debts->items[i];
+    }
+    debts->count = kept;
+}
+
 enum status debts_take(struct debts *debts, uint64_t hintd, struct bytes lines, struct pulls *pulls,
                        struct moment now)
 {

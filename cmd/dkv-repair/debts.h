@@ -27,6 +27,8 @@ struct debts {
 void debts_release(struct debts *debts);
 
 bool debts_has(const struct debts *debts, uint64_t hintd); // any of this one
+// Those of hintds whose nodes are not in this ring are nobody's any more.
+void debts_adopt(struct debts *debts, const struct ring *ring);
 
 // Takes all that a hintd owes now, lines "PARTITION MARK"; what it told before and does not now is
 // settled. Partitions of new debts, and of those that grew, are pulled at once and before others.

@@ -163,6 +163,7 @@ void repair_adopt(struct repair *repair, struct ring_snapshot *ring, struct mome
     if (repair->asking.is_running)
         start_asking(repair);
     pulls_adopt(&repair->pulls, repair->ring, repair->self, now);
+    debts_adopt(&repair->debts, repair->ring);
     scrub_init(&repair->scrub, repair->options.scrub_ms, repair->ring->partition_count, now);
 }
 

@@ -187,3 +187,14 @@ TEST(other_lines_are_refused)
         assert_int_equal(debts_take(&debts, HINTD, bytes_of_text(wrong[i]), &pulls, now),
                          STATUS_INVALID);
 }
+
+TEST(what_a_hintd_told_that_left_the_ring_is_forgotten)
+{
+    tell(HINTD, owned(), 7);
+    tell(OTHER_HINTD, owned(), 8);
+    int index = ring_find_node(&ring, OTHER_HINTD);
+    ring.nodes[index].id = 99; // another node in its place
+    debts_adopt(&debts, &ring);
+    assert_int_equal(debts.count, 1);
+    assert_true(debts.items[0].hintd == HINTD);
+}

@@ -242,7 +242,7 @@ TEST(a_look_at_hints_of_a_target_that_is_down_delivers_nothing)
 
 // The document that follows, in which node 4 stands in for `gone` in every list; with `is_left`
 // that one is no node any more.
-static struct ring_snapshot *document_without(const struct ring *before, uint64_t gone)
+static struct ring_snapshot *document_of(const struct ring *before, uint64_t gone, bool is_left)
 {
     struct ring ring = copy_of(before);
     uint16_t from = (uint16_t)ring_find_node(&ring, gone), to = (uint16_t)ring_find_node(&ring, 4);
@@ -254,7 +254,19 @@ static struct ring_snapshot *document_without(const struct ring *before, uint64_
         for (uint32_t i = 0; !has_it && i < ring.owner_count; i++)
             owners[i] = owners[i] == from ? to : owners[i];
     }
+    if (is_left) {
+        ring.node_count--;
+        memmove(&ring.nodes[from], &ring.nodes[from + 1],
+                (ring.node_count - from) * sizeof *ring.nodes);
+        for (uint32_t i = 0; i < ring.partition_count * ring.owner_count; i++)
+            ring.owners[i] = (uint16_t)(ring.owners[i] - (ring.owners[i] > from));
+    }
     return document_take(&ring, before);
+}
+
+static struct ring_snapshot *document_without(const struct ring *before, uint64_t gone)
+{
+    return document_of(before, gone, false);
 }
 
 TEST(a_hint_whose_target_owns_the_key_no_more_goes_to_those_that_do)
@@ -276,5 +288,38 @@ TEST(a_hint_whose_target_owns_the_key_no_more_goes_to_those_that_do)
     bench_sync_log(&bench);
     ring_snapshot_drop(next);
     record_release(&record);
+    bench_release(&bench);
+}
+
+TEST(debts_to_a_node_that_left_are_owed_to_those_that_own_the_partition_now)
+{
+    struct bench bench;
+    bench_init(&bench);
+    bench.hintd.options.size_max = 0;
+    assert_int_equal(bench_hint_new(&bench, 1, 1), STATUS_DISK_FULL);
+    struct tally *tally = &bench.hintd.tally;
+    uint64_t since_ms = tally->debts[0].since_ms;
+    uint32_t partition = tally->debts[0].partition;
+    bench_pass(&bench, 2000, 0);
+    assert_int_equal(tally->debt_count, 1); // it is in the ring
+    struct ring_snapshot *next = document_of(&bench.ring, 1, true);
+    outbox_clear(&bench.outbox);
+    reception_adopt(&bench.hintd, next, bench.now);
+    bench_pass(&bench, 2000, 0);
+    for (unsigned life = 0; life < 2; life++) {
+        assert_int_equal(tally->debt_count, 3);
+        for (uint32_t i = 0; i < 3; i++) {
+            assert_int_equal(tally->debts[i].target, 2 + i);
+            assert_int_equal(tally->debts[i].partition, partition);
+            assert_true(tally->debts[i].since_ms == since_ms);
+        }
+        assert_int_equal(tally_find(tally, 2)->debt_count, 1);
+        bench_sync_log(&bench);
+        bench.options.ring = next;
+        bench_lose_power(&bench);
+        bench_pass(&bench, 2000, 0);
+    }
+    bench_sync_log(&bench);
+    ring_snapshot_drop(next);
     bench_release(&bench);
 }
