@@ -176,6 +176,7 @@ static enum status find_or_fence(struct hintd *hintd, const struct op_find *op, 
         [FATE_LIVE] = FIND_LIVE,
         [FATE_SUPERSEDED] = FIND_SUPERSEDED,
         [FATE_BEATEN] = FIND_BEATEN,
+        [FATE_PURGED] = FIND_PURGED,
     };
     struct replica replica = taking_replica(hintd, &hintd->joined, now);
     found->state = states[replica_find(&replica, &op->request, &found->dot)];

@@ -82,6 +82,8 @@ struct flight {
         struct scan scan;
         struct explain explain;
     };
+    // A get.
+    bool shows_nothing; // what others are to hold: nothing but deletions
     // A put.
     struct request_id request;
     uint64_t try;           // of the client

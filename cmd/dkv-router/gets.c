@@ -81,6 +81,15 @@ static struct get_comparison compare(const struct flight *flight, const struct r
     return comparison;
 }
 
+// What a deletion leaves: nobody can return anything older than that where it was purged.
+static bool shows_nothing(const struct record *record)
+{
+    uint32_t i = 0;
+    while (i < record->count && (record->siblings[i].flags & SIBLING_TOMBSTONE))
+        i++;
+    return i == record->count;
+}
+
 // Sends the join to those that replied with less. With `holds` the get waits for their replies,
 // else the list of repairs does.
 static void repair(struct router *router, const struct flight *flight, target_set behind,
@@ -170,6 +179,7 @@ static void take_step(struct router *router, struct flight *flight, struct get_s
         whole = find_whole(router, flight);
     if (step.holds) {
         router->counts.held++;
+        flight->shows_nothing = shows_nothing(whole.record);
         encode_whole(router, flight, &whole);
         repair(router, flight, step.repair, true, whole.encoded, now, outbox);
     } else if (step.answer && step.status == STATUS_OK) {
@@ -237,6 +247,7 @@ static void start(struct router *router, const struct arrival *arrival,
     struct get_step step =
         get_start(&flight->get, placing->route.owner_count, r, placing->live, holders, order);
     flight->get.monotonic = get->flags & GET_MONOTONIC;
+    flight->shows_nothing = false;
     take_step(router, flight, step, now, outbox);
 }
 
@@ -361,7 +372,9 @@ bool gets_on_merged(struct router *router, uint32_t number, const struct op_merg
         return true;
     }
     router->counts.repairs_refused += merged->status != STATUS_OK;
-    struct get_step step = get_on_held(&flight->get, (unsigned)target, !merged->status);
+    bool is_purged = merged->status == STATUS_NOT_KEPT && flight->shows_nothing;
+    struct get_step step =
+        get_on_held(&flight->get, (unsigned)target, !merged->status || is_purged);
     take_step(router, flight, step, now, outbox);
     return true;
 }

@@ -274,6 +274,12 @@ enum status puts_on_found(struct router *router, uint32_t number, struct reader 
     struct flight *flight = find(router, found.id, number, &target, now);
     if (!flight || flight->put.phase > PUT_WAITING)
         return STATUS_OK;
+    if (!found.status && found.state == FIND_PURGED) {
+        flight->dot = found.dot;
+        puts_take_step(router, flight, put_on_purged(&flight->put), (struct minted){0}, now,
+                       outbox);
+        return STATUS_OK;
+    }
     enum put_conflict conflict = PUT_ALONE;
     struct record *record = &router->record;
     if (!found.status &&

@@ -36,6 +36,7 @@ static void inspect(struct store *store, const struct op_inspect *op, struct mom
         [FATE_LIVE] = FIND_LIVE,
         [FATE_SUPERSEDED] = FIND_SUPERSEDED,
         [FATE_BEATEN] = FIND_BEATEN,
+        [FATE_PURGED] = FIND_PURGED,
     };
     const struct holding *holding = &store->holding;
     struct replica replica = reading_replica(store, holding, now);

@@ -136,6 +136,7 @@ static enum status find_or_fence(struct store *store, const struct holding *hold
         [FATE_LIVE] = FIND_LIVE,
         [FATE_SUPERSEDED] = FIND_SUPERSEDED,
         [FATE_BEATEN] = FIND_BEATEN,
+        [FATE_PURGED] = FIND_PURGED,
     };
     struct replica replica = reading_replica(store, holding, now);
     found->state = states[replica_find(&replica, &op->request, &found->dot)];

@@ -44,6 +44,8 @@ struct replica reading_replica(const struct store *store, const struct holding *
                                struct moment now)
 {
     const struct ledger_shard *shard = holding->shard;
+    if (!shard) // the key is only asked about
+        shard = ledger_find(&store->ledger, holding->keyspace, holding->partition);
     return (struct replica){
         .key = holding->key,
         .key_hash = holding->hash,

@@ -21,6 +21,6 @@ void reading_note(struct store *store, enum status status, uint32_t partition,
 enum status reading_read(struct store *store, const struct message_header *header,
                          uint32_t keyspace, struct bytes key, struct holding *holding) MUST_USE;
 
-// Gives the key as mint, join and find ask for it.
+// Gives the key, to be changed (holding_begin()) or not, as mint, join and find ask for it.
 struct replica reading_replica(const struct store *store, const struct holding *holding,
                                struct moment now);

@@ -299,6 +299,14 @@ struct put_step put_on_found(struct put *put, unsigned owner, enum status status
     return (struct put_step){.update = -1, .wait = true};
 }
 
+struct put_step put_on_purged(struct put *put)
+{
+    bool is_looking = put->phase == PUT_FINDING || put->phase == PUT_WAITING;
+    if ((!is_looking && put->phase != PUT_UPDATING) || put->answered)
+        return nothing();
+    return end(put, answer(put, nothing(), STATUS_OK));
+}
+
 struct put_step put_on_waited(struct put *put)
 {
     return put->phase == PUT_WAITING ? start_updating(put) : nothing();
@@ -325,6 +333,8 @@ struct put_step put_on_refused(struct put *put, unsigned owner, uint8_t attempt,
         put->attempt++;
         return (struct put_step){.update = (int8_t)owner};
     }
+    if (status == STATUS_NOT_KEPT)
+        return put_on_purged(put);
     if (put->again)
         return give_up(put, STATUS_INDETERMINATE); // the first dot is there
     put->sent = false;

@@ -15,8 +15,8 @@
 // when the coordinator is lost, too.
 //
 // FINDING   a repeated request: an owner may have an earlier try. Its record is joined
-//           everywhere instead of minting anew. An owner that does not know the request is
-//           fenced: it obeys this try alone from now on.
+//           everywhere instead of minting anew; of one that was purged there is nothing to join. An
+//           owner that does not know the request is fenced: it obeys this try alone from now on.
 // WAITING   owners that did not reply may still obey the try before this one.
 // UPDATING  the coordinator mints the dot. From the moment this was sent the write may
 //           exist, and only an explicit refusal takes that back. If the coordinator is lost,
@@ -148,6 +148,8 @@ enum put_conflict {
 // if it did not. Anything else is no reply.
 struct put_step put_on_found(struct put *put, unsigned owner, enum status status,
                              enum put_conflict conflict);
+// A target knows that the write was minted before, known to every owner, and purged: it is written.
+struct put_step put_on_purged(struct put *put);
 // The try before this one can mint no more.
 struct put_step put_on_waited(struct put *put);
 // Whether this owner is the coordinator, and is to say what became of UPDATE: nobody else's word

@@ -198,6 +198,8 @@ enum status mint_write(const struct replica *replica, const struct mint *mint,
         return STATUS_INVALID;
     enum fate known = replica_find(replica, &mint->request, &dot);
     bool is_again = mint->is_again && must_mint_again(replica, mint, known, &change->context);
+    if (known == FATE_PURGED)
+        return STATUS_NOT_KEPT;
     if (known && !is_again)
         return repeat(replica, dot, change);
     if (mint->is_late)

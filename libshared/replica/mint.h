@@ -32,6 +32,7 @@ struct mint {
 
 // Makes the change.
 //   LATE       `is_late`, and the request is not known
+//   NOT_KEPT   it was minted before, and purged since: it is written
 //   PRECONDITION  `is_conditional`, and the key is not as it says
 //   INVALID    the context is no clock, or a forged one
 //   TOO_LARGE, SIBLING_CAP

@@ -19,6 +19,7 @@ enum fate { // of a request
     FATE_LIVE,       // a sibling of the record is of this request
     FATE_SUPERSEDED, // the record covers it, and does not have it
     FATE_BEATEN,     // lww: it lost to a greater hlc that is there
+    FATE_PURGED,     // every owner has known it, and nothing of the key is left here
 };
 
 // Zero-filled remembers nothing.

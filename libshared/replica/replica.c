@@ -1,10 +1,21 @@
 #include "replica/replica.h"
 
+// Of a key without a record a request that is remembered was purged, if the horizon says so; else
+// the record was lost, and nothing is known.
+static enum fate find_purged(const struct replica *replica, const struct request_id *request,
+                             struct dot *dot)
+{
+    bool is_known = replica_recall(replica, request, dot) && replica->horizon && dot->counter;
+    return is_known && seen_has(replica->horizon, *dot) ? FATE_PURGED : FATE_UNKNOWN;
+}
+
 enum fate replica_find(const struct replica *replica, const struct request_id *request,
                        struct dot *dot)
 {
-    if (record_is_empty(replica->held) || request_id_is_none(request))
+    if (request_id_is_none(request))
         return FATE_UNKNOWN;
+    if (record_is_empty(replica->held))
+        return find_purged(replica, request, dot);
     const struct sibling *sibling = record_find_request(replica->held, request);
     if (!sibling)
         return replica_recall(replica, request, dot);

@@ -114,7 +114,7 @@ enum find_state {
     FIND_LIVE = 1,       // a sibling of the record is of this request
     FIND_SUPERSEDED = 2, // the record covers it, and does not have it
     FIND_BEATEN = 3, // lww: it lost to a greater hlc that is there; nobody meant to supersede it
-    FIND_PURGED = 4, // it was written; nothing of it is left. Not sent yet
+    FIND_PURGED = 4, // it was written, every owner has known it, and nothing of the key is left
 };
 
 struct op_found {

@@ -1,4 +1,4 @@
-// A conditional put whose condition does not hold.
+// Puts that end with the word of one owner: a condition does not hold, the write was purged.
 #include "unit/quorum/put_play.h"
 
 TEST(a_condition_that_does_not_hold_is_the_last_word)
@@ -49,4 +49,20 @@ TEST(an_owner_that_was_started_since_the_first_try_cannot_refuse_for_good)
          "failed 2                                      -> wait",
          "waited                                        -> update 0",
          "refused 0 precondition                        -> answer indeterminate end");
+}
+
+TEST(a_repeated_put_that_was_purged_is_written)
+{
+    play("start retry                           -> find 0 1 2",
+         "found 0 not-found                     ->",
+         "purged                                -> answer ok end");
+    play("start retry                           -> find 0 1 2",
+         "found 0 not-found, found 1 not-found  ->",
+         "failed 2                              -> wait",
+         "purged                                -> answer ok end");
+    play("start                                 -> update 0",
+         "refused 0 not-kept                    -> answer ok end");
+    play("start                                 -> update 0",
+         "updated 0                             -> merge 1 2",
+         "purged                                ->"); // of another try
 }

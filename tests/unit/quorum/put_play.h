@@ -3,6 +3,7 @@
 //     start [retry] [validate] [strict] [restored]    find 0 1 2    again 0 (the second dot)
 //           [unable=OWNERS] [conditional]
 //     found TARGET STATUS [CONFLICT]                   update 0      merge 0 1 2
+//     purged                                           end
 //     waited                                           wait          answer STATUS
 //     updated TARGET [CONFLICT]                        end
 //     refused TARGET STATUS [attempt=0]                hint 1@3 (for owner 1, at fallback 3)
@@ -145,6 +146,8 @@ static void feed(struct play *play)
 {
     if (play_is(play, "start"))
         say(play, start(play));
+    else if (play_is(play, "purged"))
+        say(play, put_on_purged(&put));
     else if (play_is(play, "waited"))
         say(play, put_on_waited(&put));
     else if (play_is(play, "deadline"))

@@ -94,3 +94,16 @@ TEST(a_process_may_remember_nothing)
     assert_int_equal(replica_recall(&here.replica, &first.request, &dot), FATE_UNKNOWN);
     assert_false(recall_has(&here.replica.recall, &first.request));
 }
+
+TEST(a_request_is_purged_when_the_horizon_has_its_dot_and_the_key_no_record)
+{
+    struct mint first = blind(1, "first"), second = blind(2, "second");
+    struct dot dot = minted(&here, &first);
+    minted(&here, &second);
+    record_clear(&here.held);
+    assert_int_equal(fate_of(&here, 1), FATE_UNKNOWN); // the record was lost, it seems
+    seen_add(&here.horizon, dot);
+    assert_int_equal(fate_of(&here, 1), FATE_PURGED);
+    assert_int_equal(process_mint(&here, &first), STATUS_NOT_KEPT);
+    assert_int_equal(fate_of(&here, 3), FATE_UNKNOWN);
+}
