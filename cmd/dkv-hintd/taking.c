@@ -382,10 +382,25 @@ static enum status admit_all(struct hintd *hintd, const struct op_hint_update *o
     return status;
 }
 
+// It is refused, and its router tries elsewhere: a copy of the message that comes later must not be
+// obeyed. (If there are too many fences it may be.)
+static void refuse_for_good(struct hintd *hintd, const struct op_update *op, struct moment now)
+{
+    struct request_id bound = recall_bind(&op->request, hintd->keeping.hash);
+    uint64_t nobodys = ~op->try;
+    bool is_fenced = fences_put(&hintd->fences, &bound, nobodys, now.mono_ms);
+    (void)is_fenced;
+}
+
 enum status taking_update(struct hintd *hintd, const struct message_header *header,
                           const struct op_hint_update *op, struct moment now)
 {
-    enum status status = life_may_mint(hintd) ? admit_all(hintd, op, now) : STATUS_BUSY;
+    hintd->wait.position = 0;
+    if (!life_may_mint(hintd)) {
+        refuse_for_good(hintd, &op->update, now);
+        return STATUS_BUSY;
+    }
+    enum status status = admit_all(hintd, op, now);
     if (!status)
         status = mint(hintd, header, &op->update, now);
     if (status)

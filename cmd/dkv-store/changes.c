@@ -78,8 +78,8 @@ static void reply_update(struct store *store, const struct arrival *arrival,
     }
 }
 
-// The condition was not met: it must not be by a copy of the message that comes later. (If there
-// are too many fences the copy may be obeyed.)
+// The condition was not met, or could not be judged: it must not be met by a copy of the message
+// that comes later. (If there are too many fences the copy may be obeyed.)
 static void refuse_for_good(struct store *store, const struct holding *holding,
                             const struct op_update *op, struct moment now)
 {
@@ -110,7 +110,7 @@ enum status changes_update(struct store *store, const struct arrival *arrival,
     if (!status)
         status =
             mint(store, holding, &op, came_late(store, header, holding, &op, now), now, change);
-    if (status == STATUS_PRECONDITION)
+    if (status == STATUS_PRECONDITION || status == STATUS_LOST)
         refuse_for_good(store, holding, &op, now);
     reply_update(store, arrival, &op, status, holding, change, outbox);
     return STATUS_OK;

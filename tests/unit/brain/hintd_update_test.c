@@ -228,6 +228,9 @@ TEST(an_empty_hintd_gives_out_no_dots_before_all_stores_have_told_of_its_starts)
     assert_int_equal(start_of(&bench), own + 1001);
     assert_int_equal(hint_update(&bench, &update, all, 3).status, STATUS_BUSY);
     welcome_of(&bench, NODES, 0);
+    // A copy of what was refused is not obeyed when it comes; another try is.
+    assert_int_equal(hint_update(&bench, &update, all, 3).status, STATUS_LATE);
+    update = update_of(&bench, 2, "value");
     struct op_updated updated = hint_update(&bench, &update, all, 3);
     assert_int_equal(updated.status, STATUS_OK);
     assert_int_equal(actor_parse(updated.dot.actor).start, own + 1001);
