@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 enum {
-    STALL_MS = 100, // beyond twice what a tick may wait
-    PATIENCE = 5,   // every operation waits for stores alone: others are pinged less
+    STALL_MS = 100,  // beyond twice what a tick may wait
+    PATIENCE = 5,    // every operation waits for stores alone: others are pinged less
+    MISSED_MS = 250, // a tick, while somebody is missed: greetings do not wait for PINGs
 };
 
 void peers_init(struct peers *peers, const struct link_terms *terms, enum service own,
@@ -150,14 +151,16 @@ unsigned peers_tick_within_ms(const struct peers *peers)
 {
     const struct link_terms *terms = &peers->terms;
     struct moment ticked = {.mono_ms = peers->ticked_ms};
-    bool is_quiet = terms->is_idle, is_asked = false;
-    for (uint32_t number = UINT32_MAX; is_quiet && peers_next(peers, &number);) {
+    uint64_t busy_ms = terms->ping_interval_ms / 2 + 1;
+    bool is_asked = false;
+    for (uint32_t number = UINT32_MAX; peers_next(peers, &number);) {
         const struct link *link = peers_link(peers, number);
-        is_quiet = link->up;
+        if (!link->up)
+            return (unsigned)least_ms(busy_ms, MISSED_MS);
         is_asked |= link_is_asked(link);
     }
-    if (!is_quiet)
-        return (unsigned)(terms->ping_interval_ms / 2 + 1);
+    if (!terms->is_idle)
+        return (unsigned)busy_ms;
     uint64_t pings_ms = LINK_IDLE_PATIENCE * terms->ping_interval_ms;
     uint64_t within_ms = link_idle_ping_ms(terms, ticked) + pings_ms - ticked.mono_ms;
     return (unsigned)(is_asked ? least_ms(within_ms, terms->down_after_ms) : within_ms);
