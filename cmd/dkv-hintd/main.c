@@ -12,14 +12,14 @@
 #include "proc/news_log.h"
 #include "proc/node.h"
 #include "proc/notify.h"
+#include "proc/twin.h"
 #include "proc/way_out.h"
 #include "proc/ways.h"
 
 enum {
     TICK_MS = 2000, // at most: the brain says when it wants one
     REPORT_MS = 1000,
-    CACHE_SIZE = 16 << 20,    // hints are read once
-    TWIN_MS = 10 * 60 * 1000, // for which one that has a younger twin stays, and delivers
+    CACHE_SIZE = 16 << 20, // hints are read once
 };
 
 // The brain, and what this program has beside it.
@@ -31,7 +31,7 @@ struct program {
     struct ways ways;
     uint64_t damage_count, report_ms; // as the log knows it
     bool is_full;                     // the same
-    uint64_t twin_ms;                 // since when it has a twin; 0: it has none
+    struct twin twin;
 };
 
 static void report_damage(struct program *program, struct moment now)
@@ -60,22 +60,6 @@ static void report_space(struct program *program)
         program->is_full = bytes > most - most / 20;
 }
 
-// As that of the store: see there.
-static void report_twin(struct program *program, struct moment now)
-{
-    const struct hintd *hintd = &program->hintd;
-    if (!hintd->twin.text[0])
-        return;
-    if (!program->twin_ms) {
-        program->twin_ms = now.mono_ms;
-        log_line(LOG_LEVEL_ERROR, "%s: this one takes no more hints, and delivers what it has",
-                 hintd->twin.text);
-    } else if (now.mono_ms > program->twin_ms + TWIN_MS &&
-               lsm_durable(hintd->lsm) >= lsm_written(hintd->lsm)) {
-        die(10, "%s", hintd->twin.text);
-    }
-}
-
 static void on_tick(void *self, struct moment now, struct outbox *outbox)
 {
     struct program *program = self;
@@ -84,7 +68,9 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
     news_log(&program->news, &program->hintd.peers, program->node.settings.clock_warn_ms, now);
     report_damage(program, now);
     report_space(program);
-    report_twin(program, now);
+    const struct hintd *hintd = &program->hintd;
+    twin_on_tick(&program->twin, &hintd->twin, "takes no more hints, and delivers what it has",
+                 lsm_durable(hintd->lsm) >= lsm_written(hintd->lsm), now);
 }
 
 static void on_moved(void *context, uint32_t number, struct moment now, struct outbox *outbox)

@@ -13,6 +13,7 @@
 #include "proc/log.h"
 #include "proc/node.h"
 #include "proc/notify.h"
+#include "proc/twin.h"
 #include "proc/way_out.h"
 
 #include <errno.h>
@@ -24,7 +25,6 @@ enum {
     TICK_MS = 1000, // at most: the brain says when it wants one
     REPORT_MS = 1000,
     ASK_MS = 1000,
-    TWIN_MS = 10 * 60 * 1000, // for which a store that has a younger twin stays, and serves nobody
 };
 
 // A line of the log for events that may come many times a second: one a second.
@@ -40,8 +40,8 @@ struct program {
     char dir[NODE_PATH_SIZE]; // of the database
     struct report damage, forged, losses, accepted, lost_again;
     bool is_disk_full; // as the log knows it
-    uint64_t twin_ms;  // since when it has a twin; 0: it has none
-    bool is_asking;    // as the log knows it
+    struct twin twin;
+    bool is_asking; // as the log knows it
 };
 
 static bool report_is_due(struct report *report, uint64_t count, struct moment now)
@@ -95,22 +95,6 @@ static void report_losses(struct program *program, struct moment now)
                  store->options.lsm.dir, (unsigned long long)store->counts.lost_again);
 }
 
-// It stays for a while, so that everybody is told. Who starts it again takes the place of the other
-// one.
-static void report_twin(struct program *program, struct moment now)
-{
-    const struct store *store = &program->store;
-    if (!store->twin.text[0])
-        return;
-    if (!program->twin_ms) {
-        program->twin_ms = now.mono_ms;
-        log_line(LOG_LEVEL_ERROR, "%s: this one serves nobody any more", store->twin.text);
-    } else if (now.mono_ms > program->twin_ms + TWIN_MS &&
-               lsm_durable(store->lsm) >= lsm_written(store->lsm)) {
-        die(10, "%s", store->twin.text);
-    }
-}
-
 static void report_asking(struct program *program)
 {
     bool is_asking = program->store.is_asking;
@@ -144,7 +128,9 @@ static void on_tick(void *self, struct moment now, struct outbox *outbox)
     report_damage(program, now);
     report_forged(program, now);
     report_losses(program, now);
-    report_twin(program, now);
+    const struct store *store = &program->store;
+    twin_on_tick(&program->twin, &store->twin, "serves nobody any more",
+                 lsm_durable(store->lsm) >= lsm_written(store->lsm), now);
     report_disk(program);
 }
 

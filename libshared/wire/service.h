@@ -11,7 +11,7 @@ enum service {
     SERVICE_STORE,
     SERVICE_ROUTER,
     SERVICE_HINTD,
-    SERVICE_REPAIR, // there is no program for it yet, but a door
+    SERVICE_REPAIR,
     SERVICE_COUNT,
 };
 
@@ -28,7 +28,7 @@ enum door {
     DOOR_STORE,
     DOOR_STORE_BACKGROUND, // what must not stand before requests
     DOOR_HINTD,
-    DOOR_REPAIR, // nobody listens there yet
+    DOOR_REPAIR,
     DOOR_COUNT,
 };
 

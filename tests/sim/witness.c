@@ -75,51 +75,55 @@ static void note_held(struct node *node, uint32_t key, const struct record *reco
     }
 }
 
-// What came, and what the store holds of it now.
-void witness_merges(struct node *node, const struct message_header *header, struct reader *body)
+// A record that comes to a store, which may be none.
+static void look_at(struct node *node, uint32_t key, struct bytes encoded, const char *where)
 {
     struct history *history = node->settings->history;
-    struct op_merge merge;
+    struct record record = {0};
+    if (encoded.size && record_decode(&record, history_key_bytes(history, key), encoded))
+        world_fail(node->settings->world, "n%u: %s no record", node->index, where);
+    else if (encoded.size)
+        history_check_record(history, key, &record, where);
+    record_release(&record);
+}
+
+// What the store holds of the key when it has taken it.
+static void look_after(struct node *node, uint32_t key, const char *where)
+{
+    struct history *history = node->settings->history;
     struct record record = {0};
     struct buf bytes = {0};
-    for (unsigned i = 0; i < header->count && !op_decode_merge(&merge, body); i++) {
-        int key = history_find_key(history, merge.keyspace, merge.key);
-        if (key < 0)
-            continue;
-        if (record_decode(&record, merge.key, merge.record))
-            world_fail(node->settings->world, "n%u: MERGE carries no record", node->index);
-        else
-            history_check_record(history, (uint32_t)key, &record, "merge of");
-        node_read(node, merge.keyspace, merge.key, &record, &bytes);
-        history_check_record(history, (uint32_t)key, &record, "merged");
-        note_held(node, (uint32_t)key, &record);
-        note_known(node, (uint32_t)key, &record);
-    }
+    node_read(node, history->keys[key].keyspace, history_key_bytes(history, key), &record, &bytes);
+    history_check_record(history, key, &record, where);
+    note_held(node, key, &record);
+    note_known(node, key, &record);
     record_release(&record);
     buf_release(&bytes);
 }
 
-// What repair brought of another owner's record, and what the store holds of it now.
-void witness_reconciles(struct node *node, const struct message_header *header, struct reader *body)
+void witness_merges(struct node *node, const struct message_header *header, struct reader *body)
 {
-    struct history *history = node->settings->history;
-    struct op_reconcile op;
-    struct record record = {0};
-    struct buf bytes = {0};
-    for (unsigned i = 0; i < header->count && !op_decode_reconcile(&op, body); i++) {
-        int key = history_find_key(history, op.keyspace, op.key);
+    struct op_merge op;
+    for (unsigned i = 0; i < header->count && !op_decode_merge(&op, body); i++) {
+        int key = history_find_key(node->settings->history, op.keyspace, op.key);
         if (key < 0)
             continue;
-        if (op.record.size && record_decode(&record, op.key, op.record))
-            world_fail(node->settings->world, "n%u: RECONCILE carries no record", node->index);
-        else if (op.record.size)
-            history_check_record(history, (uint32_t)key, &record, "pull of");
-        node_read(node, op.keyspace, op.key, &record, &bytes);
-        history_check_record(history, (uint32_t)key, &record, "pulled");
-        note_held(node, (uint32_t)key, &record);
+        look_at(node, (uint32_t)key, op.record, "merge of");
+        look_after(node, (uint32_t)key, "merged");
     }
-    record_release(&record);
-    buf_release(&bytes);
+}
+
+// What repair brought of another owner's record.
+void witness_reconciles(struct node *node, const struct message_header *header, struct reader *body)
+{
+    struct op_reconcile op;
+    for (unsigned i = 0; i < header->count && !op_decode_reconcile(&op, body); i++) {
+        int key = history_find_key(node->settings->history, op.keyspace, op.key);
+        if (key < 0)
+            continue;
+        look_at(node, (uint32_t)key, op.record, "pull of");
+        look_after(node, (uint32_t)key, "pulled");
+    }
 }
 
 static bool is_known(const struct node *node, uint32_t number)

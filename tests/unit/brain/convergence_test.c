@@ -2,21 +2,7 @@
 #include "dkv-store/store_metrics.h"
 #include "unit/brain/trio.h"
 
-static int make(void **state)
-{
-    (void)state;
-    trio_init();
-    return 0;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    trio_release();
-    return 0;
-}
-
-AROUND_EACH(make, drop)
+AROUND_EACH(trio_begin, trio_end)
 
 // ---- Purging -------------------------------------------------------------------------------
 

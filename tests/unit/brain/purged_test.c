@@ -3,21 +3,13 @@
 
 static int make(void **state)
 {
-    (void)state;
-    trio_init();
+    trio_begin(state);
     for (unsigned i = 0; i < TRIO; i++)
         store(i)->ledger.requests.memory_ms = UINT64_MAX / 2; // as after restarts
     return 0;
 }
 
-static int drop(void **state)
-{
-    (void)state;
-    trio_release();
-    return 0;
-}
-
-AROUND_EACH(make, drop)
+AROUND_EACH(make, trio_end)
 
 static struct op_found find(unsigned at, const struct op_update *op)
 {

@@ -5,21 +5,7 @@
 
 enum { YOUNG_MS = 10 * 1000 }; // for which a store takes another start for its own past
 
-static int make(void **state)
-{
-    (void)state;
-    trio_init();
-    return 0;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    trio_release();
-    return 0;
-}
-
-AROUND_EACH(make, drop)
+AROUND_EACH(trio_begin, trio_end)
 
 // ---- Roll-backs ----------------------------------------------------------------------------
 

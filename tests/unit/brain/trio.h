@@ -50,6 +50,20 @@ static inline void trio_release(void)
     record_release(&shown);
 }
 
+static inline int trio_begin(void **state)
+{
+    (void)state;
+    trio_init();
+    return 0;
+}
+
+static inline int trio_end(void **state)
+{
+    (void)state;
+    trio_release();
+    return 0;
+}
+
 static inline uint32_t partition(void)
 {
     const struct ring *ring = &trio[A].ring;
