@@ -31,7 +31,8 @@ static void on_turn_end(void *self, struct moment now, struct outbox *outbox)
 
 static unsigned tick_within_ms(void *self)
 {
-    unsigned within_ms = store_tick_within_ms(self, serve_is_quiet(self) ? UINT32_MAX : BUSY_TICK_MS);
+    unsigned within_ms =
+        store_tick_within_ms(self, serve_is_quiet(self) ? UINT32_MAX : BUSY_TICK_MS);
     return asking_within_ms(self, within_ms);
 }
 

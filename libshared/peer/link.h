@@ -82,7 +82,7 @@ enum link_state {
     LINK_OTHER_NODE,
     LINK_OTHER_VERSION,
     LINK_OTHER_RING,
-    LINK_TWIN, // it has stopped: a younger process runs as it, too
+    LINK_TWIN,   // it has stopped: a younger process runs as it, too
     LINK_ASKING, // it has just started
     LINK_SLOW,
     LINK_FULL,

@@ -259,7 +259,7 @@ TEST(one_that_does_not_answer_the_last_ping_is_found_out_before_the_next)
     tick(&bench, next_ms);
     assert_false(link_can_ask(bench.link));
     assert_int_equal(peers_tick_within_ms(&bench.peers), 101); // it is missed
-    bench.peers.terms.ping_interval_ms = 60000; // greetings do not wait for that
+    bench.peers.terms.ping_interval_ms = 60000;                // greetings do not wait for that
     assert_int_equal(peers_tick_within_ms(&bench.peers), 250);
     release(&bench);
 }
