@@ -87,7 +87,18 @@ static bool is_beaten(const struct history_key *key, const struct mint *mint,
     return false;
 }
 
-// What a mint superseded, as far as the record that it made says so.
+// Any dot of this write.
+static bool covers_a_try(const struct history_key *key, uint32_t act, const struct clock *clock)
+{
+    uint32_t i = 0;
+    while (i < key->mint_count &&
+           (key->mints[i].act != act || !clock_covers(clock, key->mints[i].dot)))
+        i++;
+    return i < key->mint_count;
+}
+
+// What a mint superseded, as far as the record that it made says so. Who has seen one try of a
+// write has superseded all.
 static bool includes_superseded(const struct history_key *key, uint32_t mint,
                                 const struct clock *clock)
 {
@@ -96,7 +107,7 @@ static bool includes_superseded(const struct history_key *key, uint32_t mint,
         const struct mint *old = &key->mints[i];
         for (uint32_t j = 0; does && j < old->superseder_count; j++)
             does = old->superseders[j] != mint || !clock_covers(&key->mints[mint].made, old->dot) ||
-                   clock_covers(clock, old->dot);
+                   covers_a_try(key, old->act, clock);
     }
     return does;
 }
