@@ -114,7 +114,8 @@ static void fill_disks(struct nemesis *nemesis, struct node *node, uint64_t dura
         struct node *at = &nemesis->nodes[i];
         if (at != node && !is_everywhere)
             continue;
-        at->disk.capacity = nodes_used(at->disk.nodes) + world_below(nemesis->world, 96 << 10) + 1;
+        uint64_t most = world_chance(nemesis->world, 500) ? 4 << 10 : 96 << 10;
+        at->disk.capacity = nodes_used(at->disk.nodes) + world_below(nemesis->world, most) + 1;
         at->full_until_us = nemesis->world->now_us + duration_us;
     }
 }
