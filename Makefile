@@ -189,7 +189,7 @@ test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) programs
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan CFLAGS='$(SANITIZE)' programs
 	@PATH="$(abspath $(BUILD))/bin:$$PATH" tests/run $(run_lint) \
-		$(call run_programs,$(BUILD),$(TEST_SEEDS)) $(run_mutants) $(run_bats) \
+		$(run_bats) -- $(run_mutants) $(call run_programs,$(BUILD),$(TEST_SEEDS)) \
 		$(filter-out $(call enumerating,$(BUILD)/asan),$(call run_programs,$(BUILD)/asan,$(FEWER_SEEDS)))
 
 asan: SANITIZE_WITH = $(SANITIZE)
