@@ -127,6 +127,18 @@ void history_on_disk_lost(struct history *history, uint32_t node, uint64_t since
     }
 }
 
+void history_on_hint_lost(struct history *history, uint32_t key, uint32_t owner,
+                          const struct clock *clock)
+{
+    for (uint32_t i = 0; i < history->act_count; i++) {
+        struct act any_try = *history->acts[i];
+        any_try.dot = (struct dot){0};
+        if (any_try.key == key && any_try.kind <= ACT_DELETE &&
+            history_is_covered(history, &any_try, clock))
+            history->acts[i]->lost |= owner_set_of(&history->keys[key], owner);
+    }
+}
+
 bool history_may_be_hinted(const struct history *history, const struct act *act)
 {
     bool has_fallbacks = history->keys[act->key].has_fallbacks;

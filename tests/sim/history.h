@@ -32,7 +32,8 @@
 //   - in the end every put that was answered OK is covered.
 // The last three not of what a deletion superseded that is purge/age old: owners that have all
 // known that for so long forget both. But then none of it is there either.
-// A disk that is wiped, or set back, takes what it held: of such a put the owner counts no more.
+// A disk that is wiped, or set back, takes what it held, be it hints: of such a put the owner
+// counts no more.
 #pragma once
 
 #include "causal/token.h"
@@ -141,6 +142,9 @@ void history_on_found(struct history *history, const struct request_id *request,
 
 // The disk of a node has lost what was written since then (0 = all).
 void history_on_disk_lost(struct history *history, uint32_t node, uint64_t since_us);
+// And so has the owner that a hint with this clock was for.
+void history_on_hint_lost(struct history *history, uint32_t key, uint32_t owner,
+                          const struct clock *clock);
 
 // A store has given a dot. `context` is what the update carried, `held` the clock of the
 // coordinator's record before, `made` the record after.

@@ -174,10 +174,16 @@ static void skew(struct nemesis *nemesis, struct node *node)
     world_sometimes(world, SOMETIMES_HOURS_OFF, is_far);
 }
 
+static enum node_disk choose_disk(struct world *world)
+{
+    enum node_disk both[] = {NODE_STORE_DISK, NODE_STORE_DISK, NODE_HINT_DISK, NODE_BOTH_DISKS};
+    return both[world_below(world, 4)];
+}
+
 // What the others have not been read for since is gone with it.
 static void wipe(struct node *node)
 {
-    node_wipe(node);
+    node_wipe(node, choose_disk(node->settings->world));
     node_restart_after(node, world_between(node->settings->world, 10, 500) * WORLD_MS);
 }
 
@@ -188,7 +194,7 @@ static void set_back(struct node *node)
         node_save(node);
         return;
     }
-    node_set_back(node);
+    node_set_back(node, choose_disk(node->settings->world));
     node_restart_after(node, world_between(node->settings->world, 10, 500) * WORLD_MS);
 }
 
@@ -354,7 +360,7 @@ void nemesis_stop(struct nemesis *nemesis)
         node->store_process.paused_until_us = node->router_process.paused_until_us = 0;
         node->hintd_process.paused_until_us = node->repair_process.paused_until_us = 0;
         if (node->is_damaged)
-            node_wipe(node);
+            node_wipe(node, NODE_STORE_DISK);
         node_restart_after(node, 1);
     }
 }

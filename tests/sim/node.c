@@ -103,6 +103,8 @@ void node_release(struct node *node)
     buf_release(&node->votes);
     memory_vfs_release(&node->disk);
     memory_vfs_release(&node->hint_disk);
-    if (node->saved_us)
+    if (node->saved_us) {
         memory_vfs_release(&node->saved);
+        memory_vfs_release(&node->saved_hints);
+    }
 }

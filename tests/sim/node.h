@@ -46,9 +46,9 @@ struct node {
     struct buf votes;               // data/ring/votes
     uint64_t kept[NODE_EPOCHS_MAX]; // by epoch: the hash of the document that was ever there
     struct memory_vfs disk, hint_disk;
-    struct memory_vfs saved; // a copy of it
-    uint64_t saved_us;       // when that was made, 0 = there is none
-    bool is_damaged;         // until it is wiped
+    struct memory_vfs saved, saved_hints; // copies of them
+    uint64_t saved_us;                    // when they were made, 0 = there is none
+    bool is_damaged;                      // until it is wiped
     bool is_saved_damaged;
     uint64_t mono_base_ms;
     int64_t skew_ms; // of the wall clock

@@ -337,7 +337,7 @@ void node_start_store(struct node *node)
     bool will_pass = status == STATUS_DISK_FULL || status == STATUS_IO;
     if (!will_pass && node->is_damaged) {
         world_sometimes(world, SOMETIMES_DAMAGE_CLOSED, true);
-        node_wipe(node);
+        node_wipe(node, NODE_STORE_DISK);
     } else if (!will_pass)
         world_fail(world, "n%u: the store does not open: %s", node->index, fault.text);
     if (node->full_until_us && node->full_until_us <= world->now_us)

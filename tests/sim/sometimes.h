@@ -48,6 +48,7 @@
     POINT(UNSYNCED_LOST, "a power loss took a write that nobody had been promised")                \
     POINT(WIPED, "a store came back with an empty disk")                                           \
     POINT(SET_BACK, "a store came back with an old copy of its disk")                              \
+    POINT(HINTS_LOST, "a disk with hints was wiped or set back")                                   \
     POINT(HOURS_OFF, "a wall clock was off by hours")                                              \
     POINT(READ_FAILS, "reads of a disk failed")                                                    \
     POINT(ROT, "a bit of a file changed")                                                          \
