@@ -78,7 +78,8 @@ install_on() {
 on() {
     local machine=$1
     shift
-    nsenter -t "${INIT[$machine]}" -a "$@"
+    nsenter -t "${INIT[$machine]}" -a \
+        env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }
 
 # In a network namespace of its own, the first of STARTED.
