@@ -7,6 +7,8 @@
 #include "peer/link_text.h"
 #include "wire/client.h"
 
+enum { REFRESH_MS = 500 };
+
 static const struct link *store_of(const struct router *router, uint32_t index)
 {
     return peers_link_of(&router->peers, index, SERVICE_STORE);
@@ -60,7 +62,8 @@ static void add_services(const struct router *router, uint32_t index, struct buf
 }
 
 // Names in a ring document have no characters that JSON would escape.
-static void add_node(const struct router *router, uint32_t index, struct buf *text)
+static void add_node(const struct router *router, uint32_t index, struct moment now,
+                     struct buf *text)
 {
     const struct ring_node *node = &router->ring->nodes[index];
     const struct link *store = store_of(router, index);
@@ -76,6 +79,8 @@ static void add_node(const struct router *router, uint32_t index, struct buf *te
                (unsigned long long)epoch_of(router, index));
     buf_printf(text, "\"lost_copies\":%llu,",
                (unsigned long long)store->metrics.values[METRIC_LOST_COPIES]);
+    if (store->up && store->pong_ms) // else what is behind it is of no life, or of one before
+        buf_printf(text, "\"told_ms\":%llu,", (unsigned long long)(now.mono_ms - store->pong_ms));
     add_services(router, index, text);
     buf_printf(text,
                "\"keys\":%llu,\"bytes\":%llu,\"unsynced_ms\":%u,\"disk_full\":%s,\"damage\":%llu,"
@@ -199,7 +204,8 @@ enum status asks_on_ask(struct router *router, const struct arrival *arrival,
             return STATUS_OK;
     } else if (bytes_equal(ask.topic, bytes_of_text("status"))) {
         for (uint32_t i = 0; i < router->ring->node_count; i++)
-            add_node(router, i, &router->text);
+            add_node(router, i, now, &router->text);
+        peers_refresh(&router->peers, REFRESH_MS, now);
         answer.text = buf_bytes(&router->text);
     } else if (bytes_equal(ask.topic, bytes_of_text("metrics"))) {
         add_service(router, SERVICE_STORE, &router->text);

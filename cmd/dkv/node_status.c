@@ -2,8 +2,12 @@
 
 #include "base/xalloc.h"
 #include "dkv/ask.h"
+#include "dkv/node_ask.h"
+#include "os/clock.h"
 
 #include <stdlib.h>
+
+enum { OLD_MS = 1000, PATIENCE_MS = 1000 };
 
 const char *const node_status_processes[] = {"router", "store", "hintd", "repair", NULL};
 
@@ -15,7 +19,7 @@ static int compare_names(const void *left, const void *right)
     return strverscmp(a_name ? a_name : "", b_name ? b_name : ""); // n2 before n10
 }
 
-enum status node_status_ask(const struct globals *globals, struct node_status *status,
+static enum status ask_once(const struct globals *globals, struct node_status *status,
                             struct fault *fault)
 {
     struct buf answer = {0};
@@ -41,6 +45,29 @@ enum status node_status_ask(const struct globals *globals, struct node_status *s
         node_status_release(status);
     else if (status->count)
         qsort(status->nodes, status->count, sizeof(json_t *), compare_names);
+    return result;
+}
+
+// What is known of a store is older than people mean by now: the router has just asked it.
+static bool is_old(const struct node_status *status)
+{
+    bool is_old = false;
+    for (unsigned i = 0; !is_old && i < status->count; i++) {
+        json_t *told = json_object_get(status->nodes[i], "told_ms");
+        is_old = node_status_is_up(status->nodes[i], "store") &&
+                 (!told || json_integer_value(told) > OLD_MS);
+    }
+    return is_old;
+}
+
+enum status node_status_ask(const struct globals *globals, struct node_status *status,
+                            struct fault *fault)
+{
+    uint64_t deadline_ms = clock_mono_ms() + PATIENCE_MS;
+    enum status result;
+    while (!(result = ask_once(globals, status, fault)) && is_old(status) &&
+           node_ask_pause(deadline_ms))
+        node_status_release(status);
     return result;
 }
 

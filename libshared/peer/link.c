@@ -80,6 +80,7 @@ enum link_change link_on_welcome(struct link *link, const struct link_terms *ter
         return LINK_UNCHANGED;
     link->up = true;
     link->slow = false;
+    link->pinged_ms = link->pong_ms = 0;
     return LINK_WENT_UP;
 }
 
@@ -95,6 +96,7 @@ static void learn_wall(struct link *link, const struct op_pong *pong, struct mom
 
 void link_on_pong(struct link *link, const struct op_pong *pong, struct moment now)
 {
+    link->pong_ms = now.mono_ms;
     link->actor = pong->actor;
     link->entry_count = pong->entry_count;
     link->data_size = pong->data_size;
@@ -140,6 +142,8 @@ static bool is_ping_due(const struct link *link, const struct link_terms *terms,
                         struct moment now)
 {
     uint64_t interval = patience * terms->ping_interval_ms;
+    if (!link->pinged_ms)
+        return true;
     if (terms->is_idle)
         return link->pinged_ms < link_idle_ping_ms(terms, now);
     bool is_quiet = now.mono_ms >= link->heard_ms + interval;

@@ -40,7 +40,8 @@ struct link {
     uint64_t actor;
     uint32_t heard_start; // of our own start, as its WELCOME said
     uint64_t heard_ms;    // last message
-    uint64_t pinged_ms;   // last PING or HELLO
+    uint64_t pinged_ms;   // last PING or HELLO; 0: one is due at once
+    uint64_t pong_ms;     // last PONG, of this life; 0: none yet
     uint64_t asked_ms;    // first PING since the last message
     uint64_t reset_ms;    // when the connection was last made anew
     uint64_t entry_count;

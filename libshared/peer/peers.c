@@ -145,6 +145,15 @@ void peers_begin_tick(struct peers *peers, struct moment now)
     peers->ticked_ms = now.mono_ms;
 }
 
+void peers_refresh(struct peers *peers, uint64_t age_ms, struct moment now)
+{
+    for (uint32_t number = UINT32_MAX; peers_next(peers, &number);) {
+        struct link *link = peers_link(peers, number);
+        if (link->up && !link_is_asked(link) && now.mono_ms > link->pong_ms + age_ms)
+            link->pinged_ms = 0;
+    }
+}
+
 // While nobody wants anything and nobody is missed: until the next PINGs, but not without a look at
 // who has answered the last ones.
 unsigned peers_tick_within_ms(const struct peers *peers)
@@ -155,7 +164,7 @@ unsigned peers_tick_within_ms(const struct peers *peers)
     bool is_asked = false;
     for (uint32_t number = UINT32_MAX; peers_next(peers, &number);) {
         const struct link *link = peers_link(peers, number);
-        if (!link->up)
+        if (!link->up || !link->pinged_ms)
             return (unsigned)least_ms(busy_ms, MISSED_MS);
         is_asked |= link_is_asked(link);
     }

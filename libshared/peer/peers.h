@@ -83,6 +83,10 @@ bool peers_next(const struct peers *peers, uint32_t *number);
 // Call once before the links are ticked: forgives silence while this process stood still.
 void peers_begin_tick(struct peers *peers, struct moment now);
 
+// Somebody wants to know how the others are: those whose last PONG is older than this are asked at
+// the next tick, which is soon.
+void peers_refresh(struct peers *peers, uint64_t age_ms, struct moment now);
+
 // How long after the last tick the next one may be, as far as the links are concerned.
 unsigned peers_tick_within_ms(const struct peers *peers);
 

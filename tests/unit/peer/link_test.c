@@ -264,6 +264,23 @@ TEST(one_that_does_not_answer_the_last_ping_is_found_out_before_the_next)
     release(&bench);
 }
 
+TEST(whoever_came_up_or_told_long_ago_is_asked_soon)
+{
+    struct bench bench;
+    init(&bench);
+    rest(&bench, 700);
+    hear(&bench, 0, 800);
+    bench.link->pinged_ms = bench.link->pong_ms = at(800).mono_ms;
+    bench.peers.terms.is_idle = false;
+    bench.peers.terms.ping_interval_ms = 60000;
+    peers_refresh(&bench.peers, 500, at(1300));
+    assert_int_equal(tick(&bench, 1301), 0);
+    peers_refresh(&bench.peers, 500, at(1302));
+    assert_int_equal(peers_tick_within_ms(&bench.peers), 250);
+    assert_int_equal(tick(&bench, 1303), MESSAGE_PING);
+    release(&bench);
+}
+
 TEST(our_own_standstill_is_not_the_others_silence)
 {
     struct bench bench;
