@@ -40,16 +40,33 @@ static bool is_up(const struct hintd *hintd, uint64_t node)
     return link && link_can_ask(link);
 }
 
+// The owners that a hint is for. Once the owners after a move are read, those alone that last: what
+// is given to another one may come too late to be taken from there. (One that works by READ_NEW
+// takes nothing from who does not yet.)
+static uint32_t find_owners(const struct hintd *hintd, const struct ring_keyspace *keyspace,
+                            uint64_t token, uint64_t ids[RING_OWNERS_MAX])
+{
+    struct ring_owners owners;
+    uint32_t count = 0;
+    ring_find_owners(hintd->ring, ring_partition(hintd->ring, token), keyspace, &owners);
+    uint32_t wanted = hintd->ring->move == RING_MOVE_READ_OLD
+                          ? owners.before | owners.after
+                          : ring_lasting_owners(hintd->ring, &owners);
+    for (uint8_t i = 0; i < owners.count; i++) {
+        if (wanted & (uint32_t)1 << i)
+            ids[count++] = hintd->ring->nodes[owners.nodes[i]].id;
+    }
+    return count;
+}
+
 static bool is_owner(const struct hintd *hintd, const struct ring_keyspace *keyspace,
                      uint64_t token, uint64_t node)
 {
-    uint16_t owners[RING_OWNERS_MAX];
-    uint32_t count = ring_owners(hintd->ring, ring_partition(hintd->ring, token), keyspace, owners);
-    for (uint32_t i = 0; i < count; i++) {
-        if (hintd->ring->nodes[owners[i]].id == node)
-            return true;
-    }
-    return false;
+    uint64_t ids[RING_OWNERS_MAX];
+    uint32_t count = find_owners(hintd, keyspace, token, ids), i = 0;
+    while (i < count && ids[i] != node)
+        i++;
+    return i < count;
 }
 
 const char *deliveries_state(const struct hintd *hintd, const struct tally_target *target,
@@ -235,14 +252,13 @@ static enum status reroute(struct hintd *hintd, struct delivery *delivery,
                            const struct found *found, const struct ring_keyspace *keyspace,
                            struct moment now)
 {
-    uint16_t owners[RING_OWNERS_MAX];
+    uint64_t owners[RING_OWNERS_MAX];
     uint64_t node = delivery->node, *actors;
-    uint32_t partition = ring_partition(hintd->ring, found->key.token);
-    uint32_t count = keyspace ? ring_owners(hintd->ring, partition, keyspace, owners) : 0;
+    uint32_t count = keyspace ? find_owners(hintd, keyspace, found->key.token, owners) : 0;
     const struct hint *hint = &hintd->other.hint;
     enum status status = STATUS_OK;
     for (uint32_t i = 0; !status && i < count; i++)
-        status = give(hintd, hintd->ring->nodes[owners[i]].id, found, now);
+        status = give(hintd, owners[i], found, now);
     struct keeping_gone gone = {.target = node,
                                 .token = found->key.token,
                                 .keyspace = found->key.keyspace,
@@ -258,9 +274,8 @@ static enum status reroute(struct hintd *hintd, struct delivery *delivery,
         status = keeping_batch_write(&hintd->batch, hintd->lsm, &hintd->tally);
     for (uint32_t i = 0; !status && i < count; i++) {
         buf_clear(&hintd->keeping.engine_key);
-        hint_key_encode(hintd->ring->nodes[owners[i]].id, &found->key, &hintd->keeping.engine_key);
-        hintd_note_hint(hintd, hintd->ring->nodes[owners[i]].id,
-                        buf_bytes(&hintd->keeping.engine_key));
+        hint_key_encode(owners[i], &found->key, &hintd->keeping.engine_key);
+        hintd_note_hint(hintd, owners[i], buf_bytes(&hintd->keeping.engine_key));
     }
     hintd->counts.rerouted += !status;
     return status;

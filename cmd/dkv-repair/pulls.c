@@ -50,6 +50,29 @@ static uint32_t add_shard(struct pull *items, const struct ring *ring, uint32_t 
     return added;
 }
 
+bool pulls_is_awaited(const struct ring *ring, uint32_t self, const struct pull *pull)
+{
+    struct ring_owners owners;
+    uint32_t ours = 0, theirs = 0;
+    if (!ring->move)
+        return false;
+    ring_find_owners(ring, pull->partition, ring_keyspace(ring, pull->keyspace), &owners);
+    for (uint8_t i = 0; i < owners.count; i++) {
+        ours |= owners.nodes[i] == self ? (uint32_t)1 << i : 0;
+        theirs |= ring->nodes[owners.nodes[i]].id == pull->node ? (uint32_t)1 << i : 0;
+    }
+    uint32_t lasting = ring_lasting_owners(ring, &owners);
+    bool is_new = !(owners.before & ours);
+    return lasting & ours && (is_new || !(lasting & theirs));
+}
+
+static void hurry(const struct pulls *pulls, struct pull *pull, struct moment now)
+{
+    pull->due_ms = now.mono_ms;
+    pull->wanted_sequence = pulls->sequence;
+    pull->failures = 0;
+}
+
 void pulls_adopt(struct pulls *pulls, const struct ring *ring, uint32_t self, struct moment now)
 {
     size_t most = (size_t)ring->keyspace_count * ring->partition_count * RING_OWNERS_MAX;
@@ -67,6 +90,10 @@ void pulls_adopt(struct pulls *pulls, const struct ring *ring, uint32_t self, st
         items[i].since_ms = (int64_t)now.mono_ms;
         if (known)
             items[i] = *known;
+        if (pulls_is_awaited(ring, self, &items[i])) {
+            hurry(pulls, &items[i], now);
+            items[i].is_first = true;
+        }
     }
     free(pulls->items);
     pulls->items = xrealloc(items, (count + 1) * sizeof *items);
@@ -90,11 +117,8 @@ void pulls_hurry(struct pulls *pulls, const struct scope *scope, struct moment n
 {
     for (uint32_t i = 0; i < pulls->count; i++) {
         struct pull *pull = &pulls->items[i];
-        if (!scope_has(scope, pull))
-            continue;
-        pull->due_ms = now.mono_ms;
-        pull->wanted_sequence = pulls->sequence;
-        pull->failures = 0;
+        if (scope_has(scope, pull))
+            hurry(pulls, pull, now);
     }
     pulls->idle_ms = 0;
 }

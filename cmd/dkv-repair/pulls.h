@@ -51,7 +51,11 @@ struct scope {
 void pulls_init(struct pulls *pulls, uint64_t interval_ms);
 void pulls_release(struct pulls *pulls);
 
-// From now on the owners are those of this ring. No round may run. What is new is due at once.
+// Whether a move of the ring waits for this pull: our copy is to be filled, or that owner leaves.
+bool pulls_is_awaited(const struct ring *ring, uint32_t self, const struct pull *pull);
+
+// From now on the owners are those of this ring. No round may run. What is new is due at once, what
+// a move waits for before all others.
 void pulls_adopt(struct pulls *pulls, const struct ring *ring, uint32_t self, struct moment now);
 
 struct pull *pulls_find(const struct pulls *pulls, uint32_t keyspace, uint32_t partition,

@@ -4,6 +4,7 @@
 #include "dkv-router/placing.h"
 #include "dkv-router/polls.h"
 #include "dkv-router/relays.h"
+#include "dkv-router/settled.h"
 #include "peer/link_text.h"
 #include "wire/client.h"
 
@@ -206,6 +207,9 @@ enum status asks_on_ask(struct router *router, const struct arrival *arrival,
         for (uint32_t i = 0; i < router->ring->node_count; i++)
             add_node(router, i, now, &router->text);
         peers_refresh(&router->peers, REFRESH_MS, now);
+        answer.text = buf_bytes(&router->text);
+    } else if (bytes_equal(ask.topic, bytes_of_text("ring/move"))) {
+        settled_tell(&router->epochs, &router->text);
         answer.text = buf_bytes(&router->text);
     } else if (bytes_equal(ask.topic, bytes_of_text("metrics"))) {
         add_service(router, SERVICE_STORE, &router->text);

@@ -4,6 +4,7 @@
 #include "dkv-router/asks.h"
 #include "dkv-router/explains.h"
 #include "dkv-router/gets.h"
+#include "dkv-router/moves.h"
 #include "dkv-router/polls.h"
 #include "dkv-router/puts.h"
 #include "dkv-router/relays.h"
@@ -341,7 +342,7 @@ void dispatch_on_job_done(struct router *router, struct moment now, struct outbo
 
 void dispatch_on_tick(struct router *router, struct moment now, struct outbox *outbox)
 {
-    if (router->flights.count || router->repairs.count)
+    if (router->flights.count || router->repairs.count || router->ring->move)
         router->busy_ms = now.mono_ms;
     router->peers.terms.is_idle = now.mono_ms > router->busy_ms + IDLE_AFTER_MS;
     peers_begin_tick(&router->peers, now);
@@ -352,6 +353,7 @@ void dispatch_on_tick(struct router *router, struct moment now, struct outbox *o
     keyring_on_tick(&router->keyring, now);
     relays_on_tick(router, now, outbox);
     epochs_on_tick(&router->epochs, now, outbox);
+    moves_on_tick(&router->epochs, now);
     polls_on_tick(&router->epochs, now, outbox);
     answer_polls(router, outbox);
     puts_begin_held(router, now, outbox);

@@ -38,11 +38,13 @@ struct epochs {
     struct proposal proposal;
     struct buf own_vote; // a reply to ourselves that waits for its gate
     uint8_t own_type;
-    uint64_t own_gate;            // 0: there is none
-    struct ring_snapshot *next;   // to be made durable and adopted, held
-    struct ring_snapshot *handed; // by the operator, held, until something became its epoch
-    uint64_t handed_again_ms;     // when it is proposed again
-    bool is_handed_told;          // why it is not chosen
+    uint64_t own_gate;          // 0: there is none
+    struct ring_snapshot *next; // to be made durable and adopted, held
+    // By the operator, or by a move that goes on (moves.h); held, until something became its epoch.
+    struct ring_snapshot *handed;
+    uint64_t handed_again_ms; // when it is proposed again
+    uint64_t step_again_ms;   // of a move
+    bool is_handed_told;      // why it is not chosen
     struct epochs_job job;
     bool is_job_running;
     uint64_t save_again_ms; // a job failed: not before; 0 = at once

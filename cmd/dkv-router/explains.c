@@ -35,9 +35,10 @@ static void append_replica(const struct router *router, const struct flight *fli
 static uint8_t append_needs(const struct router *router, const struct flight *flight,
                             struct buf *out)
 {
-    struct needs needs;
-    if (!needs_of_level(&needs, &flight->ring->ring, &flight->route, flight->level,
-                        router->ring->nodes[router->self].dc))
+    struct needs needs = {.count = 0};
+    if (!needs_add_level(&needs, &flight->ring->ring, &flight->route,
+                         targets_below(flight->route.reader_count), flight->level,
+                         router->ring->nodes[router->self].dc))
         return 0;
     for (uint8_t i = 0; i < needs.count; i++)
         explained_append_need((struct explained_need){needs.items[i].of, needs.items[i].count},
@@ -246,7 +247,7 @@ enum status explains_on_explain(struct router *router, const struct arrival *arr
         why = "the key is longer than 4096 bytes";
     if (!why && placing_find(router, op.keyspace, op.key, &placing))
         why = "no such keyspace";
-    if (!why && !placing_needs(router, &placing, &op.level, placing.route.keyspace->r, &needs))
+    if (!why && !placing_read_needs(router, &placing, &op.level, placing.route.keyspace->r, &needs))
         why = "R is greater than the number of owners";
     if (why)
         refuse(router, arrival, &op, status, why, outbox);

@@ -247,6 +247,8 @@ static void start(struct router *router, const struct arrival *arrival,
     struct get_step step =
         get_start(&flight->get, placing->route.owner_count, r, placing->live, holders, order);
     flight->get.monotonic = get->flags & GET_MONOTONIC;
+    if (flight->get.monotonic)
+        placing_add_later_needs(router, placing, get->level, &flight->get.later);
     flight->shows_nothing = false;
     take_step(router, flight, step, now, outbox);
 }
@@ -273,7 +275,9 @@ enum status gets_on_get(struct router *router, const struct arrival *arrival,
             placing_narrow(router, &placing);
             get.level = 1;
         }
-        if (placing_needs(router, &placing, &get.level, placing.route.keyspace->r, &r))
+        if (!(get.flags & GET_MONOTONIC))
+            placing_narrow_to_readers(&placing);
+        if (placing_read_needs(router, &placing, &get.level, placing.route.keyspace->r, &r))
             start(router, arrival, header, &get, &placing, &r, now, outbox);
         else
             refuse(router, arrival, &get, STATUS_INVALID, "R is greater than the number of owners",

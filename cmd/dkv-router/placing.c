@@ -48,13 +48,52 @@ enum status placing_find(const struct router *router, struct bytes keyspace_name
     return STATUS_OK;
 }
 
-bool placing_needs(const struct router *router, const struct placing *placing, uint8_t *level,
-                   uint8_t keyspace_level, struct needs *needs)
+static bool add_needs(const struct router *router, const struct placing *placing, target_set of,
+                      uint8_t level, struct needs *needs)
+{
+    return needs_add_level(needs, router->ring, &placing->route, of, level,
+                           router->ring->nodes[router->self].dc);
+}
+
+bool placing_read_needs(const struct router *router, const struct placing *placing, uint8_t *level,
+                        uint8_t keyspace_level, struct needs *needs)
 {
     if (*level == RING_LEVEL_DEFAULT)
         *level = keyspace_level;
-    return needs_of_level(needs, router->ring, &placing->route, *level,
-                          router->ring->nodes[router->self].dc);
+    needs->count = 0;
+    return add_needs(router, placing, targets_below(placing->route.reader_count), *level, needs);
+}
+
+bool placing_write_needs(const struct router *router, const struct placing *placing, uint8_t *level,
+                         uint8_t keyspace_level, struct needs *needs)
+{
+    const struct ring_route *route = &placing->route;
+    if (*level == RING_LEVEL_DEFAULT)
+        *level = keyspace_level;
+    needs->count = 0;
+    target_set readers = targets_below(route->reader_count);
+    target_set others = route->before == readers ? route->after : route->before;
+    if (!add_needs(router, placing, readers, *level, needs))
+        return false;
+    if (others != readers && !add_needs(router, placing, others, *level, needs))
+        needs_add(needs, others, target_count(others)); // they are fewer than the level asks for
+    return true;
+}
+
+void placing_add_later_needs(const struct router *router, const struct placing *placing,
+                             uint8_t level, struct needs *needs)
+{
+    const struct ring_route *route = &placing->route;
+    bool is_of_before = route->before == targets_below(route->reader_count);
+    target_set later = is_of_before ? route->after : route->before;
+    if (route->before != route->after && !add_needs(router, placing, later, level, needs))
+        needs_add(needs, later, 1); // fewer copies than are read: any one of them
+}
+
+void placing_narrow_to_readers(struct placing *placing)
+{
+    ring_route_narrow_to_readers(&placing->route);
+    placing->live &= targets_below(placing->route.owner_count);
 }
 
 void placing_order(const struct router *router, const struct placing *placing,
@@ -80,7 +119,8 @@ static const char *level_text(uint8_t level, unsigned n)
 
 void placing_narrow(const struct router *router, struct placing *placing)
 {
-    placing->route.owner_count = placing->route.count = 1;
+    placing->route.reader_count = 1;
+    placing_narrow_to_readers(placing);
     placing->route.nodes[0] = (uint16_t)router->self;
     find_live(router, placing);
 }
@@ -145,7 +185,7 @@ struct bytes placing_explain(struct router *router, const struct flight *flight,
     bool is_strict = flight->kind == FLIGHT_PUT && flight->put.strict;
     struct buf *text = &router->text;
     buf_clear(text);
-    buf_printf(text, "%c=%s of", what, level_text(flight->level, flight->route.owner_count));
+    buf_printf(text, "%c=%s of", what, level_text(flight->level, flight->route.reader_count));
     for (unsigned i = 0; i < flight->route.owner_count; i++) {
         if (i)
             buf_append_u8(text, ',');

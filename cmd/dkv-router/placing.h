@@ -16,10 +16,19 @@ enum status placing_find(const struct router *router, struct bytes keyspace, str
 enum status placing_find_partition(const struct router *router, struct bytes keyspace,
                                    uint32_t partition, struct placing *placing) MUST_USE;
 
-// Resolves `*level` (if it is the default, it becomes `keyspace_level`) into needs of the owners.
-// False: it asks for more than there are.
-bool placing_needs(const struct router *router, const struct placing *placing, uint8_t *level,
-                   uint8_t keyspace_level, struct needs *needs) MUST_USE;
+// Resolves `*level` (if it is the default, it becomes `keyspace_level`) into needs of the owners
+// that are read, or of all that a write needs. False: it asks for more than there are.
+bool placing_read_needs(const struct router *router, const struct placing *placing, uint8_t *level,
+                        uint8_t keyspace_level, struct needs *needs) MUST_USE;
+bool placing_write_needs(const struct router *router, const struct placing *placing, uint8_t *level,
+                         uint8_t keyspace_level, struct needs *needs) MUST_USE;
+
+// What reads of this level need when the shard has moved, or is back; nothing if it does not move.
+void placing_add_later_needs(const struct router *router, const struct placing *placing,
+                             uint8_t level, struct needs *needs);
+
+// Owners that are only written are none from now on: for a read.
+void placing_narrow_to_readers(struct placing *placing);
 
 // The owners from the nearest to the farthest: this node, then the list.
 void placing_order(const struct router *router, const struct placing *placing,

@@ -1,5 +1,7 @@
 #include "dkv-router/polls.h"
 
+#include "dkv-router/settled.h"
+
 enum { HANDED_AGAIN_MS = 2000, HANDED_BUDGET_MS = 10000, REFUSED_AGAIN_MS = 10000 };
 
 // ---- votes -----------------------------------------------------------------------------
@@ -159,7 +161,12 @@ static enum status judge(const struct epochs *epochs, const struct ring_snapshot
                          (unsigned long long)current_epoch);
     if (epochs->proposal.state != PROPOSAL_NONE || epochs->next)
         return fault_set(fault, STATUS_BUSY, "another change is on its way");
-    return epochs_check(epochs, document, fault);
+    bool is_step = document->ring.move != current->ring.move;
+    bool is_abort = (current->ring.move == RING_MOVE_READ_OLD && !document->ring.move) ||
+                    document->ring.move == RING_MOVE_BACK;
+    enum status status =
+        is_step && !is_abort ? settled_check(epochs, &document->ring, fault) : STATUS_OK;
+    return status ? status : epochs_check(epochs, document, fault);
 }
 
 static void begin(struct epochs *epochs, struct ring_snapshot *document, uint64_t deadline_ms,
@@ -216,8 +223,8 @@ static void propose_handed(struct epochs *epochs, struct moment now, struct outb
     if (epochs->proposal.state != PROPOSAL_NONE || now.mono_ms < epochs->handed_again_ms)
         return;
     enum status status = judge(epochs, epochs->handed, &fault);
-    if (status == STATUS_STALE || status == STATUS_BUSY)
-        return; // documents before it are still to come
+    if (status == STATUS_STALE || status == STATUS_BUSY || status == STATUS_UNAVAILABLE)
+        return; // documents before it are still to come, or have not come everywhere
     if (status)
         fault_set(&epochs->told, status, "the document that was handed in is not taken: %.240s",
                   fault.text);

@@ -153,8 +153,8 @@ static struct put_step start_put(struct router *router, struct flight *flight,
     bool is_record = flight->flags & PUT_RECORD;
     uint8_t level = placing->route.keyspace->r;
     struct needs r;
-    if (!placing_needs(router, placing, &level, level, &r))
-        r = needs_of(placing->route.owner_count, placing->route.owner_count);
+    if (!placing_read_needs(router, placing, &level, level, &r))
+        r = needs_of(placing->route.reader_count, placing->route.reader_count);
     bool is_all_live = placing->live == targets_below(placing->route.owner_count);
     bool may_be_hinted = (flight->flags & PUT_RETRY) && !(flight->flags & PUT_STRICT);
     flight->put.phase = PUT_UPDATING; // nothing was minted yet
@@ -166,6 +166,8 @@ static struct put_step start_put(struct router *router, struct flight *flight,
         .r = &r,
         .live = placing->live,
         .unable = placing_unable(router, placing),
+        .filling =
+            targets_below(placing->route.owner_count) & ~targets_below(placing->route.reader_count),
         .retry = flight->flags & PUT_RETRY,
         .validate = !is_record && !flight->has_context &&
                     !(flight->flags & (PUT_KEEP_SIBLINGS | PUT_CONDITIONAL)),
@@ -218,7 +220,8 @@ static void begin(struct router *router, const struct asked *asked, struct momen
         why = "no such keyspace";
     }
     struct needs w;
-    if (!why && !placing_needs(router, &placing, &put->level, placing.route.keyspace->w, &w)) {
+    if (!why &&
+        !placing_write_needs(router, &placing, &put->level, placing.route.keyspace->w, &w)) {
         status = STATUS_INVALID;
         why = "W is greater than the number of owners";
     }

@@ -132,7 +132,8 @@ enum status scans_on_scan(struct router *router, const struct arrival *arrival,
         scan.level = 1;
     }
     struct needs r;
-    if (!placing_needs(router, &placing, &scan.level, placing.route.keyspace->r, &r)) {
+    placing_narrow_to_readers(&placing);
+    if (!placing_read_needs(router, &placing, &scan.level, placing.route.keyspace->r, &r)) {
         refuse(router, arrival, &scan, STATUS_INVALID, "R is greater than the number of owners",
                outbox);
         return STATUS_OK;

@@ -1,5 +1,6 @@
 #include "dkv-router/votes.h"
 
+#include "ring/ring_move.h"
 #include "ring/ring_successor.h"
 #include "ring/ring_voters.h"
 
@@ -88,7 +89,7 @@ static enum status check(const struct votes *votes, struct bytes document)
     const struct ring *before = &votes->current->ring;
     bool is_good = next && next->ring.epoch == before->epoch + 1 &&
                    !ring_check_successor(before, &next->ring, NULL) &&
-                   !ring_moves_data(before, &next->ring, NULL);
+                   !ring_check_step(before, &next->ring, NULL);
     ring_snapshot_drop(next);
     return is_good ? STATUS_OK : STATUS_INVALID;
 }

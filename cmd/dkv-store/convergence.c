@@ -2,6 +2,7 @@
 
 #include "dkv-store/access.h"
 #include "dkv-store/frame.h"
+#include "dkv-store/joining.h"
 #include "dkv-store/loss.h"
 #include "dkv-store/purging.h"
 #include "dkv-store/reading.h"
@@ -299,7 +300,7 @@ enum status convergence_adopt(struct store *store, uint32_t keyspace, uint32_t p
         return STATUS_BUSY;
     if (!shard->is_lost)
         status = adopt(store, shard, peer, now);
-    peer->is_complete = true;
+    peer->is_complete = peer->is_heard = true;
     if (shard->is_lost && is_complete(&shard->stability))
         status = make_whole(store, shard, now);
     peer->is_pulling &= status != STATUS_OK;
@@ -315,6 +316,8 @@ enum status convergence_accept_loss(struct store *store, uint32_t keyspace, uint
         return STATUS_NOT_OWNER;
     if (!shard->is_lost)
         return STATUS_OK;
+    if (joining_has(store, keyspace, partition))
+        return STATUS_REFUSED; // the other owners may be about to let go of theirs
     frame_begin(store);
     ledger_notes_whole(place_of(shard), &nothing, &nothing, &store->frame.note);
     return frame_write(store, now);

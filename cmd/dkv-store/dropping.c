@@ -14,9 +14,15 @@ struct allowance {
     size_t size;
 };
 
-static bool is_dropped(const struct ring *ring, uint32_t keyspace)
+static bool is_dropped(const struct store *store, uint32_t keyspace, uint32_t partition)
 {
-    return keyspace != TRASH_KEYSPACE && keyspace <= ring->epoch && !ring_keyspace(ring, keyspace);
+    const struct ring *ring = store->ring;
+    uint16_t numbers[RING_OWNERS_MAX];
+    if (keyspace == TRASH_KEYSPACE)
+        return false;
+    if (!ring_keyspace(ring, keyspace))
+        return keyspace <= ring->epoch;
+    return !ring->move && frame_others(store, keyspace, partition, numbers) < 0;
 }
 
 // Finds the next shard, and begins with it.
@@ -26,17 +32,26 @@ static bool begin(struct store *store)
     struct ledger_shard *shard;
     if (drops->done_epoch == store->ring->epoch)
         return false;
+    drops->left = 0;
     for (size_t at = 0; (shard = ledger_next(&store->ledger, &at));) {
-        if (!is_dropped(store->ring, shard->keyspace))
+        if (!is_dropped(store, shard->keyspace, shard->partition) || drops->left++)
             continue;
         drops->is_under_way = true;
         drops->keyspace = shard->keyspace;
         drops->partition = shard->partition;
         engine_key_range(store->ring->partition_count, shard->partition, &drops->from, &drops->to);
-        return true;
     }
-    drops->done_epoch = store->ring->epoch;
-    return false;
+    if (!drops->is_under_way)
+        drops->done_epoch = store->ring->epoch;
+    return drops->is_under_way;
+}
+
+uint64_t dropping_count(const struct store *store)
+{
+    const struct drops *drops = &store->drops;
+    bool is_done =
+        drops->done_epoch == store->ring->epoch && lsm_durable(store->lsm) >= drops->mark;
+    return is_done ? 0 : drops->left ? drops->left : 1;
 }
 
 // Adds to the frame that a record goes. One that cannot be read is not counted off: the end of the
@@ -90,6 +105,10 @@ static bool step(struct store *store, struct allowance *left, struct moment now)
     struct drops *drops = &store->drops;
     struct ledger_place place = {drops->keyspace, drops->partition};
     struct fault fault = {0};
+    if (!is_dropped(store, drops->keyspace, drops->partition)) { // it was, by another ring
+        drops->is_under_way = false;
+        return true;
+    }
     struct lsm_scan *scan =
         lsm_scan_open(store->lsm, buf_bytes(&drops->from), buf_bytes(&drops->to));
     frame_begin(store);
@@ -103,6 +122,7 @@ static bool step(struct store *store, struct allowance *left, struct moment now)
     bool is_empty = !store->frame.note.size && !store->frame.batch.ops.size;
     if (!is_empty && frame_write(store, now))
         return false; // the same again
+    drops->mark = lsm_written(store->lsm);
     buf_set(&drops->from, buf_bytes(&drops->next));
     if (is_end)
         growth_forget(&store->growth, &store->ledger, drops->partition);

@@ -1,8 +1,9 @@
-// dropping.h - the records of keyspaces that were dropped go, a little at every tick.
+// dropping.h - the records of shards that are not this store's any more go, a little at every tick.
 //
 // The id of a keyspace is the epoch that it came with, and is never given again. So one that the
-// ring does not have is gone for ever, unless it is of an epoch still to come. Its shards are
-// looked for when the ring changes and at a start, and one after the other is let go of:
+// ring does not have is gone for ever, unless it is of an epoch still to come. And a shard that has
+// other owners is whole there, once no move is under way (ring/ring_move.h). Such shards are looked
+// for when the ring changes and at a start, and one after the other is let go of:
 //
 //     its records, a batch of them in each frame ──► a note that the shard ends here
 //
@@ -19,3 +20,6 @@ enum {
 };
 
 void dropping_on_tick(struct store *store, struct moment now);
+
+// How many shards are still to go; 0: none, and that is durable.
+uint64_t dropping_count(const struct store *store);

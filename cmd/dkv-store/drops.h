@@ -11,6 +11,8 @@ struct drops {
     struct parked_wait wait;
     uint64_t retry_ms;   // damage was met: not before
     uint64_t done_epoch; // of a ring that nothing is left to drop by
+    uint64_t mark;       // of the log: durable up to there, what was dropped stays so
+    uint64_t left;       // shards, as far as was looked
 };
 
 static inline void drops_release(struct drops *drops)

@@ -3,6 +3,7 @@
 #include "dkv-store/asking.h"
 #include "dkv-store/damage.h"
 #include "dkv-store/dropping.h"
+#include "dkv-store/joining.h"
 #include "dkv-store/loss.h"
 #include "dkv-store/operation.h"
 #include "dkv-store/purging.h"
@@ -116,6 +117,7 @@ void serve_on_message(struct store *store, const struct arrival *arrival, struct
     if (store->twin.text[0] && header.type != MESSAGE_HELLO)
         return; // WELCOME says why
     meters_taken(&store->meters, arrival->link, &header);
+    joining_follow(store);
     if (is_expired(store, &header, now)) {
         store->counts.expired += header.count;
         return;
@@ -134,6 +136,8 @@ void serve_on_tick(struct store *store, struct moment now, struct outbox *outbox
 {
     store_on_tick(store, now, outbox);
     asking_on_tick(store, now);
+    joining_follow(store);
+    joining_on_tick(store);
     purging_on_tick(store, now);
     dropping_on_tick(store, now);
 }

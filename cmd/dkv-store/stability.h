@@ -26,6 +26,7 @@ struct stability_peer {
     bool is_pulling;   // what follows is of a round that began
     bool is_left_out;  // something was, in it
     bool is_complete;  // this copy is lost, and waits for the rounds with others
+    bool is_heard;     // a round with it has completed since the ring became this one
     bool is_lost;      // that owner, at the opening
     uint32_t losses;   // the same
     uint64_t actor;

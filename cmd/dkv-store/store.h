@@ -34,6 +34,7 @@
 #include "dkv-store/drops.h"
 #include "dkv-store/growth.h"
 #include "dkv-store/holding.h"
+#include "dkv-store/joins.h"
 #include "dkv-store/leaves.h"
 #include "dkv-store/purge.h"
 #include "dkv-store/scan_local.h"
@@ -134,6 +135,7 @@ struct store {
     } frame; // frame.h
     struct purge purge;
     struct drops drops;
+    struct joins joining;
     struct resolution resolution;
     struct buf part, head; // of a reply
 };

@@ -1,5 +1,6 @@
 #include "dkv-store/store_metrics.h"
 
+#include "dkv-store/dropping.h"
 #include "dkv-store/trash.h"
 
 static void add_store(const struct store *store, struct moment now, uint64_t *values)
@@ -38,6 +39,9 @@ static void add_store(const struct store *store, struct moment now, uint64_t *va
     values[METRIC_ZOMBIES] = counts->zombies;
     values[METRIC_STRIPPED] = counts->stripped;
     values[METRIC_RETURNED] = counts->returned;
+    values[METRIC_RING_EPOCH] = store->ring->epoch; // what goes with it is of this epoch
+    values[METRIC_JOINING] = store->joining.left;
+    values[METRIC_FORMER] = dropping_count(store);
     values[METRIC_DELAY_US] = delay_now_us(&store->delay, now);
 }
 

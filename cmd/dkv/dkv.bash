@@ -64,7 +64,9 @@ _dkv() {
             candidates=$(_dkv_verbs)
         else
             case $verb:$position in
-            ring:1) candidates='init show export' ;;
+            ring:1) candidates='init show export plan commit abort status' ;;
+            node:1) candidates='join leave forget set' ;;
+            node:2) candidates=$(dkv --quiet --timeout 500 status 2>/dev/null | cut -f 1) ;;
             keyspace:1) candidates='list create set drop' ;;
             keyspace:2) candidates=$(dkv --quiet --timeout 500 keyspace list 2>/dev/null | cut -f 1) ;;
             hints:1) candidates='list wait flush' ;;

@@ -56,6 +56,7 @@ int verb_hints(struct globals *globals, int argc, char **argv);
 int verb_status(struct globals *globals, int argc, char **argv);
 int verb_ring(struct globals *globals, int argc, char **argv);
 int verb_keyspace(struct globals *globals, int argc, char **argv);
+int verb_node(struct globals *globals, int argc, char **argv);
 int verb_init(struct globals *globals, int argc, char **argv);
 int verb_repair(struct globals *globals, int argc, char **argv);
 int verb_digest(struct globals *globals, int argc, char **argv);

@@ -296,7 +296,7 @@ int verb_explain(struct globals *globals, int argc, char **argv)
     struct operands operands;
     struct fault fault;
     struct buf key = {0};
-    struct op_explain op = {.keyspace = bytes_of_text(globals->keyspace)};
+    struct op_explain op = {0};
     int exit_status;
     if (!options_parse(globals, options_explain, &options, argc, argv, &operands))
         return operands.exit_status;
@@ -306,6 +306,7 @@ int verb_explain(struct globals *globals, int argc, char **argv)
     if (!status && operands.count)
         status = fault_set(&fault, STATUS_INVALID, "unexpected argument '%s'", operands.values[0]);
     op.key = buf_bytes(&key);
+    op.keyspace = bytes_of_text(globals->keyspace);
     if (status == STATUS_INVALID)
         exit_status = usage_error("explain", "%s", fault.text);
     else if (status)

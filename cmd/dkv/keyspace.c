@@ -50,7 +50,7 @@ json_t *keyspace_json(const struct ring_keyspace *keyspace)
 {
     struct buf copies = {0};
     char ttl[21];
-    ring_copies_format(keyspace, &copies);
+    ring_copies_format(keyspace->copies, keyspace->copies_count, &copies);
     snprintf(ttl, sizeof ttl, "%" PRIu64, keyspace->ttl_s);
     json_t *object = json_pack("{s:s,s:I,s:s,s:s,s:s,s:s,s:s}", "name", keyspace->name, "id",
                                (json_int_t)keyspace->id, "n", buf_text(&copies), "conflict",
@@ -77,7 +77,7 @@ static void list_columns(const struct ring *ring)
     for (uint32_t i = 0; i < ring->keyspace_count; i++) {
         const struct ring_keyspace *keyspace = &ring->keyspaces[i];
         struct buf copies = {0};
-        ring_copies_format(keyspace, &copies);
+        ring_copies_format(keyspace->copies, keyspace->copies_count, &copies);
         columns_add(&columns, "%s", keyspace->name);
         columns_add(&columns, "%s", buf_text(&copies));
         columns_add(&columns, "%s", conflict_text(keyspace));

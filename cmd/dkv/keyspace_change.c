@@ -4,7 +4,9 @@
 #include "dkv/ask.h"
 #include "dkv/level.h"
 #include "dkv/options.h"
+#include "dkv/ring_change.h"
 #include "ring/ring_keyspaces.h"
+#include "ring/ring_move.h"
 #include "ring/ring_successor.h"
 #include "ring/ring_text.h"
 
@@ -85,6 +87,8 @@ static enum status create(struct ring *ring, const char *name, const struct keys
                          "'%.80s' is no name of a keyspace; use 1 to %d letters, digits, '.', '_' "
                          "and '-', not beginning with '-'",
                          name, RING_NAME_SIZE_MAX);
+    keyspace.next_copies_count = 0;
+    memset(keyspace.next_copies, 0, sizeof keyspace.next_copies);
     memset(keyspace.name, 0, sizeof keyspace.name);
     memcpy(keyspace.name, name, strlen(name));
     keyspace.conflict = RING_CONFLICT_VERSIONS;
@@ -99,18 +103,48 @@ static enum status create(struct ring *ring, const char *name, const struct keys
     return status ? status : ring_add_keyspace(ring, &wished, fault);
 }
 
+static bool has_copies(const struct ring_copies *a, uint8_t a_count, const struct ring_copies *b,
+                       uint8_t b_count)
+{
+    bool is_same = a_count == b_count;
+    for (uint8_t i = 0; is_same && i < a_count; i++)
+        is_same = a[i].n == b[i].n && strcmp(a[i].dc, b[i].dc) == 0;
+    return is_same;
+}
+
+// Another number of copies moves data: it is what the next plan is for.
+static void want_copies(struct ring_keyspace *keyspace, const struct ring_keyspace *wanted)
+{
+    struct ring_keyspace result = *wanted;
+    memcpy(result.copies, keyspace->copies, sizeof result.copies);
+    result.copies_count = keyspace->copies_count;
+    if (has_copies(keyspace->copies, keyspace->copies_count, wanted->copies,
+                   wanted->copies_count)) {
+        result.next_copies_count = 0;
+    } else {
+        memcpy(result.next_copies, wanted->copies, sizeof result.next_copies);
+        result.next_copies_count = wanted->copies_count;
+    }
+    *keyspace = result;
+}
+
 static enum status set(struct ring *ring, const char *name, const struct keyspace_wishes *wishes,
                        struct fault *fault)
 {
     struct ring_keyspace *keyspace = find(ring, name);
     if (!keyspace)
         return fault_set(fault, STATUS_INVALID, "there is no keyspace %.80s", name);
-    enum ring_conflict conflict = keyspace->conflict;
-    enum status status = take_wishes(wishes, keyspace, fault);
-    if (!status && keyspace->conflict != conflict)
+    struct ring_keyspace wanted = *keyspace;
+    enum status status = take_wishes(wishes, &wanted, fault);
+    if (!status && wanted.conflict != keyspace->conflict)
         return fault_set(fault, STATUS_REFUSED,
                          "the conflict policy of a keyspace is for ever: create another one and "
                          "copy the data with 'dkv dump' and 'dkv load'");
+    if (!status && wishes->n && ring->move)
+        return fault_set(fault, STATUS_REFUSED,
+                         "data is moving: n can be set when that is over, see 'dkv ring status'");
+    if (!status)
+        want_copies(keyspace, &wanted);
     return status ? status : ring_check(ring, fault);
 }
 
@@ -129,64 +163,7 @@ static enum status make(struct ring *ring, enum keyspace_change change, const ch
     }
 }
 
-// A change that moves data is refused here, in words of the command; routers refuse it, too.
-static enum status check_moves(const struct ring *before, const struct ring *next, const char *name,
-                               struct fault *fault)
-{
-    struct buf old = {0};
-    struct fault reason;
-    if (!ring_moves_data(before, next, &reason))
-        return STATUS_OK;
-    ring_copies_format(find(before, name), &old);
-    fault_set(fault, STATUS_REFUSED,
-              "another n than %s would move data, which this version cannot do: create another "
-              "keyspace and copy the data with 'dkv dump' and 'dkv load'",
-              buf_text(&old));
-    buf_release(&old);
-    return STATUS_REFUSED;
-}
-
-// ---- the proposal ----------------------------------------------------------------------
-
-// An answer that leaves it open, or came from a router that has seen later changes: the ring itself
-// may tell.
-static bool has_come(const struct globals *globals, const struct ring *wanted, uint64_t hash)
-{
-    struct buf text = {0};
-    struct fault fault;
-    struct ring now = {0};
-    bool is_read =
-        !ask(globals, "ring", &text, &fault) && !ring_text_parse(&now, buf_bytes(&text), &fault);
-    bool has_come = is_read && ((now.epoch == wanted->epoch && ring_text_hash(&now) == hash) ||
-                                (now.epoch == wanted->epoch + 1 && now.parent == hash));
-    ring_release(&now);
-    buf_release(&text);
-    return has_come;
-}
-
-static int propose(const struct globals *globals, const struct ring *next, const char *name)
-{
-    struct buf document = {0}, answer = {0};
-    struct fault fault = {""};
-    ring_text_format(next, &document);
-    enum status status = ask_about(globals, "ring/propose", buf_bytes(&document), &answer, &fault);
-    bool is_open =
-        status == STATUS_TIMEOUT || status == STATUS_INDETERMINATE || status == STATUS_RING_CHANGED;
-    if (is_open && has_come(globals, next, ring_text_hash(next)))
-        status = STATUS_OK;
-    int exit_status;
-    if (status == STATUS_TIMEOUT || status == STATUS_INDETERMINATE)
-        exit_status = report(globals, verb, STATUS_INDETERMINATE,
-                             "it is not known whether the change will come; 'dkv keyspace list' "
-                             "tells when it has");
-    else if (status)
-        exit_status = ask_report(globals, verb, status, &fault);
-    else
-        exit_status = report(globals, verb, STATUS_OK, "%s: %s", name, buf_text(&answer));
-    buf_release(&document);
-    buf_release(&answer);
-    return exit_status;
-}
+// ---- the change ------------------------------------------------------------------------
 
 // Asks on a terminal. 0: go on.
 static int confirm(const char *name, const struct keyspace_wishes *wishes)
@@ -217,13 +194,13 @@ int keyspace_change(const struct globals *globals, enum keyspace_change change, 
     if (!status) {
         bool has_changed = ring_text_hash(&next) != ring_text_hash(&before);
         ring_succeed(&next, &before);
-        status = check_moves(&before, &next, name, &fault);
+        status = ring_check_step(&before, &next, &fault);
         if (!status && !has_changed)
             exit_status = report(globals, verb, STATUS_OK, "%s: it is so already", name);
         else if (!status && change == KEYSPACE_DROP)
             exit_status = confirm(name, wishes);
         if (!status && has_changed && !exit_status)
-            exit_status = propose(globals, &next, name);
+            exit_status = ring_change(globals, verb, &next, name);
     }
     if (status)
         exit_status = report(globals, verb, status, "%s", fault.text);

@@ -7,5 +7,5 @@ enum status level_parse(const char *text, uint8_t *level, struct fault *fault)
         return STATUS_OK;
     return fault_set(fault, STATUS_INVALID,
                      "'%s' is no quorum; use 1..%d, one, quorum, all, local-quorum or each-quorum",
-                     text, RING_OWNERS_MAX);
+                     text, RING_COPIES_MAX);
 }

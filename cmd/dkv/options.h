@@ -99,4 +99,4 @@ extern const struct option_spec options_resolve[], options_conflicts[], options_
 extern const struct option_spec options_where[], options_status[], options_metrics[],
     options_ring[], options_keyspace[], options_init[], options_local[], options_config[],
     options_keygen[], options_authorize[], options_compact[], options_hints[], options_repair[],
-    options_digest[], options_scrub[];
+    options_digest[], options_scrub[], options_node[];

@@ -6,6 +6,7 @@
 #include "dkv/json.h"
 #include "dkv/keyspace.h"
 #include "dkv/node_dir.h"
+#include "dkv/plan.h"
 #include "os/entropy.h"
 #include "os/file.h"
 #include "ring/ring_plan.h"
@@ -20,7 +21,8 @@ enum { NODE_FILE_SIZE_MAX = 4096 };
 struct ring_options {
     uint64_t partitions;
     struct option_list into;
-    const char *file;
+    const char *file, *plan;
+    bool hash_alone, waits;
 };
 
 const struct option_spec options_ring[] = {
@@ -45,6 +47,22 @@ const struct option_spec options_ring[] = {
      .offset = offsetof(struct ring_options, file),
      .of = "init show export",
      .help = "the document, instead of NODEFILEs or the cluster"},
+    {.name = "plan",
+     .kind = OPTION_TEXT,
+     .argument = "HASH",
+     .offset = offsetof(struct ring_options, plan),
+     .of = "commit",
+     .help = "what 'dkv ring plan' printed"},
+    {.name = "hash",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct ring_options, hash_alone),
+     .of = "plan",
+     .help = "print the hash alone"},
+    {.name = "wait",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct ring_options, waits),
+     .of = "status",
+     .help = "until no data moves, or for --timeout"},
     {0}};
 
 static enum status read_nodes(char **paths, int count, struct ring_node *nodes, struct fault *fault)
@@ -261,8 +279,19 @@ int verb_ring(struct globals *globals, int argc, char **argv)
         exit_status = show(globals, options.file);
     else if (strcmp(word, "export") == 0 && operands.count == 1)
         exit_status = export(globals, options.file);
+    else if (strcmp(word, "plan") == 0 && operands.count == 1)
+        exit_status = plan_show(globals, options.hash_alone);
+    else if (strcmp(word, "commit") == 0 && operands.count == 1 && options.plan)
+        exit_status = plan_commit(globals, options.plan);
+    else if (strcmp(word, "commit") == 0)
+        exit_status = usage_error("ring", "commit: --plan HASH is needed, see 'dkv ring plan'");
+    else if (strcmp(word, "abort") == 0 && operands.count == 1)
+        exit_status = plan_abort(globals);
+    else if (strcmp(word, "status") == 0 && operands.count == 1)
+        exit_status = plan_status(globals, options.waits);
     else
-        exit_status = usage_error("ring", "one of init, show, export is needed");
+        exit_status =
+            usage_error("ring", "one of init, show, export, plan, commit, abort, status is needed");
     options_release(options_ring, &options);
     return exit_status;
 }

@@ -21,6 +21,7 @@ static const struct {
     {"ring", options_ring},
     {"init", options_init},
     {"keyspace", options_keyspace},
+    {"node", options_node},
     {"keygen", options_keygen},
     {"local", options_local},
     {"authorize", options_authorize},
@@ -72,13 +73,28 @@ const struct verb verbs[] = {
      "Exit status 9 if a node that keeps hints does not answer, 12 if the time is over.\n",
      verb_hints},
     {"where", "Cluster", "where [OPTION]... KEY", "Which nodes own a key", NULL, verb_where},
-    {"ring", "Cluster", "ring init NODEFILE... | show | export", "The placement of all keys",
+    {"ring", "Cluster", "ring init NODEFILE... | show | export | plan | commit | abort | status",
+     "The placement of all keys",
      "  init NODEFILE... --into DIR...  makes the first ring of these nodes and puts it\n"
      "                                  into the directories of nodes\n"
      "  init --file FILE --into DIR...  puts a ring there that was made elsewhere\n"
      "  show                            nodes and their shares\n"
-     "  export                          the ring document\n",
+     "  export                          the ring document\n"
+     "  plan                            what would move, and the hash of this plan\n"
+     "  commit --plan HASH              lets it begin; exit status 11 if the ring has changed\n"
+     "  abort                           what moves goes back\n"
+     "  status [--wait]                 how far it is; exit status 12 until it is over\n",
      verb_ring},
+    {"node", "Cluster", "node join FILE | leave NAME | forget NAME | set NAME WORD=VALUE...",
+     "The nodes that the next plan is made for",
+     "  join FILE              a node, by the file that 'dkv init' wrote there; it owns nothing "
+     "yet\n"
+     "  leave NAME [--undo]    it is to own nothing\n"
+     "  forget NAME            of a node that owns nothing: it is no member any more\n"
+     "  set NAME weight=W      how much it is to own: 100 is usual, 0 nothing\n"
+     "  set NAME rack=R        where it stands\n"
+     "Data moves by 'dkv ring plan' and 'dkv ring commit' only.\n",
+     verb_node},
     {"keyspace", "Cluster", "keyspace list | create NAME | set NAME | drop NAME",
      "The named sets of keys",
      "  list         name, n, conflict, r, w, ttl\n"

@@ -41,7 +41,8 @@ struct get_step get_start(struct get *get, uint8_t n, const struct needs *r, tar
                           target_set holders, const uint8_t *order)
 {
     assert(n <= RING_OWNERS_MAX);
-    *get = (struct get){.n = n, .r = *r, .phase = GET_ASKING, .live = live};
+    *get = (struct get){.n = n, .phase = GET_ASKING, .live = live};
+    needs_copy(&get->r, r);
     if (!needs_met(r, live))
         get->holders = holders;
     if (!is_met(get, live | get->holders))
@@ -99,7 +100,8 @@ static target_set all_of(const struct get *get)
 // So many hold the answer that every later read asks one of them.
 static bool is_held_by(const struct get *get, target_set owners)
 {
-    return needs_cross(&get->r, all_of(get), owners);
+    return needs_cross(&get->r, all_of(get), owners) &&
+           (!get->later.count || needs_cross(&get->later, all_of(get), owners));
 }
 
 static struct get_step answer_and_repair(struct get *get, target_set behind)

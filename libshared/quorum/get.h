@@ -11,9 +11,10 @@
 // The caller keeps the records: it joins those that came whole, compares each reply with that,
 // and answers the join. An owner that replied with less than it is repaired.
 // HOLDING: a monotonic read is answered when so many owners hold the answer that whoever reads
-// later asks one of them: N-R+1. Those that replied with less, and those that were not asked, get
-// it before the answer, not behind it; who acknowledges holds it. Owners are numbered in order of
-// preference: targets (ring_route.h) below n, fallbacks are those behind them. Sets are bit masks.
+// later asks one of them: N-R+1, while a shard moves of both sets of owners. Those that replied
+// with less, and those that were not asked, get it before the answer, not behind it; who
+// acknowledges holds it. Owners are numbered in order of preference: targets (ring_route.h) below
+// n, fallbacks are those behind them. Sets are bit masks.
 //
 // Where fewer than R owners can be asked, the fallbacks that keep hints for them are, all that
 // there are (unless the caller knows none). Each stands for one owner that cannot be reached,
@@ -45,7 +46,8 @@ struct get {
     target_set fetching; // full record outstanding
     target_set replied;  // with a head or a record
     target_set full;     // with a full record
-    bool monotonic;      // set after get_start()
+    bool monotonic;      // set after get_start(), and:
+    struct needs later;  // what reads by later documents need, too; none: the same
     target_set holding;  // known to hold all of the answer
     target_set repaired; // were sent it, and have not acknowledged
 };

@@ -41,29 +41,29 @@ static void add_quorum(struct needs *needs, target_set of)
 }
 
 static void add_quorum_of_each(struct needs *needs, const struct ring *ring,
-                               const struct ring_route *route)
+                               const struct ring_route *route, target_set of)
 {
     target_set seen = 0;
     for (unsigned i = 0; i < route->owner_count; i++) {
-        if (seen & target_bit(i))
+        if (!(of & ~seen & target_bit(i)))
             continue;
-        target_set there = ring_route_owners_in(route, ring, ring->nodes[route->nodes[i]].dc);
+        target_set there = ring_route_owners_in(route, ring, ring->nodes[route->nodes[i]].dc) & of;
         add_quorum(needs, there);
         seen |= there;
     }
 }
 
-bool needs_of_level(struct needs *needs, const struct ring *ring, const struct ring_route *route,
-                    uint8_t level, const char *dc)
+bool needs_add_level(struct needs *needs, const struct ring *ring, const struct ring_route *route,
+                     target_set of, uint8_t level, const char *dc)
 {
-    target_set local = level == RING_LEVEL_LOCAL_QUORUM ? ring_route_owners_in(route, ring, dc) : 0;
-    needs->count = 0;
+    target_set local =
+        level == RING_LEVEL_LOCAL_QUORUM ? ring_route_owners_in(route, ring, dc) & of : 0;
+    uint8_t first = needs->count;
     if (local)
         add_quorum(needs, local);
     else if (level == RING_LEVEL_EACH_QUORUM)
-        add_quorum_of_each(needs, ring, route);
+        add_quorum_of_each(needs, ring, route, of);
     else
-        needs_add(needs, targets_below(route->owner_count),
-                  (uint8_t)ring_level_count(level, route->owner_count));
-    return needs->count && needs->items[0].count;
+        needs_add(needs, of, (uint8_t)ring_level_count(level, target_count(of)));
+    return needs->count > first && needs->items[first].count;
 }

@@ -5,8 +5,8 @@
 // each-quorum is one for each datacenter. Code that counts replies asks needs_met() and
 // needs_hopeless(), and knows none of these words.
 //
-// What a fallback replies counts for an owner: acks.h. While a shard moves there will be one need
-// more, over its new owners (needs_add).
+// What a fallback replies counts for an owner: acks.h. While a shard moves, a write has the needs
+// of its level twice: over the owners before, and over those after.
 #pragma once
 
 #include "ring/ring_route.h"
@@ -54,7 +54,8 @@ static inline bool needs_cross(const struct needs *needs, target_set all, target
 // Whether one target more brings `have` nearer to it.
 bool needs_help_of(const struct needs *needs, target_set have, unsigned target);
 
-// The needs of a level for the owners of a route, seen from datacenter `dc`. local-quorum where no
-// owner is local is a quorum of all. False if the level asks for more owners than there are.
-bool needs_of_level(struct needs *needs, const struct ring *ring, const struct ring_route *route,
-                    uint8_t level, const char *dc) MUST_USE;
+// Adds the needs of a level for these owners of a route, seen from datacenter `dc`. local-quorum
+// where no owner is local is a quorum of all. False if the level asks for more owners than there
+// are.
+bool needs_add_level(struct needs *needs, const struct ring *ring, const struct ring_route *route,
+                     target_set of, uint8_t level, const char *dc) MUST_USE;

@@ -126,7 +126,7 @@ static void init(struct put *put, const struct put_start *start)
     put->maybe_before = start->retry;
     put->live = start->live;
     put->hints = start->hints;
-    put->refused = start->unable;
+    put->refused = start->unable | start->filling;
     if (start->unable & start->live)
         put->refusal = STATUS_REFUSED;
 }
@@ -188,7 +188,7 @@ static bool has_heard(const struct put *put)
     struct acks told = {put->n, put->told, hints ? for_others : NULL};
     bool is_enough = acks_meet(&told, &put->r) && acks_meet(&told, &put->w);
     bool is_hopeless = !(put->merging & ~put->told) && !(hints && hints_lack_told(hints, put->n));
-    return is_enough || (!put->strict && is_hopeless);
+    return is_enough || (is_hopeless && (!put->strict || acks_meet(&told, &put->r)));
 }
 
 static bool can_succeed(const struct put *put)

@@ -73,7 +73,8 @@ struct put_start {
     const struct needs *w; // that must acknowledge
     const struct needs *r; // that must tell what they held
     target_set live;       // owners that can be reached now
-    target_set unable;     // of which may not coordinate
+    target_set unable;     // of which may not coordinate: their clocks are off
+    target_set filling;    // nor may these, that are not read yet
     bool retry;            // FINDING first
     bool validate;         // a blind write
     bool strict;           // only owners count, and fewer than R that can tell are too few; else

@@ -62,7 +62,7 @@ static uint32_t racks_needed(const struct work *work, uint32_t slot, uint32_t no
 {
     const struct placement *placement = work->placement;
     uint32_t begin = slot - slot % placement->copies;
-    uint32_t count[RING_OWNERS_MAX] = {0};
+    uint32_t count[RING_COPIES_MAX] = {0};
     count[placement->nodes[node].rack]++;
     for (uint32_t s = begin; s < begin + placement->copies; s++)
         if (s != slot && placement->owners[s] != RING_NO_OWNER)
@@ -252,7 +252,7 @@ static void keep(struct work *work)
     const struct placement *placement = work->placement;
     for (uint32_t i = 0; i < placement->partition_count; i++) {
         uint32_t begin = scatter(placement, i) * placement->copies;
-        uint16_t before[RING_OWNERS_MAX];
+        uint16_t before[RING_COPIES_MAX];
         for (uint32_t k = 0; k < placement->copies; k++) {
             before[k] = placement->owners[begin + k];
             placement->owners[begin + k] = RING_NO_OWNER;

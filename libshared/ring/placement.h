@@ -31,7 +31,7 @@ struct placement_rack {
 
 struct placement {
     uint32_t partition_count;
-    uint32_t copies; // 1 to RING_OWNERS_MAX, at most node_count
+    uint32_t copies; // 1 to RING_COPIES_MAX, at most node_count
     uint32_t node_count;
     uint32_t rack_count;
     const struct placement_node *nodes;

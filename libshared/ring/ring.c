@@ -13,6 +13,7 @@ void ring_release(struct ring *ring)
     free(ring->keyspaces);
     free(ring->owners);
     free(ring->since);
+    free(ring->next);
     *ring = (struct ring){0};
 }
 
@@ -114,47 +115,73 @@ static enum status check_numbers(const struct ring *ring, struct fault *fault)
     return status;
 }
 
-static enum status check_keyspace(const struct ring_keyspace *keyspace, struct fault *fault)
+// Of a keyspace, before or after a move.
+static enum status check_copies(const struct ring_keyspace *keyspace,
+                                const struct ring_copies *copies, uint32_t count,
+                                struct fault *fault)
 {
     const char *name = keyspace->name;
-    if (!ring_is_name(bytes_of_text(name)))
-        return fault_set(fault, STATUS_INVALID, "bad keyspace name \"%s\"", name);
-    if (keyspace->copies_count == 0 || keyspace->copies_count > RING_DCS_MAX)
+    uint32_t n = 0;
+    if (count == 0 || count > RING_DCS_MAX)
         return fault_set(fault, STATUS_INVALID, "keyspace %s: no copies", name);
-    for (uint32_t i = 0; i < keyspace->copies_count; i++) {
-        const struct ring_copies *copies = &keyspace->copies[i];
-        bool anywhere = keyspace->copies_count == 1 && !copies->dc[0];
-        if (copies->n == 0 || (!anywhere && !ring_is_name(bytes_of_text(copies->dc))))
+    for (uint32_t i = 0; i < count; i++) {
+        bool anywhere = count == 1 && !copies[i].dc[0];
+        if (copies[i].n == 0 || (!anywhere && !ring_is_name(bytes_of_text(copies[i].dc))))
             return fault_set(fault, STATUS_INVALID, "keyspace %s: bad copies", name);
-        if (i > 0 && strcmp(copies[-1].dc, copies->dc) >= 0)
+        if (i > 0 && strcmp(copies[i - 1].dc, copies[i].dc) >= 0)
             return fault_set(fault, STATUS_INVALID, "keyspace %s: datacenters out of order", name);
+        n += copies[i].n;
     }
-    uint32_t n = ring_copies_total(keyspace);
-    if (n > RING_OWNERS_MAX)
+    if (n > RING_COPIES_MAX)
         return fault_set(fault, STATUS_INVALID, "keyspace %s: more than %d copies", name,
-                         RING_OWNERS_MAX);
+                         RING_COPIES_MAX);
     if (keyspace->r == RING_LEVEL_DEFAULT || ring_level_count(keyspace->r, n) == 0 ||
         keyspace->w == RING_LEVEL_DEFAULT || ring_level_count(keyspace->w, n) == 0)
         return fault_set(fault, STATUS_INVALID, "keyspace %s: r or w asks for more than n", name);
     return STATUS_OK;
 }
 
-static enum status check_owners(const struct ring *ring, struct fault *fault)
+static enum status check_keyspace(const struct ring_keyspace *keyspace, struct fault *fault)
 {
-    for (uint32_t p = 0; ring->owners && p < ring->partition_count; p++) {
-        const uint16_t *owners = ring->owners + (size_t)p * ring->owner_count;
-        for (uint32_t i = 0; i < ring->owner_count; i++) {
-            if (owners[i] == RING_NO_OWNER)
-                continue;
-            if (owners[i] >= ring->node_count)
-                return fault_set(fault, STATUS_INVALID, "partition %u: no such owner", p);
-            for (uint32_t k = 0; k < i; k++)
-                if (owners[k] == owners[i])
-                    return fault_set(fault, STATUS_INVALID, "partition %u: %s owns it twice", p,
-                                     ring->nodes[owners[i]].name);
-        }
+    if (!ring_is_name(bytes_of_text(keyspace->name)))
+        return fault_set(fault, STATUS_INVALID, "bad keyspace name \"%s\"", keyspace->name);
+    enum status status = check_copies(keyspace, keyspace->copies, keyspace->copies_count, fault);
+    if (!status && keyspace->next_copies_count)
+        status = check_copies(keyspace, keyspace->next_copies, keyspace->next_copies_count, fault);
+    return status;
+}
+
+static enum status check_list(const struct ring *ring, uint32_t partition, const uint16_t *owners,
+                              uint32_t count, struct fault *fault)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (owners[i] == RING_NO_OWNER)
+            continue;
+        if (owners[i] >= ring->node_count)
+            return fault_set(fault, STATUS_INVALID, "partition %u: no such owner", partition);
+        for (uint32_t k = 0; k < i; k++)
+            if (owners[k] == owners[i])
+                return fault_set(fault, STATUS_INVALID, "partition %u: %s owns it twice", partition,
+                                 ring->nodes[owners[i]].name);
     }
     return STATUS_OK;
+}
+
+static enum status check_owners(const struct ring *ring, struct fault *fault)
+{
+    enum status status = STATUS_OK;
+    if (!ring->next != (ring->move == RING_MOVE_NONE))
+        return fault_set(fault, STATUS_INVALID,
+                         "a move has lists of owners after it, and else "
+                         "there are none");
+    for (uint32_t p = 0; ring->owners && !status && p < ring->partition_count; p++) {
+        status = check_list(ring, p, ring->owners + (size_t)p * ring->owner_count,
+                            ring->owner_count, fault);
+        if (!status && ring->next)
+            status = check_list(ring, p, ring->next + (size_t)p * ring->next_count,
+                                ring->next_count, fault);
+    }
+    return status;
 }
 
 static enum status check_since(const struct ring *ring, struct fault *fault)
@@ -182,8 +209,8 @@ enum status ring_check(const struct ring *ring, struct fault *fault)
         return fault_set(fault, STATUS_INVALID, "a ring has 1 to %d nodes", RING_NODES_MAX);
     if (ring->keyspace_count == 0 || ring->keyspace_count > RING_KEYSPACES_MAX)
         return fault_set(fault, STATUS_INVALID, "a ring has 1 to %d keyspaces", RING_KEYSPACES_MAX);
-    if (ring->owner_count > RING_OWNERS_MAX)
-        return fault_set(fault, STATUS_INVALID, "more than %d owners", RING_OWNERS_MAX);
+    if (ring->owner_count > RING_COPIES_MAX || ring->next_count > RING_COPIES_MAX)
+        return fault_set(fault, STATUS_INVALID, "more than %d owners", RING_COPIES_MAX);
     for (uint32_t i = 0; i < ring->node_count; i++) {
         enum status status = check_node(&ring->nodes[i], fault);
         if (status)
@@ -227,26 +254,90 @@ uint64_t ring_token(uint32_t keyspace, struct bytes key)
     return token;
 }
 
-uint32_t ring_owners(const struct ring *ring, uint32_t partition,
-                     const struct ring_keyspace *keyspace, uint16_t owners[RING_OWNERS_MAX])
+// The first owners of a list that are asked for. Returns how many.
+static uint32_t choose(const struct ring *ring, const uint16_t *list, uint32_t size,
+                       const struct ring_copies *copies, uint32_t copies_count, uint16_t *chosen)
 {
-    assert(partition < ring->partition_count);
-    const uint16_t *list = ring->owners + (size_t)partition * ring->owner_count;
     uint32_t count = 0;
     uint8_t left[RING_DCS_MAX];
-    for (uint32_t d = 0; d < keyspace->copies_count; d++)
-        left[d] = keyspace->copies[d].n;
-    for (uint32_t i = 0; i < ring->owner_count; i++) {
-        for (uint32_t d = 0; d < keyspace->copies_count; d++) {
-            const char *dc = keyspace->copies[d].dc;
+    for (uint32_t d = 0; d < copies_count; d++)
+        left[d] = copies[d].n;
+    for (uint32_t i = 0; i < size; i++) {
+        for (uint32_t d = 0; d < copies_count; d++) {
+            const char *dc = copies[d].dc;
             if (left[d] > 0 && (!dc[0] || strcmp(dc, ring->nodes[list[i]].dc) == 0)) {
                 left[d]--;
-                owners[count++] = list[i];
+                chosen[count++] = list[i];
                 break;
             }
         }
     }
     return count;
+}
+
+// Adds nodes that are not there yet. Returns the positions of all of them.
+static uint32_t add_owners(struct ring_owners *owners, const uint16_t *nodes, uint32_t count)
+{
+    uint32_t set = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t at = 0;
+        while (at < owners->count && owners->nodes[at] != nodes[i])
+            at++;
+        if (at == owners->count)
+            owners->nodes[owners->count++] = nodes[i];
+        set |= (uint32_t)1 << at;
+    }
+    return set;
+}
+
+static uint32_t choose_before(const struct ring *ring, uint32_t partition,
+                              const struct ring_keyspace *keyspace, uint16_t *chosen)
+{
+    assert(partition < ring->partition_count);
+    return choose(ring, ring->owners + (size_t)partition * ring->owner_count, ring->owner_count,
+                  keyspace->copies, keyspace->copies_count, chosen);
+}
+
+static uint32_t choose_after(const struct ring *ring, uint32_t partition,
+                             const struct ring_keyspace *keyspace, uint16_t *chosen)
+{
+    bool is_same = !keyspace->next_copies_count;
+    return choose(ring, ring->next + (size_t)partition * ring->next_count, ring->next_count,
+                  is_same ? keyspace->copies : keyspace->next_copies,
+                  is_same ? keyspace->copies_count : keyspace->next_copies_count, chosen);
+}
+
+void ring_find_owners(const struct ring *ring, uint32_t partition,
+                      const struct ring_keyspace *keyspace, struct ring_owners *owners)
+{
+    owners->count = 0;
+    if (!ring->next) {
+        owners->count = (uint8_t)choose_before(ring, partition, keyspace, owners->nodes);
+        owners->reader_count = owners->count;
+        owners->before = owners->after = ((uint32_t)1 << owners->count) - 1;
+        return;
+    }
+    uint16_t before[RING_COPIES_MAX], after[RING_COPIES_MAX];
+    uint32_t before_count = choose_before(ring, partition, keyspace, before);
+    uint32_t after_count = choose_after(ring, partition, keyspace, after);
+    bool is_new = ring->move == RING_MOVE_READ_NEW;
+    owners->reader_count = (uint8_t)(is_new ? after_count : before_count);
+    if (is_new)
+        owners->after = add_owners(owners, after, after_count);
+    owners->before = add_owners(owners, before, before_count);
+    if (!is_new)
+        owners->after = add_owners(owners, after, after_count);
+}
+
+uint32_t ring_owners(const struct ring *ring, uint32_t partition,
+                     const struct ring_keyspace *keyspace, uint16_t nodes[RING_OWNERS_MAX])
+{
+    struct ring_owners owners;
+    if (!ring->next)
+        return choose_before(ring, partition, keyspace, nodes);
+    ring_find_owners(ring, partition, keyspace, &owners);
+    memcpy(nodes, owners.nodes, owners.count * sizeof *nodes);
+    return owners.count;
 }
 
 uint32_t ring_fallbacks(const struct ring *ring, uint32_t partition,
@@ -324,7 +415,7 @@ enum { LEVEL_NAMES_COUNT = sizeof level_names / sizeof level_names[0] };
 
 enum status ring_level_parse(struct bytes text, uint8_t *level)
 {
-    if (text.size == 1 && text.data[0] >= '1' && text.data[0] <= '0' + RING_OWNERS_MAX) {
+    if (text.size == 1 && text.data[0] >= '1' && text.data[0] <= '0' + RING_COPIES_MAX) {
         *level = (uint8_t)(text.data[0] - '0');
         return STATUS_OK;
     }
@@ -344,7 +435,7 @@ enum status ring_level_parse(struct bytes text, uint8_t *level)
 const char *ring_level_text(uint8_t level)
 {
     static const char *const numbers[] = {"default", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-    if (level <= RING_OWNERS_MAX)
+    if (level <= RING_COPIES_MAX)
         return numbers[level];
     assert(level >= RING_LEVEL_QUORUM && level < RING_LEVEL_QUORUM + LEVEL_NAMES_COUNT);
     return level_names[level - RING_LEVEL_QUORUM];

@@ -11,7 +11,11 @@
 // the same on every node of an epoch; routers and stores carry its epoch in every
 // message. Its text form is ring_text.h, its making ring_plan.h.
 //
-// Limits: 1024 nodes, 64 to 65536 partitions, 256 keyspaces, 9 owners a partition.
+// While data moves, the document has two lists for each partition, and a keyspace may have two
+// numbers of copies: who owns it before and who does after (ring_move.h). Until then both are
+// owners.
+//
+// Limits: 1024 nodes, 64 to 65536 partitions, 256 keyspaces, 9 copies.
 #pragma once
 
 #include "base/buf.h"
@@ -26,8 +30,9 @@ enum {
     RING_PARTITIONS_MAX = 65536,
     RING_PARTITIONS_DEFAULT = 256,
     RING_KEYSPACES_MAX = 256,
-    RING_OWNERS_MAX = 9,
-    RING_NAME_SIZE_MAX = 63, // names of nodes, keyspaces, racks, datacenters
+    RING_COPIES_MAX = 9,
+    RING_OWNERS_MAX = 2 * RING_COPIES_MAX, // those before and those after
+    RING_NAME_SIZE_MAX = 63,               // names of nodes, keyspaces, racks, datacenters
     RING_DCS_MAX = 16,
     RING_DEFAULT_KEYSPACE = 1, // id of the keyspace "default"
     RING_WEIGHT_MAX = 10000,
@@ -35,7 +40,16 @@ enum {
 };
 
 enum ring_node_state {
-    RING_NODE_UP, // a member; whether it answers is not the ring's business
+    RING_NODE_UP,      // a member; whether it answers is not the ring's business
+    RING_NODE_LEAVING, // a member that the next plan leaves nothing
+};
+
+// How far a move is. Writes need both sets of owners as long as there is one.
+enum ring_move {
+    RING_MOVE_NONE,
+    RING_MOVE_READ_OLD, // those before are read, those after are filled
+    RING_MOVE_READ_NEW, // those after are read
+    RING_MOVE_BACK,     // aborted: those before are read, those after are to go
 };
 
 struct ring_node {
@@ -56,7 +70,7 @@ enum ring_conflict {
     RING_CONFLICT_LWW,
 };
 
-// How many acknowledgements an operation needs. Numbers are 1..RING_OWNERS_MAX.
+// How many acknowledgements an operation needs. Numbers are 1..RING_COPIES_MAX.
 enum ring_level {
     RING_LEVEL_DEFAULT = 0, // as the keyspace says
     RING_LEVEL_QUORUM = 32,
@@ -74,7 +88,9 @@ struct ring_keyspace {
     uint32_t id;
     char name[RING_NAME_SIZE_MAX + 1];
     struct ring_copies copies[RING_DCS_MAX];
-    uint8_t copies_count; // 1 with dc "" unless n is given per datacenter
+    uint8_t copies_count;                         // 1 with dc "" unless n is given per datacenter
+    struct ring_copies next_copies[RING_DCS_MAX]; // what the next plan is to give it
+    uint8_t next_copies_count;                    // 0: the same
     enum ring_conflict conflict;
     uint8_t r, w;   // enum ring_level or a number
     uint64_t ttl_s; // 0 = none
@@ -95,6 +111,9 @@ struct ring {
     uint8_t owner_count; // owners listed per partition
     uint16_t *owners;    // partition_count × owner_count indexes into nodes
     uint64_t *since;     // by partition: the epoch of the last change of its list; NULL: all 1
+    enum ring_move move;
+    uint8_t next_count; // owners listed per partition after the move
+    uint16_t *next;     // partition_count × next_count; NULL: there is no move
 };
 
 void ring_release(struct ring *ring);
@@ -126,8 +145,27 @@ static inline uint32_t ring_partition(const struct ring *ring, uint64_t token)
     return ring_partition_of(ring->partition_count, token);
 }
 
-// The owners of a partition for a keyspace, as indexes into nodes, in order of
-// preference. Returns how many (the keyspace's N, or fewer nodes than that).
+// The owners of a shard, as indexes into nodes. Those that are read come first, each part in order
+// of preference. Sets are bits of positions.
+struct ring_owners {
+    uint16_t nodes[RING_OWNERS_MAX];
+    uint8_t count;
+    uint8_t reader_count;
+    uint32_t before, after; // a write needs W of each; the same where nothing moves
+};
+
+void ring_find_owners(const struct ring *ring, uint32_t partition,
+                      const struct ring_keyspace *keyspace, struct ring_owners *owners);
+
+// Those that are to be owners when the move is over.
+static inline uint32_t ring_lasting_owners(const struct ring *ring,
+                                           const struct ring_owners *owners)
+{
+    return ring->move == RING_MOVE_BACK ? owners->before : owners->after;
+}
+
+// All owners of a partition for a keyspace, in this order. Returns how many (the keyspace's N, or
+// fewer nodes than that, or, while data moves, up to twice as many).
 uint32_t ring_owners(const struct ring *ring, uint32_t partition,
                      const struct ring_keyspace *keyspace, uint16_t owners[RING_OWNERS_MAX]);
 

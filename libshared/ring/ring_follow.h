@@ -3,7 +3,8 @@
 
 #include "ring/ring_snapshot.h"
 
-// `next` must be one that may follow (ring_successor.h), leave the data where it is, and this node,
-// `self`, who it is. INVALID, or REFUSED if data would move, with the reason.
+// `next` must be one that may follow (ring_successor.h), in one step if it follows at once
+// (ring_move.h), and leave this node, `self`, who it is. INVALID, or REFUSED if data would be left
+// behind, with the reason.
 enum status ring_follow(const struct ring_snapshot *current, const struct ring_snapshot *next,
                         uint64_t self, struct fault *fault) MUST_USE;

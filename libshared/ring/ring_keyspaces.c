@@ -77,7 +77,7 @@ static bool parse_part(struct bytes part, struct ring_copies *copies)
     if (!part.size || (colon == SIZE_MAX && part.size != 1))
         return false;
     uint8_t digit = part.data[part.size - 1];
-    if (digit < '1' || digit > '0' + RING_OWNERS_MAX)
+    if (digit < '1' || digit > '0' + RING_COPIES_MAX)
         return false;
     *copies = (struct ring_copies){.n = (uint8_t)(digit - '0')};
     if (colon == SIZE_MAX)
@@ -122,7 +122,7 @@ enum status ring_copies_parse(struct bytes text, struct ring_keyspace *keyspace,
                              "\"%.*s\" is neither a number of copies, 1 to %d, nor one for each "
                              "datacenter, such as dc1:3,dc2:2",
                              (int)(text.size < 80 ? text.size : 80), (const char *)text.data,
-                             RING_OWNERS_MAX);
+                             RING_COPIES_MAX);
         is_last = !comma;
         if (comma)
             rest = bytes_of(comma + 1, rest.size - size - 1);
@@ -130,10 +130,9 @@ enum status ring_copies_parse(struct bytes text, struct ring_keyspace *keyspace,
     return STATUS_OK;
 }
 
-void ring_copies_format(const struct ring_keyspace *keyspace, struct buf *out)
+void ring_copies_format(const struct ring_copies *copies, uint32_t count, struct buf *out)
 {
-    for (uint32_t i = 0; i < keyspace->copies_count; i++) {
-        const struct ring_copies *copies = &keyspace->copies[i];
-        buf_printf(out, "%s%s%s%u", i ? "," : "", copies->dc, copies->dc[0] ? ":" : "", copies->n);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        buf_printf(out, "%s%s%s%u", i ? "," : "", copies[i].dc, copies[i].dc[0] ? ":" : "",
+                   copies[i].n);
 }

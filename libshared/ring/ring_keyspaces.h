@@ -20,4 +20,4 @@ enum status ring_drop_keyspace(struct ring *ring, const char *name, struct fault
 // "3" or "dc1:3,dc2:2". INVALID: it is neither, or names a datacenter twice.
 enum status ring_copies_parse(struct bytes text, struct ring_keyspace *keyspace,
                               struct fault *fault) MUST_USE;
-void ring_copies_format(const struct ring_keyspace *keyspace, struct buf *out);
+void ring_copies_format(const struct ring_copies *copies, uint32_t count, struct buf *out);

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Lists while they grow: each has room for RING_OWNERS_MAX.
+// Lists while they grow: each has room for RING_COPIES_MAX.
 struct lists {
     const struct ring *ring;
-    uint16_t (*owners)[RING_OWNERS_MAX];
+    uint16_t (*owners)[RING_COPIES_MAX];
     uint8_t *counts;
     uint32_t *loads; // by node: in how many lists it is
 };
@@ -72,9 +72,9 @@ static enum status append(struct lists *lists, uint32_t partition, const char *d
     if (best == UINT32_MAX)
         return fault_set(fault, STATUS_INVALID, "there are not nodes enough%s%s",
                          dc[0] ? " in datacenter " : "", dc);
-    if (lists->counts[partition] == RING_OWNERS_MAX)
+    if (lists->counts[partition] == RING_COPIES_MAX)
         return fault_set(fault, STATUS_INVALID, "a partition would have more than %d owners",
-                         RING_OWNERS_MAX);
+                         RING_COPIES_MAX);
     lists->owners[partition][lists->counts[partition]++] = (uint16_t)best;
     lists->loads[best]++;
     return STATUS_OK;

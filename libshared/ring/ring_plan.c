@@ -134,9 +134,9 @@ static enum status count_copies(const struct ring *ring, struct groups *groups, 
                              total);
         best->copies++;
     }
-    if (total > RING_OWNERS_MAX)
+    if (total > RING_COPIES_MAX)
         return fault_set(fault, STATUS_INVALID, "%u owners a partition; at most %d", total,
-                         RING_OWNERS_MAX);
+                         RING_COPIES_MAX);
     return STATUS_OK;
 }
 
@@ -297,12 +297,12 @@ static enum status make_default_keyspace(const struct ring *ring, struct ring_ke
     }
     for (uint32_t g = 0; g < dcs.count; g++)
         sizes[g] = dcs.at[g].placement.node_count;
-    if (dcs.count > RING_OWNERS_MAX)
+    if (dcs.count > RING_COPIES_MAX)
         return fault_set(fault, STATUS_INVALID, "a copy in each datacenter allows %d of them",
-                         RING_OWNERS_MAX);
+                         RING_COPIES_MAX);
     if (dcs.count > 1 && !dcs.at[0].dc[0])
         return fault_set(fault, STATUS_INVALID, "some nodes have a datacenter and some have none");
-    uint32_t n = RING_OWNERS_MAX / dcs.count;
+    uint32_t n = RING_COPIES_MAX / dcs.count;
     n = n < 3 ? n : 3;
     keyspace->copies_count = (uint8_t)dcs.count;
     for (uint32_t g = 0; g < dcs.count; g++) {
@@ -343,12 +343,18 @@ enum status ring_create(struct ring *ring, uint64_t cluster, uint32_t partition_
     return STATUS_OK;
 }
 
+static void move_list(uint16_t *owners, size_t count, uint32_t from, int by)
+{
+    for (size_t i = 0; i < count; i++)
+        if (owners[i] >= from && owners[i] != RING_NO_OWNER)
+            owners[i] = (uint16_t)(owners[i] + by);
+}
+
 static void move_indexes(struct ring *ring, uint32_t from, int by)
 {
-    size_t count = (size_t)ring->partition_count * ring->owner_count;
-    for (size_t i = 0; i < count; i++)
-        if (ring->owners[i] >= from && ring->owners[i] != RING_NO_OWNER)
-            ring->owners[i] = (uint16_t)(ring->owners[i] + by);
+    move_list(ring->owners, (size_t)ring->partition_count * ring->owner_count, from, by);
+    if (ring->next)
+        move_list(ring->next, (size_t)ring->partition_count * ring->next_count, from, by);
 }
 
 enum status ring_add_node(struct ring *ring, const struct ring_node *node, struct fault *fault)

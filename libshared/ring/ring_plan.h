@@ -42,5 +42,6 @@ enum status ring_create(struct ring *ring, uint64_t cluster, uint32_t partition_
 enum status ring_add_node(struct ring *ring, const struct ring_node *node,
                           struct fault *fault) MUST_USE;
 
-// Removes a node; it leaves RING_NO_OWNER in the lists where it was, for ring_plan to fill.
+// Removes a node; it leaves RING_NO_OWNER in the lists where it was, for ring_plan to fill. While
+// data moves it must own nothing.
 void ring_remove_node(struct ring *ring, uint32_t index);

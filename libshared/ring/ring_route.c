@@ -7,8 +7,19 @@ void ring_route(struct ring_route *route, const struct ring *ring,
 {
     route->keyspace = keyspace;
     route->partition = partition;
-    route->owner_count = (uint8_t)ring_owners(ring, partition, keyspace, route->nodes);
-    route->count = route->owner_count;
+    struct ring_owners owners;
+    ring_find_owners(ring, partition, keyspace, &owners);
+    memcpy(route->nodes, owners.nodes, owners.count * sizeof *owners.nodes);
+    route->owner_count = route->count = owners.count;
+    route->reader_count = owners.reader_count;
+    route->before = owners.before;
+    route->after = owners.after;
+}
+
+void ring_route_narrow_to_readers(struct ring_route *route)
+{
+    route->owner_count = route->count = route->reader_count;
+    route->before = route->after = targets_below(route->reader_count);
 }
 
 void ring_route_add_fallbacks(struct ring_route *route, const struct ring *ring, unsigned max)

@@ -38,6 +38,8 @@ struct ring_route {
     const struct ring_keyspace *keyspace;
     uint32_t partition;
     uint8_t owner_count;
+    uint8_t reader_count;             // of these, the first: the others are being filled
+    target_set before, after;         // owners: a write needs W of each (ring_find_owners())
     uint8_t count;                    // of all targets
     uint16_t nodes[RING_TARGETS_MAX]; // by target: index in the ring's nodes
 };
@@ -45,6 +47,9 @@ struct ring_route {
 // The owners of a shard.
 void ring_route(struct ring_route *route, const struct ring *ring,
                 const struct ring_keyspace *keyspace, uint32_t partition);
+
+// For a read the others are no owners.
+void ring_route_narrow_to_readers(struct ring_route *route);
 
 // Adds the first fallbacks, as many as there are but at most `max`; call it once.
 void ring_route_add_fallbacks(struct ring_route *route, const struct ring *ring, unsigned max);

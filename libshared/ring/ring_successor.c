@@ -5,17 +5,19 @@
 
 #include <string.h>
 
-// The same owners, by id: an index ends with its document.
-static bool is_where_it_was(const struct ring *before, const struct ring_keyspace *old_keyspace,
-                            const struct ring *next, const struct ring_keyspace *new_keyspace,
-                            uint32_t partition)
+// The same owners, by id, and the same sets of them: an index ends with its document.
+bool ring_stays(const struct ring *before, const struct ring_keyspace *old_keyspace,
+                const struct ring *next, const struct ring_keyspace *new_keyspace,
+                uint32_t partition)
 {
-    uint16_t old_owners[RING_OWNERS_MAX], new_owners[RING_OWNERS_MAX];
-    uint32_t count = ring_owners(before, partition, old_keyspace, old_owners);
-    if (count != ring_owners(next, partition, new_keyspace, new_owners))
+    struct ring_owners old, new;
+    ring_find_owners(before, partition, old_keyspace, &old);
+    ring_find_owners(next, partition, new_keyspace, &new);
+    if (old.count != new.count || old.reader_count != new.reader_count ||
+        old.before != new.before || old.after != new.after)
         return false;
-    for (uint32_t i = 0; i < count; i++) {
-        if (before->nodes[old_owners[i]].id != next->nodes[new_owners[i]].id)
+    for (uint32_t i = 0; i < old.count; i++) {
+        if (before->nodes[old.nodes[i]].id != next->nodes[new.nodes[i]].id)
             return false;
     }
     return true;
@@ -43,7 +45,7 @@ static bool is_nothing_moved(const struct ring *before, const struct ring *next,
         const struct ring_keyspace *keyspace = &next->keyspaces[i];
         const struct ring_keyspace *old = ring_keyspace(before, keyspace->id);
         if (old && are_copies_the_same(old, keyspace) &&
-            !is_where_it_was(before, old, next, keyspace, partition))
+            !ring_stays(before, old, next, keyspace, partition))
             return false;
     }
     return true;
@@ -112,24 +114,4 @@ enum status ring_check_successor(const struct ring *before, const struct ring *n
                              node->name, node->number, before->nodes[old].number);
     }
     return check_keyspaces(before, next, fault);
-}
-
-bool ring_moves_data(const struct ring *before, const struct ring *next, struct fault *fault)
-{
-    for (uint32_t i = 0; i < before->keyspace_count; i++) {
-        const struct ring_keyspace *old = &before->keyspaces[i];
-        const struct ring_keyspace *keyspace = ring_keyspace(next, old->id);
-        if (!keyspace)
-            continue; // it was dropped, with its data
-        for (uint32_t p = 0; p < before->partition_count; p++) {
-            bool has_stayed = is_where_it_was(before, old, next, keyspace, p) &&
-                              ring_since(next, p, keyspace) <= before->epoch; // and all the time
-            if (has_stayed)
-                continue;
-            fault_set(fault, STATUS_INVALID, "partition %u of keyspace %s has other owners in it",
-                      p, old->name);
-            return true;
-        }
-    }
-    return false;
 }

@@ -18,6 +18,8 @@ void ring_succeed(struct ring *next, const struct ring *before);
 enum status ring_check_successor(const struct ring *before, const struct ring *next,
                                  struct fault *fault) MUST_USE;
 
-// Whether a shard of `before` has other owners in `next`, or another order of them; the fault names
-// it. A keyspace that was dropped is not meant.
-bool ring_moves_data(const struct ring *before, const struct ring *next, struct fault *fault);
+// Whether a shard has the same owners in both documents, in the same order, and the same of them
+// are read and written.
+bool ring_stays(const struct ring *before, const struct ring_keyspace *old_keyspace,
+                const struct ring *next, const struct ring_keyspace *new_keyspace,
+                uint32_t partition);

@@ -183,17 +183,18 @@ static void parse_node(struct lines *lines, bool has_number, struct ring_node *n
 }
 
 // "3" or "dc1:3,dc2:2".
-static void parse_copies(struct lines *lines, struct bytes text, struct ring_keyspace *keyspace)
+static void parse_copies(struct lines *lines, struct bytes text, struct ring_copies *list,
+                         uint8_t *count)
 {
     if (lines->bad)
         return;
     const uint8_t *at = text.data, *end = at + text.size;
     while (!lines->bad) {
-        if (keyspace->copies_count == RING_DCS_MAX) {
+        if (*count == RING_DCS_MAX) {
             fail(lines, "too many datacenters");
             return;
         }
-        struct ring_copies *copies = &keyspace->copies[keyspace->copies_count++];
+        struct ring_copies *copies = &list[(*count)++];
         const uint8_t *comma = at < end ? memchr(at, ',', (size_t)(end - at)) : NULL;
         const uint8_t *stop = comma ? comma : end;
         const uint8_t *colon = at < stop ? memchr(at, ':', (size_t)(stop - at)) : NULL;
@@ -202,7 +203,7 @@ static void parse_copies(struct lines *lines, struct bytes text, struct ring_key
             at = colon + 1;
         }
         copies->n =
-            (uint8_t)parse_number(lines, bytes_of(at, (size_t)(stop - at)), RING_OWNERS_MAX);
+            (uint8_t)parse_number(lines, bytes_of(at, (size_t)(stop - at)), RING_COPIES_MAX);
         if (!comma)
             return;
         at = comma + 1;
@@ -233,7 +234,10 @@ static void parse_keyspace(struct lines *lines, struct ring_keyspace *keyspace)
     expect(lines, "keyspace");
     keyspace->id = (uint32_t)parse_number(lines, next_word(lines), UINT32_MAX);
     parse_name(lines, next_word(lines), keyspace->name);
-    parse_copies(lines, next_value(lines, "n="), keyspace);
+    parse_copies(lines, next_value(lines, "n="), keyspace->copies, &keyspace->copies_count);
+    if (bytes_has_prefix(lines->rest, bytes_of_text("next=")))
+        parse_copies(lines, next_value(lines, "next="), keyspace->next_copies,
+                     &keyspace->next_copies_count);
     keyspace->conflict = parse_name_of(lines, next_value(lines, "conflict="), ring_conflict_names,
                                        RING_CONFLICTS_COUNT);
     keyspace->r = parse_level(lines, next_value(lines, "r="));
@@ -248,13 +252,30 @@ static bool begins_with(const struct lines *lines, const char *word)
     return bytes_has_prefix(lines->line, bytes_of_text(word));
 }
 
-static void parse_head(struct lines *lines, struct ring *ring)
+// "move read-old owners=3", if that is the line.
+static void parse_move(struct lines *lines, struct ring *ring)
+{
+    if (lines->bad || !begins_with(lines, "move "))
+        return;
+    expect(lines, "move");
+    ring->move = parse_name_of(lines, next_word(lines), ring_move_names, RING_MOVES_COUNT);
+    ring->next_count = (uint8_t)parse_number(lines, next_value(lines, "owners="), RING_COPIES_MAX);
+    if (ring->move == RING_MOVE_NONE || ring->next_count == 0)
+        fail(lines, "bad move");
+    end_line(lines);
+    next_line(lines);
+}
+
+// Returns the version.
+static int parse_head(struct lines *lines, struct ring *ring)
 {
     next_line(lines);
     expect(lines, "dkv-ring");
-    struct bytes version = next_word(lines);
-    ring->is_version_1 = bytes_equal(version, bytes_of_text("1"));
-    if (!ring->is_version_1 && !bytes_equal(version, bytes_of_text("2")))
+    struct bytes word = next_word(lines);
+    int version =
+        word.size == 1 && word.data[0] >= '1' && word.data[0] <= '3' ? word.data[0] - '0' : 0;
+    ring->is_version_1 = version == 1;
+    if (!version)
         fail(lines, "written by a newer dkv, or no ring document");
     end_line(lines);
     next_line(lines);
@@ -277,17 +298,19 @@ static void parse_head(struct lines *lines, struct ring *ring)
     end_line(lines);
     next_line(lines);
     expect(lines, "owners");
-    ring->owner_count = (uint8_t)parse_number(lines, next_word(lines), RING_OWNERS_MAX);
+    ring->owner_count = (uint8_t)parse_number(lines, next_word(lines), RING_COPIES_MAX);
     if (ring->owner_count == 0)
         fail(lines, "bad number");
     end_line(lines);
     next_line(lines);
-    if (ring->is_version_1)
-        return;
+    if (version == 1)
+        return version;
     expect(lines, "numbers");
     ring->number_max = (uint32_t)parse_number(lines, next_word(lines), RING_NUMBER_MAX);
     end_line(lines);
     next_line(lines);
+    parse_move(lines, ring);
+    return version;
 }
 
 // The line is read; leaves the line behind the last one of the kind.
@@ -344,6 +367,32 @@ static uint16_t parse_owner(struct lines *lines, const struct ring *ring,
     return (uint16_t)(*found - ring->nodes);
 }
 
+// Names of owners.
+static void parse_list(struct lines *lines, const struct ring *ring,
+                       const struct ring_node **sorted, uint16_t *owners, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        owners[i] = parse_owner(lines, ring, sorted, next_word(lines));
+}
+
+// "> NAME..." where the list is another one after the move.
+static void parse_next(struct lines *lines, struct ring *ring, const struct ring_node **sorted,
+                       uint32_t partition)
+{
+    uint16_t *next = ring->next + (size_t)partition * ring->next_count;
+    if (bytes_has_prefix(lines->rest, bytes_of_text(">"))) {
+        expect(lines, ">");
+        parse_list(lines, ring, sorted, next, ring->next_count);
+        if (!lines->bad && ring_keeps_list(ring, partition))
+            fail(lines, "the list is the same after the move");
+    } else if (ring->next_count == ring->owner_count) {
+        memcpy(next, ring->owners + (size_t)partition * ring->owner_count,
+               ring->owner_count * sizeof *next);
+    } else {
+        fail(lines, "the list after the move is missing");
+    }
+}
+
 static void parse_partitions(struct lines *lines, struct ring *ring)
 {
     if (lines->bad || ring->partition_count < RING_PARTITIONS_MIN || ring->node_count == 0) {
@@ -356,13 +405,16 @@ static void parse_partitions(struct lines *lines, struct ring *ring)
     qsort(sorted, ring->node_count, sizeof *sorted, compare_node_names);
     ring->owners = xcalloc((size_t)ring->partition_count * ring->owner_count, sizeof *ring->owners);
     ring->since = xcalloc(ring->partition_count, sizeof *ring->since);
-    uint16_t *owner = ring->owners;
+    if (ring->move)
+        ring->next = xcalloc((size_t)ring->partition_count * ring->next_count, sizeof *ring->next);
     for (uint32_t p = 0; p < ring->partition_count && !lines->bad; p++) {
         expect(lines, "partition");
         if (parse_number(lines, next_word(lines), RING_PARTITIONS_MAX) != p)
             fail(lines, "partition out of order");
-        for (uint32_t i = 0; i < ring->owner_count; i++)
-            *owner++ = parse_owner(lines, ring, sorted, next_word(lines));
+        parse_list(lines, ring, sorted, ring->owners + (size_t)p * ring->owner_count,
+                   ring->owner_count);
+        if (ring->move)
+            parse_next(lines, ring, sorted, p);
         uint64_t since = parse_since(lines);
         ring->since[p] = since ? since : 1;
         end_line(lines);
@@ -389,11 +441,13 @@ enum status ring_text_parse(struct ring *ring, struct bytes text, struct fault *
 {
     struct lines lines = lines_of(text, fault);
     struct ring parsed = {0};
-    parse_head(&lines, &parsed);
+    int version = parse_head(&lines, &parsed);
     parse_nodes(&lines, &parsed);
     parse_keyspaces(&lines, &parsed);
     parse_partitions(&lines, &parsed);
     parse_hash(&lines);
+    if (!lines.bad && ring_text_version(&parsed) != version)
+        fail(&lines, "what this version of the format is for is missing");
     struct fault broken = {0};
     if (!lines.bad && ring_check(&parsed, &broken)) {
         fault_set(fault, STATUS_CORRUPT, "%s", broken.text);

@@ -84,7 +84,10 @@
     M(HINTS_REROUTED, COUNTER, "hintd_rerouted", "hints given to others: the ring had changed")    \
     M(HINTD_DAMAGED, COUNTER, "hintd_damaged", "reads and merges of hints that failed")            \
     M(SEEN, GAUGE, "store_seen", "runs of writes that are kept note of: one a life, or more")      \
-    M(DELAY_US, GAUGE, "store_delay_us", "what 1 in 100 operations of clients waits in a store")
+    M(DELAY_US, GAUGE, "store_delay_us", "what 1 in 100 operations of clients waits in a store")   \
+    M(JOINING, GAUGE, "store_joining_copies", "copies that a move gives it, not whole yet") \
+    M(FORMER, GAUGE, "store_former_copies", "copies that a move took from it, still here")         \
+    M(RING_EPOCH, GAUGE, "store_ring_epoch", "epoch of the ring document that it works by")
 // clang-format on
 
 #define METRIC_MEMBER(member, kind, name, meaning) METRIC_##member,

@@ -165,3 +165,10 @@ is_lost() {
     fails_with 2 dkv explain -R 4 key
     fails_with 7 dkv --cluster "ipc://$SANDBOX/none" explain key
 }
+
+@test "the keyspace may stand behind the verb" {
+    dkv keyspace create other
+    dkv -k other put key value
+    assert_equal "$(replicas .copy key -k other)" '["equal","equal","equal"]'
+    fails_with 2 dkv explain key -k nowhere
+}

@@ -109,8 +109,6 @@ names() {
     dkv keyspace create data --n 2
     fails_with 2 dkv keyspace create data
     assert_regex "$stderr" 'there is a keyspace data already'
-    fails_with 10 dkv keyspace set data --n 3
-    assert_regex "$stderr" 'another n than 2 would move data, which this version cannot do'
     fails_with 10 dkv keyspace set data --conflict lww
     assert_regex "$stderr" 'conflict policy of a keyspace is for ever'
     fails_with 2 dkv keyspace create 'a/b'

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void history_init(struct history *history, struct world *world)
 {
@@ -30,6 +31,28 @@ void history_release(struct history *history)
     free(history->acts);
 }
 
+static void look_at_owners(struct history_key *key, const struct ring *ring,
+                           const struct ring_keyspace *keyspace, const struct ring *first)
+{
+    uint16_t owners[RING_OWNERS_MAX];
+    uint32_t n = ring_owners(ring, key->partition, keyspace, owners);
+    for (uint32_t i = 0; i < n; i++)
+        owners[i] = (uint16_t)ring_find_node(first, ring->nodes[owners[i]].id);
+    key->has_moved |= key->n && (key->n != n || memcmp(owners, key->owners, n * sizeof *owners));
+    key->n = n;
+    memcpy(key->owners, owners, n * sizeof *owners);
+    key->who = level_owners_of(first, key->owners, key->n);
+}
+
+void history_look_at_ring(struct history *history, const struct ring *ring,
+                          const struct ring *first)
+{
+    for (uint32_t i = 0; i < history->key_count; i++) {
+        struct history_key *key = &history->keys[i];
+        look_at_owners(key, ring, ring_keyspace(ring, key->keyspace), first);
+    }
+}
+
 void history_add_key(struct history *history, const struct ring *ring,
                      const struct ring_keyspace *keyspace, const char *name)
 {
@@ -39,8 +62,7 @@ void history_add_key(struct history *history, const struct ring *ring,
                                 .is_lww = keyspace->conflict == RING_CONFLICT_LWW};
     snprintf(key->name, sizeof key->name, "%s", name);
     key->partition = ring_partition(ring, ring_token(keyspace->id, bytes_of_text(key->name)));
-    key->n = ring_owners(ring, key->partition, keyspace, key->owners);
-    key->who = level_owners_of(ring, key->owners, key->n);
+    look_at_owners(key, ring, keyspace, ring);
     key->read_level = keyspace->r;
     key->has_fallbacks = ring->node_count > key->n;
 }
@@ -108,13 +130,12 @@ void history_value(const struct act *act, struct buf *value)
         buf_append_u64(value, hash_mix(act->number, i));
 }
 
-static uint32_t owner_set_of(const struct history_key *key, uint32_t node)
+uint32_t history_lost_owners(const struct history_key *key, const struct act *act)
 {
-    for (uint32_t i = 0; i < key->n; i++) {
-        if (key->owners[i] == node)
-            return 1u << i;
-    }
-    return 0;
+    uint32_t lost = 0;
+    for (uint32_t i = 0; i < key->n; i++)
+        lost |= act->lost & 1u << key->owners[i] ? 1u << i : 0;
+    return key->has_moved && act->lost ? UINT32_MAX : lost;
 }
 
 void history_on_disk_lost(struct history *history, uint32_t node, uint64_t since_us)
@@ -123,7 +144,7 @@ void history_on_disk_lost(struct history *history, uint32_t node, uint64_t since
         struct act *act = history->acts[i];
         // (A hint may have come to the disk long after the answer.)
         if (!act->end_us || act->end_us >= since_us || history_may_be_hinted(history, act))
-            act->lost |= owner_set_of(&history->keys[act->key], node);
+            act->lost |= 1u << node;
     }
 }
 
@@ -135,7 +156,7 @@ void history_on_hint_lost(struct history *history, uint32_t key, uint32_t owner,
         any_try.dot = (struct dot){0};
         if (any_try.key == key && any_try.kind <= ACT_DELETE &&
             history_is_covered(history, &any_try, clock))
-            history->acts[i]->lost |= owner_set_of(&history->keys[key], owner);
+            history->acts[i]->lost |= 1u << owner;
     }
 }
 

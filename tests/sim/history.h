@@ -67,7 +67,7 @@ struct act {
     uint8_t flags;  // of the message
     uint8_t asked;  // the level in the message
     uint8_t level;  // W or R, which is the keyspace's where none was asked for
-    uint32_t lost;  // owners that have lost what they had of it
+    uint32_t lost;  // bits of nodes that have lost what they had of it, as owners
     uint32_t value_size;
     uint64_t begin_us;
     uint64_t end_us; // 0 = still waiting
@@ -98,11 +98,12 @@ struct history_key {
     bool is_lww;
     char name[32];
     uint32_t partition;
-    uint8_t read_level; // R of the keyspace
-    bool has_fallbacks; // there are nodes that do not own it
-    uint16_t owners[RING_OWNERS_MAX];
+    uint8_t read_level;               // R of the keyspace
+    bool has_fallbacks;               // there are nodes that do not own it
+    uint16_t owners[RING_OWNERS_MAX]; // of the ring that was looked at last
     uint32_t n;
     struct level_owners who;
+    bool has_moved; // to other owners, ever
     struct mint *mints;
     uint32_t mint_count, mint_capacity;
 };
@@ -123,6 +124,10 @@ void history_release(struct history *history);
 
 void history_add_key(struct history *history, const struct ring *ring,
                      const struct ring_keyspace *keyspace, const char *name);
+// Who owns every key by this ring, by which nothing moves. Nodes have the indexes of the first one.
+void history_look_at_ring(struct history *history, const struct ring *ring,
+                          const struct ring *first);
+
 struct bytes history_key_bytes(const struct history *history, uint32_t key);
 int history_find_key(const struct history *history, uint32_t keyspace, struct bytes name);
 

@@ -20,9 +20,10 @@ static bool wins_over(struct history *history, const struct history_key *key, ui
 static bool must_have_met(const struct history_key *key, const struct act *act,
                           const struct act *before)
 {
-    return levels_meet(&key->who, before->level, act->level, before->lost) ||
+    uint32_t lost = history_lost_owners(key, before);
+    return levels_meet(&key->who, before->level, act->level, lost) ||
            ((act->flags & PUT_STRICT) &&
-            levels_meet(&key->who, before->level, key->read_level, before->lost));
+            levels_meet(&key->who, before->level, key->read_level, lost));
 }
 
 void history_check_validated(struct history *history, const struct act *act)
@@ -228,7 +229,7 @@ void history_check_read(struct history *history, struct act *read, uint32_t inde
         if (act->key != index || act->kind > ACT_DELETE || act->status != STATUS_OK ||
             !act->end_us || act->end_us >= read->begin_us || history_may_be_hinted(history, act) ||
             history_may_be_hinted(history, read) ||
-            !levels_meet(&key->who, act->level, read->level, act->lost))
+            !levels_meet(&key->who, act->level, read->level, history_lost_owners(key, act)))
             continue;
         if (!history_accounts_for(history, key, act, &record->clock, record))
             world_fail(history->world,
@@ -253,7 +254,7 @@ void history_check_last(struct history *history, uint32_t index, const struct re
             world_fail(world, "%s: operation %u was never answered", key->name, act->number);
         else if (act->status == STATUS_OK &&
                  !history_accounts_for(history, key, act, &record->clock, record) &&
-                 levels_meet(&key->who, act->level, RING_LEVEL_ALL, act->lost))
+                 levels_meet(&key->who, act->level, RING_LEVEL_ALL, history_lost_owners(key, act)))
             world_fail(world, "%s: operation %u was answered OK and is lost", key->name,
                        act->number);
         else if (act->status != STATUS_OK && act->status != STATUS_INDETERMINATE && act->mint_count)

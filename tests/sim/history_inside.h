@@ -8,6 +8,10 @@
 
 int history_find_mint(const struct history_key *key, struct dot dot); // index, -1 if none
 
+// Which positions of the owners have lost what they had of a put; of one whose owners may have been
+// others, all of them if any has.
+uint32_t history_lost_owners(const struct history_key *key, const struct act *act);
+
 // Whether fallbacks may have counted.
 bool history_may_be_hinted(const struct history *history, const struct act *act);
 

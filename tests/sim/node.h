@@ -33,10 +33,11 @@ struct node_put {
     uint64_t id;
     const struct act *act;
     uint8_t level;      // W
+    uint64_t epoch;     // of the router's ring
     struct clock given; // its context
 };
 
-enum { NODE_PUTS_MAX = 64, NODE_ACTS_MAX = 1024, NODE_EPOCHS_MAX = 32, NODE_LIVES_MAX = 256 };
+enum { NODE_PUTS_MAX = 64, NODE_ACTS_MAX = 1024, NODE_EPOCHS_MAX = 64, NODE_LIVES_MAX = 256 };
 
 struct node {
     const struct node_settings *settings;

@@ -13,8 +13,7 @@ static void lose_hints(struct node *node)
     struct record record = {0};
     struct buf bytes = {0};
     for (uint32_t key = 0; key < history->key_count; key++) {
-        for (uint32_t i = 0; i < history->keys[key].n; i++) {
-            uint32_t target = history->keys[key].owners[i];
+        for (uint32_t target = 0; target < node->settings->ring->ring.node_count; target++) {
             if (node_peek_hint(node, key, target, &record, &bytes))
                 history_on_hint_lost(history, key, target, &record.clock);
         }

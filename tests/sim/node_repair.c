@@ -14,17 +14,29 @@ static bool has_key(const struct history *history, const struct pull *pull)
     return false;
 }
 
+// Whether a move gives the shard to others, and so waits for its copies to be whole.
+static bool changes(const struct ring *ring, const struct pull *pull)
+{
+    struct ring_owners owners;
+    ring_find_owners(ring, pull->partition, ring_keyspace(ring, pull->keyspace), &owners);
+    return owners.before != owners.after;
+}
+
 // Shards in which nobody writes are not compared: that finds nothing, and would be most of what
-// happens in a run.
+// happens in a run. But a move waits until they were.
 static void leave_out_empty(struct node *node)
 {
     struct pulls *pulls = &node->repair.pulls;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < pulls->count; i++) {
-        if (has_key(node->settings->history, &pulls->items[i]))
+        if (has_key(node->settings->history, &pulls->items[i]) ||
+            changes(node->repair.ring, &pulls->items[i]))
             pulls->items[kept++] = pulls->items[i];
     }
     pulls->count = kept;
+    pulls->first_count = 0;
+    for (uint32_t i = 0; i < kept; i++)
+        pulls->first_count += pulls->items[i].is_first;
 }
 
 // ---- its brain -----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include "dkv-router/dispatch.h"
 #include "dkv-router/polls.h"
 #include "ring/ring_keyspaces.h"
+#include "ring/ring_move.h"
 #include "ring/ring_plan.h"
 #include "ring/ring_successor.h"
 #include "ring/ring_text.h"
@@ -45,30 +46,95 @@ static void change_keyspaces(struct world *world, struct ring *ring)
     world_sometimes(world, SOMETIMES_KEYSPACE_CHANGED, true);
 }
 
-struct ring_snapshot *node_ring_next(struct world *world, const struct ring_snapshot *before)
+// (Known gap: what levels mean where owners come to be in other datacenters.)
+static bool has_one_dc(const struct ring *ring)
+{
+    uint32_t i = 0;
+    while (i < ring->node_count && strcmp(ring->nodes[i].dc, ring->nodes[0].dc) == 0)
+        i++;
+    return i == ring->node_count;
+}
+
+// A node gets this weight, and data moves. False: nothing would, or there are not nodes enough.
+static bool move_by(struct world *world, struct ring *ring, struct ring_node *node, uint32_t weight)
+{
+    uint32_t before = node->weight;
+    node->weight = weight;
+    bool begins = has_one_dc(ring) && !ring_begin_move(ring, NULL);
+    if (!begins)
+        node->weight = before;
+    world_sometimes(world, SOMETIMES_MOVED, begins);
+    return begins;
+}
+
+static bool begin_move(struct world *world, struct ring *ring)
+{
+    static const uint32_t weights[] = {0, 0, 50, 100, 100, 200};
+    uint32_t node = (uint32_t)world_below(world, ring->node_count);
+    return move_by(world, ring, &ring->nodes[node],
+                   weights[world_below(world, sizeof weights / sizeof *weights)]);
+}
+
+static bool go_back(struct world *world, struct ring *ring)
+{
+    bool goes = ring->move && ring->move != RING_MOVE_BACK && world_chance(world, 300) &&
+                !ring_go_back(ring, NULL);
+    world_sometimes(world, SOMETIMES_MOVED_BACK, goes);
+    return goes;
+}
+
+static struct ring copy_of(struct world *world, const struct ring_snapshot *document)
+{
+    struct fault fault = {0};
+    struct ring ring = {0};
+    if (ring_text_parse(&ring, buf_bytes(&document->text), &fault))
+        world_fail(world, "a document is damaged: %s", fault.text);
+    return ring;
+}
+
+// Takes the ring.
+static struct ring_snapshot *follow(struct world *world, struct ring *ring,
+                                    const struct ring_snapshot *before)
 {
     struct buf text = {0};
     struct fault fault = {0};
-    struct ring ring = {0};
-    if (ring_text_parse(&ring, buf_bytes(&before->text), &fault))
-        world_fail(world, "a document is damaged: %s", fault.text);
+    ring_succeed(ring, &before->ring);
+    if (ring_check_successor(&before->ring, ring, &fault) ||
+        ring_check_step(&before->ring, ring, &fault))
+        world_fail(world, "a document cannot follow: %s", fault.text);
+    ring_text_format(ring, &text);
+    return ring_snapshot_new_take(ring, &text);
+}
+
+struct ring_snapshot *node_ring_move_off(struct world *world, const struct ring_snapshot *before,
+                                         uint64_t node)
+{
+    struct ring ring = copy_of(world, before);
+    int index = ring_find_node(&ring, node);
+    if (index >= 0 && move_by(world, &ring, &ring.nodes[index], 0))
+        return follow(world, &ring, before);
+    ring_release(&ring);
+    return NULL;
+}
+
+struct ring_snapshot *node_ring_next(struct world *world, const struct ring_snapshot *before)
+{
+    struct ring ring = copy_of(world, before);
     int ghost = ring_find_node_name(&ring, ghost_name);
-    if (ghost >= 0 && world_chance(world, 500)) {
+    bool may_move = !ring.move && ghost < 0 && world_chance(world, 500);
+    if (go_back(world, &ring) || (may_move && begin_move(world, &ring))) {
+        // that is the change
+    } else if (ghost >= 0 && world_chance(world, 500)) {
         ring_remove_node(&ring, (uint32_t)ghost);
         world_sometimes(world, SOMETIMES_NODE_LEFT, true);
     } else if (ghost < 0 && world_chance(world, 300)) {
         add_ghost(world, &ring);
-    } else if (world_chance(world, 400)) {
+    } else if (!ring.move && world_chance(world, 400)) {
         change_keyspaces(world, &ring);
     } else {
         ring.nodes[0].weight += 1 + (uint32_t)world_below(world, 100);
     }
-    ring_succeed(&ring, &before->ring);
-    if (ring_check_successor(&before->ring, &ring, &fault) ||
-        ring_moves_data(&before->ring, &ring, &fault))
-        world_fail(world, "a document cannot follow: %s", fault.text);
-    ring_text_format(&ring, &text);
-    return ring_snapshot_new_take(&ring, &text);
+    return follow(world, &ring, before);
 }
 
 void node_ring_number(struct node *node, const struct process *process, const struct peers *peers)

@@ -1,14 +1,20 @@
 // node_ring.h - new ring documents are handed to nodes, several at once, and agreed on.
 //
-// Placement stays: what is checked is that nothing fails, whatever mixture of documents routers
-// and stores have, and that one document counts for an epoch.
+// What is checked here is that nothing fails, whatever mixture of documents routers and stores
+// have, and that one document counts for an epoch; while data moves the history has to come true as
+// ever.
 #pragma once
 
 #include "sim/node.h"
 
 // A document that follows `before`: a node weighs more, or one that owns nothing, and answers
-// nobody, joins or leaves. Held by the caller.
+// nobody, joins or leaves; or data begins to move, or goes back. Held by the caller.
 struct ring_snapshot *node_ring_next(struct world *world, const struct ring_snapshot *before);
+
+// The one by which all that a node owns begins to move away. Held by the caller; NULL: there are
+// not nodes enough, or datacenters.
+struct ring_snapshot *node_ring_move_off(struct world *world, const struct ring_snapshot *before,
+                                         uint64_t node);
 
 // Tells the network how a process of the node numbers its links.
 void node_ring_number(struct node *node, const struct process *process, const struct peers *peers);

@@ -1,5 +1,7 @@
 #include "sim/run.h"
 
+#include "dkv-router/settled.h"
+#include "dkv-store/dropping.h"
 #include "sim/making.h"
 #include "sim/node_ring.h"
 #include "sim/scenarios.h"
@@ -70,6 +72,12 @@ static bool has_lost_copy(struct stage *run, uint32_t node)
     return false;
 }
 
+static const char *explain_move(const struct node *node)
+{
+    static struct fault fault;
+    return settled_check(&node->router.epochs, NULL, &fault) ? fault.text : "data moves";
+}
+
 // Every router sees every store, all work by one ring document, no copy is lost, and nothing from
 // the time of the faults is still under way: no write in the network, no hint, no job that a
 // worker began when its disk was slow. NULL: so it is; else what is wrong, and where.
@@ -85,6 +93,10 @@ static const char *find_fault(struct stage *run, uint32_t *where)
             return unfinished;
         if (!has_newest_ring(run, &run->nodes[i]))
             return "a process has not the newest ring document";
+        if (run->nodes[i].router.ring->move)
+            return explain_move(&run->nodes[i]);
+        if (dropping_count(&run->nodes[i].store))
+            return "there are former copies";
         if (has_lost_copy(run, i))
             return "a copy is lost";
         for (uint32_t j = 0; j < run->node_count; j++) {
@@ -104,6 +116,8 @@ void stage_wait_until_whole(struct stage *run)
         stage_wait_ms(run, 50);
     if (fault)
         world_fail(&run->world, "faults are over, but at n%u %s", where, fault);
+    else
+        history_look_at_ring(&run->history, run->nodes[0].router.ring, &run->snapshot->ring);
 }
 
 // The examiner does this until it succeeds: a router may just have learnt that a store is

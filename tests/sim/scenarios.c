@@ -1,6 +1,7 @@
 #include "sim/scenarios.h"
 
 #include "causal/actor.h"
+#include "sim/node_ring.h"
 #include "wire/client.h"
 
 // The examiner's blind put through this router must succeed.
@@ -240,6 +241,58 @@ static void come_late(struct stage *run, uint32_t key)
         expect_one(run, key, last, "after what had been held up came");
 }
 
+// ---- owners that change ------------------------------------------------------------------
+
+// Whether it succeeds is for the history.
+static void try(struct stage *run, enum act_kind kind, uint32_t key, uint8_t level)
+{
+    struct client_request request = {
+        .kind = kind, .key = key, .level = level, .value_size = 40, .timeout_us = 300 * WORLD_MS};
+    request.flags = kind == ACT_GET ? GET_STRICT : PUT_STRICT;
+    run->examiner->router = any_node(run);
+    stage_perform(run, &request);
+}
+
+static bool is_moving(const struct stage *run)
+{
+    return node_ring_newest(run->nodes, run->node_count)->ring.move;
+}
+
+// The first owner is to be none any more. Meanwhile it, or another node, perhaps hears nothing of
+// others, and clients hear it.
+static void move_away(struct stage *run, uint32_t key)
+{
+    struct world *world = &run->world;
+    const struct ring_snapshot *before = node_ring_newest(run->nodes, run->node_count);
+    uint64_t owner = run->snapshot->ring.nodes[run->history.keys[key].owners[0]].id;
+    struct ring_snapshot *next = node_ring_move_off(world, before, owner);
+    if (!next)
+        return;
+    uint32_t deaf = world_chance(world, 500) ? run->history.keys[key].owners[0] : any_node(run);
+    uint64_t deaf_us = world_chance(world, 600) ? world_between(world, 500, 4000) * WORLD_MS : 0;
+    uint64_t end_us = world->now_us + LINKS_UP_US;
+    put(run, any_node(run), key, RING_LEVEL_ALL);
+    for (uint32_t i = 0; i < run->node_count; i++)
+        node_ring_hand(&run->nodes[i], next);
+    ring_snapshot_drop(next);
+    stage_wait_ms(run, world_below(world, 1000));
+    for (uint32_t i = 0; deaf_us && i < run->node_count; i++) {
+        if (i == deaf)
+            continue;
+        network_cut(&run->network, i, deaf, false, deaf_us);
+        network_cut(&run->network, deaf, i, false, deaf_us);
+    }
+    while (!world->failed && is_moving(run) && world->now_us < end_us) {
+        try(run, world_chance(world, 300) ? ACT_PUT : ACT_GET, key,
+            world_chance(world, 300) ? RING_LEVEL_QUORUM : 1);
+        try(run, ACT_PUT, key, RING_LEVEL_ALL);
+        try(run, ACT_GET, key, 1);
+    }
+    for (unsigned i = 0; !world->failed && i < 8; i++)
+        try(run, ACT_GET, key, 1);
+    stage_wait_until_whole(run);
+}
+
 // ---- all of them -----------------------------------------------------------------------
 
 static const struct scenario {
@@ -249,6 +302,7 @@ static const struct scenario {
 } scenarios[] = {
     {"twice", write_twice, 1},    {"miss", miss_a_write, 3},    {"repeat", repeat_an_old_one, 1},
     {"dark", lose_everything, 1}, {"start", start_a_router, 3}, {"late", come_late, 3},
+    {"move", move_away, 1},
 };
 
 void scenarios_run(struct stage *run)

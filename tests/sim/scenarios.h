@@ -5,6 +5,7 @@
 //     repeat   a request that was superseded is asked for again
 //     dark     the lights go out everywhere the moment a put is answered
 //     start    a router that has just started does not reach the first owner
+//     move     owners change while the key is written with W = all and read with R = 1
 //     late     what waited in a queue, on the way or in a stopped process comes late
 #pragma once
 

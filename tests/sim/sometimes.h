@@ -87,6 +87,8 @@
     POINT(KEYSPACE_CHANGED, "a new document had one keyspace more or less")                        \
     POINT(NODE_JOINED, "a new document had one node more")                                         \
     POINT(NODE_LEFT, "a new document had one node less")                                           \
+    POINT(MOVED, "data was to move to other owners")                                               \
+    POINT(MOVED_BACK, "a move was aborted")                                                        \
     POINT(HEAD_ALONE, "a coordinator sent the head of a record whose value its router has")        \
     POINT(CONDITION_FAILED, "a conditional put met what its client had not seen")                  \
     POINT(REFUSED_FOR_GOOD, "a conditional put that was repeated was refused")                     \

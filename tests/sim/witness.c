@@ -189,7 +189,7 @@ void witness_refusals(struct node *node, const struct outbox_message *message)
         if (status && message->type == MESSAGE_MERGED)
             world_note(node->settings->world, "n%u refuses a merge: %s", node->index,
                        status_text(status));
-        if (status == STATUS_STALE)
+        if (status == STATUS_STALE && !node->settings->world->sometimes[SOMETIMES_MOVED])
             world_fail(node->settings->world, "n%u: stale, although nothing moved", node->index);
     }
 }
@@ -223,8 +223,12 @@ void witness_put(struct node *node, const struct arrival *arrival, const struct 
     if (put->context.size && decode_context(node, key, put->context, &context))
         world_fail(node->settings->world, "%s: a context that is none comes to a router",
                    key->name);
-    *noted = (struct node_put){
-        .link = arrival->link, .id = put->id, .act = act, .level = level, .given = context.clock};
+    *noted = (struct node_put){.link = arrival->link,
+                               .id = put->id,
+                               .act = act,
+                               .level = level,
+                               .epoch = node->router.ring->epoch,
+                               .given = context.clock};
     context.clock = (struct clock){0};
     context_release(&context);
 }
@@ -269,7 +273,9 @@ static uint32_t find_keepers(const struct node *node, const struct act *told, ui
 
 // Who can have a put: owners by themselves, others by hints.
 struct copies {
-    const struct history_key *key;
+    uint32_t n;
+    uint16_t owners[RING_OWNERS_MAX];
+    struct level_owners who;
     uint8_t level;
     uint32_t dc;
     uint32_t own;
@@ -279,11 +285,11 @@ struct copies {
 // Whether the level is met by `have` and owners from `at` on, each with a node of its own.
 static bool may_meet(const struct copies *copies, uint32_t at, uint32_t have, uint32_t used)
 {
-    if (at == copies->key->n)
-        return level_is_met(&copies->key->who, copies->level, copies->dc, have);
+    if (at == copies->n)
+        return level_is_met(&copies->who, copies->level, copies->dc, have);
     uint32_t bit = 1u << at;
     if (copies->own & bit)
-        return may_meet(copies, at + 1, have | bit, used | 1u << copies->key->owners[at]);
+        return may_meet(copies, at + 1, have | bit, used | 1u << copies->owners[at]);
     for (uint32_t node = 0; node < NETWORK_NODES_MAX; node++) {
         if ((copies->keepers[at] & ~used & 1u << node) &&
             may_meet(copies, at + 1, have | bit, used | 1u << node))
@@ -292,25 +298,30 @@ static bool may_meet(const struct copies *copies, uint32_t at, uint32_t have, ui
     return may_meet(copies, at + 1, have, used);
 }
 
-// A put that is answered OK is durable with W owners; unless it is strict a hint is as good.
-static void check_copies(const struct node *node, const struct node_put *put, struct dot dot)
+// Of the owners in `set`, those before a move or those after it.
+static void check_copies_of(const struct node *node, const struct node_put *put, struct dot dot,
+                            const struct ring_owners *owners, uint32_t set)
 {
     struct history *history = node->settings->history;
     const struct history_key *key = &history->keys[put->act->key];
+    const struct ring *ring = &node->settings->ring->ring;
     struct act told = *put->act;
     told.dot = dot;
     struct record record = {0};
     struct buf bytes = {0};
-    struct copies copies = {.key = key,
-                            .level = put->level,
-                            .dc = level_dc(&node->settings->ring->ring, node->index),
-                            .own = put->act->lost};
-    for (uint32_t i = 0; i < key->n; i++) {
-        if (!look(&node->nodes[key->owners[i]], put->act, &record, &bytes) ||
+    struct copies copies = {.level = put->level, .dc = level_dc(ring, node->index)};
+    for (uint8_t i = 0; i < owners->count; i++) {
+        if (set & 1u << i)
+            copies.owners[copies.n++] = owners->nodes[i];
+    }
+    copies.who = level_owners_of(ring, copies.owners, copies.n);
+    for (uint32_t i = 0; i < copies.n; i++) {
+        if (put->act->lost & 1u << copies.owners[i] ||
+            !look(&node->nodes[copies.owners[i]], put->act, &record, &bytes) ||
             history_accounts_for(history, key, &told, &record.clock, &record))
             copies.own |= 1u << i;
         else if (!(put->act->flags & PUT_STRICT))
-            copies.keepers[i] = find_keepers(node, &told, key->owners[i]);
+            copies.keepers[i] = find_keepers(node, &told, copies.owners[i]);
     }
     if (!may_meet(&copies, 0, 0, 0))
         world_fail(node->settings->world,
@@ -319,6 +330,36 @@ static void check_copies(const struct node *node, const struct node_put *put, st
                    (unsigned)__builtin_popcount(copies.own));
     record_release(&record);
     buf_release(&bytes);
+}
+
+// The router's ring names nodes by other indexes while a node more is in it.
+static bool find_owners(const struct node *node, const struct history_key *key,
+                        struct ring_owners *owners)
+{
+    const struct ring *ring = node->router.ring, *first = &node->settings->ring->ring;
+    ring_find_owners(ring, key->partition, ring_keyspace(ring, key->keyspace), owners);
+    for (uint8_t i = 0; i < owners->count; i++) {
+        int index = ring_find_node(first, ring->nodes[owners->nodes[i]].id);
+        if (index < 0)
+            return false;
+        owners->nodes[i] = (uint16_t)index;
+    }
+    return true;
+}
+
+// A put that is answered OK is durable with W owners; unless it is strict a hint is as good. While
+// its key moves, of both sets; but hints for owners that do not last may soon be for others, once
+// the owners after are read. Nobody is asked about one that saw another ring come.
+static void check_copies(const struct node *node, const struct node_put *put, struct dot dot)
+{
+    struct ring_owners owners;
+    const struct history_key *key = &node->settings->history->keys[put->act->key];
+    if (put->epoch != node->router.ring->epoch || !find_owners(node, key, &owners))
+        return;
+    const struct ring *ring = node->router.ring;
+    check_copies_of(node, put, dot, &owners, ring_lasting_owners(ring, &owners));
+    if (ring->move == RING_MOVE_READ_OLD && owners.after != owners.before)
+        check_copies_of(node, put, dot, &owners, owners.before);
 }
 
 static void check_returned(const struct node *node, const struct node_put *put,

@@ -260,7 +260,7 @@ TEST(what_cannot_follow_is_refused_at_once)
     propose(&bench, ROLE_ADMIN, bytes_of_text("dkv-ring 2\n"));
     assert_int_equal(answered(&bench, ""), STATUS_INVALID);
     propose(&bench, ROLE_ADMIN, buf_bytes(&moved->text));
-    assert_int_equal(answered(&bench, "data would have to move"), STATUS_REFUSED);
+    assert_int_equal(answered(&bench, "has other owners"), STATUS_REFUSED);
     propose(&bench, ROLE_ADMIN, buf_bytes(&third->text));
     assert_int_equal(answered(&bench, "this router has epoch 1"), STATUS_STALE);
     propose(&bench, ROLE_ADMIN, buf_bytes(&next->text));
@@ -470,7 +470,7 @@ TEST(a_document_that_would_move_data_is_not_pulled_in)
     pong_of(&bench, 2, OTHER + 1);
     answer_ring(&bench, OTHER + 1, moved);
     assert_null(epochs_next_job(&bench.router.epochs));
-    assert_non_null(strstr(bench.router.epochs.told.text, "data would have to move"));
+    assert_non_null(strstr(bench.router.epochs.told.text, "has other owners"));
     stop(&bench, moved);
 }
 

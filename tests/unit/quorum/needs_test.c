@@ -17,9 +17,9 @@ static struct ring_route route_of(uint8_t n)
 
 static struct needs level(uint8_t level, uint8_t n, const char *dc)
 {
-    struct needs needs;
+    struct needs needs = {.count = 0};
     struct ring_route route = route_of(n);
-    assert_true(needs_of_level(&needs, &ring, &route, level, dc));
+    assert_true(needs_add_level(&needs, &ring, &route, targets_below(n), level, dc));
     return needs;
 }
 
@@ -36,9 +36,9 @@ TEST(a_number_a_quorum_and_all_count_every_owner)
 
 TEST(a_level_beyond_the_owners_is_refused)
 {
-    struct needs needs;
+    struct needs needs = {.count = 0};
     struct ring_route route = route_of(3);
-    assert_false(needs_of_level(&needs, &ring, &route, 4, "a"));
+    assert_false(needs_add_level(&needs, &ring, &route, targets_below(3), 4, "a"));
 }
 
 TEST(a_local_quorum_counts_one_datacenter)

@@ -140,7 +140,7 @@ TEST(a_document_of_version_1_that_gets_a_node_has_numbers)
 TEST(a_document_of_later_days_is_no_damage)
 {
     struct ring ring = make_ring(3, 64, 0, 0), back = {0};
-    struct buf text = changed(&ring, "dkv-ring 2", "dkv-ring 3");
+    struct buf text = changed(&ring, "dkv-ring 2", "dkv-ring 4");
     struct fault fault;
     assert_int_equal(ring_text_parse(&back, buf_bytes(&text), &fault), STATUS_CORRUPT);
     assert_string_equal(fault.text, "line 1: written by a newer dkv, or no ring document");
