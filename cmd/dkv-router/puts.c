@@ -66,7 +66,7 @@ static void cover(struct flight *flight, struct dot dot, const struct record *re
     bool is_second = flight->put.again && dot.counter && !dot_equal(flight->dot, dot);
     if (is_there && record->count == 1) {
         clock_copy(&flight->covers, &record->clock);
-    } else if (is_second && supersedes_context(flight, record)) {
+    } else if (is_there && is_second && supersedes_context(flight, record)) {
         clock_join(&flight->covers, &flight->context);
         add_dot(&flight->covers, dot);
     } else if (dot.counter && !is_blind(flight)) {
