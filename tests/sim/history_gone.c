@@ -42,6 +42,18 @@ struct view {
     const struct record *record;
 };
 
+// Whether this dot led to the act: not another one of the same write, which was made anew, or
+// beside what met it.
+static bool is_before(const struct history_key *key, const struct mint *mint, const struct act *act)
+{
+    bool is = false;
+    for (uint32_t i = 0; !is && i < mint->superseder_count; i++) {
+        const struct mint *superseder = &key->mints[mint->superseders[i]];
+        is = superseder->act == act->names || history_leads_to(key, superseder, act);
+    }
+    return is;
+}
+
 // Whether something is there that the deletion, or what led to it, had superseded.
 static bool shows_older(const struct view *view, const struct mint *deletion)
 {
@@ -52,7 +64,7 @@ static bool shows_older(const struct view *view, const struct mint *deletion)
         const struct mint *mint = index < 0 ? NULL : &view->key->mints[index];
         bool is_beaten = mint && view->key->is_lww && mint->minted_us < deletion->minted_us &&
                          mint->hlc < deletion->hlc;
-        does = mint && (is_beaten || history_leads_to(view->key, mint, act));
+        does = mint && (is_beaten || is_before(view->key, mint, act));
     }
     return does;
 }
@@ -81,6 +93,16 @@ static bool is_known(const struct view *view, const struct mint *mint)
 
 static bool accounts_for(const struct view *view, uint32_t number);
 
+// Which of two writes of an lww keyspace stays.
+static bool is_greater(const struct mint *a, const struct mint *b)
+{
+    if (a->hlc != b->hlc)
+        return a->hlc > b->hlc;
+    if (a->is_tombstone != b->is_tombstone)
+        return a->is_tombstone;
+    return dot_compare(a->dot, b->dot) > 0;
+}
+
 // Whether a write that is accounted for superseded this one: the clock of a record that was
 // stripped has the dots of its values alone. In lww keyspaces a greater one is enough.
 static bool is_over(const struct view *view, const struct mint *mint)
@@ -92,7 +114,7 @@ static bool is_over(const struct view *view, const struct mint *mint)
         is_over = is_known(view, superseder) || accounts_for(view, superseder->act);
     }
     for (uint32_t i = 0; key->is_lww && !is_over && i < key->mint_count; i++)
-        is_over = key->mints[i].hlc > mint->hlc && is_known(view, &key->mints[i]);
+        is_over = is_greater(&key->mints[i], mint) && is_known(view, &key->mints[i]);
     return is_over;
 }
 
