@@ -60,7 +60,7 @@ Try 'dkv status --help'."
     run dkv --help
     refute_output --regexp 'snapshot|watch|doctor'
     fails_with 2 dkv doctor
-    fails_with 2 dkv ring plan
+    fails_with 2 dkv ring recover
 }
 
 @test "global options stand before or after the verb, with = or a blank" {
