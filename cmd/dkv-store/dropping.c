@@ -25,25 +25,37 @@ static bool is_dropped(const struct store *store, uint32_t keyspace, uint32_t pa
     return !ring->move && frame_others(store, keyspace, partition, numbers) < 0;
 }
 
+static void count(struct store *store)
+{
+    struct drops *drops = &store->drops;
+    const struct ledger_shard *shard;
+    if (drops->counted_epoch == store->ring->epoch)
+        return;
+    drops->counted_epoch = store->ring->epoch;
+    drops->left = 0;
+    for (size_t at = 0; (shard = ledger_next(&store->ledger, &at));)
+        drops->left += is_dropped(store, shard->keyspace, shard->partition);
+}
+
 // Finds the next shard, and begins with it.
 static bool begin(struct store *store)
 {
     struct drops *drops = &store->drops;
-    struct ledger_shard *shard;
+    const struct ledger_shard *shard;
     if (drops->done_epoch == store->ring->epoch)
         return false;
-    drops->left = 0;
+    count(store);
     for (size_t at = 0; (shard = ledger_next(&store->ledger, &at));) {
-        if (!is_dropped(store, shard->keyspace, shard->partition) || drops->left++)
+        if (!is_dropped(store, shard->keyspace, shard->partition))
             continue;
         drops->is_under_way = true;
         drops->keyspace = shard->keyspace;
         drops->partition = shard->partition;
         engine_key_range(store->ring->partition_count, shard->partition, &drops->from, &drops->to);
+        return true;
     }
-    if (!drops->is_under_way)
-        drops->done_epoch = store->ring->epoch;
-    return drops->is_under_way;
+    drops->done_epoch = store->ring->epoch;
+    return false;
 }
 
 uint64_t dropping_count(const struct store *store)
@@ -123,6 +135,7 @@ static bool step(struct store *store, struct allowance *left, struct moment now)
     if (!is_empty && frame_write(store, now))
         return false; // the same again
     drops->mark = lsm_written(store->lsm);
+    drops->left -= is_end && drops->left;
     buf_set(&drops->from, buf_bytes(&drops->next));
     if (is_end)
         growth_forget(&store->growth, &store->ledger, drops->partition);
