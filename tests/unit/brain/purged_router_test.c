@@ -4,14 +4,12 @@
 TEST(a_repeated_put_of_which_an_owner_says_that_it_was_purged_is_written)
 {
     struct bench bench;
-    struct buf body = {0};
     uint64_t id = 0;
     init(&bench, 3);
     put(&bench, PUT_RETRY);
     int store = asked(&bench, MESSAGE_FIND, &id);
-    struct op_found found = {.id = id, .state = FIND_PURGED, .dot = {9, 4}};
-    op_encode_found(&found, &body);
-    tell(&bench, (link_id)store, MESSAGE_FOUND, &body);
+    found(&bench, (uint32_t)store,
+          &(struct op_found){.id = id, .state = FIND_PURGED, .dot = {9, 4}});
     assert_true(put_done(&bench, STATUS_OK));
     assert_int_equal(put_answer(&bench).dot.counter, 4);
     release(&bench);

@@ -33,9 +33,8 @@ TEST(a_second_dot_that_the_store_knows_as_superseded_gives_no_context)
     put(&bench, PUT_RETRY | PUT_WANT_CONTEXT);
     uint32_t first = (uint32_t)asked(&bench, MESSAGE_FIND, &id);
     append_found(false, &encoded);
-    struct op_found found = {.id = id, .dot = {9, 2}, .record = buf_bytes(&encoded)};
-    op_encode_found(&found, &body);
-    tell(&bench, first, MESSAGE_FOUND, &body);
+    found(&bench, first,
+          &(struct op_found){.id = id, .dot = {9, 2}, .record = buf_bytes(&encoded)});
     merged(&bench, (first + 1) % NODES, &(struct op_merged){.id = id});
     int second = asked(&bench, MESSAGE_UPDATE, &id);
     assert_true(second >= 0 && said(&bench, (link_id)second, MESSAGE_UPDATE, &request));
@@ -44,7 +43,6 @@ TEST(a_second_dot_that_the_store_knows_as_superseded_gives_no_context)
     append_found(true, &encoded);
     struct op_updated updated = {
         .id = again.id, .dot = {9, 1}, .record = buf_bytes(&encoded)}; // as it was remembered
-    buf_clear(&body);
     op_encode_updated(&updated, &body);
     tell(&bench, (link_id)second, MESSAGE_UPDATED, &body);
     durable(&bench, (uint32_t)second, again.id);

@@ -200,7 +200,7 @@ TEST(a_second_dot_of_an_earlier_try_may_not_have_met_what_this_one_did)
 TEST(a_blind_put_that_was_superseded_before_its_answer_has_no_context)
 {
     struct bench bench;
-    struct buf body = {0}, encoded = {0};
+    struct buf encoded = {0};
     struct record record = {0};
     uint64_t id = 0;
     init(&bench, 3);
@@ -210,16 +210,16 @@ TEST(a_blind_put_that_was_superseded_before_its_answer_has_no_context)
     record_update(&record, &later, false); // on top of 9@1, and of what that superseded
     clock_add(&record.clock, (struct interval){9, 1, 1});
     record_encode(&record, bytes_of_text("key"), &encoded);
-    struct op_found found = {.id = id, .dot = {9, 1}, .record = buf_bytes(&encoded)};
-    op_encode_found(&found, &body);
-    tell(&bench, first, MESSAGE_FOUND, &body);
+    struct dot first_dot = {9, 1};
+    found(&bench, first,
+          &(struct op_found){.id = id, .dot = first_dot, .record = buf_bytes(&encoded)});
     for (uint32_t store = 0; store < NODES; store++) {
         if (store != first)
             merged(&bench, store, &(struct op_merged){.id = id});
     }
     struct op_put_done done = put_answer(&bench);
     assert_int_equal(done.status, STATUS_OK);
-    assert_true(dot_equal(done.dot, found.dot));
+    assert_true(dot_equal(done.dot, first_dot));
     assert_int_equal(done.context.size, 0);
     record_release(&record);
     buf_release(&encoded);

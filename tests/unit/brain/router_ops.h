@@ -62,6 +62,13 @@ static inline void merged(struct bench *bench, uint32_t store, const struct op_m
     tell(bench, store, MESSAGE_MERGED, &body);
 }
 
+static inline void found(struct bench *bench, uint32_t store, const struct op_found *op)
+{
+    struct buf body = {0};
+    op_encode_found(op, &body);
+    tell(bench, store, MESSAGE_FOUND, &body);
+}
+
 static inline void fetched(struct bench *bench, uint32_t store, uint64_t id, enum status status)
 {
     struct buf body = {0};
