@@ -59,8 +59,8 @@ static uint32_t find_owners(const struct hintd *hintd, const struct ring_keyspac
     return count;
 }
 
-static bool is_owner(const struct hintd *hintd, const struct ring_keyspace *keyspace,
-                     uint64_t token, uint64_t node)
+static bool is_for(const struct hintd *hintd, const struct ring_keyspace *keyspace, uint64_t token,
+                   uint64_t node)
 {
     uint64_t ids[RING_OWNERS_MAX];
     uint32_t count = find_owners(hintd, keyspace, token, ids), i = 0;
@@ -308,7 +308,7 @@ static enum status take(struct hintd *hintd, uint64_t node, struct found *found,
         return STATUS_OK;
     }
     const struct ring_keyspace *keyspace = ring_keyspace(hintd->ring, found->key.keyspace);
-    if (keyspace && is_owner(hintd, keyspace, found->key.token, node)) {
+    if (keyspace && is_for(hintd, keyspace, found->key.token, node)) {
         bool can_send = is_up(hintd, node);
         delivery->is_clean &= can_send; // else it was only looked at
         if (can_send && !delivery_find_key(delivery, found->engine_key))

@@ -53,14 +53,11 @@ static uint32_t add_shard(struct pull *items, const struct ring *ring, uint32_t 
 bool pulls_is_awaited(const struct ring *ring, uint32_t self, const struct pull *pull)
 {
     struct ring_owners owners;
-    uint32_t ours = 0, theirs = 0;
     if (!ring->move)
         return false;
     ring_find_owners(ring, pull->partition, ring_keyspace(ring, pull->keyspace), &owners);
-    for (uint8_t i = 0; i < owners.count; i++) {
-        ours |= owners.nodes[i] == self ? (uint32_t)1 << i : 0;
-        theirs |= ring->nodes[owners.nodes[i]].id == pull->node ? (uint32_t)1 << i : 0;
-    }
+    uint32_t ours = ring_owner_bit(&owners, self);
+    uint32_t theirs = ring_owner_bit(&owners, (uint32_t)ring_find_node(ring, pull->node));
     uint32_t lasting = ring_lasting_owners(ring, &owners);
     bool is_new = !(owners.before & ours);
     return lasting & ours && (is_new || !(lasting & theirs));

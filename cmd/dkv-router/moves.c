@@ -20,11 +20,8 @@ static bool is_driver(const struct epochs *epochs)
 
 static struct ring_snapshot *next_step(const struct epochs *epochs)
 {
-    struct ring next = {0};
+    struct ring next = ring_copy(&epochs->current->ring);
     struct buf text = {0};
-    struct fault fault;
-    if (ring_text_parse(&next, buf_bytes(&epochs->current->text), &fault))
-        return NULL; // it was read from this text
     ring_go_on(&next);
     ring_succeed(&next, &epochs->current->ring);
     ring_text_format(&next, &text);
@@ -42,7 +39,7 @@ void moves_on_tick(struct epochs *epochs, struct moment now)
         return;
     epochs->step_again_ms = now.mono_ms + STEP_PAUSE_MS;
     struct ring_snapshot *next = next_step(epochs);
-    if (next && polls_hand(epochs, next, &fault))
+    if (polls_hand(epochs, next, &fault))
         fault_set(&epochs->told, STATUS_INVALID, "the next step of the move: %.300s", fault.text);
     ring_snapshot_drop(next);
 }

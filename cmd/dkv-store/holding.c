@@ -14,18 +14,6 @@ void holding_release(struct holding *holding)
     *holding = (struct holding){0};
 }
 
-static bool is_owner(const struct ring *ring, int node_index, uint32_t partition,
-                     const struct ring_keyspace *keyspace)
-{
-    uint16_t owners[RING_OWNERS_MAX];
-    uint32_t count = ring_owners(ring, partition, keyspace, owners);
-    for (uint32_t i = 0; i < count; i++) {
-        if (owners[i] == node_index)
-            return true;
-    }
-    return false;
-}
-
 enum status holding_locate(struct holding *holding, const struct ring *ring, int node_index,
                            uint32_t keyspace_id, struct bytes key)
 {
@@ -34,7 +22,7 @@ enum status holding_locate(struct holding *holding, const struct ring *ring, int
         return STATUS_INVALID;
     struct engine_key engine_key = engine_key_of(keyspace_id, key);
     uint32_t partition = ring_partition(ring, engine_key.token);
-    if (!is_owner(ring, node_index, partition, keyspace))
+    if (!ring_is_owner(ring, partition, keyspace, (uint32_t)node_index))
         return STATUS_NOT_OWNER;
     buf_clear(&holding->engine_key);
     engine_key_encode(&engine_key, &holding->engine_key);

@@ -5,11 +5,7 @@
 
 static uint32_t bit_of(const struct store *store, const struct ring_owners *owners)
 {
-    for (uint8_t i = 0; i < owners->count; i++) {
-        if (owners->nodes[i] == store->node_index)
-            return (uint32_t)1 << i;
-    }
-    return 0;
+    return ring_owner_bit(owners, (uint32_t)store->node_index);
 }
 
 // Whether the shard changes, and this store has it afterwards.

@@ -317,18 +317,6 @@ static enum status serve_close(struct store *store, const struct arrival *arriva
 
 // ---- Looking -----------------------------------------------------------------------------
 
-static bool owns(const struct store *store, const struct ring_keyspace *keyspace,
-                 uint32_t partition)
-{
-    uint16_t owners[RING_OWNERS_MAX];
-    uint32_t count = ring_owners(store->ring, partition, keyspace, owners);
-    for (uint32_t i = 0; i < count; i++) {
-        if (owners[i] == store->node_index)
-            return true;
-    }
-    return false;
-}
-
 static void add_digest(const struct store *store, uint32_t keyspace, uint32_t partition,
                        struct buf *out)
 {
@@ -354,7 +342,7 @@ static enum status serve_digest(struct store *store, const struct arrival *arriv
     uint32_t partition = op.partition, end = store->ring->partition_count;
     buf_clear(&store->part);
     for (; keyspace && partition < end && store->part.size < DIGESTS_MAX * DIGEST_SIZE; partition++)
-        if (owns(store, keyspace, partition))
+        if (ring_is_owner(store->ring, partition, keyspace, (uint32_t)store->node_index))
             add_digest(store, op.keyspace, partition, &store->part);
     digested.next = keyspace && partition < end ? partition : 0;
     digested.items = buf_bytes(&store->part);

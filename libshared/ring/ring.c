@@ -17,6 +17,26 @@ void ring_release(struct ring *ring)
     *ring = (struct ring){0};
 }
 
+static void *copy_of(const void *from, size_t count, size_t size)
+{
+    void *copy = from ? xmalloc(count * size + 1) : NULL;
+    if (from)
+        memcpy(copy, from, count * size);
+    return copy;
+}
+
+struct ring ring_copy(const struct ring *ring)
+{
+    struct ring copy = *ring;
+    size_t q = ring->partition_count;
+    copy.nodes = copy_of(ring->nodes, ring->node_count, sizeof *ring->nodes);
+    copy.keyspaces = copy_of(ring->keyspaces, ring->keyspace_count, sizeof *ring->keyspaces);
+    copy.owners = copy_of(ring->owners, q * ring->owner_count, sizeof *ring->owners);
+    copy.since = copy_of(ring->since, q, sizeof *ring->since);
+    copy.next = copy_of(ring->next, q * ring->next_count, sizeof *ring->next);
+    return copy;
+}
+
 static bool is_alphanumeric(uint8_t c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -290,21 +310,17 @@ static uint32_t add_owners(struct ring_owners *owners, const uint16_t *nodes, ui
     return set;
 }
 
-static uint32_t choose_before(const struct ring *ring, uint32_t partition,
-                              const struct ring_keyspace *keyspace, uint16_t *chosen)
+uint32_t ring_list(const struct ring *ring, uint32_t partition,
+                   const struct ring_keyspace *keyspace, bool is_after,
+                   uint16_t nodes[RING_COPIES_MAX])
 {
+    bool is_next = is_after && ring->next;
+    bool has_next = is_next && keyspace->next_copies_count;
+    uint32_t size = is_next ? ring->next_count : ring->owner_count;
     assert(partition < ring->partition_count);
-    return choose(ring, ring->owners + (size_t)partition * ring->owner_count, ring->owner_count,
-                  keyspace->copies, keyspace->copies_count, chosen);
-}
-
-static uint32_t choose_after(const struct ring *ring, uint32_t partition,
-                             const struct ring_keyspace *keyspace, uint16_t *chosen)
-{
-    bool is_same = !keyspace->next_copies_count;
-    return choose(ring, ring->next + (size_t)partition * ring->next_count, ring->next_count,
-                  is_same ? keyspace->copies : keyspace->next_copies,
-                  is_same ? keyspace->copies_count : keyspace->next_copies_count, chosen);
+    return choose(ring, (is_next ? ring->next : ring->owners) + (size_t)partition * size, size,
+                  has_next ? keyspace->next_copies : keyspace->copies,
+                  has_next ? keyspace->next_copies_count : keyspace->copies_count, nodes);
 }
 
 void ring_find_owners(const struct ring *ring, uint32_t partition,
@@ -312,14 +328,14 @@ void ring_find_owners(const struct ring *ring, uint32_t partition,
 {
     owners->count = 0;
     if (!ring->next) {
-        owners->count = (uint8_t)choose_before(ring, partition, keyspace, owners->nodes);
+        owners->count = (uint8_t)ring_list(ring, partition, keyspace, false, owners->nodes);
         owners->reader_count = owners->count;
         owners->before = owners->after = ((uint32_t)1 << owners->count) - 1;
         return;
     }
     uint16_t before[RING_COPIES_MAX], after[RING_COPIES_MAX];
-    uint32_t before_count = choose_before(ring, partition, keyspace, before);
-    uint32_t after_count = choose_after(ring, partition, keyspace, after);
+    uint32_t before_count = ring_list(ring, partition, keyspace, false, before);
+    uint32_t after_count = ring_list(ring, partition, keyspace, true, after);
     bool is_new = ring->move == RING_MOVE_READ_NEW;
     owners->reader_count = (uint8_t)(is_new ? after_count : before_count);
     if (is_new)
@@ -334,7 +350,7 @@ uint32_t ring_owners(const struct ring *ring, uint32_t partition,
 {
     struct ring_owners owners;
     if (!ring->next)
-        return choose_before(ring, partition, keyspace, nodes);
+        return ring_list(ring, partition, keyspace, false, nodes);
     ring_find_owners(ring, partition, keyspace, &owners);
     memcpy(nodes, owners.nodes, owners.count * sizeof *nodes);
     return owners.count;
@@ -408,6 +424,16 @@ uint32_t ring_copies_total(const struct ring_keyspace *keyspace)
     for (uint32_t i = 0; i < keyspace->copies_count; i++)
         total += keyspace->copies[i].n;
     return total;
+}
+
+void ring_take_next_copies(struct ring_keyspace *keyspace)
+{
+    if (!keyspace->next_copies_count)
+        return;
+    memcpy(keyspace->copies, keyspace->next_copies, sizeof keyspace->copies);
+    keyspace->copies_count = keyspace->next_copies_count;
+    memset(keyspace->next_copies, 0, sizeof keyspace->next_copies);
+    keyspace->next_copies_count = 0;
 }
 
 static const char *const level_names[] = {"quorum", "all", "local-quorum", "each-quorum"};

@@ -118,6 +118,9 @@ struct ring {
 
 void ring_release(struct ring *ring);
 
+// Another one with the same content, to be released by itself.
+struct ring ring_copy(const struct ring *ring);
+
 // The rules that every document obeys: limits, order, unique ids, names and addresses,
 // levels that the keyspace can meet, owner lists of distinct nodes (and holes). INVALID with the
 // first rule that is broken.
@@ -157,6 +160,30 @@ struct ring_owners {
 void ring_find_owners(const struct ring *ring, uint32_t partition,
                       const struct ring_keyspace *keyspace, struct ring_owners *owners);
 
+// The owners of a shard before a move, or after it, in order of preference; both the same where
+// there is none. Returns how many.
+uint32_t ring_list(const struct ring *ring, uint32_t partition,
+                   const struct ring_keyspace *keyspace, bool is_after,
+                   uint16_t nodes[RING_COPIES_MAX]);
+
+// The set of this node alone, by its index; empty: it is no owner.
+static inline uint32_t ring_owner_bit(const struct ring_owners *owners, uint32_t node)
+{
+    for (uint8_t i = 0; i < owners->count; i++) {
+        if (owners->nodes[i] == node)
+            return (uint32_t)1 << i;
+    }
+    return 0;
+}
+
+static inline bool ring_is_owner(const struct ring *ring, uint32_t partition,
+                                 const struct ring_keyspace *keyspace, uint32_t node)
+{
+    struct ring_owners owners;
+    ring_find_owners(ring, partition, keyspace, &owners);
+    return ring_owner_bit(&owners, node);
+}
+
 // Those that are to be owners when the move is over.
 static inline uint32_t ring_lasting_owners(const struct ring *ring,
                                            const struct ring_owners *owners)
@@ -189,6 +216,9 @@ int ring_find_node(const struct ring *ring, uint64_t id);           // index, -1
 int ring_find_node_name(const struct ring *ring, const char *name); // index, -1 if none
 
 uint32_t ring_copies_total(const struct ring_keyspace *keyspace); // N over all datacenters
+
+// Gives a keyspace the copies that the next plan was to give it, if there are any.
+void ring_take_next_copies(struct ring_keyspace *keyspace);
 
 // "1".."9", "one", "quorum", "all", "local-quorum", "each-quorum". INVALID otherwise.
 enum status ring_level_parse(struct bytes text, uint8_t *level) MUST_USE;

@@ -12,26 +12,13 @@
 // What the planner is to work for: who leaves has nothing, and keyspaces what is wanted for them.
 static struct ring wanted_of(const struct ring *ring)
 {
-    struct ring wanted = *ring;
-    size_t size = (size_t)ring->partition_count * ring->owner_count * sizeof *ring->owners;
-    wanted.nodes = xmalloc(ring->node_count * sizeof *wanted.nodes);
-    memcpy(wanted.nodes, ring->nodes, ring->node_count * sizeof *wanted.nodes);
-    wanted.keyspaces = xmalloc(ring->keyspace_count * sizeof *wanted.keyspaces);
-    memcpy(wanted.keyspaces, ring->keyspaces, ring->keyspace_count * sizeof *wanted.keyspaces);
-    wanted.owners = xmalloc(size);
-    memcpy(wanted.owners, ring->owners, size);
-    wanted.since = NULL;
+    struct ring wanted = ring_copy(ring);
     for (uint32_t i = 0; i < wanted.node_count; i++) {
         if (wanted.nodes[i].state == RING_NODE_LEAVING)
             wanted.nodes[i].weight = 0;
     }
-    for (uint32_t i = 0; i < wanted.keyspace_count; i++) {
-        struct ring_keyspace *keyspace = &wanted.keyspaces[i];
-        if (!keyspace->next_copies_count)
-            continue;
-        memcpy(keyspace->copies, keyspace->next_copies, sizeof keyspace->copies);
-        keyspace->copies_count = keyspace->next_copies_count;
-    }
+    for (uint32_t i = 0; i < wanted.keyspace_count; i++)
+        ring_take_next_copies(&wanted.keyspaces[i]);
     return wanted;
 }
 
@@ -79,15 +66,8 @@ static void take_next(struct ring *ring)
     ring->owner_count = ring->next_count;
     ring->next = NULL;
     forget_next(ring);
-    for (uint32_t i = 0; i < ring->keyspace_count; i++) {
-        struct ring_keyspace *keyspace = &ring->keyspaces[i];
-        if (!keyspace->next_copies_count)
-            continue;
-        memcpy(keyspace->copies, keyspace->next_copies, sizeof keyspace->copies);
-        keyspace->copies_count = keyspace->next_copies_count;
-        memset(keyspace->next_copies, 0, sizeof keyspace->next_copies);
-        keyspace->next_copies_count = 0;
-    }
+    for (uint32_t i = 0; i < ring->keyspace_count; i++)
+        ring_take_next_copies(&ring->keyspaces[i]);
 }
 
 void ring_go_on(struct ring *ring)
@@ -147,14 +127,11 @@ static bool is_step(enum ring_move old, enum ring_move new)
 static uint32_t list(const struct ring *ring, const struct ring_keyspace *keyspace,
                      uint32_t partition, enum side side, uint64_t ids[RING_COPIES_MAX])
 {
-    struct ring_owners owners;
-    struct ring one = *ring;
-    bool is_after = side == AFTER && ring->next;
-    one.move = is_after ? RING_MOVE_READ_NEW : ring->next ? RING_MOVE_READ_OLD : RING_MOVE_NONE;
-    ring_find_owners(&one, partition, keyspace, &owners);
-    for (uint32_t i = 0; i < owners.reader_count; i++)
-        ids[i] = ring->nodes[owners.nodes[i]].id;
-    return owners.reader_count;
+    uint16_t nodes[RING_COPIES_MAX];
+    uint32_t count = ring_list(ring, partition, keyspace, side == AFTER, nodes);
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = ring->nodes[nodes[i]].id;
+    return count;
 }
 
 static bool has_stayed(const struct ring *before, const struct ring_keyspace *old,
@@ -169,10 +146,9 @@ static bool has_stayed(const struct ring *before, const struct ring_keyspace *ol
 
 static uint32_t copies_after(const struct ring_keyspace *keyspace)
 {
-    uint32_t total = 0;
-    for (uint32_t i = 0; i < keyspace->next_copies_count; i++)
-        total += keyspace->next_copies[i].n;
-    return total ? total : ring_copies_total(keyspace);
+    struct ring_keyspace after = *keyspace;
+    ring_take_next_copies(&after);
+    return ring_copies_total(&after);
 }
 
 static enum status check_shard(const struct ring *before, const struct ring_keyspace *old,

@@ -15,6 +15,11 @@ const char *ring_move_text(enum ring_move move)
     return ring_move_names[move];
 }
 
+const char *ring_state_text(enum ring_node_state state)
+{
+    return ring_state_names[state];
+}
+
 int ring_text_version(const struct ring *ring)
 {
     bool has_more = ring->move != RING_MOVE_NONE;

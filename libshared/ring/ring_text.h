@@ -17,6 +17,7 @@ void ring_text_format(const struct ring *ring, struct buf *out);
 enum status ring_text_parse(struct ring *ring, struct bytes text, struct fault *fault) MUST_USE;
 
 const char *ring_move_text(enum ring_move move);
+const char *ring_state_text(enum ring_node_state state);
 
 // The hash that the last line of the document carries; the `parent` of the next epoch.
 uint64_t ring_text_hash(const struct ring *ring);
