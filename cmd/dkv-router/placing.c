@@ -55,6 +55,12 @@ static bool add_needs(const struct router *router, const struct placing *placing
                            router->ring->nodes[router->self].dc);
 }
 
+// While a shard moves: the owners of the list that is not read; else those that are.
+static target_set others_of(const struct ring_route *route)
+{
+    return route->before == targets_below(route->reader_count) ? route->after : route->before;
+}
+
 bool placing_read_needs(const struct router *router, const struct placing *placing, uint8_t *level,
                         uint8_t keyspace_level, struct needs *needs)
 {
@@ -72,7 +78,7 @@ bool placing_write_needs(const struct router *router, const struct placing *plac
         *level = keyspace_level;
     needs->count = 0;
     target_set readers = targets_below(route->reader_count);
-    target_set others = route->before == readers ? route->after : route->before;
+    target_set others = others_of(route);
     if (!add_needs(router, placing, readers, *level, needs))
         return false;
     if (others != readers && !add_needs(router, placing, others, *level, needs))
@@ -84,8 +90,7 @@ void placing_add_later_needs(const struct router *router, const struct placing *
                              uint8_t level, struct needs *needs)
 {
     const struct ring_route *route = &placing->route;
-    bool is_of_before = route->before == targets_below(route->reader_count);
-    target_set later = is_of_before ? route->after : route->before;
+    target_set later = others_of(route);
     if (route->before != route->after && !add_needs(router, placing, later, level, needs))
         needs_add(needs, later, 1); // fewer copies than are read: any one of them
 }
