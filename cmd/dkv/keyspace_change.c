@@ -1,14 +1,11 @@
 #include "dkv/keyspace_change.h"
 
 #include "base/text.h"
-#include "dkv/ask.h"
 #include "dkv/level.h"
 #include "dkv/options.h"
 #include "dkv/ring_change.h"
 #include "ring/ring_keyspaces.h"
 #include "ring/ring_move.h"
-#include "ring/ring_successor.h"
-#include "ring/ring_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -182,30 +179,23 @@ static int confirm(const char *name, const struct keyspace_wishes *wishes)
 int keyspace_change(const struct globals *globals, enum keyspace_change change, const char *name,
                     const struct keyspace_wishes *wishes)
 {
-    struct ring before = {0}, next = {0};
-    struct buf text = {0};
+    struct ring_change ring;
     struct fault fault = {""};
-    int exit_status = ask_ring(globals, verb, NULL, &before, &text);
+    int exit_status = ring_change_begin(globals, verb, &ring);
     if (exit_status)
         return exit_status;
-    enum status status = ring_text_parse(&next, buf_bytes(&text), &fault);
-    if (!status)
-        status = make(&next, change, name, wishes, &fault);
-    if (!status) {
-        bool has_changed = ring_text_hash(&next) != ring_text_hash(&before);
-        ring_succeed(&next, &before);
-        status = ring_check_step(&before, &next, &fault);
-        if (!status && !has_changed)
-            exit_status = report(globals, verb, STATUS_OK, "%s: it is so already", name);
-        else if (!status && change == KEYSPACE_DROP)
-            exit_status = confirm(name, wishes);
-        if (!status && has_changed && !exit_status)
-            exit_status = ring_change(globals, verb, &next, name);
-    }
+    enum status status = make(&ring.next, change, name, wishes, &fault);
+    bool is_new = !status && ring_change_succeed(&ring);
+    if (is_new)
+        status = ring_check_step(&ring.before, &ring.next, &fault);
+    if (is_new && !status && change == KEYSPACE_DROP)
+        exit_status = confirm(name, wishes);
     if (status)
         exit_status = report(globals, verb, status, "%s", fault.text);
-    ring_release(&before);
-    ring_release(&next);
-    buf_release(&text);
+    else if (!is_new)
+        exit_status = report(globals, verb, STATUS_OK, "%s: it is so already", name);
+    else if (!exit_status)
+        exit_status = ring_change_propose(globals, verb, &ring, name);
+    ring_change_release(&ring);
     return exit_status;
 }

@@ -1,18 +1,12 @@
 #include "base/text.h"
-#include "dkv/ask.h"
 #include "dkv/node_dir.h"
 #include "dkv/options.h"
 #include "dkv/ring_change.h"
-#include "os/file.h"
 #include "ring/ring_plan.h"
-#include "ring/ring_successor.h"
-#include "ring/ring_text.h"
 
 #include <string.h>
 
 static const char verb[] = "node";
-
-enum { NODE_FILE_SIZE_MAX = 4096 };
 
 struct node_options {
     bool undo;
@@ -36,16 +30,9 @@ static struct ring_node *find(const struct ring *ring, const char *name, struct 
 
 static enum status join(struct ring *ring, const char *path, struct fault *fault)
 {
-    struct buf text = {0};
     struct ring_node node;
-    struct fault reason = {""};
-    enum status status = file_read(path, NODE_FILE_SIZE_MAX, &text, fault);
-    if (!status && ring_node_parse(&node, buf_bytes(&text), &reason))
-        status = fault_set(fault, STATUS_INVALID, "%.80s: %.200s", path, reason.text);
-    if (!status)
-        status = ring_add_node(ring, &node, fault);
-    buf_release(&text);
-    return status;
+    enum status status = node_dir_read_public(path, &node, fault);
+    return status ? status : ring_add_node(ring, &node, fault);
 }
 
 static enum status leave(struct ring *ring, const char *name, bool undo, struct fault *fault)
@@ -132,26 +119,18 @@ int verb_node(struct globals *globals, int argc, char **argv)
                            is_set                      ? "NAME and what is to be set are needed"
                            : strcmp(word, "join") == 0 ? "one FILE.node is needed"
                                                        : "one NAME is needed");
-    struct ring before = {0}, next = {0};
-    struct buf text = {0};
+    struct ring_change ring;
     struct fault fault = {""};
-    int exit_status = ask_ring(globals, verb, NULL, &before, &text);
+    int exit_status = ring_change_begin(globals, verb, &ring);
     if (exit_status)
         return exit_status;
-    enum status status = ring_text_parse(&next, buf_bytes(&text), &fault);
-    if (!status)
-        status = change(&next, &operands, &options, &fault);
-    bool has_changed = !status && ring_text_hash(&next) != ring_text_hash(&before);
-    if (status) {
+    enum status status = change(&ring.next, &operands, &options, &fault);
+    if (status)
         exit_status = report(globals, verb, status, "%s", fault.text);
-    } else if (!has_changed) {
+    else if (!ring_change_succeed(&ring))
         exit_status = report(globals, verb, STATUS_OK, "it is so already");
-    } else {
-        ring_succeed(&next, &before);
-        exit_status = ring_change(globals, verb, &next, operands.values[1]);
-    }
-    ring_release(&before);
-    ring_release(&next);
-    buf_release(&text);
+    else
+        exit_status = ring_change_propose(globals, verb, &ring, operands.values[1]);
+    ring_change_release(&ring);
     return exit_status;
 }

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { PORTS_PER_NODE = 6, KEY_SIZE_MAX = 64, VALUE_SIZE_MAX = 256 };
+enum { PORTS_PER_NODE = 6, KEY_SIZE_MAX = 64, VALUE_SIZE_MAX = 256, NODE_FILE_SIZE_MAX = 4096 };
 
 // "KEY=VALUE" cut in two.
 static enum status split_setting(const char *text, char key[KEY_SIZE_MAX],
@@ -94,6 +94,17 @@ static enum status authorize(const char *dir, const void *what, struct fault *fa
     if (!status)
         status = file_join(path, dir, name, fault);
     return status ? status : certificate_publish(path, key, true, fault);
+}
+
+enum status node_dir_read_public(const char *path, struct ring_node *node, struct fault *fault)
+{
+    struct buf text = {0};
+    struct fault reason = {""};
+    enum status status = file_read(path, NODE_FILE_SIZE_MAX, &text, fault);
+    if (!status && ring_node_parse(node, buf_bytes(&text), &reason))
+        status = fault_set(fault, STATUS_INVALID, "%s: %.250s", path, reason.text);
+    buf_release(&text);
+    return status;
 }
 
 enum status node_dir_authorize(const char *dir, const struct key_file *key, struct fault *fault)

@@ -23,6 +23,10 @@
 enum status node_dir_create(const char *dir, struct ring_node *node, bool plain,
                             const struct option_list *settings, struct fault *fault) MUST_USE;
 
+// Reads the public part of a node, NAME.node.
+enum status node_dir_read_public(const char *path, struct ring_node *node,
+                                 struct fault *fault) MUST_USE;
+
 // Installs a public key for a role (`dkv authorize`); a key that is there gets the new role.
 enum status node_dir_authorize(const char *dir, const struct key_file *key,
                                struct fault *fault) MUST_USE;

@@ -9,7 +9,6 @@
 #include "os/clock.h"
 #include "ring/ring_move.h"
 #include "ring/ring_plan.h"
-#include "ring/ring_successor.h"
 #include "ring/ring_text.h"
 
 #include <inttypes.h>
@@ -21,33 +20,12 @@ static const char verb[] = "ring";
 
 enum { HASH_SIZE = 16 };
 
-struct plan {
-    struct ring before, next;
-};
-
-static void plan_release(struct plan *plan)
-{
-    ring_release(&plan->before);
-    ring_release(&plan->next);
-}
-
-// Reads the document twice: the second one is to be changed. 0, or the exit status.
-static int plan_read(const struct globals *globals, struct plan *plan)
-{
-    struct buf text = {0};
-    struct fault fault;
-    *plan = (struct plan){0};
-    int failed = ask_ring(globals, verb, NULL, &plan->before, &text);
-    if (!failed && ring_text_parse(&plan->next, buf_bytes(&text), &fault))
-        failed = report(globals, verb, STATUS_CORRUPT, "%s", fault.text);
-    buf_release(&text);
-    return failed;
-}
-
-static int plan_make(const struct globals *globals, struct plan *plan)
+// Makes the document that begins a move. 0 and no next.move: there is nothing to move; people were
+// told so, and of all else that ends it.
+static int plan_make(const struct globals *globals, struct ring_change *plan)
 {
     struct fault fault = {""};
-    int failed = plan_read(globals, plan);
+    int failed = ring_change_begin(globals, verb, plan);
     if (failed)
         return failed;
     enum status status = ring_begin_move(&plan->next, &fault);
@@ -59,7 +37,7 @@ static int plan_make(const struct globals *globals, struct plan *plan)
                       fault.text);
     if (status)
         return report(globals, verb, status, "%s", fault.text);
-    ring_succeed(&plan->next, &plan->before);
+    ring_change_succeed(plan);
     return 0;
 }
 
@@ -99,12 +77,11 @@ static void show_nodes(const struct ring *ring, const struct share *shares)
 {
     static const char *const heading[] = {"node",  "state", "weight", "copies",
                                           "after", "gets",  "gives"};
-    static const char *const states[] = {"up", "leaving"};
     struct columns columns = {0};
     columns_head(&columns, heading, sizeof heading / sizeof *heading);
     for (uint32_t i = 0; i < ring->node_count; i++) {
         columns_add(&columns, "%s", ring->nodes[i].name);
-        columns_add(&columns, "%s", states[ring->nodes[i].state]);
+        columns_add(&columns, "%s", ring_state_text(ring->nodes[i].state));
         columns_add(&columns, "%" PRIu32, ring->nodes[i].weight);
         columns_add(&columns, "%" PRIu64, shares[i].before);
         columns_add(&columns, "%" PRIu64, shares[i].after);
@@ -115,28 +92,21 @@ static void show_nodes(const struct ring *ring, const struct share *shares)
     columns_print(&columns);
 }
 
-// The document once more, as it will be.
+// As the ring will be.
 static void balance_after(const struct ring *next, struct ring_balance *balance)
 {
-    struct buf text = {0};
-    struct ring after = {0};
-    struct fault fault;
-    ring_text_format(next, &text);
-    *balance = (struct ring_balance){0};
-    if (!ring_text_parse(&after, buf_bytes(&text), &fault)) {
+    struct ring after = ring_copy(next);
+    while (after.move)
         ring_go_on(&after);
-        ring_go_on(&after);
-        for (uint32_t i = 0; i < after.node_count; i++) {
-            if (after.nodes[i].state == RING_NODE_LEAVING)
-                after.nodes[i].weight = 0;
-        }
-        ring_balance(&after, balance);
+    for (uint32_t i = 0; i < after.node_count; i++) {
+        if (after.nodes[i].state == RING_NODE_LEAVING)
+            after.nodes[i].weight = 0;
     }
+    ring_balance(&after, balance);
     ring_release(&after);
-    buf_release(&text);
 }
 
-static void explain(const struct globals *globals, const struct plan *plan)
+static void explain(const struct globals *globals, const struct ring_change *plan)
 {
     struct ring_balance before, after;
     struct ring_move_size size = ring_move_size(&plan->next);
@@ -152,7 +122,7 @@ static void explain(const struct globals *globals, const struct plan *plan)
                after.rack_violations);
 }
 
-static void show_json(const struct plan *plan, const struct share *shares, const char *hash)
+static void show_json(const struct ring_change *plan, const struct share *shares, const char *hash)
 {
     struct ring_move_size size = ring_move_size(&plan->next);
     json_t *nodes = json_array();
@@ -174,7 +144,7 @@ static void hash_of(const struct ring *ring, char hash[HASH_SIZE + 1])
 
 int plan_show(const struct globals *globals, bool hash_alone)
 {
-    struct plan plan;
+    struct ring_change plan;
     char hash[HASH_SIZE + 1];
     int exit_status = plan_make(globals, &plan);
     if (!exit_status && plan.next.move) {
@@ -191,7 +161,7 @@ int plan_show(const struct globals *globals, bool hash_alone)
         }
         free(shares);
     }
-    plan_release(&plan);
+    ring_change_release(&plan);
     return exit_status;
 }
 
@@ -293,7 +263,7 @@ int plan_status(const struct globals *globals, bool waits)
 
 int plan_commit(const struct globals *globals, const char *wanted)
 {
-    struct plan plan;
+    struct ring_change plan;
     char hash[HASH_SIZE + 1];
     int exit_status = plan_make(globals, &plan);
     if (!exit_status && plan.next.move) {
@@ -303,27 +273,27 @@ int plan_commit(const struct globals *globals, const char *wanted)
                                  "the ring has changed since that plan was made: plan again");
         } else {
             await_calm(globals);
-            exit_status = ring_change(globals, verb, &plan.next, "the move has begun");
+            exit_status = ring_change_propose(globals, verb, &plan, "the move has begun");
         }
     } else if (!exit_status) {
         exit_status = status_exit_code(STATUS_RING_CHANGED);
     }
-    plan_release(&plan);
+    ring_change_release(&plan);
     return exit_status;
 }
 
 int plan_abort(const struct globals *globals)
 {
-    struct plan plan;
+    struct ring_change plan;
     struct fault fault = {""};
-    int exit_status = plan_read(globals, &plan);
+    int exit_status = ring_change_begin(globals, verb, &plan);
     enum status status = exit_status ? STATUS_OK : ring_go_back(&plan.next, &fault);
     if (status)
         exit_status = report(globals, verb, status, "%s", fault.text);
     if (!exit_status) {
-        ring_succeed(&plan.next, &plan.before);
-        exit_status = ring_change(globals, verb, &plan.next, "the move goes back");
+        ring_change_succeed(&plan);
+        exit_status = ring_change_propose(globals, verb, &plan, "the move goes back");
     }
-    plan_release(&plan);
+    ring_change_release(&plan);
     return exit_status;
 }

@@ -16,8 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NODE_FILE_SIZE_MAX = 4096 };
-
 struct ring_options {
     uint64_t partitions;
     struct option_list into;
@@ -67,17 +65,10 @@ const struct option_spec options_ring[] = {
 
 static enum status read_nodes(char **paths, int count, struct ring_node *nodes, struct fault *fault)
 {
-    for (int i = 0; i < count; i++) {
-        struct buf text = {0};
-        struct fault reason;
-        enum status status = file_read(paths[i], NODE_FILE_SIZE_MAX, &text, fault);
-        if (!status && ring_node_parse(&nodes[i], buf_bytes(&text), &reason))
-            status = fault_set(fault, STATUS_INVALID, "%s: %.250s", paths[i], reason.text);
-        buf_release(&text);
-        if (status)
-            return status;
-    }
-    return STATUS_OK;
+    enum status status = STATUS_OK;
+    for (int i = 0; !status && i < count; i++)
+        status = node_dir_read_public(paths[i], &nodes[i], fault);
+    return status;
 }
 
 // All directories are asked before the first one is changed.

@@ -1,6 +1,7 @@
 #include "dkv/ring_change.h"
 
 #include "dkv/ask.h"
+#include "ring/ring_successor.h"
 #include "ring/ring_text.h"
 
 // An answer that leaves it open, or came from a router that has seen later changes: the ring itself
@@ -19,9 +20,33 @@ static bool has_come(const struct globals *globals, const struct ring *wanted, u
     return has_come;
 }
 
-int ring_change(const struct globals *globals, const char *verb, const struct ring *next,
-                const char *what)
+int ring_change_begin(const struct globals *globals, const char *verb, struct ring_change *change)
 {
+    *change = (struct ring_change){0};
+    int exit_status = ask_ring(globals, verb, NULL, &change->before, NULL);
+    if (!exit_status)
+        change->next = ring_copy(&change->before);
+    return exit_status;
+}
+
+void ring_change_release(struct ring_change *change)
+{
+    ring_release(&change->before);
+    ring_release(&change->next);
+}
+
+bool ring_change_succeed(struct ring_change *change)
+{
+    if (ring_text_hash(&change->next) == ring_text_hash(&change->before))
+        return false;
+    ring_succeed(&change->next, &change->before);
+    return true;
+}
+
+int ring_change_propose(const struct globals *globals, const char *verb,
+                        const struct ring_change *change, const char *what)
+{
+    const struct ring *next = &change->next;
     struct buf document = {0}, answer = {0};
     struct fault fault = {""};
     ring_text_format(next, &document);
