@@ -19,6 +19,8 @@ bool taking_is_same_ring(const struct hintd *hintd, const struct message_header 
 enum status taking_check(const struct hintd *hintd, const struct message_header *header,
                          uint64_t target)
 {
+    if (header->since > hintd->ring->epoch) // we would take the hint for one of a former owner
+        return STATUS_STALE;
     if (ring_find_node(hintd->ring, target) >= 0)
         return STATUS_OK;
     return taking_is_same_ring(hintd, header) ? STATUS_INVALID : STATUS_STALE;

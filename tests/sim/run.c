@@ -72,6 +72,14 @@ static bool has_lost_copy(struct stage *run, uint32_t node)
     return false;
 }
 
+static bool is_any_lost(struct stage *run)
+{
+    bool is_lost = false;
+    for (uint32_t i = 0; i < run->node_count; i++)
+        is_lost |= has_lost_copy(run, i);
+    return is_lost;
+}
+
 static const char *explain_move(const struct node *node)
 {
     static struct fault fault;
@@ -184,7 +192,12 @@ void stage_read_all(struct stage *run)
             .kind = ACT_GET, .key = key, .level = RING_LEVEL_ALL, .timeout_us = READ_US};
         request.flags = GET_STRICT; // owners, and not who stands for one
         run->examiner->router = (uint32_t)world_below(&run->world, run->node_count);
-        if (!stage_perform(run, &request))
+        bool is_done = stage_perform(run, &request);
+        if (!is_done && is_any_lost(run)) { // that a disk was set back is noticed with time
+            stage_wait_until_whole(run);
+            is_done = !run->world.failed && stage_perform(run, &request);
+        }
+        if (!is_done)
             world_fail(&run->world, "faults are over, but %s cannot be read: %s",
                        run->history.keys[key].name, status_text(run->examiner->status));
     }

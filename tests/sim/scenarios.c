@@ -290,6 +290,7 @@ static void move_away(struct stage *run, uint32_t key)
     }
     for (unsigned i = 0; !world->failed && i < 8; i++)
         try(run, ACT_GET, key, 1);
+    stage_wait_ms(run, deaf_us / WORLD_MS);
     stage_wait_until_whole(run);
 }
 

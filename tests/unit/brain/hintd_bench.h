@@ -30,10 +30,11 @@ struct bench {
     struct hintd hintd;
     struct outbox outbox;
     struct moment now;
-    uint64_t age_ms;     // of what it is told
-    uint64_t boot;       // of the stores
-    uint32_t other_ring; // what the hash of its ring differs by, of who tells it
-    char key[16];        // one that nodes 1 to 3 own
+    uint64_t age_ms;              // of what it is told
+    uint64_t boot;                // of the stores
+    uint32_t other_ring;          // what the hash of its ring differs by, of who tells it
+    uint64_t epochs_ahead, since; // of its header
+    char key[16];                 // one that nodes 1 to 3 own
     unsigned key_number;
 };
 
@@ -145,7 +146,8 @@ static inline void bench_tell_from(struct bench *bench, link_id link, enum messa
         .type = (uint8_t)type,
         .count = 1,
         .body_size = (uint32_t)body->size,
-        .epoch = bench->ring.epoch,
+        .epoch = bench->ring.epoch + bench->epochs_ahead,
+        .since = bench->since,
         .boot = bench->boot,
         .ring_hash = (uint32_t)bench->snapshot.hash + bench->other_ring,
         .your_ms = link_clock(bench->options.boot, bench->now.mono_ms - bench->age_ms),

@@ -174,6 +174,20 @@ TEST(a_hint_for_no_node_of_the_ring_is_refused_but_not_for_good_if_the_router_ha
     record_release(&record);
 }
 
+TEST(a_hint_is_refused_while_its_shard_has_other_owners_by_a_ring_that_only_its_router_has)
+{
+    struct bench bench;
+    struct record record = bench_record(7, 1, "value");
+    bench_init(&bench);
+    bench.epochs_ahead = 1;
+    bench.since = bench.ring.epoch + 1;
+    assert_int_equal(bench_hint(&bench, 1, &record), STATUS_STALE);
+    bench.since = bench.ring.epoch; // another one moved
+    assert_int_equal(bench_hint(&bench, 1, &record), STATUS_OK);
+    bench_release(&bench);
+    record_release(&record);
+}
+
 TEST(a_keyspace_that_is_not_known_is_stale_if_the_router_has_another_ring)
 {
     struct bench bench;
