@@ -42,7 +42,7 @@ static uint32_t add_shard(struct pull *items, const struct ring *ring, uint32_t 
     for (uint32_t i = 0; i < count; i++)
         is_ours |= owners[i] == self;
     for (uint32_t i = 0; is_ours && i < count; i++) {
-        if (owners[i] != self)
+        if (owners[i] != self && !ring_is_ignored(ring, owners[i]))
             items[added++] = (struct pull){.keyspace = keyspace->id,
                                            .partition = partition,
                                            .node = ring->nodes[owners[i]].id};

@@ -79,7 +79,7 @@ enum status settled_check(const struct epochs *epochs, const struct ring *next, 
     if (next)
         mark(ring, next, next->next, next->next_count, owns);
     for (uint32_t i = 0; !status && i < ring->node_count; i++) {
-        if (owns[i])
+        if (owns[i] && ring->nodes[i].state != RING_NODE_DEAD)
             status = check_node(epochs, i, fault);
     }
     free(owns);

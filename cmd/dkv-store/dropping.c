@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "dkv-store/frame.h"
+#include "dkv-store/joining.h"
 #include "dkv-store/ledger_format.h"
 #include "dkv-store/reading.h"
 #include "ring/engine_key.h"
@@ -22,7 +23,8 @@ static bool is_dropped(const struct store *store, uint32_t keyspace, uint32_t pa
         return false;
     if (!ring_keyspace(ring, keyspace))
         return keyspace <= ring->epoch;
-    return !ring->move && frame_others(store, keyspace, partition, numbers) < 0;
+    return !ring->move && !joining_is_dead(store) &&
+           frame_others(store, keyspace, partition, numbers) < 0;
 }
 
 static void count(struct store *store)

@@ -3,7 +3,8 @@
 // The id of a keyspace is the epoch that it came with, and is never given again. So one that the
 // ring does not have is gone for ever, unless it is of an epoch still to come. And a shard that has
 // other owners is whole there, once no move is under way (ring/ring_move.h). Such shards are looked
-// for when the ring changes and at a start, and one after the other is let go of:
+// for when the ring changes and at a start, and one after the other is let go of (but not by a node
+// that was not to come back: it may have what nobody else has):
 //
 //     its records, a batch of them in each frame ──► a note that the shard ends here
 //

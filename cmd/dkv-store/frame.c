@@ -39,7 +39,7 @@ int frame_others(const struct store *store, uint32_t keyspace_id, uint32_t parti
     for (uint32_t i = 0; i < count; i++) {
         if (owners[i] == store->node_index)
             is_ours = true;
-        else
+        else if (!ring_is_ignored(ring, owners[i]))
             numbers[others++] = ring->nodes[owners[i]].number;
     }
     return is_ours ? others : -1;

@@ -19,6 +19,11 @@ static bool find(const struct store *store, const struct ring_keyspace *keyspace
     return owners->before != owners->after && lasting & bit_of(store, owners);
 }
 
+bool joining_is_dead(const struct store *store)
+{
+    return store->node_index >= 0 && store->ring->nodes[store->node_index].state == RING_NODE_DEAD;
+}
+
 bool joining_has(const struct store *store, uint32_t keyspace, uint32_t partition)
 {
     struct ring_owners owners;
@@ -31,7 +36,8 @@ static struct stability_peer *next_leaving(const struct store *store, struct led
                                            const struct ring_owners *owners, uint8_t *at)
 {
     uint32_t lasting = ring_lasting_owners(store->ring, owners);
-    while (*at < owners->count && lasting & (uint32_t)1 << *at)
+    while (*at < owners->count &&
+           (lasting & (uint32_t)1 << *at || ring_is_ignored(store->ring, owners->nodes[*at])))
         (*at)++;
     if (*at == owners->count)
         return NULL;
@@ -88,6 +94,8 @@ void joining_follow(struct store *store)
     if (store->joining.epoch == ring->epoch)
         return;
     store->joining.epoch = ring->epoch;
+    if (joining_is_dead(store)) // others may forget deletions without it
+        loss_found_everywhere(store, "the ring says that this node does not come back");
     for (uint32_t k = 0; ring->move && k < ring->keyspace_count; k++) {
         for (uint32_t p = 0; p < ring->partition_count; p++) {
             struct ring_owners owners;

@@ -4,6 +4,7 @@
 #include "dkv/connect.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "ring/ring_plan.h"
 #include "ring/ring_text.h"
 #include "wire/client.h"
 
@@ -77,4 +78,14 @@ int ask_ring(const struct globals *globals, const char *verb, const char *file, 
         buf_append(text, buf_bytes(&document));
     buf_release(&document);
     return status ? ask_report(globals, verb, status, &fault) : 0;
+}
+
+int ask_ring_of_living(const struct globals *globals, const char *verb, struct ring *ring)
+{
+    int failed = ask_ring(globals, verb, NULL, ring, NULL);
+    for (uint32_t i = failed ? 0 : ring->node_count; i-- > 0;) {
+        if (ring->nodes[i].state == RING_NODE_DEAD && !ring_is_listed(ring, i))
+            ring_remove_node(ring, i);
+    }
+    return failed;
 }

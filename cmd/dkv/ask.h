@@ -27,3 +27,5 @@ int ask_report(const struct globals *globals, const char *verb, enum status stat
 // text, if `text` is not NULL. On failure reports and returns the exit status, else 0.
 int ask_ring(const struct globals *globals, const char *verb, const char *file, struct ring *ring,
              struct buf *text) MUST_USE;
+// The ring of the cluster without nodes that are dead and own nothing: for questions to all others.
+int ask_ring_of_living(const struct globals *globals, const char *verb, struct ring *ring) MUST_USE;

@@ -77,7 +77,7 @@ int verb_compact(struct globals *globals, int argc, char **argv)
     if (operands.count)
         return usage_error("compact", "takes no arguments");
     struct ring ring;
-    int exit_status = ask_ring(globals, "compact", NULL, &ring, NULL);
+    int exit_status = ask_ring_of_living(globals, "compact", &ring);
     if (exit_status)
         return exit_status;
     exit_status = compact(globals, &ring, options.wait);

@@ -91,7 +91,7 @@ int verb_digest(struct globals *globals, int argc, char **argv)
         return operands.exit_status;
     if (operands.count)
         return usage_error("digest", "takes no arguments");
-    int failed = ask_ring(globals, "digest", NULL, &ring, NULL);
+    int failed = ask_ring_of_living(globals, "digest", &ring);
     if (failed)
         return failed;
     failed = print_all(globals, &ring, options.node);

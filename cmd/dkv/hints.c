@@ -270,7 +270,7 @@ static int run(const struct globals *globals, const struct hints_options *option
                            word);
     const char *node = is_flush ? operands->values[1] : options->node;
     struct ring ring = {0};
-    int exit_status = ask_ring(globals, "hints", NULL, &ring, NULL);
+    int exit_status = ask_ring_of_living(globals, "hints", &ring);
     if (!exit_status && node && ring_find_node_name(&ring, node) < 0)
         exit_status = report(globals, "hints", STATUS_INVALID, "%s: no such node", node);
     if (!exit_status)

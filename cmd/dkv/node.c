@@ -1,15 +1,17 @@
 #include "base/text.h"
+#include "dkv/hint_lines.h"
 #include "dkv/node_dir.h"
 #include "dkv/options.h"
 #include "dkv/ring_change.h"
 #include "ring/ring_plan.h"
 
+#include <limits.h>
 #include <string.h>
 
 static const char verb[] = "node";
 
 struct node_options {
-    bool undo;
+    bool undo, dead;
 };
 
 const struct option_spec options_node[] = {{.name = "undo",
@@ -17,6 +19,11 @@ const struct option_spec options_node[] = {{.name = "undo",
                                             .offset = offsetof(struct node_options, undo),
                                             .of = "leave",
                                             .help = "it stays"},
+                                           {.name = "dead",
+                                            .kind = OPTION_FLAG,
+                                            .offset = offsetof(struct node_options, dead),
+                                            .of = "leave replace",
+                                            .help = "it does not come back: nobody waits for it"},
                                            {0}};
 
 // NULL: there is none, and the fault says so.
@@ -28,36 +35,79 @@ static struct ring_node *find(const struct ring *ring, const char *name, struct 
     return index < 0 ? NULL : &ring->nodes[index];
 }
 
-static enum status join(struct ring *ring, const char *path, struct fault *fault)
+static enum status join(struct ring *ring, const struct operands *operands,
+                        const struct node_options *options, struct fault *fault)
 {
     struct ring_node node;
-    enum status status = node_dir_read_public(path, &node, fault);
+    (void)options;
+    enum status status = node_dir_read_public(operands->values[1], &node, fault);
     return status ? status : ring_add_node(ring, &node, fault);
 }
 
-static enum status leave(struct ring *ring, const char *name, bool undo, struct fault *fault)
+static enum status leave(struct ring *ring, const struct operands *operands,
+                         const struct node_options *options, struct fault *fault)
 {
-    struct ring_node *node = find(ring, name, fault);
+    struct ring_node *node = find(ring, operands->values[1], fault);
     if (!node)
         return STATUS_INVALID;
-    node->state = undo ? RING_NODE_UP : RING_NODE_LEAVING;
+    if (options->undo && options->dead)
+        return fault_set(fault, STATUS_INVALID, "one of --undo and --dead");
+    node->state = options->undo ? RING_NODE_UP : options->dead ? RING_NODE_DEAD : RING_NODE_LEAVING;
     return STATUS_OK;
 }
 
-// A node without data goes for good.
-static enum status forget(struct ring *ring, const char *name, struct fault *fault)
+// What the file of the new node does not say it has from the old one.
+static enum status replace(struct ring *ring, const struct operands *operands,
+                           const struct node_options *options, struct fault *fault)
 {
+    struct ring_node node, *old = find(ring, operands->values[1], fault);
+    enum status status =
+        old ? node_dir_read_public(operands->values[2], &node, fault) : STATUS_INVALID;
+    if (status)
+        return status;
+    node.weight = old->weight;
+    if (!node.dc[0])
+        memcpy(node.dc, old->dc, sizeof node.dc);
+    if (!node.rack[0])
+        memcpy(node.rack, old->rack, sizeof node.rack);
+    old->state = options->dead ? RING_NODE_DEAD : RING_NODE_LEAVING;
+    return ring_add_node(ring, &node, fault);
+}
+
+// A node without data goes for good.
+static enum status forget(struct ring *ring, const struct operands *operands,
+                          const struct node_options *options, struct fault *fault)
+{
+    const char *name = operands->values[1];
+    (void)options;
     const struct ring_node *node = find(ring, name, fault);
-    size_t count = (size_t)ring->partition_count * ring->owner_count;
-    for (size_t i = 0; node && i < count; i++) {
-        if (&ring->nodes[ring->owners[i]] == node)
-            return fault_set(fault, STATUS_REFUSED,
-                             "%s owns data: 'dkv node leave %s', then plan and commit", name, name);
-    }
     if (!node)
         return STATUS_INVALID;
+    if (ring_is_listed(ring, (uint32_t)(node - ring->nodes)))
+        return fault_set(fault, STATUS_REFUSED,
+                         "%s owns data: 'dkv node leave %s', then plan and commit", name, name);
     ring_remove_node(ring, (uint32_t)(node - ring->nodes));
     return STATUS_OK;
+}
+
+// Nobody would ask it for hints any more. One that does not answer cannot be asked.
+static enum status check_hints(const struct globals *globals, const struct ring *ring,
+                               const char *name, struct fault *fault)
+{
+    struct hint_lines lines = {0};
+    uint64_t count = 0;
+    enum status status = hint_lines_ask(globals, ring, &lines, fault);
+    for (unsigned i = 0; !status && i < lines.count; i++) {
+        if (strcmp(hint_lines_text(lines.lines[i], "holder"), name) == 0)
+            count += hint_lines_number(lines.lines[i], "hints");
+    }
+    hint_lines_release(&lines);
+    if (!status && count)
+        status = fault_set(fault, STATUS_REFUSED,
+                           "%s keeps %llu hints for others: 'dkv hints wait', or stop its "
+                           "dkv-hintd, and they are lost",
+                           name, (unsigned long long)count);
+    return status;
 }
 
 // "weight=200".
@@ -80,8 +130,10 @@ static enum status set_word(struct ring_node *node, const char *word, struct fau
                      RING_WEIGHT_MAX);
 }
 
-static enum status set(struct ring *ring, const struct operands *operands, struct fault *fault)
+static enum status set(struct ring *ring, const struct operands *operands,
+                       const struct node_options *options, struct fault *fault)
 {
+    (void)options;
     struct ring_node *node = find(ring, operands->values[1], fault);
     enum status status = node ? STATUS_OK : STATUS_INVALID;
     for (int i = 2; !status && i < operands->count; i++)
@@ -89,19 +141,39 @@ static enum status set(struct ring *ring, const struct operands *operands, struc
     return status;
 }
 
-static enum status change(struct ring *ring, const struct operands *operands,
-                          const struct node_options *options, struct fault *fault)
+// The first operand, and what follows it.
+static const struct word {
+    const char *name;
+    enum status (*change)(struct ring *ring, const struct operands *operands,
+                          const struct node_options *options, struct fault *fault);
+    int least, most; // operands
+    const char *needs;
+} words[] = {
+    {"join", join, 2, 2, "one FILE.node is"},
+    {"leave", leave, 2, 2, "one NAME is"},
+    {"replace", replace, 3, 3, "NAME and the FILE.node of another one are"},
+    {"forget", forget, 2, 2, "one NAME is"},
+    {"set", set, 3, INT_MAX, "NAME and what is to be set are"},
+};
+
+static const struct word *find_word(const struct operands *operands)
 {
-    const char *word = operands->values[0], *what = operands->values[1];
+    for (size_t i = 0; operands->count && i < sizeof words / sizeof *words; i++) {
+        if (strcmp(operands->values[0], words[i].name) == 0)
+            return &words[i];
+    }
+    return NULL;
+}
+
+static enum status change(struct ring *ring, const struct word *word,
+                          const struct operands *operands, const struct node_options *options,
+                          struct fault *fault)
+{
     if (ring->move)
         return fault_set(fault, STATUS_REFUSED,
                          "data is moving: nodes can change when that is over, see 'dkv ring "
                          "status'");
-    if (strcmp(word, "join") == 0)
-        return join(ring, what, fault);
-    if (strcmp(word, "leave") == 0)
-        return leave(ring, what, options->undo, fault);
-    return strcmp(word, "forget") == 0 ? forget(ring, what, fault) : set(ring, operands, fault);
+    return word->change(ring, operands, options, fault);
 }
 
 int verb_node(struct globals *globals, int argc, char **argv)
@@ -110,21 +182,19 @@ int verb_node(struct globals *globals, int argc, char **argv)
     struct operands operands;
     if (!options_parse(globals, options_node, &options, argc, argv, &operands))
         return operands.exit_status;
-    const char *word = operands.count ? operands.values[0] : "";
-    bool is_set = strcmp(word, "set") == 0;
-    if (strcmp(word, "join") && strcmp(word, "leave") && strcmp(word, "forget") && !is_set)
-        return usage_error(verb, "one of join, leave, forget, set is needed");
-    if (is_set ? operands.count < 3 : operands.count != 2)
-        return usage_error(verb, "%s: %s", word,
-                           is_set                      ? "NAME and what is to be set are needed"
-                           : strcmp(word, "join") == 0 ? "one FILE.node is needed"
-                                                       : "one NAME is needed");
+    const struct word *word = find_word(&operands);
+    if (!word)
+        return usage_error(verb, "one of join, leave, replace, forget, set is needed");
+    if (operands.count < word->least || operands.count > word->most)
+        return usage_error(verb, "%s: %s needed", word->name, word->needs);
     struct ring_change ring;
     struct fault fault = {""};
     int exit_status = ring_change_begin(globals, verb, &ring);
     if (exit_status)
         return exit_status;
-    enum status status = change(&ring.next, &operands, &options, &fault);
+    enum status status = change(&ring.next, word, &operands, &options, &fault);
+    if (!status && word->change == forget)
+        status = check_hints(globals, &ring.before, operands.values[1], &fault);
     if (status)
         exit_status = report(globals, verb, status, "%s", fault.text);
     else if (!ring_change_succeed(&ring))

@@ -99,7 +99,7 @@ static void balance_after(const struct ring *next, struct ring_balance *balance)
     while (after.move)
         ring_go_on(&after);
     for (uint32_t i = 0; i < after.node_count; i++) {
-        if (after.nodes[i].state == RING_NODE_LEAVING)
+        if (after.nodes[i].state != RING_NODE_UP)
             after.nodes[i].weight = 0;
     }
     ring_balance(&after, balance);
@@ -117,6 +117,11 @@ static void explain(const struct globals *globals, const struct ring_change *pla
            "after it %.3f; as first owner: %.3f, after it %.3f",
            size.copies, size.shards, before.owner_max_over_mean, after.owner_max_over_mean,
            before.primary_max_over_mean, after.primary_max_over_mean);
+    if (size.orphans)
+        report(globals, verb, STATUS_OK,
+               "%" PRIu64 " shards would be EMPTY: nodes that do not come back are the only ones "
+               "that have them",
+               size.orphans);
     if (after.rack_violations)
         report(globals, verb, STATUS_OK, "%" PRIu32 " partitions have two owners in one rack",
                after.rack_violations);
@@ -132,9 +137,9 @@ static void show_json(const struct ring_change *plan, const struct share *shares
             json_pack("{s:s,s:I,s:I,s:I,s:I}", "name", plan->next.nodes[i].name, "copies",
                       (json_int_t)shares[i].before, "after", (json_int_t)shares[i].after, "gets",
                       (json_int_t)shares[i].gets, "gives", (json_int_t)shares[i].gives));
-    json_print_line(json_pack("{s:i,s:s,s:I,s:I,s:o}", "v", 1, "plan", hash, "shards",
-                              (json_int_t)size.shards, "copies", (json_int_t)size.copies, "nodes",
-                              nodes));
+    json_print_line(json_pack("{s:i,s:s,s:I,s:I,s:I,s:o}", "v", 1, "plan", hash, "shards",
+                              (json_int_t)size.shards, "copies", (json_int_t)size.copies, "orphans",
+                              (json_int_t)size.orphans, "nodes", nodes));
 }
 
 static void hash_of(const struct ring *ring, char hash[HASH_SIZE + 1])
@@ -185,7 +190,7 @@ static void take_line(struct progress *progress, char *line)
     progress->is_behind |=
         (router && router != progress->epoch) || (store && store != progress->epoch);
     progress->joining += joining;
-    progress->former += is_gone ? former : 0;
+    progress->former += is_gone && store ? former : 0; // it drops them when it is back
     columns_add(&progress->columns, "%s", name);
     columns_add(&progress->columns, "%" PRIu64, router);
     columns_add(&progress->columns, "%" PRIu64, store);
@@ -261,7 +266,7 @@ int plan_status(const struct globals *globals, bool waits)
 
 // ---- what becomes of it ----------------------------------------------------------------
 
-int plan_commit(const struct globals *globals, const char *wanted)
+int plan_commit(const struct globals *globals, const char *wanted, bool accepts_loss)
 {
     struct ring_change plan;
     char hash[HASH_SIZE + 1];
@@ -271,6 +276,10 @@ int plan_commit(const struct globals *globals, const char *wanted)
         if (strcmp(hash, wanted) != 0) {
             exit_status = report(globals, verb, STATUS_RING_CHANGED,
                                  "the ring has changed since that plan was made: plan again");
+        } else if (ring_move_size(&plan.next).orphans && !accepts_loss) {
+            exit_status = report(globals, verb, STATUS_REFUSED,
+                                 "nodes that do not come back are the only ones that have some "
+                                 "shards, which would be empty: --accept-loss lets it begin");
         } else {
             await_calm(globals);
             exit_status = ring_change_propose(globals, verb, &plan, "the move has begun");

@@ -101,7 +101,7 @@ static int run(const struct globals *globals, const struct repair_options *optio
 {
     struct ring ring = {0};
     struct repair_scope scope = {0};
-    int failed = ask_ring(globals, "repair", NULL, &ring, NULL);
+    int failed = ask_ring_of_living(globals, "repair", &ring);
     if (failed)
         return failed;
     bool is_known = key.size  ? take_key(globals, &ring, key, &scope)

@@ -20,7 +20,7 @@ struct ring_options {
     uint64_t partitions;
     struct option_list into;
     const char *file, *plan;
-    bool hash_alone, waits;
+    bool hash_alone, waits, accepts_loss;
 };
 
 const struct option_spec options_ring[] = {
@@ -56,6 +56,11 @@ const struct option_spec options_ring[] = {
      .offset = offsetof(struct ring_options, hash_alone),
      .of = "plan",
      .help = "print the hash alone"},
+    {.name = "accept-loss",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct ring_options, accepts_loss),
+     .of = "commit",
+     .help = "shards may become empty that only dead nodes have"},
     {.name = "wait",
      .kind = OPTION_FLAG,
      .offset = offsetof(struct ring_options, waits),
@@ -273,7 +278,7 @@ int verb_ring(struct globals *globals, int argc, char **argv)
     else if (strcmp(word, "plan") == 0 && operands.count == 1)
         exit_status = plan_show(globals, options.hash_alone);
     else if (strcmp(word, "commit") == 0 && operands.count == 1 && options.plan)
-        exit_status = plan_commit(globals, options.plan);
+        exit_status = plan_commit(globals, options.plan, options.accepts_loss);
     else if (strcmp(word, "commit") == 0)
         exit_status = usage_error("ring", "commit: --plan HASH is needed, see 'dkv ring plan'");
     else if (strcmp(word, "abort") == 0 && operands.count == 1)

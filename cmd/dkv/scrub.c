@@ -116,7 +116,7 @@ int verb_scrub(struct globals *globals, int argc, char **argv)
         return operands.exit_status;
     if (operands.count)
         return usage_error("scrub", "takes no arguments");
-    int failed = ask_ring(globals, "scrub", NULL, &ring, NULL);
+    int failed = ask_ring_of_living(globals, "scrub", &ring);
     if (failed)
         return failed;
     failed = run(globals, &ring, options.wait);

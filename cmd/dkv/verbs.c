@@ -85,11 +85,13 @@ const struct verb verbs[] = {
      "  abort                           what moves goes back\n"
      "  status [--wait]                 how far it is; exit status 12 until it is over\n",
      verb_ring},
-    {"node", "Cluster", "node join FILE | leave NAME | forget NAME | set NAME WORD=VALUE...",
+    {"node", "Cluster", "node join FILE | leave NAME | replace NAME FILE | forget NAME | set NAME WORD=VALUE...",
      "The nodes that the next plan is made for",
      "  join FILE              a node, by the file that 'dkv init' wrote there; it owns nothing "
      "yet\n"
-     "  leave NAME [--undo]    it is to own nothing\n"
+     "  leave NAME             it is to own nothing; --undo: it stays;\n"
+     "                         --dead: it does not come back, so nobody waits for it\n"
+     "  replace NAME FILE      the node of this file joins in its place; --dead as above\n"
      "  forget NAME            of a node that owns nothing: it is no member any more\n"
      "  set NAME weight=W      how much it is to own: 100 is usual, 0 nothing\n"
      "  set NAME rack=R        where it stands\n"

@@ -478,3 +478,18 @@ uint32_t ring_level_count(uint8_t level, uint32_t n)
         return n / 2 + 1;
     return level <= n ? level : 0;
 }
+
+static bool is_in(const uint16_t *lists, size_t count, uint32_t node)
+{
+    size_t i = 0;
+    while (lists && i < count && lists[i] != node)
+        i++;
+    return lists && i < count;
+}
+
+bool ring_is_listed(const struct ring *ring, uint32_t node)
+{
+    size_t partitions = ring->partition_count;
+    return is_in(ring->owners, partitions * ring->owner_count, node) ||
+           is_in(ring->next, partitions * ring->next_count, node);
+}

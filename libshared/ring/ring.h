@@ -42,6 +42,7 @@ enum {
 enum ring_node_state {
     RING_NODE_UP,      // a member; whether it answers is not the ring's business
     RING_NODE_LEAVING, // a member that the next plan leaves nothing
+    RING_NODE_DEAD,    // the same, and a move does not wait for it (ring_is_ignored())
 };
 
 // How far a move is. Writes need both sets of owners as long as there is one.
@@ -182,6 +183,16 @@ static inline bool ring_is_owner(const struct ring *ring, uint32_t partition,
     struct ring_owners owners;
     ring_find_owners(ring, partition, keyspace, &owners);
     return ring_owner_bit(&owners, node);
+}
+
+// Whether a node owns anything, or is to.
+bool ring_is_listed(const struct ring *ring, uint32_t node);
+
+// Its operator has said that a node does not come back, and data moves: what it has is waited for
+// by nobody. If it comes back all the same, its copies are lost ones.
+static inline bool ring_is_ignored(const struct ring *ring, uint32_t node)
+{
+    return ring->move && ring->nodes[node].state == RING_NODE_DEAD;
 }
 
 // Those that are to be owners when the move is over.

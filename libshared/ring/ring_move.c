@@ -14,7 +14,7 @@ static struct ring wanted_of(const struct ring *ring)
 {
     struct ring wanted = ring_copy(ring);
     for (uint32_t i = 0; i < wanted.node_count; i++) {
-        if (wanted.nodes[i].state == RING_NODE_LEAVING)
+        if (wanted.nodes[i].state != RING_NODE_UP)
             wanted.nodes[i].weight = 0;
     }
     for (uint32_t i = 0; i < wanted.keyspace_count; i++)
@@ -193,6 +193,14 @@ enum status ring_check_step(const struct ring *before, const struct ring *next, 
     return status;
 }
 
+static bool is_orphan(const struct ring *ring, const struct ring_owners *owners)
+{
+    bool is_left = false;
+    for (uint8_t i = 0; i < owners->count; i++)
+        is_left |= owners->before >> i & 1 && !ring_is_ignored(ring, owners->nodes[i]);
+    return !is_left;
+}
+
 struct ring_move_size ring_move_size(const struct ring *ring)
 {
     struct ring_move_size size = {0};
@@ -203,6 +211,7 @@ struct ring_move_size ring_move_size(const struct ring *ring)
             unsigned copies = (unsigned)__builtin_popcount(owners.after & ~owners.before);
             size.shards += copies > 0;
             size.copies += copies;
+            size.orphans += is_orphan(ring, &owners);
         }
     }
     return size;

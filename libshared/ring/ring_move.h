@@ -17,13 +17,17 @@
 // Nobody goes on from any of them before the stores of all owners work by it: only then is nothing
 // on its way that counts by the one before. All shards move at once, so a document says for all of
 // them how far.
+//
+// A node that is not to come back (RING_NODE_DEAD) is waited for in none of that, and others purge
+// deletions without it. So its own copies are lost ones from the moment it hears of that, and its
+// documents from before are refused.
 #pragma once
 
 #include "base/fault.h"
 #include "ring/ring.h"
 
 // Begins a move: `ring`, a copy of the document that is to be followed, gets the lists that the
-// planner finds for its nodes, but for those that leave, and for the copies that are wanted of
+// planner finds for its nodes, but for those that leave or are dead, and for the copies that are wanted of
 // keyspaces. EXISTS: there is one already; NOT_FOUND: everything is where it should be; INVALID:
 // there are not nodes enough.
 enum status ring_begin_move(struct ring *ring, struct fault *fault) MUST_USE;
@@ -40,8 +44,9 @@ enum status ring_go_back(struct ring *ring, struct fault *fault) MUST_USE;
 enum status ring_check_step(const struct ring *before, const struct ring *next,
                             struct fault *fault) MUST_USE;
 
-// How many shards have owners after that they have not before, and how many such copies there are.
+// How many shards have owners after that they have not before, and how many such copies there are;
+// and how many shards nobody has but nodes that do not come back.
 struct ring_move_size {
-    uint64_t shards, copies;
+    uint64_t shards, copies, orphans;
 };
 struct ring_move_size ring_move_size(const struct ring *ring);

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 
 const char *const ring_conflict_names[] = {"versions", "lww"};
-const char *const ring_state_names[] = {"up", "leaving"};
+const char *const ring_state_names[] = {"up", "leaving", "dead"};
 const char *const ring_move_names[] = {"none", "read-old", "read-new", "back"};
 
 const char *ring_move_text(enum ring_move move)

@@ -3,7 +3,7 @@
 
 #include "ring/ring_text.h"
 
-enum { RING_CONFLICTS_COUNT = 2, RING_STATES_COUNT = 2, RING_MOVES_COUNT = 4 };
+enum { RING_CONFLICTS_COUNT = 2, RING_STATES_COUNT = 3, RING_MOVES_COUNT = 4 };
 
 extern const char *const ring_conflict_names[RING_CONFLICTS_COUNT];
 extern const char *const ring_state_names[RING_STATES_COUNT];

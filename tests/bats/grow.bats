@@ -24,13 +24,18 @@ at() { # NODE COMMAND...: through the router of this node alone
     DKV_CLUSTER=ipc://$CLUSTER/$node/run/router.sock "$@"
 }
 
-# A node on this machine that is no member yet joins, and starts.
-join() { # NAME
+# A node on this machine that is no member yet joins, in the place of another one if that is named,
+# and starts.
+join() { # NAME [OLD [OPTION...]]
     local name=$1 port
     port=$(($(port_of n1) + 200 + ${name#n} * 10))
     dkv init "$CLUSTER/$name" --node "$name" --address 127.0.0.1 --port "$port" "${SETTINGS[@]}"
     cp "$CLUSTER"/n1/keys/authorized/* "$CLUSTER/$name/keys/authorized/"
-    dkv node join "$CLUSTER/$name/$name.node"
+    if [[ ${2:-} ]]; then
+        dkv node replace "$2" "$CLUSTER/$name/$name.node" "${@:3}"
+    else
+        dkv node join "$CLUSTER/$name/$name.node"
+    fi
     dkv ring export >"$SANDBOX/ring"
     dkv ring init --file "$SANDBOX/ring" --into "$CLUSTER/$name"
     node start "$name"
@@ -59,11 +64,11 @@ are_equal() {
         awk '{ print $1 }' | sort -u) == 1 ]]
 }
 
-# Clients that write until they are ended: see writer.pl.
-begin_writers() { # SECONDS
+# Clients that write until they are ended, through the first nodes: see writer.pl.
+begin_writers() { # SECONDS [NODES]
     local n
     for n in 1 2 3 4 5 6 7 8; do
-        perl "$BATS_TEST_DIRNAME/writer.pl" "ipc://$CLUSTER/n$((n % 3 + 1))/run/router.sock" \
+        perl "$BATS_TEST_DIRNAME/writer.pl" "ipc://$CLUSTER/n$((n % ${2:-3} + 1))/run/router.sock" \
             "w$n" $KEYS "$1" >"$SANDBOX/writes.$n" 3>&- &
         WRITERS+=($!)
     done
@@ -111,6 +116,14 @@ end_writers() {
     assert_equal "$(dkv dump --prefix many --quiet | wc -l)" 1999
     fails_with 3 dkv get -R all many1
     assert_equal "$(at n4 dkv metrics | awk '/^dkv_store_keys{node="n4"}/ { print $2 }')" 0
+    # It is not let go with a hint.
+    node kill n3
+    eventually eval '[[ $(dkv status --json | jq -r .state) == *down* ]]'
+    at n1 dkv put -W all late value
+    fails_with 10 at n1 dkv node forget n4
+    assert_regex "$stderr" 'n4 keeps 1 hints for others'
+    node start n3
+    at n1 dkv --timeout 30000 hints wait
     dkv node forget n4
 }
 
@@ -155,6 +168,73 @@ end_writers() {
     begin_move
     end_move
     assert_equal "$(copies n1 n2 n3 n4)" '502 on 3'
+}
+
+have_keys() { # COUNT NODE...: values and deletions, all of these together
+    local node
+    for node in "${@:2}"; do
+        at "$node" dkv metrics | grep "^dkv_store_keys{node=\"$node\"}"
+    done | awk -v count="$1" '{ sum += $2 } END { exit sum != count }'
+}
+
+@test "a dead machine is replaced while clients go on, and brings nothing back when it returns" {
+    SETTINGS+=(--set request/memory=1s --set purge/age=1s --set repair/interval=1s)
+    cluster_down
+    cluster_up --nodes 3 "${SETTINGS[@]}"
+    seq 500 | sed 's/.*/many&\tvalue&/' | dkv load --quiet -W all
+    node kill n3
+    DKV_CLUSTER=ipc://$CLUSTER/n1/run/router.sock,ipc://$CLUSTER/n2/run/router.sock
+    begin_writers 8 2
+    seq 100 | sed 's/^/many/' | dkv load --delete --quiet --timeout 60000
+    join n4 n3 --dead
+    begin_move
+    end_move
+    end_writers
+    dkv repair --wait --timeout 60000 >/dev/null
+    EVENTUALLY=30 eventually are_equal # each purges when it likes
+    assert_equal "$(copies n1 n2 n4 | grep -v ' on 3$')" ''
+    assert_equal "$(dkv dump --prefix many --quiet | wc -l)" 400
+    # Its deletions are purged without it. What it had does not return, whoever is asked.
+    local living
+    living=$(dkv scan --quiet | wc -l)
+    EVENTUALLY=60 eventually have_keys $((living * 3)) n1 n2 n4
+    node start n3
+    EVENTUALLY=30 eventually eval '[[ $(dkv ring status | awk -F "\t" "\$1 == \"n3\" { print \$2 == \$3 }") == 1 ]]'
+    fails_with 3 at n3 dkv get -R 1 many1
+    sleep 3 # rounds
+    assert_equal "$(dkv scan --quiet | wc -l)" "$living"
+    assert_equal "$(at n3 dkv scan --quiet | wc -l)" "$living"
+    fails_with 3 dkv get -R all many1
+    # A member again it lets go of what it had, and gets its share anew.
+    dkv node leave n3 --undo
+    end_move
+    begin_move
+    end_move
+    dkv repair --wait --timeout 60000 >/dev/null
+    EVENTUALLY=30 eventually are_equal # each purges when it likes
+    assert_equal "$(copies n1 n2 n3 n4 | grep -v ' on 3$')" ''
+    assert_equal "$(dkv scan --quiet | wc -l)" "$living"
+    fails_with 3 dkv get -R all many1
+}
+
+@test "shards that dead nodes alone have become empty only if that is accepted" {
+    dkv keyspace create one --n 1
+    seq 300 | sed 's/.*/few&\tvalue&/' | dkv -k one load --quiet
+    node kill n3
+    DKV_CLUSTER=ipc://$CLUSTER/n1/run/router.sock,ipc://$CLUSTER/n2/run/router.sock
+    dkv keyspace set default --n 2
+    dkv node leave n3 --dead
+    run --separate-stderr dkv ring plan
+    assert_regex "$stderr" 'shards would be EMPTY'
+    local hash
+    hash=$(dkv ring plan --hash)
+    fails_with 10 dkv ring commit --plan "$hash"
+    assert_regex "$stderr" '[-]-accept-loss'
+    dkv ring commit --plan "$hash" --accept-loss
+    end_move
+    local left
+    left=$(dkv -k one dump --quiet | wc -l)
+    ((left > 100 && left < 300))
 }
 
 @test "processes that are killed while data moves hold it up, and cost nothing" {

@@ -70,9 +70,27 @@ static bool move_by(struct world *world, struct ring *ring, struct ring_node *no
 static bool begin_move(struct world *world, struct ring *ring)
 {
     static const uint32_t weights[] = {0, 0, 50, 100, 100, 200};
-    uint32_t node = (uint32_t)world_below(world, ring->node_count);
-    return move_by(world, ring, &ring->nodes[node],
-                   weights[world_below(world, sizeof weights / sizeof *weights)]);
+    struct ring_node *node = &ring->nodes[world_below(world, ring->node_count)];
+    enum ring_node_state before = node->state;
+    node->state = before == RING_NODE_UP && world_chance(world, 300) ? RING_NODE_DEAD : before;
+    if (move_by(world, ring, node, weights[world_below(world, sizeof weights / sizeof *weights)])) {
+        world_sometimes(world, SOMETIMES_DECLARED_DEAD, node->state == RING_NODE_DEAD);
+        return true;
+    }
+    node->state = before;
+    return false;
+}
+
+// A node that was declared dead is a member like others again.
+static bool raise(struct world *world, struct ring *ring)
+{
+    for (uint32_t i = 0; !ring->move && i < ring->node_count; i++) {
+        if (ring->nodes[i].state == RING_NODE_DEAD && world_chance(world, 300)) {
+            ring->nodes[i].state = RING_NODE_UP;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool go_back(struct world *world, struct ring *ring)
@@ -122,7 +140,7 @@ struct ring_snapshot *node_ring_next(struct world *world, const struct ring_snap
     struct ring ring = copy_of(world, before);
     int ghost = ring_find_node_name(&ring, ghost_name);
     bool may_move = !ring.move && ghost < 0 && world_chance(world, 500);
-    if (go_back(world, &ring) || (may_move && begin_move(world, &ring))) {
+    if (go_back(world, &ring) || raise(world, &ring) || (may_move && begin_move(world, &ring))) {
         // that is the change
     } else if (ghost >= 0 && world_chance(world, 500)) {
         ring_remove_node(&ring, (uint32_t)ghost);
@@ -170,6 +188,23 @@ const struct ring_snapshot *node_ring_newest(const struct node *nodes, uint32_t 
     return newest;
 }
 
+static bool is_dead(const struct ring *ring, uint64_t id)
+{
+    int index = ring_find_node(ring, id);
+    return index >= 0 && ring->nodes[index].state == RING_NODE_DEAD;
+}
+
+// What nodes have that are not to come back is as good as wiped.
+static void forget_dead(struct node *node, const struct ring *next)
+{
+    const struct ring *first = &node->settings->ring->ring;
+    for (uint32_t index = 0; index < first->node_count; index++) {
+        uint64_t id = first->nodes[index].id;
+        if (is_dead(next, id) && !is_dead(&node->ring->ring, id))
+            history_on_disk_lost(node->settings->history, index, 0);
+    }
+}
+
 // One document is chosen for an epoch, whoever keeps it and whenever.
 static void check_agreement(struct node *node, const struct ring_snapshot *document)
 {
@@ -178,12 +213,16 @@ static void check_agreement(struct node *node, const struct ring_snapshot *docum
         world_fail(node_world(node), "n%u: epoch %llu was never handed in", node->index,
                    (unsigned long long)epoch);
     node->kept[epoch % NODE_EPOCHS_MAX] = document->hash;
+    bool is_first = true;
     for (uint32_t i = 0; i < node->settings->ring->ring.node_count; i++) {
         uint64_t other = node->nodes[i].kept[epoch % NODE_EPOCHS_MAX];
+        is_first &= &node->nodes[i] == node || !other;
         if (other && other != document->hash)
             world_fail(node_world(node), "n%u and n%u have different documents of epoch %llu",
                        node->index, i, (unsigned long long)epoch);
     }
+    if (is_first)
+        forget_dead(node, &document->ring);
 }
 
 void node_ring_keep(struct node *node, struct epochs_job *job)

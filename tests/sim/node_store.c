@@ -95,7 +95,11 @@ bool node_peek(struct node *node, uint32_t key, struct record *record, struct bu
 bool node_is_lost(struct node *node, uint32_t key)
 {
     const struct history_key *at = &node->settings->history->keys[key];
-    return node->store_process.up && access_is_lost(&node->store, at->keyspace, at->partition);
+    const struct store *store = &node->store;
+    const struct ring_keyspace *keyspace = ring_keyspace(store->ring, at->keyspace);
+    return node->store_process.up &&
+           ring_is_owner(store->ring, at->partition, keyspace, (uint32_t)store->node_index) &&
+           access_is_lost(store, at->keyspace, at->partition);
 }
 
 // A disk that never held anything has no directory, and a new store there is empty.

@@ -88,6 +88,7 @@
     POINT(NODE_JOINED, "a new document had one node more")                                         \
     POINT(NODE_LEFT, "a new document had one node less")                                           \
     POINT(MOVED, "data was to move to other owners")                                               \
+    POINT(DECLARED_DEAD, "data moved away from a node that was not to come back")                  \
     POINT(MOVED_BACK, "a move was aborted")                                                        \
     POINT(HEAD_ALONE, "a coordinator sent the head of a record whose value its router has")        \
     POINT(CONDITION_FAILED, "a conditional put met what its client had not seen")                  \

@@ -21,6 +21,8 @@ struct local_daemon {
     char dir[FILE_PATH_SIZE]; // of the node
 };
 
+enum { LOCAL_DAEMONS_MAX = 4 };
+
 // In the order of starting; ends with NULL.
 extern const char *const local_daemon_names[];
 

@@ -264,18 +264,14 @@ static int show(const struct globals *globals, const struct local *local)
 
 // start, stop, kill, pause, resume of one daemon. NOT_FOUND if it is not in the state that
 // the word supposes.
-static enum status act(const struct globals *globals, const char *word, const struct local *local,
+static enum status act(const char *word, const struct local *local,
                        const struct local_daemon *daemon, struct fault *fault)
 {
     uint64_t deadline_ms = clock_mono_ms() + LOCAL_START_WAIT_MS;
     enum status status = STATUS_OK;
     bool is_signalled = true;
-    if (strcmp(word, "start") == 0) {
-        status = local_daemon_start(daemon, fault);
-        if (!status)
-            status = local_wait_serving(daemon, deadline_ms, fault);
-        return status ? status : local_wait_seen(globals, local, daemon, deadline_ms, fault);
-    }
+    if (strcmp(word, "start") == 0)
+        return local_daemon_start(daemon, fault);
     if (strcmp(word, "stop") == 0)
         return local_wait_stopped(local, daemon->node, daemon->name, fault);
     if (strcmp(word, "kill") == 0) {
@@ -288,6 +284,26 @@ static enum status act(const struct globals *globals, const char *word, const st
     return is_signalled ? status
                         : fault_set(fault, STATUS_NOT_FOUND, "%s: %s is not running", daemon->node,
                                     daemon->name);
+}
+
+// Others are waited for only when all that were started are running: a node that slept while the
+// ring changed hears of that by its router.
+static enum status await_started(const struct globals *globals, const struct local *local,
+                                 unsigned index, const bool *is_started, struct fault *fault)
+{
+    uint64_t deadline_ms = clock_mono_ms() + LOCAL_START_WAIT_MS;
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; local_daemon_names[i] && !status; i++) {
+        struct local_daemon daemon = local_daemon_of(local, index, local_daemon_names[i]);
+        if (is_started[i])
+            status = local_wait_serving(&daemon, deadline_ms, fault);
+    }
+    for (unsigned i = 0; local_daemon_names[i] && !status; i++) {
+        struct local_daemon daemon = local_daemon_of(local, index, local_daemon_names[i]);
+        if (is_started[i])
+            status = local_wait_seen(globals, local, &daemon, deadline_ms, fault);
+    }
+    return status;
 }
 
 static int refuse_process(const char *process)
@@ -311,23 +327,28 @@ static int signal_node(const struct globals *globals, const struct local *local,
                       local->dir);
     // Of a node without a process named: those that the word can be applied to.
     unsigned done = 0;
-    bool is_known = false;
+    bool is_known = false, is_started[LOCAL_DAEMONS_MAX] = {false};
     struct fault fault;
     enum status status = STATUS_OK;
-    for (const char *const *name = local_daemon_names; *name; name++) {
-        if (process && strcmp(process, *name) != 0)
+    for (unsigned i = 0; local_daemon_names[i]; i++) {
+        const char *name = local_daemon_names[i];
+        if (process && strcmp(process, name) != 0)
             continue;
         is_known = true;
-        struct local_daemon daemon = local_daemon_of(local, index, *name);
-        enum status failed = act(globals, word, local, &daemon, &fault);
+        struct local_daemon daemon = local_daemon_of(local, index, name);
+        enum status failed = act(word, local, &daemon, &fault);
         bool is_skipped = !process && (failed == STATUS_NOT_FOUND || failed == STATUS_EXISTS);
         if (failed && !is_skipped)
             return report(globals, "local", failed, "%s", fault.text);
         done += !failed;
+        is_started[i] = !failed && strcmp(word, "start") == 0;
         status = failed ? failed : status;
     }
     if (!is_known)
         return refuse_process(process);
+    enum status failed = await_started(globals, local, index, is_started, &fault);
+    if (failed)
+        return report(globals, "local", failed, "%s", fault.text);
     return done ? 0 : report(globals, "local", status, "%s", fault.text);
 }
 

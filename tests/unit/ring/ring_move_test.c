@@ -172,6 +172,51 @@ TEST(who_leaves_owns_nothing_afterwards)
     ring_release(&first);
 }
 
+TEST(a_dead_node_is_ignored_as_long_as_data_moves_away_from_it)
+{
+    struct ring first = {0};
+    assert_int_equal(make_cluster(&first, 5), STATUS_OK);
+    first.nodes[2].state = RING_NODE_DEAD;
+    assert_false(ring_is_ignored(&first, 2));
+    assert_true(ring_is_listed(&first, 2));
+    struct ring_snapshot *old = step_from(&first), *new = step_from(&old->ring);
+    struct ring_snapshot *last = step_from(&new->ring);
+    assert_true(ring_is_ignored(&old->ring, 2));
+    assert_true(ring_is_ignored(&new->ring, 2));
+    assert_false(ring_is_ignored(&new->ring, 1));
+    assert_true(ring_is_listed(&new->ring, 2));
+    assert_false(ring_is_listed(&last->ring, 2));
+    assert_non_null(strstr(buf_text(&last->text), "state=dead"));
+    assert_int_equal(ring_move_size(&old->ring).orphans, 0);
+    ring_snapshot_drop(old);
+    ring_snapshot_drop(new);
+    ring_snapshot_drop(last);
+    ring_release(&first);
+}
+
+TEST(shards_that_dead_nodes_alone_have_are_counted)
+{
+    struct ring first = {0};
+    assert_int_equal(make_cluster(&first, 5), STATUS_OK);
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < 3; i++)
+        first.nodes[i].state = RING_NODE_DEAD;
+    first.keyspaces[0].next_copies[0].n = 2;
+    first.keyspaces[0].next_copies_count = 1;
+    for (uint32_t p = 0; p < first.partition_count; p++) {
+        uint16_t nodes[RING_COPIES_MAX];
+        uint32_t n = ring_list(&first, p, &first.keyspaces[0], false, nodes), dead = 0;
+        for (uint32_t i = 0; i < n; i++)
+            dead += nodes[i] < 3;
+        count += dead == n;
+    }
+    struct ring_snapshot *old = step_from(&first);
+    assert_true(count > 0);
+    assert_int_equal(ring_move_size(&old->ring).orphans, count);
+    ring_snapshot_drop(old);
+    ring_release(&first);
+}
+
 TEST(a_keyspace_has_other_copies_when_the_move_is_over)
 {
     struct ring first = joined_ring();
