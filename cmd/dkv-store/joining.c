@@ -51,8 +51,7 @@ static void begin(struct store *store, const struct ring_keyspace *keyspace, uin
     bool is_known = ledger_find(&store->ledger, keyspace->id, partition);
     bool was_owner = owners->before & bit_of(store, owners);
     if (!is_known && !was_owner)
-        loss_found_in_shard(store, keyspace->id, partition,
-                            "a copy that the ring gives to this node");
+        loss_of_given_shard(store, keyspace->id, partition);
     struct ledger_shard *shard = frame_shard(store, keyspace->id, partition);
     struct stability_peer *peer;
     for (uint8_t at = 0; shard && (peer = next_leaving(store, shard, owners, &at));)

@@ -8,9 +8,10 @@
 
 static void note(struct store *store, const char *why)
 {
-    if (!store->loss.is_due)
+    if (!store->loss.is_due || store->loss.is_given)
         fault_set(&store->loss.fault, STATUS_CORRUPT, "%s", why);
     store->loss.is_due = true;
+    store->loss.is_given = false;
 }
 
 // Does nothing if it is lost already: the rounds that it waits for bring that back, too. One
@@ -23,6 +24,16 @@ void loss_found_in_shard(struct store *store, uint32_t keyspace, uint32_t partit
         return;
     shard->stability.must_lose = true;
     note(store, why);
+}
+
+void loss_of_given_shard(struct store *store, uint32_t keyspace, uint32_t partition)
+{
+    struct ledger_shard *shard = frame_shard(store, keyspace, partition);
+    if (!shard || shard->is_lost)
+        return;
+    shard->stability.must_lose = true;
+    store->loss.is_given |= !store->loss.is_due;
+    store->loss.is_due = true;
 }
 
 // What the trees say may not be there any more.
@@ -80,7 +91,7 @@ static void clear_marks(struct store *store)
     struct ledger_shard *shard;
     for (size_t at = 0; (shard = ledger_next(&store->ledger, &at));)
         shard->stability.must_lose = false;
-    store->loss.is_due = false;
+    store->loss.is_due = store->loss.is_given = false;
 }
 
 enum status loss_settle(struct store *store, struct moment now)
@@ -98,9 +109,9 @@ enum status loss_settle(struct store *store, struct moment now)
     enum status status = frame_write(store, now);
     if (status)
         return status;
+    *(store->loss.is_given ? &store->counts.given : &store->counts.losses) += 1;
     clear_marks(store);
     store->loss.mark = lsm_written(store->lsm);
     store->remembers_from_ms = now.mono_ms; // what was lost may have been known by its record alone
-    store->counts.losses++;
     return STATUS_OK;
 }

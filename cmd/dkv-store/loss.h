@@ -15,6 +15,8 @@
 void loss_found(struct store *store, uint32_t partition, const char *why);
 void loss_found_in_shard(struct store *store, uint32_t keyspace, uint32_t partition,
                          const char *why);
+// It comes to this node, which has nothing of it yet, by a move of the ring.
+void loss_of_given_shard(struct store *store, uint32_t keyspace, uint32_t partition);
 // A block that has its keys is passed over from now on: those that are lost are marked once more.
 void loss_of_block(struct store *store, uint32_t partition);
 void loss_found_everywhere(struct store *store, const char *why);

@@ -38,7 +38,7 @@ struct program {
     struct store store; // first: the brain's `self` is the address of both
     struct node node;
     char dir[NODE_PATH_SIZE]; // of the database
-    struct report damage, forged, losses, accepted, lost_again;
+    struct report damage, forged, losses, given, accepted, lost_again;
     bool is_disk_full; // as the log knows it
     struct twin twin;
     bool is_asking; // as the log knows it
@@ -81,6 +81,11 @@ static void report_losses(struct program *program, struct moment now)
                  "%s: lost what it had known: %u copies answer no reads until repair has brought "
                  "back what other owners have",
                  store->loss.fault.text, ledger_lost_count(&store->ledger));
+    if (report_is_due(&program->given, store->counts.given, now))
+        log_line(LOG_LEVEL_INFO,
+                 "the ring gives copies to this node: %u answer no reads until repair has brought "
+                 "what other owners have",
+                 ledger_lost_count(&store->ledger));
     if (report_is_due(&program->accepted, store->counts.accepted, now))
         log_line(
             LOG_LEVEL_ERROR,

@@ -68,7 +68,8 @@ struct store_counts { // since the start
     uint64_t repeated;    // requests that had been applied before
     uint64_t lww_dropped; // values lost to a greater hlc
     uint64_t lost_again;  // dots that this store had known and lost: taken back
-    uint64_t losses;      // markers
+    uint64_t losses;      // markers, but for those of
+    uint64_t given;       // copies that the ring gave to this node
     uint64_t accepted;    // lost copies that count as whole because somebody said so
     uint64_t zombies;     // purged values and deletions that came back and were left out
     uint64_t stripped;    // records that lost deletions, or dots of their clocks
@@ -112,6 +113,7 @@ struct store {
     struct store_counts counts;
     struct {
         bool is_due;        // found, and not marked yet
+        bool is_given;      // nothing but copies that the ring gives to this node
         uint64_t mark;      // position of the last marker: no write is minted until it is durable
         struct fault fault; // what was found last
     } loss;

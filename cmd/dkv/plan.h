@@ -10,8 +10,8 @@
 // Each returns the exit status.
 int plan_show(const struct globals *globals, bool hash_alone);
 
-// `hash` is what plan_show() printed. 11: the ring has changed since; 10: shards would be empty, since
-// only nodes that do not come back have them, unless the caller accepts that.
+// `hash` is what plan_show() printed. 11: the ring has changed since; 10: shards would be empty,
+// since only nodes that do not come back have them, unless the caller accepts that.
 int plan_commit(const struct globals *globals, const char *hash, bool accepts_loss);
 
 int plan_abort(const struct globals *globals);

@@ -85,7 +85,8 @@ const struct verb verbs[] = {
      "  abort                           what moves goes back\n"
      "  status [--wait]                 how far it is; exit status 12 until it is over\n",
      verb_ring},
-    {"node", "Cluster", "node join FILE | leave NAME | replace NAME FILE | forget NAME | set NAME WORD=VALUE...",
+    {"node", "Cluster",
+     "node join FILE | leave NAME | replace NAME FILE | forget NAME | set NAME WORD=VALUE...",
      "The nodes that the next plan is made for",
      "  join FILE              a node, by the file that 'dkv init' wrote there; it owns nothing "
      "yet\n"

@@ -27,9 +27,9 @@
 #include "ring/ring.h"
 
 // Begins a move: `ring`, a copy of the document that is to be followed, gets the lists that the
-// planner finds for its nodes, but for those that leave or are dead, and for the copies that are wanted of
-// keyspaces. EXISTS: there is one already; NOT_FOUND: everything is where it should be; INVALID:
-// there are not nodes enough.
+// planner finds for its nodes, but for those that leave or are dead, and for the copies that are
+// wanted of keyspaces. EXISTS: there is one already; NOT_FOUND: everything is where it should be;
+// INVALID: there are not nodes enough.
 enum status ring_begin_move(struct ring *ring, struct fault *fault) MUST_USE;
 
 // The step that ends this one well.
