@@ -190,12 +190,14 @@ static enum status serve_leaves(struct store *store, const struct arrival *arriv
         return STATUS_INVALID;
     store->wait.key = hash_mix(op.id, arrival->link); // it waits for no other operation
     enum status status = check_shard(store, header, op.keyspace, op.partition);
-    if (!status)
+    if (!status) {
         status = leaves_page(leaves, &op, store->lsm, &store->wait,
                              access_is_lost(store, op.keyspace, op.partition), &fault);
+        if (status != STATUS_INVALID)
+            reading_note(store, status, op.partition, &fault);
+    }
     if (status == STATUS_BUSY)
         return STATUS_BUSY;
-    reading_note(store, status, op.partition, &fault);
     struct op_listed listed = {
         .id = op.id, .status = (uint8_t)status, .actor = store->ledger.actor};
     if (!status) {

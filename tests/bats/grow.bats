@@ -51,6 +51,11 @@ end_move() {
     dkv ring status --wait --timeout 120000
 }
 
+# Of all nodes that answer.
+is_undamaged() {
+    dkv metrics | awk '/^dkv_store_damaged_.*{/ { sum += $2 } END { exit sum > 0 }'
+}
+
 # NODE...: how many keys there are on how many of these nodes.
 copies() {
     local node
@@ -116,6 +121,7 @@ end_writers() {
     assert_equal "$(dkv dump --prefix many --quiet | wc -l)" 1999
     fails_with 3 dkv get -R all many1
     assert_equal "$(at n4 dkv metrics | awk '/^dkv_store_keys{node="n4"}/ { print $2 }')" 0
+    is_undamaged
     # It is not let go with a hint.
     node kill n3
     eventually eval '[[ $(dkv status --json | jq -r .state) == *down* ]]'
@@ -205,6 +211,7 @@ have_keys() { # COUNT NODE...: values and deletions, all of these together
     assert_equal "$(dkv scan --quiet | wc -l)" "$living"
     assert_equal "$(at n3 dkv scan --quiet | wc -l)" "$living"
     fails_with 3 dkv get -R all many1
+    is_undamaged
     # A member again it lets go of what it had, and gets its share anew.
     dkv node leave n3 --undo
     end_move

@@ -431,5 +431,7 @@ void node_check(struct node *node)
     if (shard)
         world_fail(world, "n%u: the ledger of keyspace %u, partition %u is not that of its records",
                    node->index, shard->keyspace, shard->partition);
+    if (node->store.counts.damaged_reads && !*node->store.damage.text)
+        world_fail(world, "n%u: something counts as damage that is none", node->index);
     ledger_release(&counted);
 }

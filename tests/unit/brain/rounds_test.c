@@ -287,7 +287,7 @@ TEST(pages_have_every_record_of_the_ranges_once)
     buf_release(&ranges);
 }
 
-TEST(ranges_that_are_none_are_refused)
+TEST(ranges_that_are_none_are_refused_and_no_damage)
 {
     struct bench bench;
     struct buf ranges = {0};
@@ -296,11 +296,12 @@ TEST(ranges_that_are_none_are_refused)
     assert_int_equal(
         list(&bench, partition_of(&bench), buf_bytes(&ranges), (struct bytes){0}, 100).status,
         STATUS_INVALID);
+    assert_int_equal(bench.store.counts.damaged_reads, 0);
     bench_release(&bench);
     buf_release(&ranges);
 }
 
-TEST(other_owners_are_not_served_a_shard_that_is_elsewhere_in_their_ring)
+TEST(other_owners_are_not_served_a_shard_that_is_elsewhere_in_their_ring_and_that_is_no_damage)
 {
     struct bench bench;
     begin(&bench);
@@ -308,6 +309,7 @@ TEST(other_owners_are_not_served_a_shard_that_is_elsewhere_in_their_ring)
     assert_int_equal(
         list(&bench, partition_of(&bench), (struct bytes){0}, (struct bytes){0}, 100).status,
         STATUS_STALE);
+    assert_int_equal(bench.store.counts.damaged_reads, 0);
     bench_release(&bench);
 }
 
