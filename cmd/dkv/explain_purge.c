@@ -98,15 +98,34 @@ static bool knows_all(const struct explain_facts *facts, uint32_t index, uint32_
     return true;
 }
 
-static void append_silent(const struct explain_facts *facts, uint32_t index, struct buf *out)
+// The owners that lack writes which anybody may have.
+static uint32_t lacking(const struct explain_facts *facts)
+{
+    uint32_t set = 0;
+    for (uint32_t i = 0; i < facts->replicas.count; i++) {
+        uint8_t state = replica_of(facts, i)->purge;
+        if (explain_facts_keeps_deletion(facts, i) && (state == PURGE_LACKS || state == PURGE_GAPS))
+            set |= 1u << i;
+    }
+    return set;
+}
+
+static void append_silent(const struct explain_facts *facts, uint32_t index, uint32_t waiting,
+                          struct buf *out)
 {
     char problem[128];
     explain_node(facts, index, out);
-    buf_printf(out, " %s: nothing is purged before it is back, or has left the ring",
-               replicas_problem(&facts->replicas, index, problem));
-    buf_append_text(out, " ('dkv node leave ");
-    explain_node(facts, index, out);
-    buf_append_text(out, "')");
+    buf_printf(out, " %s: ", replicas_problem(&facts->replicas, index, problem));
+    if (waiting) {
+        buf_append_text(out, "nothing is purged before it is back, or has left the ring ('dkv node "
+                             "leave ");
+        explain_node(facts, index, out);
+        buf_append_text(out, "')");
+        return;
+    }
+    buf_append_text(out, "it may be the only one with the writes that ");
+    explain_nodes(facts, lacking(facts), out);
+    buf_append_text(out, lacking(facts) & (lacking(facts) - 1) ? " lack" : " lacks");
 }
 
 // A round of either side lets both hear what the other one knows.
@@ -138,20 +157,9 @@ static void append_telling(const struct explain_facts *facts, uint32_t index, ui
         buf_append_text(out, " with the next round of repair");
         return;
     }
-    buf_append_text(out, ": dkv-repair of ");
+    buf_append_text(out, ": no dkv-repair of ");
     explain_nodes(facts, waiting | 1u << index, out);
-    buf_append_text(out, " is down: start it");
-}
-
-// Whether a purge needs every owner still.
-static bool needs_all(const struct explain_facts *facts)
-{
-    uint32_t i = 0;
-    while (i < facts->replicas.count &&
-           !(explain_facts_keeps_deletion(facts, i) && replica_of(facts, i)->purge &&
-             replica_of(facts, i)->purge < PURGE_AGES))
-        i++;
-    return i < facts->replicas.count;
+    buf_append_text(out, " is up: start one");
 }
 
 static void say_waited(const struct explain_facts *facts, uint32_t index, struct buf *out)
@@ -160,8 +168,8 @@ static void say_waited(const struct explain_facts *facts, uint32_t index, struct
     bool is_there = facts->replicas.replied >> index & 1;
     if (is_there && waiting)
         append_telling(facts, index, waiting, out);
-    else if (!is_there && needs_all(facts))
-        append_silent(facts, index, out);
+    else if (!is_there && (waiting || lacking(facts)))
+        append_silent(facts, index, waiting, out);
     else
         return;
     explain_line(facts, out);

@@ -64,7 +64,7 @@ static void say_few(const struct explain_facts *facts, struct buf *out)
     buf_printf(out, "too few owners are left for a read of level %s", level);
     if (facts->has_hints && facts->copies.stand_ins < missing)
         buf_append_text(out,
-                        ", and too few other nodes that may keep hints of them: it fails, with "
+                        ", and too few other nodes that may keep hints for them: it fails, with "
                         "--strict and without");
     else
         buf_append_text(out,

@@ -135,8 +135,8 @@ says() { # KEY REGEX
     eventually eval '[[ $(replicas .state "$key") == *down* ]]'
     dkv del "$key"
     EVENTUALLY=20 eventually says "$key" \
-        "$key: n. keeps the deletion: it waits to hear from .*n3 that the deletion, and all writes before it, are known there$"
-    says "$key" "$key: n3 does not answer: nothing is purged before it is back, or has left the ring \('dkv node leave n3'\)$"
+        "$key: n. keeps the deletion: it waits to hear from .*n3 that .* are known there$"
+    says "$key" "$key: n3 does not answer: nothing is purged .*left .*\('dkv node leave n3'\)$"
     says "$key" "$key: a hint of it for n3 waits at n[124] for [0-9.]+ s: n3 is down$"
     # Those that are up have only to tell; if nobody lets them, that is said.
     local node
@@ -172,7 +172,8 @@ says() { # KEY REGEX
     node start n1
     eventually dkv put -W all key value
     dkv del -W all key
-    EVENTUALLY=20 eventually eval '[[ $(replicas .purge.state key) == "[\"ages\",\"ages\",\"ages\"]" ]]'
+    EVENTUALLY=20 eventually eval \
+        '[[ $(replicas .purge.state key) == "[\"ages\",\"ages\",\"ages\"]" ]]'
     for node in n1 n2 n3; do
         node kill $node repair # so that others do not hear of it
     done
@@ -202,7 +203,8 @@ is_lost() {
     node start n2 store
     node start n2 repair
     EVENTUALLY=20 eventually is_lost n2
-    says key "lost what it had known: the copy at n2; .* answers no reads .*: start n3 first, then 'dkv repair --wait key'"
+    says key "lost what it had known: the copy at n2; .* answers no reads"
+    says key ": start n3 first, then 'dkv repair --wait key'"
     says key "; only if n3 never comes back, 'dkv repair --accept-loss --node n2 --yes key' gives up"
     says key 'too few owners are left for a read'
     assert_equal "$(replicas .copy key)" '["equal","lost","unknown"]'
@@ -223,7 +225,7 @@ is_lost() {
     node kill n2 store
     rm -r "$CLUSTER/n2/data/store"
     node start n2 store
-    EVENTUALLY=20 eventually eval '[[ $(replicas "select(.node == \"n2\") | .lost" key -k other) == "[true]" ]]'
+    EVENTUALLY=20 eventually eval '[[ $(replicas .lost key -k other) == *true* ]]'
     local command
     command=$(dkv -k other explain key 2>&1 >/dev/null | grep -o "dkv [^']*--accept-loss[^']*")
     assert_equal "$command" 'dkv -k other repair --accept-loss --node n2 --yes key'
