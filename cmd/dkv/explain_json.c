@@ -100,16 +100,18 @@ static json_t *json_of_copy(const struct explain_facts *facts, uint32_t index)
 // Null: nobody was asked.
 static json_t *json_of_hints(const struct explain_facts *facts)
 {
+    static const char *const names[] = {"node",   "holder",    "state", "since_ms",
+                                        "values", "deletions", "bytes"};
     if (!facts->has_hints)
         return json_null();
     json_t *list = json_array();
     for (unsigned i = 0; i < facts->hints.count; i++) {
-        const json_t *line = facts->hints.lines[i];
-        json_array_append_new(list,
-                              json_pack("{s:s,s:s,s:s,s:s}", "node", hint_lines_text(line, "node"),
-                                        "holder", hint_lines_text(line, "holder"), "state",
-                                        hint_lines_text(line, "state"), "since_ms",
-                                        hint_lines_text(line, "since_ms")));
+        json_t *hint = json_object();
+        for (unsigned k = 0; k < sizeof names / sizeof *names; k++) {
+            json_t *told = json_object_get(facts->hints.lines[i], names[k]);
+            json_object_set_new(hint, names[k], told ? json_incref(told) : json_null());
+        }
+        json_array_append_new(list, hint);
     }
     return list;
 }

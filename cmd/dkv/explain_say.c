@@ -182,6 +182,21 @@ static void append_why(const char *node, const char *state, struct buf *out)
         buf_append_text(out, state);
 }
 
+// " (2 values, 1 deletion, 120 bytes)"
+static void append_content(const json_t *hint, struct buf *out)
+{
+    unsigned values = (unsigned)hint_lines_number(hint, "values");
+    unsigned deletions = (unsigned)hint_lines_number(hint, "deletions");
+    if (!json_object_get(hint, "bytes"))
+        return;
+    buf_append_text(out, " (");
+    if (values)
+        buf_printf(out, "%u value%s, ", values, values == 1 ? "" : "s");
+    if (deletions)
+        buf_printf(out, "%u deletion%s, ", deletions, deletions == 1 ? "" : "s");
+    buf_printf(out, "%u bytes)", (unsigned)hint_lines_number(hint, "bytes"));
+}
+
 static void say_hint(const struct explain_facts *facts, const json_t *hint, struct buf *out)
 {
     const char *node = hint_lines_text(hint, "node");
@@ -192,6 +207,7 @@ static void say_hint(const struct explain_facts *facts, const json_t *hint, stru
     if (since_ms)
         buf_printf(out, " for %.1f s",
                    since_ms < facts->now_ms ? (double)(facts->now_ms - since_ms) / 1000 : 0.0);
+    append_content(hint, out);
     buf_append_text(out, ": ");
     append_why(node, hint_lines_text(hint, "state"), out);
     explain_line(facts, out);

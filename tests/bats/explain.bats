@@ -137,7 +137,7 @@ says() { # KEY REGEX
     EVENTUALLY=20 eventually says "$key" \
         "$key: n. keeps the deletion: it waits to hear from .*n3 that .* are known there$"
     says "$key" "$key: n3 does not answer: nothing is purged .*left .*\('dkv node leave n3'\)$"
-    says "$key" "$key: a hint of it for n3 waits at n[124] for [0-9.]+ s: n3 is down$"
+    says "$key" "$key: a hint of it for n3 waits at n[124] for [0-9.]+ s \(1 deletion, [0-9]+ bytes\): n3 is down$"
     # Those that are up have only to tell; if nobody lets them, that is said.
     local node
     for node in n1 n2 n4; do
