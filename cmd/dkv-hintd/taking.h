@@ -11,8 +11,8 @@
 // Whether the sender has the ring document that we have.
 bool taking_is_same_ring(const struct hintd *hintd, const struct message_header *header);
 
-// Whether the target is a node of the ring. INVALID, or STALE if the sender has another ring; STALE,
-// too, if the shard has got its owners by a newer ring than ours.
+// Whether the target is a node of the ring. INVALID, or STALE if the sender has another ring;
+// STALE, too, if the shard has got its owners by a newer ring than ours.
 enum status taking_check(const struct hintd *hintd, const struct message_header *header,
                          uint64_t target) MUST_USE;
 // The same of a list of them, each of which is there once.
