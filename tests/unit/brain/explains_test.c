@@ -1,6 +1,8 @@
 // What a router says of the copies of a key.
 #include "unit/brain/router_ops.h"
 
+#include "dkv-router/answers.h"
+
 static const char *const KEY_TEXT = "key";
 
 static void explain(struct bench *bench, const char *key, struct bytes receipt)
@@ -142,6 +144,22 @@ TEST(what_an_owner_has_seen_is_passed_on_also_if_it_has_nothing_of_the_key)
     assert_int_equal(seen_passed_on(STATUS_NOT_FOUND, buf_bytes(&large)), 0);
     assert_int_equal(seen_passed_on(STATUS_IO, bytes_of_text("seen")), 0);
     buf_release(&large);
+}
+
+TEST(an_answer_that_does_not_fit_beside_what_is_unread_is_busy)
+{
+    struct bench bench;
+    struct op_explained op;
+    uint64_t id = 0;
+    init(&bench, 1);
+    explain(&bench, KEY_TEXT, (struct bytes){0});
+    asked(&bench, MESSAGE_INSPECT, &id);
+    meters_sent(&bench.router.meters, CLIENT, ANSWERS_UNREAD_MAX);
+    inspected(&bench, 0, id, STATUS_NOT_FOUND, false);
+    assert_true(explained(&bench, &op));
+    assert_int_equal(op.status, STATUS_BUSY);
+    assert_int_equal(bench.router.flights.count, 0);
+    release(&bench);
 }
 
 TEST(owners_that_are_down_or_go_down_are_named_with_the_reason)
