@@ -72,7 +72,7 @@ $(BUILD)/libbrain.a: $(call object,$(BRAIN))
 	@rm -f $@ && $(AR) rcs $@ $^
 
 # The part of the program dkv that can be tested without a cluster.
-DKV_PARTS = level arguments client_conf command histogram jsonl options report \
+DKV_PARTS = level arguments client_conf command explain_copy histogram jsonl options replicas report \
 	bulk/format bulk/journal bulk/window
 $(BUILD)/libdkv.a: $(call object,$(DKV_PARTS:%=cmd/dkv/%.c))
 	@mkdir -p $(@D)

@@ -160,17 +160,28 @@ static bool read_key(struct bytes argument, uint32_t *keyspace, uint8_t key[RECO
     return !text_parse_hex(argument, key, *size, NULL);
 }
 
+static unsigned count_deletions(const struct record *record)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < record->count; i++)
+        count += record->siblings[i].flags & SIBLING_TOMBSTONE ? 1 : 0;
+    return count;
+}
+
 static void tell_hint(const struct hintd *hintd, const struct tally_target *target,
                       struct moment now, struct buf *out)
 {
+    const struct hint *hint = &hintd->keeping.hint;
+    unsigned deletions = count_deletions(&hint->record);
     int index = ring_find_node(hintd->ring, target->node);
     buf_printf(out, "{\"v\":1,\"holder\":\"%s\",\"node_id\":\"%016llx\",",
                hintd->ring->nodes[hintd->node_index].name, (unsigned long long)target->node);
     if (index >= 0)
         buf_printf(out, "\"node\":\"%s\",", hintd->ring->nodes[index].name);
+    buf_printf(out, "\"values\":%u,\"deletions\":%u,\"bytes\":%zu,", hint->record.count - deletions,
+               deletions, hint->encoded.size);
     buf_printf(out, "\"since_ms\":\"%llu\",\"state\":\"%s\"}\n",
-               (unsigned long long)hintd->keeping.hint.queued_ms,
-               deliveries_state(hintd, target, now));
+               (unsigned long long)hint->queued_ms, deliveries_state(hintd, target, now));
 }
 
 // Who asks is a person, and waits for the disk.

@@ -26,8 +26,10 @@ static void append_replica(const struct router *router, const struct flight *fli
         .purge_ms = flight->explain.purges_ms[target],
         .behind = flight->explain.behind[target],
     };
-    if (reply)
-        replica.head = buf_bytes(&reply->bytes);
+    if (reply) {
+        replica.head = reply_record(reply);
+        replica.seen = reply_seen(reply);
+    }
     explained_append(&replica, out);
 }
 
@@ -44,6 +46,14 @@ static uint8_t append_needs(const struct router *router, const struct flight *fl
         explained_append_need((struct explained_need){needs.items[i].of, needs.items[i].count},
                               out);
     return needs.count;
+}
+
+static void refuse(struct router *router, link_id client, uint64_t id, struct bytes key,
+                   enum status status, const char *why, struct outbox *outbox)
+{
+    struct op_explained explained = {
+        .id = id, .status = (uint8_t)status, .key = key, .text = bytes_of_text(why)};
+    answer_explained(router, client, &explained, outbox);
 }
 
 static void finish(struct router *router, struct flight *flight, struct outbox *outbox)
@@ -67,7 +77,13 @@ static void finish(struct router *router, struct flight *flight, struct outbox *
     explained.need_count = append_needs(router, flight, &router->text);
     explained.replicas = buf_bytes(&router->encoded);
     explained.needs = buf_bytes(&router->text);
-    answer_explained(router, flight->client, &explained, outbox);
+    if (answers_fit(router, flight->client, explained.replicas.size)) {
+        answer_explained(router, flight->client, &explained, outbox);
+    } else {
+        router->counts.busy++;
+        refuse(router, flight->client, explained.id, explained.key, STATUS_BUSY,
+               "read the answers that wait", outbox);
+    }
     flights_remove(&router->flights, flight);
 }
 
@@ -97,6 +113,27 @@ static target_set targets_of(const struct flight *flight, struct bytes numbers)
     return set;
 }
 
+// The head of the record, if there is one, and what the shard has seen. Returns the status of that
+// owner.
+static enum status keep(struct router *router, struct flight *flight, unsigned target,
+                        const struct op_inspected *inspected)
+{
+    struct reply *reply = flight_reply(&router->flights, flight, target);
+    bool is_there = inspected->status != STATUS_NOT_FOUND;
+    struct bytes head = is_there ? inspected->head : (struct bytes){0};
+    struct bytes seen = inspected->seen;
+    if (seen.size > INSPECTED_SEEN_SIZE_MAX)
+        seen = (struct bytes){0};
+    enum status status = (enum status)inspected->status;
+    if (reply_keep_inspected(reply, buf_bytes(&flight->key), head, seen))
+        status = STATUS_CORRUPT;
+    if (!flights_hold(&router->flights, flight, head.size + seen.size))
+        status = STATUS_BUSY;
+    if (status != (enum status)inspected->status)
+        reply_forget(reply);
+    return status;
+}
+
 enum status explains_on_inspected(struct router *router, uint32_t number, struct reader *body,
                                   struct outbox *outbox)
 {
@@ -111,15 +148,8 @@ enum status explains_on_inspected(struct router *router, uint32_t number, struct
         return STATUS_OK;
     }
     enum status status = (enum status)inspected.status;
-    if (!status) {
-        struct reply *reply = flight_reply(&router->flights, flight, target);
-        if (reply_keep_record(reply, buf_bytes(&flight->key), inspected.head))
-            status = STATUS_CORRUPT;
-        if (!flights_hold(&router->flights, flight, inspected.head.size))
-            status = STATUS_BUSY;
-        if (status)
-            buf_clear(&reply->bytes);
-    }
+    if (!status || status == STATUS_NOT_FOUND)
+        status = keep(router, flight, target, &inspected);
     if (inspected.has_write)
         flight->explain.has_write |= target_bit(target);
     flight->explain.purges[target] = inspected.purge;
@@ -146,15 +176,6 @@ void explains_on_deadline(struct router *router, struct flight *flight, struct o
 }
 
 // ---- The question ------------------------------------------------------------------------
-
-static void refuse(struct router *router, const struct arrival *arrival,
-                   const struct op_explain *op, enum status status, const char *why,
-                   struct outbox *outbox)
-{
-    struct op_explained explained = {
-        .id = op->id, .status = (uint8_t)status, .key = op->key, .text = bytes_of_text(why)};
-    answer_explained(router, arrival->link, &explained, outbox);
-}
 
 // Takes key and keyspace from the receipt, unless they are given. NULL if that is well.
 static const char *take_receipt(const struct router *router, struct op_explain *op,
@@ -218,7 +239,8 @@ static void start(struct router *router, const struct arrival *arrival,
                              deadline_ms - FLIGHT_LINGER_MS);
     if (!flight) {
         router->counts.busy++;
-        refuse(router, arrival, op, STATUS_BUSY, "too many operations in flight", outbox);
+        refuse(router, arrival->link, op->id, op->key, STATUS_BUSY, "too many operations in flight",
+               outbox);
         return;
     }
     placing_fill(router, placing, flight, deadline_ms, now);
@@ -250,7 +272,7 @@ enum status explains_on_explain(struct router *router, const struct arrival *arr
     if (!why && !placing_read_needs(router, &placing, &op.level, placing.route.keyspace->r, &needs))
         why = "R is greater than the number of owners";
     if (why)
-        refuse(router, arrival, &op, status, why, outbox);
+        refuse(router, arrival->link, op.id, op.key, status, why, outbox);
     else
         start(router, arrival, header, &op, &placing, &receipt, now, outbox);
     return STATUS_OK;

@@ -38,6 +38,13 @@ struct reply *replies_take(struct replies *replies)
     return reply;
 }
 
+void reply_forget(struct reply *reply)
+{
+    record_clear(&reply->record);
+    buf_clear(&reply->bytes);
+    reply->seen_size = 0;
+}
+
 void replies_give(struct replies *replies, struct reply *reply)
 {
     if (!reply)
@@ -46,7 +53,7 @@ void replies_give(struct replies *replies, struct reply *reply)
         release(reply);
         return;
     }
-    record_clear(&reply->record);
+    reply_forget(reply);
     if (reply->bytes.capacity > BYTES_KEPT_MAX)
         buf_release(&reply->bytes);
     reply->next = replies->free;
@@ -56,9 +63,29 @@ void replies_give(struct replies *replies, struct reply *reply)
 
 enum status reply_keep_record(struct reply *reply, struct bytes key, struct bytes record)
 {
+    return reply_keep_inspected(reply, key, record, (struct bytes){0});
+}
+
+enum status reply_keep_inspected(struct reply *reply, struct bytes key, struct bytes record,
+                                 struct bytes seen)
+{
     buf_set(&reply->bytes, record);
+    buf_append(&reply->bytes, seen);
+    reply->seen_size = seen.size;
     record_clear(&reply->record);
-    return record.size ? record_decode(&reply->record, key, buf_bytes(&reply->bytes)) : STATUS_OK;
+    return record.size ? record_decode(&reply->record, key, reply_record(reply)) : STATUS_OK;
+}
+
+struct bytes reply_record(const struct reply *reply)
+{
+    return bytes_of(reply->bytes.data, reply->bytes.size - reply->seen_size);
+}
+
+struct bytes reply_seen(const struct reply *reply)
+{
+    if (!reply->seen_size)
+        return (struct bytes){0};
+    return bytes_of(reply->bytes.data + reply->bytes.size - reply->seen_size, reply->seen_size);
 }
 
 void reply_keep_page(struct reply *reply, const struct op_scanned *scanned)

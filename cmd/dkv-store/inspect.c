@@ -14,6 +14,18 @@ static bool has_dot(const struct store *store, const struct holding *holding, st
     return clock_covers(&holding->record.clock, dot) || (shard && seen_has(&shard->seen, dot));
 }
 
+// Of a key that was purged it is all that is left.
+static void tell_seen(struct store *store, const struct ledger_shard *shard,
+                      struct op_inspected *inspected)
+{
+    if (!shard)
+        return;
+    buf_clear(&store->seen);
+    seen_encode(&shard->seen, &store->seen);
+    if (store->seen.size <= INSPECTED_SEEN_SIZE_MAX)
+        inspected->seen = buf_bytes(&store->seen);
+}
+
 static void tell_purge(struct store *store, struct moment now, struct op_inspected *inspected)
 {
     const struct holding *holding = &store->holding;
@@ -44,9 +56,10 @@ static void inspect(struct store *store, const struct op_inspect *op, struct mom
     if (!request_id_is_none(&op->request))
         inspected->state = states[replica_find(&replica, &op->request, &dot)];
     inspected->has_write = inspected->state || has_dot(store, holding, op->dot);
+    const struct ledger_shard *shard =
+        ledger_find(&store->ledger, holding->keyspace, holding->partition);
+    tell_seen(store, shard, inspected);
     if (record_is_empty(&holding->record)) {
-        const struct ledger_shard *shard =
-            ledger_find(&store->ledger, holding->keyspace, holding->partition);
         inspected->status = STATUS_NOT_FOUND;
         if (shard && shard->is_lost)
             inspected->purge = PURGE_LOST;

@@ -214,6 +214,7 @@ void store_close(struct store *store)
     resolution_release(&store->resolution);
     buf_release(&store->part);
     buf_release(&store->head);
+    buf_release(&store->seen);
     *store = (struct store){0};
 }
 

@@ -139,7 +139,7 @@ struct store {
     struct drops drops;
     struct joins joining;
     struct resolution resolution;
-    struct buf part, head; // of a reply
+    struct buf part, head, seen; // of a reply
 };
 
 // Opens the engine, recovers the ledger, starts a new actor (with some of the random bits) and

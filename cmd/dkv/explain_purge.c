@@ -1,29 +1,9 @@
 #include "dkv/explain_purge.h"
 
-#include "base/text.h"
-#include "dkv/arguments.h"
-#include "dkv/jsonl.h"
+#include "dkv/explain_text.h"
 #include "wire/replica.h"
 
-#include <inttypes.h>
-
-static bool has_deletion(const struct record *head)
-{
-    uint32_t i = 0;
-    while (i < head->count && !(head->siblings[i].flags & SIBLING_TOMBSTONE))
-        i++;
-    return i < head->count;
-}
-
-bool explain_purge_is_any(const struct replicas *replicas)
-{
-    uint32_t i = 0;
-    while (i < replicas->count && !has_deletion(&replicas->items[i].head))
-        i++;
-    return i < replicas->count;
-}
-
-static const char *text_of(uint8_t state)
+const char *explain_purge_text(uint8_t state)
 {
     static const char *const texts[] = {
         [PURGE_LOST] = "lost",   [PURGE_LACKS] = "lacks", [PURGE_GAPS] = "gaps",
@@ -32,36 +12,49 @@ static const char *text_of(uint8_t state)
     return state && state < sizeof texts / sizeof *texts ? texts[state] : "not told";
 }
 
-// ---- Sentences ---------------------------------------------------------------------------
-
-// "n2, n3 (does not answer)"
-static void name_behind(const struct replicas *replicas, uint32_t behind, struct buf *out)
+static const struct explained_replica *replica_of(const struct explain_facts *facts, uint32_t index)
 {
-    replicas_name_others(replicas, ~behind, "", out);
+    return &facts->replicas.items[index].replica;
 }
 
-static void say_state(const struct replicas *replicas, uint32_t index, struct buf *out)
+// ---- Who keeps it ------------------------------------------------------------------------
+
+// How the writes come that an owner lacks.
+static void append_repair(const struct explain_facts *facts, uint32_t index, const char *promise,
+                          struct buf *out)
 {
-    const struct explained_replica *replica = &replicas->items[index].replica;
+    if (!explain_facts_is_repair_down(facts, index)) {
+        buf_append_text(out, promise);
+        return;
+    }
+    buf_append_text(out, "dkv-repair of ");
+    explain_node(facts, index, out);
+    buf_append_text(out, " is down: start it");
+}
+
+static void append_state(const struct explain_facts *facts, uint32_t index, struct buf *out)
+{
+    const struct explained_replica *replica = replica_of(facts, index);
     switch (replica->purge) {
     case PURGE_LOST:
-        buf_append_text(out, "its copy may lack what it had known, and purges nothing until repair "
-                             "has compared it with all other owners");
+        buf_append_text(out, "its copy is lost, and purges nothing until repair has compared it "
+                             "with all other owners");
         break;
     case PURGE_LACKS:
-        buf_append_text(out, "it has not been told of all writes that the deletion has seen: "
-                             "repair brings them");
+        buf_append_text(out, "it has not been told of all writes that the deletion has seen: ");
+        append_repair(facts, index, "the next rounds of repair bring them", out);
         break;
     case PURGE_GAPS:
-        buf_append_text(out, "it knows the deletion and lacks some writes of before: repair brings "
-                             "them, or finds that nobody has them");
+        buf_append_text(out, "it knows the deletion, and lacks some writes of before: ");
+        append_repair(facts, index,
+                      "repair brings them, or finds that nobody has them, when all owners and the "
+                      "dkv-hintd of all nodes answer",
+                      out);
         break;
     case PURGE_WAITS:
-        buf_append_text(out, "it waits to hear from owners that they know all that it does: ");
-        name_behind(replicas, replica->behind, out);
-        buf_append_text(out, replica->behind & ~replicas->replied
-                                 ? "; nothing is purged before these are back, or left the ring"
-                                 : "; the next rounds of repair tell it");
+        buf_append_text(out, "it waits to hear from ");
+        explain_nodes(facts, replica->behind, out);
+        buf_append_text(out, " that the deletion, and all writes before it, are known there");
         break;
     case PURGE_AGES:
         buf_printf(out,
@@ -79,35 +72,121 @@ static void say_state(const struct replicas *replicas, uint32_t index, struct bu
     }
 }
 
-void explain_purge_say(const struct globals *globals, const struct replicas *replicas)
+// ---- Who is waited for -------------------------------------------------------------------
+
+// The owners that wait for this one.
+static uint32_t waiting_for(const struct explain_facts *facts, uint32_t index)
 {
-    struct buf key = {0}, text = {0};
-    text_escape_log(replicas->op.key, &key);
-    for (uint32_t i = 0; i < replicas->count; i++) {
-        if (!has_deletion(&replicas->items[i].head))
-            continue;
-        buf_clear(&text);
-        text_escape_log(replicas->items[i].replica.node, &text);
-        buf_append_text(&text, " keeps the deletion: ");
-        say_state(replicas, i, &text);
-        report(globals, "explain", STATUS_OK, "%s: %s", buf_text(&key), buf_text(&text));
+    uint32_t waiting = 0;
+    for (uint32_t i = 0; i < facts->replicas.count; i++) {
+        if (explain_facts_keeps_deletion(facts, i) && replica_of(facts, i)->purge == PURGE_WAITS &&
+            replica_of(facts, i)->behind >> index & 1)
+            waiting |= 1u << i;
     }
-    buf_release(&key);
-    buf_release(&text);
+    return waiting;
 }
 
-// ---- JSON --------------------------------------------------------------------------------
-
-json_t *explain_purge_json(const struct replicas *replicas, uint32_t index)
+// Whether this owner has all that the others wait for, and has only to say so.
+static bool knows_all(const struct explain_facts *facts, uint32_t index, uint32_t waiting)
 {
-    const struct replica_copy *copy = &replicas->items[index];
-    if (!has_deletion(&copy->head))
-        return json_null();
-    json_t *behind = json_array();
-    for (uint32_t i = 0; i < replicas->count; i++) {
-        if (copy->replica.behind >> i & 1)
-            json_array_append_new(behind, jsonl_bytes(replicas->items[i].replica.node));
+    const struct replica_copy *copy = &facts->replicas.items[index];
+    for (uint32_t i = 0; i < facts->replicas.count; i++) {
+        if (waiting >> i & 1 && copy->is_seen_told &&
+            !seen_base_covers(&copy->seen, &facts->replicas.items[i].head.clock))
+            return false;
     }
-    return json_pack("{s:s,s:o,s:I}", "state", text_of(copy->replica.purge), "behind", behind,
-                     "wait_ms", (json_int_t)copy->replica.purge_ms);
+    return true;
+}
+
+// The owners that lack writes which anybody may have.
+static uint32_t lacking(const struct explain_facts *facts)
+{
+    uint32_t set = 0;
+    for (uint32_t i = 0; i < facts->replicas.count; i++) {
+        uint8_t state = replica_of(facts, i)->purge;
+        if (explain_facts_keeps_deletion(facts, i) && (state == PURGE_LACKS || state == PURGE_GAPS))
+            set |= 1u << i;
+    }
+    return set;
+}
+
+static void append_silent(const struct explain_facts *facts, uint32_t index, uint32_t waiting,
+                          struct buf *out)
+{
+    char problem[128];
+    explain_node(facts, index, out);
+    buf_printf(out, " %s: ", replicas_problem(&facts->replicas, index, problem));
+    if (waiting) {
+        buf_append_text(out, "nothing is purged before it is back, or has left the ring ('dkv node "
+                             "leave ");
+        explain_node(facts, index, out);
+        buf_append_text(out, "')");
+        return;
+    }
+    buf_append_text(out, "it may be the only one with the writes that ");
+    explain_nodes(facts, lacking(facts), out);
+    buf_append_text(out, lacking(facts) & (lacking(facts) - 1) ? " lack" : " lacks");
+}
+
+// A round of either side lets both hear what the other one knows.
+static bool can_tell(const struct explain_facts *facts, uint32_t index, uint32_t waiting)
+{
+    uint32_t both = waiting | 1u << index;
+    uint32_t i = 0;
+    while (i < facts->replicas.count && !(both >> i & 1 && !explain_facts_is_repair_down(facts, i)))
+        i++;
+    return i < facts->replicas.count;
+}
+
+static void append_telling(const struct explain_facts *facts, uint32_t index, uint32_t waiting,
+                           struct buf *out)
+{
+    explain_node(facts, index, out);
+    if (!knows_all(facts, index, waiting)) {
+        buf_append_text(out, " lacks some of that: ");
+        append_repair(facts, index, "its next rounds of repair bring it, and then it tells ", out);
+        if (explain_facts_is_repair_down(facts, index))
+            return;
+        explain_nodes(facts, waiting, out);
+        return;
+    }
+    bool is_told = can_tell(facts, index, waiting);
+    buf_append_text(out, is_told ? " tells " : " knows it, and has only to tell ");
+    explain_nodes(facts, waiting, out);
+    if (is_told) {
+        buf_append_text(out, " with the next round of repair");
+        return;
+    }
+    buf_append_text(out, ": no dkv-repair of ");
+    explain_nodes(facts, waiting | 1u << index, out);
+    buf_append_text(out, " is up: start one");
+}
+
+static void say_waited(const struct explain_facts *facts, uint32_t index, struct buf *out)
+{
+    uint32_t waiting = waiting_for(facts, index);
+    bool is_there = facts->replicas.replied >> index & 1;
+    if (is_there && waiting)
+        append_telling(facts, index, waiting, out);
+    else if (!is_there && (waiting || lacking(facts)))
+        append_silent(facts, index, waiting, out);
+    else
+        return;
+    explain_line(facts, out);
+}
+
+void explain_purge_say(const struct explain_facts *facts)
+{
+    struct buf out = {0};
+    for (uint32_t i = 0; i < facts->replicas.count; i++) {
+        if (!explain_facts_keeps_deletion(facts, i))
+            continue;
+        explain_node(facts, i, &out);
+        buf_append_text(&out, " keeps the deletion: ");
+        append_state(facts, i, &out);
+        explain_line(facts, &out);
+    }
+    for (uint32_t i = 0; i < facts->replicas.count; i++)
+        say_waited(facts, i, &out);
+    buf_release(&out);
 }

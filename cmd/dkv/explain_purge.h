@@ -1,15 +1,11 @@
 // explain_purge.h - why the deletions of a key are not purged yet, in words.
 #pragma once
 
-#include "dkv/replicas.h"
+#include "dkv/explain_facts.h"
 
-#include <jansson.h>
+// The state of a purge in one word; "not told".
+const char *explain_purge_text(uint8_t state);
 
-// Whether any owner that replied keeps a deletion.
-bool explain_purge_is_any(const struct replicas *replicas);
-
-// A sentence on standard error for each owner that keeps one.
-void explain_purge_say(const struct globals *globals, const struct replicas *replicas);
-
-// Of one owner; null if it keeps none.
-json_t *explain_purge_json(const struct replicas *replicas, uint32_t index);
+// On standard error a sentence for each owner that keeps a deletion, and one for each that is
+// waited for.
+void explain_purge_say(const struct explain_facts *facts);

@@ -24,8 +24,9 @@ enum status hint_lines_ask(const struct globals *globals, const struct ring *rin
                            struct hint_lines *lines, struct fault *fault) MUST_USE;
 
 // Only of this key: a line for each node that a hint of it is for, with "holder", "node",
-// "node_id", "since_ms" (when the first write in it came) and "state". A hintd of before that
-// question counts as one that does not answer.
+// "node_id", "since_ms" (when the first write in it came) and "state"; also "values", "deletions"
+// and "bytes" (of its record), which an older hintd leaves out. A hintd of before that question
+// counts as one that does not answer.
 enum status hint_lines_ask_key(const struct globals *globals, const struct ring *ring,
                                uint32_t keyspace, struct bytes key, struct hint_lines *lines,
                                struct fault *fault) MUST_USE;

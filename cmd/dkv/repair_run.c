@@ -6,6 +6,7 @@
 #include "dkv/columns.h"
 #include "dkv/json.h"
 #include "dkv/node_ask.h"
+#include "ring/ring_route.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 // How far the process of one node is.
 struct progress {
+    bool is_asked; // it may own some of what was named
     bool is_begun;
     uint64_t since;
     uint64_t done, total, failing;
@@ -20,6 +22,28 @@ struct progress {
     uint64_t keys_before, bytes_before;
     struct fault fault; // "" if it answers
 };
+
+static bool is_owner(const struct ring *ring, const struct ring_keyspace *keyspace,
+                     uint32_t partition, uint32_t node)
+{
+    struct ring_route route;
+    ring_route(&route, ring, keyspace, partition);
+    uint8_t i = 0;
+    while (i < route.owner_count && route.nodes[i] != node)
+        i++;
+    return i < route.owner_count;
+}
+
+static bool owns_any(const struct ring *ring, const struct repair_scope *scope, uint32_t node)
+{
+    for (uint32_t i = 0; i < ring->keyspace_count && scope->has_partition; i++) {
+        const struct ring_keyspace *keyspace = &ring->keyspaces[i];
+        if ((!scope->keyspace || scope->keyspace == keyspace->id) &&
+            is_owner(ring, keyspace, scope->partition, node))
+            return true;
+    }
+    return !scope->has_partition;
+}
 
 // Asks a node to begin, or how far it is. One that forgot what it was asked begins anew.
 static void ask_progress(const struct globals *globals, const char *node,
@@ -59,6 +83,8 @@ static void print_progress(const struct globals *globals, const struct ring *rin
     columns_head(&columns, heading, sizeof heading / sizeof *heading);
     for (uint32_t i = 0; i < ring->node_count; i++) {
         const struct progress *progress = &progresses[i];
+        if (!progress->is_asked)
+            continue;
         if (globals->json) {
             json_print_line(json_pack(
                 "{s:i,s:s,s:I,s:I,s:I,s:I,s:I}", "v", 1, "node", ring->nodes[i].name, "pairs",
@@ -81,19 +107,23 @@ static void print_progress(const struct globals *globals, const struct ring *rin
         columns_print(&columns);
 }
 
-// Begins everywhere. Returns how many nodes were not reached, and complains of each.
-static uint32_t begin_all(const struct globals *globals, const struct ring *ring,
-                          const struct repair_scope *scope, struct progress *progresses)
+// Begins everywhere, and complains of each node that is not reached.
+static enum status begin_all(const struct globals *globals, const struct ring *ring,
+                             const struct repair_scope *scope, struct progress *progresses)
 {
-    uint32_t unreached = 0;
+    uint32_t reached = 0, unreached = 0;
     for (uint32_t i = 0; i < ring->node_count; i++) {
+        progresses[i].is_asked = owns_any(ring, scope, i);
+        if (!progresses[i].is_asked)
+            continue;
         ask_progress(globals, ring->nodes[i].name, scope, &progresses[i]);
+        reached += progresses[i].is_begun;
         if (progresses[i].is_begun)
             continue;
         unreached++;
         (void)report(globals, "repair", STATUS_UNAVAILABLE, "%s", progresses[i].fault.text);
     }
-    return unreached;
+    return !reached ? STATUS_UNAVAILABLE : unreached ? STATUS_PARTIAL : STATUS_OK;
 }
 
 // True when all have done what they were asked.
@@ -103,6 +133,8 @@ static bool look_at_all(const struct globals *globals, const struct ring *ring,
     bool is_done = true;
     for (uint32_t i = 0; i < ring->node_count; i++) {
         struct progress *progress = &progresses[i];
+        if (!progress->is_asked)
+            continue;
         bool was_begun = progress->is_begun;
         ask_progress(globals, ring->nodes[i].name, scope, progress);
         is_done &= was_begun && !*progress->fault.text && progress->done == progress->total;
@@ -115,10 +147,7 @@ int repair_run(const struct globals *globals, const struct ring *ring,
 {
     struct progress *progresses = xcalloc(ring->node_count, sizeof *progresses);
     uint64_t deadline_ms = node_ask_deadline(globals);
-    uint32_t unreached = begin_all(globals, ring, scope, progresses);
-    enum status status = unreached == ring->node_count ? STATUS_UNAVAILABLE
-                         : unreached                   ? STATUS_PARTIAL
-                                                       : STATUS_OK;
+    enum status status = begin_all(globals, ring, scope, progresses);
     bool is_done = false;
     while (wait && status != STATUS_UNAVAILABLE &&
            !(is_done = look_at_all(globals, ring, scope, progresses)) &&

@@ -8,13 +8,31 @@
 
 enum { PAUSE_FIRST_MS = 10, PAUSE_MAX_MS = 250 };
 
+static void release_copy(struct replica_copy *copy)
+{
+    record_release(&copy->head);
+    seen_release(&copy->seen);
+}
+
 void replicas_release(struct replicas *replicas)
 {
     for (uint32_t i = 0; i < REPLICAS_MAX; i++)
-        record_release(&replicas->items[i].head);
+        release_copy(&replicas->items[i]);
     buf_release(&replicas->bytes);
     buf_release(&replicas->text);
     *replicas = (struct replicas){0};
+}
+
+static enum status read_copy(struct replica_copy *copy, struct bytes key)
+{
+    struct reader seen = reader_of(copy->replica.seen);
+    record_clear(&copy->head);
+    seen_clear(&copy->seen);
+    copy->is_seen_told = copy->replica.seen.size;
+    if (copy->is_seen_told && seen_decode(&copy->seen, &seen))
+        return STATUS_CORRUPT;
+    return copy->replica.head.size ? record_decode(&copy->head, key, copy->replica.head)
+                                   : STATUS_OK;
 }
 
 static enum status read_replicas(struct replicas *replicas)
@@ -24,8 +42,7 @@ static enum status read_replicas(struct replicas *replicas)
     while (replicas->count < REPLICAS_MAX && explained_next(&list, &replica)) {
         struct replica_copy *copy = &replicas->items[replicas->count];
         copy->replica = replica;
-        record_clear(&copy->head);
-        if (replica.head.size && record_decode(&copy->head, replicas->op.key, replica.head))
+        if (read_copy(copy, replicas->op.key))
             return STATUS_CORRUPT;
         if (replica.status == STATUS_OK || replica.status == STATUS_NOT_FOUND)
             replicas->replied |= 1u << replicas->count;

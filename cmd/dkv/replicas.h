@@ -5,6 +5,7 @@
 #pragma once
 
 #include "causal/record.h"
+#include "causal/seen.h"
 #include "client/net/client.h"
 #include "dkv/dkv.h"
 
@@ -13,6 +14,8 @@ enum { REPLICAS_MAX = 32, REPLICAS_NEEDS_MAX = 64 };
 struct replica_copy {
     struct explained_replica replica;
     struct record head; // empty: it has none, or did not say
+    struct seen seen;   // of its shard
+    bool is_seen_told;  // else `seen` is empty
 };
 
 struct replicas {

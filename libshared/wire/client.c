@@ -259,6 +259,7 @@ void explained_append(const struct explained_replica *replica, struct buf *repli
     buf_append_u8(replicas, replica->purge);
     buf_append_u32(replicas, replica->purge_ms);
     buf_append_u32(replicas, replica->behind);
+    buf_append_sized(replicas, replica->seen);
     codec_end(replicas, begun);
 }
 
@@ -279,6 +280,7 @@ bool explained_next(struct reader *replicas, struct explained_replica *replica)
     replica->purge = reader_left(&one) ? reader_u8(&one) : 0; // of an older router: none
     replica->purge_ms = reader_left(&one) ? reader_u32(&one) : 0;
     replica->behind = reader_left(&one) ? reader_u32(&one) : 0;
+    replica->seen = reader_left(&one) ? reader_sized(&one) : (struct bytes){0};
     return !one.bad && !replicas->bad;
 }
 

@@ -161,6 +161,7 @@ struct explained_replica {
     uint8_t purge;        // enum purge_state (wire/replica.h)
     uint32_t purge_ms;    // so long still, at least
     uint32_t behind;      // a bit for each replica that is waited for
+    struct bytes seen;    // sized, as of op_inspected (wire/replica.h); empty: not told
 };
 
 struct op_explained {

@@ -264,6 +264,7 @@ static void write_inspected(const struct op_inspected *op, struct buf *out)
     buf_append_u8(out, op->purge);
     buf_append_u32(out, op->purge_ms);
     buf_append_sized(out, op->behind);
+    buf_append_sized(out, op->seen);
 }
 
 static void read_inspected(struct op_inspected *op, struct reader *body)
@@ -276,6 +277,7 @@ static void read_inspected(struct op_inspected *op, struct reader *body)
     op->purge = reader_left(body) ? reader_u8(body) : PURGE_NOT_TOLD; // of an older store
     op->purge_ms = reader_left(body) ? reader_u32(body) : 0;          // the same
     op->behind = reader_left(body) ? reader_sized(body) : (struct bytes){0};
+    op->seen = reader_left(body) ? reader_sized(body) : (struct bytes){0};
 }
 
 CODEC(update)

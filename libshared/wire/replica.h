@@ -156,7 +156,12 @@ struct op_inspected {
     uint8_t purge;       // enum purge_state
     uint32_t purge_ms;   // AGES: so long still, at least
     struct bytes behind; // sized: u16 each, numbers of the nodes of owners that are waited for
+    struct bytes seen;   // sized, seen_encode(): the dots that it knows of in the shard of the key,
+                         // be it that they were purged; empty: of an older store, or too large
 };
+
+// A seen-clock with more than that is left out: an answer has one of every owner.
+enum { INSPECTED_SEEN_SIZE_MAX = 256 * 1024 };
 
 struct op_scan_local {
     uint64_t id;

@@ -60,12 +60,31 @@ dkv: explain: key: not known whether hints of it wait at n3 (its dkv-hintd does 
     eventually eval '[[ $(replicas .state key) == *down*down* ]]'
     run --separate-stderr dkv explain key
     assert_success
-    assert_regex "$stderr" 'too few owners are left for a read'
+    assert_regex "$stderr" 'too few owners are left for a read of level .*, with --strict and without'
     assert_equal "$(dkv -q explain key | cut -f 13 | sort -u)" $'-\nunavailable'
+    assert_equal "$(dkv --json explain key 2>/dev/null | jq -c .hints_unknown)" '["n2","n3"]'
     fails_with 5 dkv get key
 }
 
-@test "what a read returns depends on its level, as explain says" {
+@test "too few owners: a strict read fails, and one that asks hints, too, does not; explain says so" {
+    cluster_down
+    cluster_up --nodes 4 --set ping/interval=50ms --set ping/down_after=300ms
+    DKV_CLUSTER=ipc://$CLUSTER/n1/run/router.sock
+    local key
+    key=$(key_of n1)
+    local -a others
+    mapfile -t others < <(dkv where "$key" | cut -f 4 | grep -vx n1)
+    dkv put -W all "$key" value
+    node kill "${others[0]}"
+    node kill "${others[1]}"
+    eventually eval '[[ $(replicas .state "$key") == *down*down* ]]'
+    says "$key" 'a read with --strict fails; one without asks those that keep hints, too$'
+    assert_equal "$(dkv -q explain "$key" | cut -f 13 | sort -u)" $'-\nhints'
+    fails_with 5 dkv get --strict "$key"
+    assert_equal "$(dkv get "$key")" value
+}
+
+@test "an owner that is behind: what it lacks, who could bring it, and what a read returns, by its level" {
     local node
     dkv put -W all key before
     for node in n1 n2 n3; do
@@ -77,7 +96,10 @@ dkv: explain: key: not known whether hints of it wait at n3 (its dkv-hintd does 
         node start n3 $node
     done
     eventually eval '[[ $(replicas .copy key) == "[\"ahead\",\"ahead\",\"behind\"]" ]]'
-    says key "key: n3 is behind: repair brings .* or now: 'dkv repair --wait'$"
+    # What it lacks, and that nobody is there who brings it.
+    local dot
+    dot=$(dkv --json explain key 2>/dev/null | jq -r '.replicas[] | select(.node == "n3") | .lacks[]')
+    says key "^dkv: explain: key: n3 lacks the value $dot of 2.*Z: dkv-repair of n3 is down: start it$"
     # Every two owners have one that is ahead; of one alone that depends.
     assert_equal "$(replicas '.siblings[].read' key)" '["always","always","never"]'
     assert_equal "$(replicas '.siblings[].read' -R 1 key)" '["perhaps","perhaps","perhaps"]'
@@ -113,11 +135,22 @@ says() { # KEY REGEX
     eventually eval '[[ $(replicas .state "$key") == *down* ]]'
     dkv del "$key"
     EVENTUALLY=20 eventually says "$key" \
-        "$key: n. keeps the deletion: it waits to hear .* that it does: n3 \(does not answer\).*before these are back"
-    says "$key" "$key: a hint of it for n3 waits at n[124]: down$"
+        "$key: n. keeps the deletion: it waits to hear from .*n3 that .* are known there$"
+    says "$key" "$key: n3 does not answer: nothing is purged .*left .*\('dkv node leave n3'\)$"
+    says "$key" "$key: a hint of it for n3 waits at n[124] for [0-9.]+ s \(1 deletion, [0-9]+ bytes\): n3 is down$"
+    # Those that are up have only to tell; if nobody lets them, that is said.
+    local node
+    for node in n1 n2 n4; do
+        node kill $node repair
+    done
+    EVENTUALLY=20 eventually eval "! says '$key' 'with the next round of repair'"
+    for node in n1 n2 n4; do
+        node start $node repair
+    done
     # The two others have heard of one another when their round is done.
-    eventually eval '[[ $(replicas ".purge | select(.) | [.state, .behind]" "$key") == \
+    EVENTUALLY=20 eventually eval '[[ $(replicas ".purge | select(.) | [.state, .behind]" "$key") == \
         "[[\"waits\",[\"n3\"]],[\"waits\",[\"n3\"]]]" ]]'
+    assert_equal "$(replicas '.purge | select(.) | .wait_ms' "$key")" '[null,null]'
     assert_equal "$(dkv --json explain "$key" 2>/dev/null | jq -c '.hints | map(.node) | unique')" \
         '["n3"]'
     assert_equal "$(dkv --json explain "$key-other" 2>/dev/null | jq -c '.hints[]')" ''
@@ -126,6 +159,29 @@ says() { # KEY REGEX
     EVENTUALLY=30 eventually eval '[[ $(replicas .siblings "$key") == "[[],[],[]]" ]]'
     assert_equal "$(dkv --json explain "$key" | jq -c '[.hints, .replicas[].purge] | unique')" \
         '[null]'
+}
+
+@test "an owner that has purged a deletion before others is not behind, and there is nothing to repair" {
+    cluster_down
+    cluster_up --nodes 3 --set ping/interval=50ms --set ping/down_after=300ms \
+        --set purge/age=60s --set request/memory=1s --set repair/interval=1s --set repair/settle=100ms
+    DKV_CLUSTER=ipc://$CLUSTER/n2/run/router.sock
+    local node
+    node kill n1
+    sed -i 's/age = "60s"/age = "5s"/' "$CLUSTER/n1/dkv.conf"
+    node start n1
+    eventually dkv put -W all key value
+    dkv del -W all key
+    EVENTUALLY=20 eventually eval \
+        '[[ $(replicas .purge.state key) == "[\"ages\",\"ages\",\"ages\"]" ]]'
+    for node in n1 n2 n3; do
+        node kill $node repair # so that others do not hear of it
+    done
+    EVENTUALLY=20 eventually eval '[[ $(replicas .siblings key) == "[[],"* ]]'
+    assert_equal "$(replicas .copy key)" '["purged","equal","equal"]'
+    assert_equal "$(replicas '[.lacks, (.purged | length)]' key)" '[[[],1],[[],0],[[],0]]'
+    says key '^dkv: explain: key: n1 has purged the deletion [0-9a-f:]* of 2.*Z'
+    run ! says key 'lacks|behind|--wait'
 }
 
 # NODE: its copies are known to be lost.
@@ -147,14 +203,35 @@ is_lost() {
     node start n2 store
     node start n2 repair
     EVENTUALLY=20 eventually is_lost n2
-    says key "lost what it had known: the copy at n2; .* answers no reads .*'dkv repair --wait'"
+    says key "lost what it had known: the copy at n2; .* answers no reads"
+    says key ": start n3 first, then 'dkv repair --wait key'"
+    says key "; only if n3 never comes back, 'dkv repair --accept-loss --node n2 --yes key' gives up"
     says key 'too few owners are left for a read'
+    assert_equal "$(replicas .copy key)" '["equal","lost","unknown"]'
     assert_equal "$(dkv -q explain key | cut -f 13 | sort -u)" $'-\nunavailable'
     fails_with 5 dkv get --strict key
     node start n3
     node start n1 repair
-    dkv repair --wait >/dev/null # as it says
+    dkv repair --wait key >/dev/null # as it says
     assert_equal "$(dkv explain key 2>&1 | cut -f 6,7,13 | sort -u)" $'equal\tvalue\talways'
+}
+
+@test "a lost copy whose other owners never come back is given up as explain says, and no other" {
+    cluster_down
+    cluster_up --nodes 3 --set ping/interval=50ms --set ping/down_after=300ms
+    dkv keyspace create other
+    dkv -k other put -W all key value
+    node kill n3
+    node kill n2 store
+    rm -r "$CLUSTER/n2/data/store"
+    node start n2 store
+    EVENTUALLY=20 eventually eval '[[ $(replicas .lost key -k other) == *true* ]]'
+    local command
+    command=$(dkv -k other explain key 2>&1 >/dev/null | grep -o "dkv [^']*--accept-loss[^']*")
+    assert_equal "$command" 'dkv -k other repair --accept-loss --node n2 --yes key'
+    assert_equal "$(bash -c "$command")" '1 copies'
+    assert_equal "$(replicas .lost key -k other)" '[false,false,false]'
+    assert_equal "$(replicas '.lost' key)" '[false,true,false]'
 }
 
 @test "mistakes in what is asked are told" {

@@ -113,6 +113,24 @@ missed7	n2	n3"
     assert_equal "$output" ""
 }
 
+@test "for a key, those that own nothing of it are not waited for" {
+    cluster_down
+    cluster_up --nodes 4 --set repair/interval=1h --set repair/settle=100ms
+    DKV_CLUSTER=ipc://$CLUSTER/n1/run/router.sock
+    local key
+    key=$(for key in key{1..50}; do
+        dkv where "$key" | cut -f 4 | grep -qx n4 || echo "$key"
+    done | head -n 1)
+    dkv put "$key" value
+    node kill n4
+    run --separate-stderr dkv repair --wait --timeout 8000 "$key"
+    assert_success
+    assert_equal "$(cut -f 1 <<<"$output" | sort)" $'n1\nn2\nn3'
+    assert_equal "$stderr" ''
+    node kill n3
+    fails_with 12 dkv repair --wait --timeout 1500 "$key"
+}
+
 @test "status says when replicas last agreed" {
     dkv repair --wait
     dkv repair status --max-age 3600

@@ -267,7 +267,8 @@ static void encode_reply(const struct asked *asked, uint8_t status, uint8_t deta
                                      .has_write = details & 1,
                                      .head = record,
                                      .purge = details >> 1,
-                                     .behind = record};
+                                     .behind = record,
+                                     .seen = record};
     switch (asked->type) {
     case MESSAGE_UPDATE:
     case MESSAGE_HINT_UPDATE:

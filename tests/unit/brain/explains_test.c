@@ -1,6 +1,8 @@
 // What a router says of the copies of a key.
 #include "unit/brain/router_ops.h"
 
+#include "dkv-router/answers.h"
+
 static const char *const KEY_TEXT = "key";
 
 static void explain(struct bench *bench, const char *key, struct bytes receipt)
@@ -106,6 +108,57 @@ TEST(what_a_purge_waits_for_is_passed_on_with_owners_for_numbers_of_nodes)
                          replica_on(&op, "n0").behind >> i & 1);
     assert_int_equal(replica_on(&op, "n1").purge, PURGE_NOT_TOLD);
     buf_release(&numbers);
+    release(&bench);
+}
+
+// What the owner on n0 says that it has seen, of which this much is passed on.
+static size_t seen_passed_on(enum status status, struct bytes seen)
+{
+    struct bench bench;
+    struct op_explained op;
+    struct buf body = {0};
+    uint64_t id = 0;
+    init(&bench, 2);
+    explain(&bench, KEY_TEXT, (struct bytes){0});
+    asked(&bench, MESSAGE_INSPECT, &id);
+    struct op_inspected one = {.id = id, .status = (uint8_t)status, .seen = seen};
+    op_encode_inspected(&one, &body);
+    tell(&bench, 0, MESSAGE_INSPECTED, &body);
+    inspected(&bench, 1, id, STATUS_NOT_FOUND, false);
+    assert_true(explained(&bench, &op));
+    assert_int_equal(replica_on(&op, "n1").seen.size, 0);
+    struct explained_replica replica = replica_on(&op, "n0");
+    assert_int_equal(replica.head.size, 0);
+    assert_true(!replica.seen.size || bytes_equal(replica.seen, seen));
+    size_t size = replica.seen.size;
+    release(&bench);
+    return size;
+}
+
+TEST(what_an_owner_has_seen_is_passed_on_also_if_it_has_nothing_of_the_key)
+{
+    struct buf large = {0};
+    memset(buf_grow(&large, INSPECTED_SEEN_SIZE_MAX + 1), 0, INSPECTED_SEEN_SIZE_MAX + 1);
+    assert_int_equal(seen_passed_on(STATUS_NOT_FOUND, bytes_of_text("seen")), 4);
+    assert_int_equal(seen_passed_on(STATUS_NOT_FOUND, (struct bytes){0}), 0);
+    assert_int_equal(seen_passed_on(STATUS_NOT_FOUND, buf_bytes(&large)), 0);
+    assert_int_equal(seen_passed_on(STATUS_IO, bytes_of_text("seen")), 0);
+    buf_release(&large);
+}
+
+TEST(an_answer_that_does_not_fit_beside_what_is_unread_is_busy)
+{
+    struct bench bench;
+    struct op_explained op;
+    uint64_t id = 0;
+    init(&bench, 1);
+    explain(&bench, KEY_TEXT, (struct bytes){0});
+    asked(&bench, MESSAGE_INSPECT, &id);
+    meters_sent(&bench.router.meters, CLIENT, ANSWERS_UNREAD_MAX);
+    inspected(&bench, 0, id, STATUS_NOT_FOUND, false);
+    assert_true(explained(&bench, &op));
+    assert_int_equal(op.status, STATUS_BUSY);
+    assert_int_equal(bench.router.flights.count, 0);
     release(&bench);
 }
 

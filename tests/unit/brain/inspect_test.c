@@ -59,6 +59,48 @@ TEST(a_write_is_known_whose_record_is_gone)
     bench_release(&bench);
 }
 
+static bool tells_that_it_has_seen(struct bench *bench, struct dot dot)
+{
+    struct op_inspected inspected = inspect(bench, 0, (struct dot){0});
+    struct reader reader = reader_of(inspected.seen);
+    struct seen seen = {0};
+    assert_int_equal(seen_decode(&seen, &reader), STATUS_OK);
+    bool has = seen_has(&seen, dot);
+    seen_release(&seen);
+    return has;
+}
+
+TEST(what_the_shard_has_seen_is_told_with_and_without_a_record)
+{
+    struct bench bench;
+    bench_init(&bench);
+    assert_int_equal(inspect(&bench, 0, (struct dot){0}).seen.size, 0); // nothing of the shard
+    struct ledger_shard *shard =
+        ledger_shard(&bench.store.ledger, 1,
+                     ring_partition(&bench.ring, ring_token(1, bytes_of_text(bench.key))));
+    assert_true(seen_add(&shard->seen, (struct dot){9, 4}));
+    assert_true(tells_that_it_has_seen(&bench, (struct dot){9, 4}));
+    struct op_update op = bench_update_of(&bench, 1, "value");
+    struct dot dot = bench_update(&bench, &op).dot;
+    assert_true(tells_that_it_has_seen(&bench, (struct dot){9, 4}));
+    assert_true(tells_that_it_has_seen(&bench, dot));
+    assert_false(tells_that_it_has_seen(&bench, (struct dot){9, 3}));
+    bench_release(&bench);
+}
+
+TEST(a_seen_clock_that_is_too_large_for_an_answer_is_left_out)
+{
+    struct bench bench;
+    bench_init(&bench);
+    struct ledger_shard *shard =
+        ledger_shard(&bench.store.ledger, 1,
+                     ring_partition(&bench.ring, ring_token(1, bytes_of_text(bench.key))));
+    for (uint64_t i = 0; i < INSPECTED_SEEN_SIZE_MAX / 8; i++)
+        seen_add(&shard->seen, (struct dot){9, 2 + 2 * i});
+    assert_int_equal(inspect(&bench, 0, (struct dot){0}).seen.size, 0);
+    bench_release(&bench);
+}
+
 TEST(what_is_told_of_a_write_is_durable)
 {
     struct bench bench;

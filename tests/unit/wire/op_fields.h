@@ -76,7 +76,7 @@
 #define FIELDS_inspect(F) F(u64, id) F(request, request) F(dot, dot) F(u32, keyspace) \
     F(short, key)
 #define FIELDS_inspected(F) F(u64, id) F(u8, status) F(u8, has_write) F(u8, state) \
-    F(sized, head) F(u8, purge) F(u32, purge_ms) F(sized, behind)
+    F(sized, head) F(u8, purge) F(u32, purge_ms) F(sized, behind) F(sized, seen)
 #define FIELDS_open(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u32, number)
 #define FIELDS_opened(F) F(u64, id) F(u8, status) F(sized, opening)
 #define FIELDS_meet(F) F(u64, id) F(u32, keyspace) F(u32, partition) F(u8, is_pulling) \
