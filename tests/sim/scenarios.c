@@ -258,8 +258,31 @@ static bool is_moving(const struct stage *run)
     return node_ring_newest(run->nodes, run->node_count)->ring.move;
 }
 
-// The first owner is to be none any more. Meanwhile it, or another node, perhaps hears nothing of
-// others, and clients hear it.
+// Who hears nothing of the others for a while, and clients hear them: a node, or two owners that
+// hear one another.
+static uint32_t choose_deaf(struct stage *run, uint32_t key)
+{
+    struct world *world = &run->world;
+    const struct history_key *at = &run->history.keys[key];
+    if (world_chance(world, 400))
+        return 0;
+    uint32_t one = world_chance(world, 500) ? at->owners[0] : any_node(run);
+    uint32_t other = world_chance(world, 500) ? at->owners[world_below(world, at->n)] : one;
+    return 1u << one | 1u << other;
+}
+
+static void cut_off(struct stage *run, uint32_t deaf, uint64_t duration_us)
+{
+    for (uint32_t i = 0; i < run->node_count; i++) {
+        for (uint32_t j = 0; j < run->node_count; j++) {
+            if ((deaf >> i & 1) != (deaf >> j & 1))
+                network_cut(&run->network, i, j, false, duration_us);
+        }
+    }
+}
+
+// The first owner is to be none any more. Some nodes may be cut off before they hear of that, or
+// later.
 static void move_away(struct stage *run, uint32_t key)
 {
     struct world *world = &run->world;
@@ -268,21 +291,22 @@ static void move_away(struct stage *run, uint32_t key)
     struct ring_snapshot *next = node_ring_move_off(world, before, owner);
     if (!next)
         return;
-    uint32_t deaf = world_chance(world, 500) ? run->history.keys[key].owners[0] : any_node(run);
-    uint64_t deaf_us = world_chance(world, 600) ? world_between(world, 500, 4000) * WORLD_MS : 0;
+    uint32_t deaf = choose_deaf(run, key);
+    bool is_early = world_chance(world, 500);
+    uint64_t deaf_us = world_between(world, 500, 4000) * WORLD_MS;
     uint64_t end_us = world->now_us + LINKS_UP_US;
     put(run, any_node(run), key, RING_LEVEL_ALL);
+    if (is_early)
+        cut_off(run, deaf, deaf_us);
     for (uint32_t i = 0; i < run->node_count; i++)
         node_ring_hand(&run->nodes[i], next);
     ring_snapshot_drop(next);
     stage_wait_ms(run, world_below(world, 1000));
-    for (uint32_t i = 0; deaf_us && i < run->node_count; i++) {
-        if (i == deaf)
-            continue;
-        network_cut(&run->network, i, deaf, false, deaf_us);
-        network_cut(&run->network, deaf, i, false, deaf_us);
-    }
+    if (!is_early)
+        cut_off(run, deaf, deaf_us);
     while (!world->failed && is_moving(run) && world->now_us < end_us) {
+        try(run, ACT_PUT, key, RING_LEVEL_QUORUM);
+        try(run, ACT_GET, key, RING_LEVEL_QUORUM);
         try(run, world_chance(world, 300) ? ACT_PUT : ACT_GET, key,
             world_chance(world, 300) ? RING_LEVEL_QUORUM : 1);
         try(run, ACT_PUT, key, RING_LEVEL_ALL);
