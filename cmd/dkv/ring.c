@@ -7,6 +7,7 @@
 #include "dkv/keyspace.h"
 #include "dkv/node_dir.h"
 #include "dkv/plan.h"
+#include "dkv/ring_check.h"
 #include "os/entropy.h"
 #include "os/file.h"
 #include "ring/ring_plan.h"
@@ -19,7 +20,7 @@
 struct ring_options {
     uint64_t partitions;
     struct option_list into;
-    const char *file, *plan;
+    const char *file, *plan, *what_if;
     bool hash_alone, waits, accepts_loss;
 };
 
@@ -43,8 +44,14 @@ const struct option_spec options_ring[] = {
      .kind = OPTION_TEXT,
      .argument = "FILE",
      .offset = offsetof(struct ring_options, file),
-     .of = "init show export",
-     .help = "the document, instead of NODEFILEs or the cluster"},
+     .of = "init show export check",
+     .help = "a ring document, instead of the cluster's"},
+    {.name = "what-if",
+     .kind = OPTION_TEXT,
+     .argument = "down=NAME,...",
+     .offset = offsetof(struct ring_options, what_if),
+     .of = "check",
+     .help = "nodes, racks, datacenters that are lost together"},
     {.name = "plan",
      .kind = OPTION_TEXT,
      .argument = "HASH",
@@ -275,6 +282,8 @@ int verb_ring(struct globals *globals, int argc, char **argv)
         exit_status = show(globals, options.file);
     else if (strcmp(word, "export") == 0 && operands.count == 1)
         exit_status = export(globals, options.file);
+    else if (strcmp(word, "check") == 0 && operands.count == 1)
+        exit_status = ring_check_verb(globals, options.file, options.what_if);
     else if (strcmp(word, "plan") == 0 && operands.count == 1)
         exit_status = plan_show(globals, options.hash_alone);
     else if (strcmp(word, "commit") == 0 && operands.count == 1 && options.plan)
@@ -286,8 +295,8 @@ int verb_ring(struct globals *globals, int argc, char **argv)
     else if (strcmp(word, "status") == 0 && operands.count == 1)
         exit_status = plan_status(globals, options.waits);
     else
-        exit_status =
-            usage_error("ring", "one of init, show, export, plan, commit, abort, status is needed");
+        exit_status = usage_error(
+            "ring", "one of init, show, export, check, plan, commit, abort, status is needed");
     options_release(options_ring, &options);
     return exit_status;
 }

@@ -73,13 +73,16 @@ const struct verb verbs[] = {
      "Exit status 9 if a node that keeps hints does not answer, 12 if the time is over.\n",
      verb_hints},
     {"where", "Cluster", "where [OPTION]... KEY", "Which nodes own a key", NULL, verb_where},
-    {"ring", "Cluster", "ring init NODEFILE... | show | export | plan | commit | abort | status",
+    {"ring", "Cluster",
+     "ring init NODEFILE... | show | export | check | plan | commit | abort | status",
      "The placement of all keys",
      "  init NODEFILE... --into DIR...  makes the first ring of these nodes and puts it\n"
      "                                  into the directories of nodes\n"
      "  init --file FILE --into DIR...  puts a ring there that was made elsewhere\n"
      "  show                            nodes and their shares\n"
      "  export                          the ring document\n"
+     "  check [--what-if down=NAME,...] what the loss of nodes, racks, datacenters would cost;\n"
+     "                                  exit status 12 if shards are left with too few owners\n"
      "  plan                            what would move, and the hash of this plan\n"
      "  commit --plan HASH              lets it begin; exit status 11 if the ring has changed\n"
      "  abort                           what moves goes back\n"

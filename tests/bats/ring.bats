@@ -152,3 +152,19 @@ make_nodes() {
     dkv -q init n1 --node n1 --address 127.0.0.1
     fails_with 2 dkv ring init n1/n1.node --into missing
 }
+
+@test "check says what the loss of nodes and racks would cost" {
+    make_nodes 5
+    dkv ring init d?/*.node >ring
+    dkv ring check --file ring >each
+    assert_equal "$(awk -F '\t' '$1 != "dc1" && $4 + $5 + $6 > 0' each)" '' # racks are kept apart
+    assert_equal "$(cut -f 1 each | sort | paste -sd ' ')" 'dc1 n1 n2 n3 n4 n5 r0 r1 r2'
+    assert_equal "$(awk -F '\t' '$1 == "dc1" { print $6 }' each)" 256
+    fails_with 12 dkv ring check --file ring --what-if down=n1,n2
+    local both
+    both=$(grep '^partition ' ring | grep -w n1 | grep -cw n2)
+    assert_equal "$output" "$(printf 'n1,n2\tdefault\t256\t%d\t%d\t0' "$both" "$both")"
+    fails_with 0 dkv ring check --file ring --what-if down=r1
+    fails_with 2 dkv ring check --file ring --what-if down=n9
+    fails_with 2 dkv ring check --file ring --what-if n1
+}
