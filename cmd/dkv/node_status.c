@@ -95,21 +95,36 @@ json_t *node_status_find(const struct node_status *status, const char *name)
     return NULL;
 }
 
+const char node_status_dead[] = "dead";
+
+static bool is_dead(json_t *node)
+{
+    const char *state = json_string_value(json_object_get(node, "state"));
+    return state && strcmp(state, node_status_dead) == 0;
+}
+
+static bool is_serving(json_t *node)
+{
+    for (const char *const *name = node_status_processes; *name; name++)
+        if (json_object_get(node, *name) && !node_status_is_up(node, *name))
+            return false;
+    return true;
+}
+
 bool node_status_is_serving(const struct node_status *status)
 {
-    for (unsigned i = 0; i < status->count; i++) {
-        json_t *node = status->nodes[i];
-        for (const char *const *name = node_status_processes; *name; name++)
-            if (json_object_get(node, *name) && !node_status_is_up(node, *name))
-                return false;
-    }
-    return status->count > 0;
+    unsigned i = 0;
+    while (i < status->count && is_serving(status->nodes[i]))
+        i++;
+    return status->count > 0 && i == status->count;
 }
 
 bool node_status_is_well(const struct node_status *status)
 {
-    for (unsigned i = 0; i < status->count; i++)
-        if (!node_status_is_up(status->nodes[i], "state"))
-            return false;
-    return node_status_is_serving(status);
+    unsigned i = 0;
+    while (i < status->count &&
+           (is_dead(status->nodes[i]) ||
+            (node_status_is_up(status->nodes[i], "state") && is_serving(status->nodes[i]))))
+        i++;
+    return status->count > 0 && i == status->count;
 }

@@ -15,9 +15,6 @@ struct node_status {
     unsigned count;
 };
 
-// Names of the processes that a node may have, up to a NULL.
-extern const char *const node_status_processes[];
-
 // Fills in an empty status. Fails as ask() does.
 enum status node_status_ask(const struct globals *globals, struct node_status *status,
                             struct fault *fault) MUST_USE;
@@ -35,5 +32,8 @@ json_t *node_status_find(const struct node_status *status, const char *name);
 // True if all processes of all nodes are up.
 bool node_status_is_serving(const struct node_status *status);
 
-// True if all of them are well, too.
+// The state that a caller, who knows the ring, may give to a node that nobody misses.
+extern const char node_status_dead[];
+
+// True if all of them are well, too, but for nodes that nobody misses.
 bool node_status_is_well(const struct node_status *status);

@@ -53,16 +53,23 @@ static void print_columns(const struct node_status *status)
     columns_print(&columns);
 }
 
-// The hints that wait for each node, wherever they are. Without an answer the numbers are left out.
-static void add_hints(const struct globals *globals, struct node_status *status)
+// One that is declared dead and owns nothing is missed by nobody.
+static void mark_dead(const struct ring *ring, struct node_status *status)
 {
-    struct ring ring = {0};
+    for (uint32_t i = 0; i < ring->node_count; i++) {
+        json_t *node = node_status_find(status, ring->nodes[i].name);
+        bool is_dead = ring->nodes[i].state == RING_NODE_DEAD && !ring_is_listed(ring, i);
+        if (node && is_dead && !node_status_is_up(node, "state"))
+            json_object_set_new(node, "state", json_string(node_status_dead));
+    }
+}
+
+// The hints that wait for each node, wherever they are. Without an answer the numbers are left out.
+static void add_hints(const struct globals *globals, const struct ring *ring,
+                      struct node_status *status)
+{
     struct hint_lines lines = {0};
-    struct globals silent = *globals;
-    silent.quiet = true;
-    if (ask_ring(&silent, "status", NULL, &ring, NULL))
-        return;
-    if (!hint_lines_ask(&silent, &ring, &lines, NULL)) {
+    if (!hint_lines_ask(globals, ring, &lines, NULL)) {
         for (unsigned i = 0; i < status->count; i++) {
             const char *name = json_string_value(json_object_get(status->nodes[i], "node"));
             uint64_t sum = hint_lines_sum(&lines, name ? name : "");
@@ -70,6 +77,18 @@ static void add_hints(const struct globals *globals, struct node_status *status)
         }
     }
     hint_lines_release(&lines);
+}
+
+// What only the ring says, or who is in it. Without an answer that is left out.
+static void add_rest(const struct globals *globals, struct node_status *status)
+{
+    struct ring ring = {0};
+    struct globals silent = *globals;
+    silent.quiet = true;
+    if (ask_ring(&silent, "status", NULL, &ring, NULL))
+        return;
+    mark_dead(&ring, status);
+    add_hints(&silent, &ring, status);
     ring_release(&ring);
 }
 
@@ -113,7 +132,7 @@ int verb_status(struct globals *globals, int argc, char **argv)
     enum status failed = node_status_ask(globals, &status, &fault);
     if (failed)
         return ask_report(globals, "status", failed, &fault);
-    add_hints(globals, &status);
+    add_rest(globals, &status);
     if (globals->json)
         print_json(&status);
     else

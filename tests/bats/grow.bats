@@ -200,6 +200,8 @@ have_keys() { # COUNT NODE...: values and deletions, all of these together
     EVENTUALLY=30 eventually are_equal # each purges when it likes
     assert_equal "$(copies n1 n2 n4 | grep -v ' on 3$')" ''
     assert_equal "$(dkv dump --prefix many --quiet | wc -l)" 400
+    assert_equal "$(dkv status --json | jq -r 'select(.node == "n3") | .state')" dead
+    fails_with 0 dkv status
     # Its deletions are purged without it. What it had does not return, whoever is asked.
     local living
     living=$(dkv scan --quiet | wc -l)
