@@ -9,6 +9,13 @@ static enum fate find_purged(const struct replica *replica, const struct request
     return is_known && seen_has(replica->horizon, *dot) ? FATE_PURGED : FATE_UNKNOWN;
 }
 
+// A hint that had it was delivered, and this record is of another one: it cannot stand for the
+// write.
+static bool is_elsewhere(const struct replica *replica, struct dot dot)
+{
+    return replica->is_partial && dot.counter && !clock_covers(&replica->held->clock, dot);
+}
+
 enum fate replica_find(const struct replica *replica, const struct request_id *request,
                        struct dot *dot)
 {
@@ -17,10 +24,12 @@ enum fate replica_find(const struct replica *replica, const struct request_id *r
     if (record_is_empty(replica->held))
         return find_purged(replica, request, dot);
     const struct sibling *sibling = record_find_request(replica->held, request);
-    if (!sibling)
-        return replica_recall(replica, request, dot);
-    *dot = sibling->dot;
-    return FATE_LIVE;
+    if (sibling) {
+        *dot = sibling->dot;
+        return FATE_LIVE;
+    }
+    enum fate fate = replica_recall(replica, request, dot);
+    return fate && is_elsewhere(replica, *dot) ? FATE_UNKNOWN : fate;
 }
 
 enum fate replica_recall(const struct replica *replica, const struct request_id *request,

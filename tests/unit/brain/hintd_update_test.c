@@ -182,6 +182,30 @@ TEST(a_request_is_found_in_a_hint_live_and_superseded)
     bench_release(&bench);
 }
 
+TEST(a_request_of_a_hint_that_was_delivered_is_not_found_in_another_one)
+{
+    struct bench bench;
+    struct record first = bench_record(7, 1, "old"), second = {0};
+    struct record other = bench_record(9, 6, "other");
+    bench_init(&bench);
+    bench_hint(&bench, 1, &first);
+    record_copy(&second, &first);
+    bench_write(&second, 8, 5, &first.clock, "new");
+    bench_hint(&bench, 1, &second);
+    bench_welcome(&bench, 1);
+    bench_merged(&bench, 1, bench_merge(&bench, 1).id, STATUS_OK);
+    assert_int_equal(bench_waiting(&bench, 1), 0);
+    bench_hint(&bench, 1, &other);
+    struct op_found found = find(&bench, 1, 5); // it would be told with what does not have it
+    assert_int_equal(found.status, STATUS_NOT_FOUND);
+    assert_int_equal(found.state, 0);
+    assert_int_equal(find(&bench, 6, 5).state, FIND_LIVE);
+    record_release(&first);
+    record_release(&second);
+    record_release(&other);
+    bench_release(&bench);
+}
+
 TEST(a_request_that_is_not_found_is_fenced)
 {
     struct bench bench;
