@@ -23,7 +23,7 @@ TEST_SEEDS ?= 5000
 SECONDS ?= 60
 ROUNDS  ?= 300
 JOBS    ?= $(shell nproc)
-FEWER_SEEDS = $(shell expr $(SEEDS) / 80 + 1)
+FEWER_SEEDS = $(shell expr $(SEEDS) / 160 + 1)
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-prototypes \
        -Wmissing-prototypes -Wformat=2

@@ -235,6 +235,7 @@ is_damaged() {
     cluster_up --nodes 3 --set store/memtable=1MiB --set store/log_segment=1MiB --set store/cache=0
     fill
     settle n1
+    node kill n1 repair # it would bring back what is damaged, as soon as that is found
     damage_tables "$CLUSTER/n1/data/store"
     damage_value "$CLUSTER/n1/data/store"
     dkv dump --read-quorum 2 | sort | cmp - "$SANDBOX/pairs"
