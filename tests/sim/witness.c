@@ -1,4 +1,6 @@
 #include "sim/witness.h"
+
+#include "sim/node_ring.h"
 #include "wire/repair.h"
 #include "wire/replica.h"
 
@@ -348,8 +350,9 @@ static bool find_owners(const struct node *node, const struct history_key *key,
 }
 
 // A put that is answered OK is durable with W owners; unless it is strict a hint is as good. While
-// its key moves, of both sets; but hints for owners that do not last may soon be for others, once
-// the owners after are read. Nobody is asked about one that saw another ring come.
+// its key moves, of both sets; but hints for owners that do not last are for others as soon as
+// anybody knows that the owners after are read. Nobody is asked about one that saw another ring
+// come.
 static void check_copies(const struct node *node, const struct node_put *put, struct dot dot)
 {
     struct ring_owners owners;
@@ -358,7 +361,9 @@ static void check_copies(const struct node *node, const struct node_put *put, st
         return;
     const struct ring *ring = node->router.ring;
     check_copies_of(node, put, dot, &owners, ring_lasting_owners(ring, &owners));
-    if (ring->move == RING_MOVE_READ_OLD && owners.after != owners.before)
+    uint32_t node_count = node->settings->ring->ring.node_count;
+    bool is_newest = node_ring_newest(node->nodes, node_count)->ring.epoch == ring->epoch;
+    if (ring->move == RING_MOVE_READ_OLD && is_newest && owners.after != owners.before)
         check_copies_of(node, put, dot, &owners, owners.before);
 }
 
